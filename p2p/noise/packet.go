@@ -1,0 +1,188 @@
+package noise
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+)
+
+const (
+	// HeaderSize is the length of what stands before the sealed part.
+	HeaderSize = 13
+	// Overhead is how much longer a packet is than what it carries.
+	Overhead = HeaderSize + tagSize
+
+	tagSize   = 16
+	epochBits = 24
+	// maxCounter leaves the last epoch unused; 2^63 packets are not reached.
+	maxCounter = 1 << 63
+)
+
+var (
+	errShort    = errors.New("packet is too short")
+	errReplay   = errors.New("packet was seen before, or is too old to tell")
+	errOpen     = errors.New("packet does not verify")
+	errTooFar   = errors.New("packet's counter is out of reach")
+	errCounters = errors.New("session has no packet numbers left")
+)
+
+// Secrets are what a handshake leaves: one root for each direction. They are
+// small, for whoever keeps a session by the million.
+type Secrets struct{ Send, Receive [32]byte }
+
+// Header tells the fields before the sealed part of a packet.
+type Header struct {
+	Type    byte
+	Index   uint32 // the receiver's session
+	Counter uint64
+}
+
+// ParseHeader reads a packet's header; ok is false where the packet is too
+// short to be one.
+func ParseHeader(pkt []byte) (h Header, ok bool) {
+	if len(pkt) < Overhead {
+		return Header{}, false
+	}
+	return Header{pkt[0], binary.BigEndian.Uint32(pkt[1:]), binary.BigEndian.Uint64(pkt[5:])}, true
+}
+
+func (h Header) put(pkt []byte) {
+	pkt[0] = h.Type
+	binary.BigEndian.PutUint32(pkt[1:], h.Index)
+	binary.BigEndian.PutUint64(pkt[5:], h.Counter)
+}
+
+// chain is the ratchet of one direction: the root of the current epoch, from
+// which its key and the next root are derived (HKDF, RFC 5869).
+type chain struct {
+	epoch uint64
+	root  [32]byte
+}
+
+func (c chain) derive(label string) (out [32]byte) {
+	b, err := hkdf.Expand(sha256.New, c.root[:], "p2ptool "+label, len(out))
+	if err != nil {
+		panic(err) // only for a length that HKDF cannot give
+	}
+	copy(out[:], b)
+	return out
+}
+
+func (c chain) next() chain { return chain{c.epoch + 1, c.derive("next epoch")} }
+
+func (c chain) aead() cipher.AEAD {
+	key := c.derive("packet key")
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // only for a key of the wrong length
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // only for a block size other than 16
+	}
+	return aead
+}
+
+// A Sender seals the packets of one direction of a session. It is not safe
+// for concurrent use.
+type Sender struct {
+	chain   chain
+	aead    cipher.AEAD
+	counter uint64
+}
+
+// NewSender returns a Sender that begins at counter, which is 0 for a new
+// session and must never go back for an old one.
+func (s Secrets) NewSender(counter uint64) *Sender {
+	c := chain{root: s.Send}
+	for c.epoch < counter>>epochBits {
+		c = c.next()
+	}
+	return &Sender{chain: c, aead: c.aead(), counter: counter}
+}
+
+// Counter returns the counter of the next packet.
+func (s *Sender) Counter() uint64 { return s.counter }
+
+// Seal seals in place. pkt holds HeaderSize bytes of room and then what is to
+// be carried, and has room for the tag in its capacity; the finished packet
+// is returned, longer by the tag. An error means that the session is used up.
+func (s *Sender) Seal(pkt []byte, typ byte, index uint32) ([]byte, error) {
+	if s.counter >= maxCounter {
+		return nil, errCounters
+	}
+	if s.counter>>epochBits != s.chain.epoch {
+		s.chain = s.chain.next()
+		s.aead = s.chain.aead()
+	}
+	Header{typ, index, s.counter}.put(pkt)
+	var nonce [12]byte
+	binary.BigEndian.PutUint64(nonce[4:], s.counter)
+	s.counter++
+	return s.aead.Seal(pkt[:HeaderSize], nonce[:], pkt[HeaderSize:], pkt[:HeaderSize]), nil
+}
+
+// A Receiver opens the packets of one direction of a session. It is not safe
+// for concurrent use.
+type Receiver struct {
+	window  Window
+	current chain
+	aead    cipher.AEAD
+	past    cipher.AEAD // of the epoch before, or nil
+}
+
+// NewReceiver returns a Receiver that tells apart the last window counters.
+func (s Secrets) NewReceiver(window int) *Receiver {
+	c := chain{root: s.Receive}
+	return &Receiver{window: NewWindow(window), current: c, aead: c.aead()}
+}
+
+// Open opens a packet in place and returns its counter and what it carries.
+// Each counter is accepted once. A packet of the next epoch moves the
+// Receiver on, once it has proven genuine.
+func (r *Receiver) Open(pkt []byte) (uint64, []byte, error) {
+	h, ok := ParseHeader(pkt)
+	if !ok {
+		return 0, nil, errShort
+	}
+	if h.Counter >= maxCounter {
+		return 0, nil, errTooFar
+	}
+	if !r.window.Check(h.Counter) {
+		return 0, nil, errReplay
+	}
+	epoch := h.Counter >> epochBits
+	switch {
+	case epoch == r.current.epoch:
+		return r.open(r.aead, h.Counter, pkt)
+	case epoch+1 == r.current.epoch && r.past != nil:
+		return r.open(r.past, h.Counter, pkt)
+	case epoch == r.current.epoch+1:
+		return r.advance(h.Counter, pkt)
+	}
+	return 0, nil, errTooFar
+}
+
+func (r *Receiver) advance(counter uint64, pkt []byte) (uint64, []byte, error) {
+	next := r.current.next()
+	aead := next.aead()
+	n, plain, err := r.open(aead, counter, pkt)
+	if err == nil {
+		r.past, r.aead, r.current = r.aead, aead, next
+	}
+	return n, plain, err
+}
+
+func (r *Receiver) open(aead cipher.AEAD, counter uint64, pkt []byte) (uint64, []byte, error) {
+	var nonce [12]byte
+	binary.BigEndian.PutUint64(nonce[4:], counter)
+	plain, err := aead.Open(pkt[HeaderSize:HeaderSize], nonce[:], pkt[HeaderSize:], pkt[:HeaderSize])
+	if err != nil {
+		return 0, nil, errOpen
+	}
+	r.window.Mark(counter)
+	return counter, plain, nil
+}
