@@ -1,0 +1,103 @@
+// Package punch holds the rules of hole punching: what addresses a peer may be
+// reached at, when each is probed, and which of the paths that answer is the
+// best. It sends nothing and keeps no time: p2p/link does both.
+//
+// The vocabulary is that of RFC 4787 (mapping, filtering) and RFC 8445
+// (candidate, host, reflexive).
+//
+// A peer names its own candidates, so it could name somebody else's address.
+// Therefore only addresses that the server saw the peer at are probed in
+// earnest; any other gets the few probes of a fixed budget (Schedule).
+package punch
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+)
+
+// MaxCandidates is the most candidates that a peer may name.
+const MaxCandidates = 16
+
+// A CandidateKind tells how a peer came by a candidate.
+type CandidateKind byte
+
+const (
+	Host           CandidateKind = 1 // an address of one of its interfaces
+	Reflexive      CandidateKind = 2 // the address that the server saw
+	ReflexiveOther CandidateKind = 3 // the one that the server's second port saw
+	Mapped         CandidateKind = 4 // a port mapping made by its router
+	Configured     CandidateKind = 5 // named in its configuration
+)
+
+// A Candidate is an address at which a peer may be reached.
+type Candidate struct {
+	Kind CandidateKind
+	Addr netip.AddrPort
+}
+
+const (
+	// AddrSize is the length of an address as AppendAddr writes it.
+	AddrSize      = 18
+	candidateSize = 1 + AddrSize
+)
+
+var errCandidates = errors.New("malformed candidates")
+
+// AppendAddr appends an address: 16 bytes of IPv6, IPv4 in its mapped form,
+// and the port. A zone is left out: it means nothing elsewhere.
+func AppendAddr(b []byte, a netip.AddrPort) []byte {
+	ip := a.Addr().As16()
+	b = append(b, ip[:]...)
+	return binary.BigEndian.AppendUint16(b, a.Port())
+}
+
+// ParseAddr reads what AppendAddr wrote; b has at least AddrSize bytes.
+func ParseAddr(b []byte) netip.AddrPort {
+	ip := netip.AddrFrom16([16]byte(b)).Unmap()
+	return netip.AddrPortFrom(ip, binary.BigEndian.Uint16(b[16:]))
+}
+
+// AppendCandidates appends a count of one byte and at most MaxCandidates
+// candidates.
+func AppendCandidates(b []byte, cs []Candidate) []byte {
+	cs = cs[:min(len(cs), MaxCandidates)]
+	b = append(b, byte(len(cs)))
+	for _, c := range cs {
+		b = AppendAddr(append(b, byte(c.Kind)), c.Addr)
+	}
+	return b
+}
+
+// ParseCandidates reads what AppendCandidates wrote and returns the rest of b.
+// It fails on a short input and on more than MaxCandidates.
+func ParseCandidates(b []byte) (cs []Candidate, rest []byte, err error) {
+	if len(b) < 1 || int(b[0]) > MaxCandidates || len(b) < 1+int(b[0])*candidateSize {
+		return nil, nil, errCandidates
+	}
+	n := int(b[0])
+	for b = b[1:]; len(cs) < n; b = b[candidateSize:] {
+		cs = append(cs, Candidate{CandidateKind(b[0]), ParseAddr(b[1:])})
+	}
+	return cs, b, nil
+}
+
+// Usable reports whether a candidate that a peer named may be probed at all:
+// not an unspecified or multicast address, not port 0, and a loopback address
+// only when the peer may be on this very host.
+func Usable(a netip.AddrPort, sameHost bool) bool {
+	ip := a.Addr()
+	switch {
+	case !ip.IsValid(), a.Port() == 0, ip.IsUnspecified(), ip.IsMulticast(), ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return false
+	case ip.IsLoopback():
+		return sameHost
+	}
+	return true
+}
+
+// Local reports whether an address is of a local network: private (RFC 1918,
+// RFC 4193), link-local or loopback.
+func Local(ip netip.Addr) bool {
+	return ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsLoopback()
+}
