@@ -11,11 +11,7 @@
 // and releases when done.
 package udp
 
-import (
-	"net/netip"
-	"sync"
-	"sync/atomic"
-)
+import "net/netip"
 
 // MaxBatch is the most bytes a Batch may hold, on reading and on writing.
 const MaxBatch = 65507
@@ -56,6 +52,15 @@ type Network interface {
 	Addrs() ([]netip.Addr, error)
 }
 
+// BufferSizes returns how many bytes the system holds for c in each direction
+// before datagrams are lost (reading) or Write blocks (writing); 0 where it cannot be told.
+func BufferSizes(c Conn) (read, write int) {
+	if c, ok := c.(interface{ bufferSizes() (read, write int) }); ok {
+		return c.bufferSizes()
+	}
+	return 0, 0
+}
+
 // A Batch is a run of datagrams to or from one address.
 type Batch struct {
 	Addr netip.AddrPort // the remote address; never an IPv4 address in IPv6 form
@@ -70,38 +75,6 @@ func (b Batch) Datagrams(f func(d []byte)) {
 		n := min(b.Size, len(rest))
 		f(rest[:n:n])
 		rest = rest[n:]
-	}
-}
-
-// A Buffer is memory for one batch that returns to a pool when its last holder
-// releases it. NewBuffer gives one with a single holder.
-type Buffer struct {
-	bytes   [1 << 16]byte
-	holders atomic.Int32
-}
-
-var buffers = sync.Pool{New: func() any { return new(Buffer) }}
-
-// NewBuffer returns a buffer of 64 KiB with unknown content and one holder.
-func NewBuffer() *Buffer {
-	b := buffers.Get().(*Buffer)
-	b.holders.Store(1)
-	return b
-}
-
-// Bytes returns the whole buffer.
-func (b *Buffer) Bytes() []byte { return b.bytes[:] }
-
-// Retain adds a holder.
-func (b *Buffer) Retain() { b.holders.Add(1) }
-
-// Release takes a holder away; the buffer must not be touched by it again.
-func (b *Buffer) Release() {
-	switch n := b.holders.Add(-1); {
-	case n == 0:
-		buffers.Put(b)
-	case n < 0:
-		panic("udp: buffer released twice")
 	}
 }
 

@@ -1,0 +1,7 @@
+//go:build !linux && !darwin && !windows
+
+package udp
+
+// dontFragment does nothing: datagrams longer than the path carries may be
+// fragmented here, and be slower for it.
+func dontFragment(uintptr, bool) {}

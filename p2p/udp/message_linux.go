@@ -1,0 +1,162 @@
+package udp
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// controlSize has room for the two control messages that are ever sent or
+// received at once, segment size and time to live, each of at most 24 bytes.
+const controlSize = 64
+
+// message is what sendmmsg(2) and recvmmsg(2) call struct mmsghdr.
+type message struct {
+	hdr unix.Msghdr
+	n   uint32 // bytes received or sent
+}
+
+// slot is the memory that a message points to. It must not move, so it lives
+// on the heap together with its message.
+type slot struct {
+	iov     unix.Iovec
+	control [controlSize / 8]uint64 // aligned as the kernel wants it
+	name    [unix.SizeofSockaddrInet6]byte
+}
+
+func (s *slot) controlBytes() []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&s.control)), controlSize)
+}
+
+// attach makes m point to s.
+func (m *message) attach(s *slot) {
+	m.hdr.Iov = &s.iov
+	m.hdr.SetIovlen(1)
+	m.hdr.Name = &s.name[0]
+	m.hdr.Control = (*byte)(unsafe.Pointer(&s.control))
+}
+
+// setData makes the message carry b, which must not be empty.
+func (s *slot) setData(b []byte) {
+	s.iov.Base = &b[0]
+	s.iov.SetLen(len(b))
+}
+
+var errFamily = errors.New("udp: address is not of the socket's family")
+
+// putName writes addr as a struct sockaddr_in or sockaddr_in6 and returns its
+// length.
+func putName(name *[unix.SizeofSockaddrInet6]byte, addr netip.AddrPort, v6 bool) (int, error) {
+	ip := addr.Addr().Unmap()
+	if !ip.IsValid() || ip.Is6() != v6 {
+		return 0, errFamily
+	}
+	*name = [unix.SizeofSockaddrInet6]byte{}
+	binary.BigEndian.PutUint16(name[2:], addr.Port())
+	if !v6 {
+		binary.NativeEndian.PutUint16(name[:], unix.AF_INET)
+		a := ip.As4()
+		copy(name[4:], a[:])
+		return unix.SizeofSockaddrInet4, nil
+	}
+	binary.NativeEndian.PutUint16(name[:], unix.AF_INET6)
+	a := ip.As16()
+	copy(name[8:], a[:])
+	if zone := ip.Zone(); zone != "" {
+		index, err := zoneIndex(zone)
+		if err != nil {
+			return 0, err
+		}
+		binary.NativeEndian.PutUint32(name[24:], index)
+	}
+	return unix.SizeofSockaddrInet6, nil
+}
+
+// parseName reads a remote address. Zones keeps the interfaces' names, which are
+// asked for with link-local addresses only.
+func parseName(name *[unix.SizeofSockaddrInet6]byte, zones map[uint32]string) netip.AddrPort {
+	port := binary.BigEndian.Uint16(name[2:])
+	if binary.NativeEndian.Uint16(name[:]) == unix.AF_INET {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(name[4:8])), port)
+	}
+	ip := netip.AddrFrom16([16]byte(name[8:24])).Unmap()
+	if index := binary.NativeEndian.Uint32(name[24:]); index != 0 && ip.IsLinkLocalUnicast() {
+		zone, ok := zones[index]
+		if !ok {
+			zone = zoneName(index)
+			zones[index] = zone
+		}
+		ip = ip.WithZone(zone)
+	}
+	return netip.AddrPortFrom(ip, port)
+}
+
+func zoneName(index uint32) string {
+	if ifc, err := net.InterfaceByIndex(int(index)); err == nil {
+		return ifc.Name
+	}
+	return strconv.FormatUint(uint64(index), 10)
+}
+
+func zoneIndex(zone string) (uint32, error) {
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n), nil
+	}
+	ifc, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0, err
+	}
+	return uint32(ifc.Index), nil
+}
+
+// putControl writes a control message to b and returns how much it took.
+// Value is 2 or 4 bytes long.
+func putControl(b []byte, level, kind int32, value []byte) int {
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
+	h.Level, h.Type = level, kind
+	h.SetLen(unix.CmsgLen(len(value)))
+	copy(b[unix.CmsgLen(0):], value)
+	return unix.CmsgSpace(len(value))
+}
+
+// segmentSize finds the datagrams' size among a received message's control
+// messages; 0 means that it is a single one.
+func segmentSize(control []byte) int {
+	for len(control) > 0 {
+		h, data, rest, err := unix.ParseOneSocketControlMessage(control)
+		if err != nil {
+			return 0
+		}
+		if h.Level == unix.IPPROTO_UDP && h.Type == unix.UDP_GRO && len(data) >= 2 {
+			return groSize(data)
+		}
+		control = rest
+	}
+	return 0
+}
+
+// groSize reads UDP_GRO's value: an int, of which older kernels gave the first
+// two bytes alone.
+func groSize(data []byte) int {
+	if len(data) >= 4 {
+		return int(binary.NativeEndian.Uint32(data))
+	}
+	return int(binary.NativeEndian.Uint16(data))
+}
+
+// mmsg calls sendmmsg or recvmmsg without blocking, and again if a signal came
+// between.
+func mmsg(call, fd uintptr, msgs []message) (int, unix.Errno) {
+	for {
+		n, _, errno := unix.Syscall6(call, fd, uintptr(unsafe.Pointer(&msgs[0])),
+			uintptr(len(msgs)), unix.MSG_DONTWAIT, 0, 0)
+		if errno != unix.EINTR {
+			return int(n), errno
+		}
+	}
+}

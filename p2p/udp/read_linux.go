@@ -1,0 +1,103 @@
+package udp
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxReadErrors is how many errors in a row a Read swallows. Each is that of
+// a datagram sent before, told by ICMP, and reading it takes it away; an error
+// that stays is the socket's own.
+const maxReadErrors = 64
+
+// reader is what Read works with between its calls.
+type reader struct {
+	msgs  [readBatches]message
+	slots [readBatches]slot
+	bufs  [readBatches]*Buffer
+	zones map[uint32]string
+
+	try  func(fd uintptr) bool // receive, made once: a closure allocates
+	want int                   // how many messages are asked for
+	n    int                   // how many came
+	err  unix.Errno
+}
+
+func (r *reader) init() {
+	r.zones = make(map[uint32]string)
+	r.try = r.receive
+	for i := range r.msgs {
+		r.msgs[i].attach(&r.slots[i])
+	}
+}
+
+// receive asks the kernel for messages, and tells whether it had any (or an
+// error). It holds buffers only while it asks, so that an idle socket, of which
+// a spray opens hundreds, costs none.
+func (r *reader) receive(fd uintptr) bool {
+	for i := range r.want {
+		r.bufs[i] = NewBuffer()
+		r.slots[i].setData(r.bufs[i].Bytes())
+		r.msgs[i].hdr.SetControllen(controlSize)
+		r.msgs[i].hdr.Namelen = unix.SizeofSockaddrInet6
+	}
+	n, errno := mmsg(unix.SYS_RECVMMSG, fd, r.msgs[:r.want])
+	if errno != 0 {
+		n = 0
+	}
+	for i := n; i < r.want; i++ {
+		r.bufs[i].Release()
+		r.bufs[i], r.slots[i].iov.Base = nil, nil
+	}
+	r.n, r.err = n, errno
+	return errno != unix.EAGAIN
+}
+
+// Read implements Conn.
+func (c *conn) Read(batches []Batch) (int, error) {
+	if len(batches) == 0 {
+		return 0, errBatch
+	}
+	r := &c.reader
+	r.want = min(len(batches), readBatches)
+	for failed := 0; failed < maxReadErrors; {
+		if err := c.raw.Read(r.try); err != nil {
+			return 0, net.ErrClosed
+		}
+		if r.err != 0 {
+			failed++
+			continue
+		}
+		if n := r.deliver(batches); n > 0 {
+			return n, nil
+		}
+	}
+	return 0, r.err
+}
+
+// deliver hands out what was received, but for empty datagrams.
+func (r *reader) deliver(batches []Batch) (n int) {
+	for i := range r.n {
+		b := r.batch(i)
+		r.bufs[i], r.slots[i].iov.Base = nil, nil
+		if len(b.Data) == 0 {
+			b.Buf.Release()
+			continue
+		}
+		batches[n] = b
+		n++
+	}
+	return n
+}
+
+func (r *reader) batch(i int) Batch {
+	m, s := &r.msgs[i], &r.slots[i]
+	b := Batch{Addr: parseName(&s.name, r.zones), Buf: r.bufs[i]}
+	b.Data = b.Buf.Bytes()[:m.n]
+	b.Size = len(b.Data)
+	if size := segmentSize(s.controlBytes()[:m.hdr.Controllen]); size > 0 {
+		b.Size = min(size, len(b.Data))
+	}
+	return b
+}

@@ -1,0 +1,86 @@
+package udp
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// socketBuffer is what is asked of the system for each direction of a socket,
+// in bytes: a tenth of a second at 560 Mbit/s, so that a reader that is kept
+// from running for a moment loses nothing. Less is granted silently.
+const socketBuffer = 7 << 20
+
+// System is the network of the operating system.
+type System struct{}
+
+// Listen opens a socket. See Network.
+func (System) Listen(family string, addr netip.AddrPort) (Conn, error) {
+	if family != "udp4" && family != "udp6" {
+		return nil, fmt.Errorf("udp: family %q is neither udp4 nor udp6", family)
+	}
+	var local *net.UDPAddr
+	if addr.IsValid() {
+		local = net.UDPAddrFromAddrPort(addr)
+	}
+	// With "udp6" package net sets IPV6_V6ONLY.
+	socket, err := net.ListenUDP(family, local)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newConn(socket, family == "udp6")
+	if err != nil {
+		socket.Close()
+		return nil, fmt.Errorf("udp: socket %v: %w", socket.LocalAddr(), err)
+	}
+	return c, nil
+}
+
+// Addrs returns the addresses of the interfaces that are up, loopback among
+// them; a link-local IPv6 address has its interface's name as zone.
+func (System) Addrs() ([]netip.Addr, error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var all []netip.Addr
+	for _, ifc := range interfaces {
+		if ifc.Flags&net.FlagUp == 0 {
+			continue
+		}
+		addrs, err := ifc.Addrs()
+		if err != nil {
+			continue // it has just gone away
+		}
+		for _, a := range addrs {
+			if addr, ok := hostAddr(a, ifc.Name); ok {
+				all = append(all, addr)
+			}
+		}
+	}
+	return all, nil
+}
+
+// hostAddr converts an interface's address; ok is false for one that is no
+// single host's.
+func hostAddr(a net.Addr, ifc string) (addr netip.Addr, ok bool) {
+	ipnet, isNet := a.(*net.IPNet)
+	if !isNet {
+		return netip.Addr{}, false
+	}
+	addr, ok = netip.AddrFromSlice(ipnet.IP)
+	addr = addr.Unmap()
+	if !ok || addr.IsUnspecified() || addr.IsMulticast() {
+		return netip.Addr{}, false
+	}
+	if addr.Is6() && addr.IsLinkLocalUnicast() {
+		addr = addr.WithZone(ifc)
+	}
+	return addr, true
+}
+
+// localAddr is where a socket is bound.
+func localAddr(socket *net.UDPConn) netip.AddrPort {
+	a := socket.LocalAddr().(*net.UDPAddr).AddrPort()
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
