@@ -1,0 +1,94 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// check finds what is wrong beyond single values, and reads the secret key's
+// file.
+func (d *decoder) check(c *Config, mode fs.FileMode) {
+	d.checkSecret(c, mode)
+	if err := c.Peer.Server.remote(); err != nil {
+		d.reportKey("peer.server", err.Error())
+	}
+	if c.Server.Listen == "" {
+		d.reportKey("server.listen", "is empty, use for example \":3478\"")
+	}
+	if c.Receive.Dir == "" {
+		d.reportKey("receive.dir", "is empty, use \".\" for the working folder")
+	}
+	if c.Peer.Connect == "" {
+		return
+	}
+	t, err := c.Target(c.Peer.Connect)
+	if err == nil && t.GUID == c.GUID() {
+		err = fmt.Errorf("%q is the own GUID, use another peer's", c.Peer.Connect)
+	}
+	if err != nil {
+		d.reportKey("peer.connect", err.Error())
+	}
+}
+
+// reportKey notes a problem with a key, or with the whole file if key is empty.
+func (d *decoder) reportKey(key, text string) {
+	p := Problem{File: d.file, Key: key, Text: text}
+	if prim, ok := d.prims[key]; ok {
+		p.Line = d.line(prim)
+	}
+	d.problems = append(d.problems, p)
+}
+
+func (d *decoder) checkSecret(c *Config, mode fs.FileMode) {
+	if d.holdsSecret() && exposed(mode) {
+		d.reportKey("", fmt.Sprintf("holds a secret key and may be read by others, run `chmod 600 %s`", d.file))
+	}
+	if c.SecretKeyFile == "" {
+		return
+	}
+	if c.HasKey() {
+		d.reportKey("secret_key_file", "is given beside secret_key, use one of them")
+		return
+	}
+	if err := c.readSecretFile(); err != nil {
+		d.reportKey("secret_key_file", err.Error())
+	}
+}
+
+// holdsSecret reports whether the text has a secret key, be it a valid one or not.
+func (d *decoder) holdsSecret() bool {
+	var text string
+	prim, ok := d.prims["secret_key"]
+	return ok && d.md.PrimitiveDecode(prim, &text) == nil && text != ""
+}
+
+// readSecretFile reads the key from the file named in the config.
+func (c *Config) readSecretFile() error {
+	path := c.SecretKeyFile
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(c.file), path)
+	}
+	text, mode, err := readFile(path)
+	if err != nil {
+		return err
+	}
+	if exposed(mode) {
+		return fmt.Errorf("%q may be read by others, run `chmod 600 %s`", path, path)
+	}
+	if err := c.SecretKey.UnmarshalText([]byte(strings.TrimSpace(text))); err != nil {
+		return fmt.Errorf("in %q: %w", path, err)
+	}
+	if !c.HasKey() {
+		return fmt.Errorf("%q is empty, `p2ptool init` makes a key", path)
+	}
+	return nil
+}
+
+// exposed reports whether others may read or write a file of the mode.
+// Windows has no such bits.
+func exposed(mode fs.FileMode) bool {
+	return runtime.GOOS != "windows" && mode.IsRegular() && mode.Perm()&0o077 != 0
+}

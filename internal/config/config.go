@@ -1,0 +1,106 @@
+// Package config reads the program's one TOML file into typed values.
+//
+// It is strict: an unknown key, a value of the wrong type and a value that
+// makes no sense are problems, each named with its file, line and key and the
+// value that would do, and all of them are told at once. A file that holds
+// a secret key must not be readable by others.
+//
+// The file is trusted as far as its owner is; nothing in it is run. The package
+// reads files and the environment it is given, and prints nothing.
+package config
+
+import (
+	"p2ptool/p2p/identity"
+)
+
+// FileName is the name of the file that is looked for in the working folder.
+const FileName = "p2ptool.toml"
+
+// A Config is what a file says, over the defaults. Its keys are the tags.
+type Config struct {
+	Mode          Mode      `toml:"mode"`
+	SecretKey     SecretKey `toml:"secret_key"`      // with what SecretKeyFile holds, once loaded
+	SecretKeyFile string    `toml:"secret_key_file"` // relative to the config's folder
+
+	Server   Server             `toml:"server"`
+	Peer     Peer               `toml:"peer"`
+	Receive  Receive            `toml:"receive"`
+	Contacts map[string]Contact `toml:"contacts"`
+
+	file string
+}
+
+// Server is what holds when serving.
+type Server struct {
+	Listen Address `toml:"listen"`
+	Relay  Relay   `toml:"relay"`
+}
+
+// Relay limits what the server carries between peers.
+type Relay struct {
+	Enabled   bool `toml:"enabled"`
+	LinkRate  Rate `toml:"link_rate"`  // each link; 0: the server's own default
+	TotalRate Rate `toml:"total_rate"` // all together; 0: the server's own default
+}
+
+// Peer is what holds when being a peer.
+type Peer struct {
+	Server    Address   `toml:"server"`     // empty: none
+	ServerKey PublicKey `toml:"server_key"` // zero: trusted on first use
+	Listen    Address   `toml:"listen"`
+	Connect   string    `toml:"connect"` // as for Config.Target; empty: nobody
+	Name      Name      `toml:"name"`
+	Listed    bool      `toml:"listed"`
+}
+
+// Receive is what is done with files that are offered.
+type Receive struct {
+	Dir      string   `toml:"dir"`
+	Accept   Accept   `toml:"accept"`
+	Conflict Conflict `toml:"conflict"`
+	MaxSize  Size     `toml:"max_size"` // of a transfer; 0: no limit
+}
+
+// A Contact is a name for a peer, with rules of its own.
+type Contact struct {
+	GUID   identity.GUID `toml:"guid"`
+	Accept bool          `toml:"accept"` // without asking
+	Dir    string        `toml:"dir"`    // empty: as Receive.Dir
+}
+
+// Default returns what holds where a file says nothing, and without a file.
+func Default() *Config {
+	return &Config{
+		Mode: ModePeer,
+		Server: Server{
+			Listen: ":3478",
+			Relay:  Relay{Enabled: true},
+		},
+		Peer: Peer{
+			Listen: ":0",
+			Listed: true,
+		},
+		Receive: Receive{
+			Dir:      ".",
+			Accept:   AcceptAsk,
+			Conflict: ConflictRename,
+		},
+	}
+}
+
+// defaultContact is what a contact has where its table says nothing.
+func defaultContact() Contact { return Contact{} }
+
+// File returns the path the config was read from; empty if from none.
+func (c *Config) File() string { return c.file }
+
+// HasKey reports whether there is a secret key.
+func (c *Config) HasKey() bool { return !c.SecretKey.IsZero() }
+
+// GUID returns the GUID of the secret key; zero without one.
+func (c *Config) GUID() identity.GUID {
+	if !c.HasKey() {
+		return identity.GUID{}
+	}
+	return c.SecretKey.GUID()
+}

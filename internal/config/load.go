@@ -1,0 +1,92 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// maxFile is the most bytes a config may have.
+const maxFile = 1 << 20
+
+// Load reads the file at path. An error is of type Problems if the file is
+// there but will not do, else it tells why it cannot be read.
+func Load(path string) (*Config, error) {
+	text, mode, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the config: %w", err)
+	}
+	d := decoder{file: path}
+	c := Default()
+	c.file = path
+	d.decode(text, c)
+	d.check(c, mode)
+	if len(d.problems) > 0 {
+		d.problems.sort()
+		return nil, d.problems
+	}
+	return c, nil
+}
+
+// readFile returns the text of a file with the mode it had while it was read.
+func readFile(path string) (string, fs.FileMode, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", 0, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s: longer than %d bytes", path, maxFile)
+	}
+	return string(text), info.Mode(), err
+}
+
+// Find returns the path of the config to use: flag if not empty, else
+// $P2PTOOL_CONFIG, else FileName in the working folder, else UserFile. The last two
+// count only if there is something; without anything the path is empty.
+func Find(flag string, getenv func(string) string) (string, error) {
+	if flag != "" {
+		return flag, nil
+	}
+	if path := getenv("P2PTOOL_CONFIG"); path != "" {
+		return path, nil
+	}
+	user, err := UserFile(getenv)
+	if err != nil {
+		user = "" // without a home there is no such file
+	}
+	for _, path := range []string{FileName, user} {
+		if _, err := os.Lstat(path); path != "" && err == nil {
+			return path, nil
+		}
+	}
+	return "", nil
+}
+
+// UserFile returns where the user's config belongs:
+// $XDG_CONFIG_HOME/p2ptool/config.toml, with ~/.config where that is unset, and
+// on Windows %AppData%.
+func UserFile(getenv func(string) string) (string, error) {
+	dir := getenv("XDG_CONFIG_HOME")
+	if !filepath.IsAbs(dir) {
+		home := getenv("HOME")
+		dir = filepath.Join(home, ".config")
+		if runtime.GOOS == "windows" {
+			home = getenv("AppData")
+			dir = home
+		}
+		if home == "" {
+			return "", errors.New("no home folder is known, give --config FILE")
+		}
+	}
+	return filepath.Join(dir, "p2ptool", "config.toml"), nil
+}

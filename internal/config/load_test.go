@@ -1,0 +1,243 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"p2ptool/p2p/identity"
+)
+
+// someKey returns a new key and its text.
+func someKey(t *testing.T) (identity.SecretKey, string) {
+	t.Helper()
+	k, err := identity.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, k.Reveal()
+}
+
+// write makes a file of the mode in a folder of its own and returns its path.
+func write(t *testing.T, text string, mode fs.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.toml")
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	key, text := someKey(t)
+	c, err := Load(write(t, `
+mode = "server"
+secret_key = "`+text+`"
+[server]
+listen = "127.0.0.1:0"
+relay.link_rate = "10MB/s"
+[receive]
+max_size = "1.5GiB"
+accept = "contacts"
+[contacts.bob]
+guid = "`+key.GUID().String()+`"
+accept = true
+`, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Mode != ModeServer || c.GUID() != key.GUID() || c.Server.Listen != "127.0.0.1:0" ||
+		c.Server.Relay.LinkRate != 10e6 || !c.Server.Relay.Enabled || c.Receive.MaxSize != 3<<29 {
+		t.Errorf("Load = %+v", c)
+	}
+	if bob := c.Contacts["bob"]; bob.GUID != key.GUID() || !bob.Accept || c.ContactName(key.GUID()) != "bob" {
+		t.Errorf("contact = %+v", bob)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want string }{
+		{"unknown key, near one", "[peer]\nsever = \"a:1\"\n", `F:2: peer.sever: unknown key, did you mean "server"?`},
+		{"unknown key", "[receive]\n\ncolour = 1\n", `F:3: receive.colour: unknown key, use one of accept, conflict, dir, max_size`},
+		{"unknown table", "[serv]\nlisten = \":1\"\n", `F:1: serv: unknown key, did you mean "server"?`},
+		{"number for text", "mode = 3\n", `F:1: mode: is a number, use text in quotes`},
+		{"text for truth", "[peer]\nlisted = \"yes\"\n", `F:2: peer.listed: is text, use true or false`},
+		{"text for table", "peer = \"x\"\n", `F:1: peer: is text, use a table: [peer]`},
+		{"table for text", "[mode.x]\ny = 1\n", `F: mode: is a table, use text in quotes`},
+		{"list for table", "[[peer]]\nserver = \"\"\n", `F:1: peer: is a list, use a table: [peer]`},
+		{"choice", "mode = \"client\"\n", `F:1: mode: "client" is not known, use "peer" or "server"`},
+		{"choice of four", "[receive]\naccept = \"maybe\"\n", `F:2: receive.accept: "maybe" is not known, use "ask", "contacts", "all" or "none"`},
+		{"size", "[receive]\nmax_size = \"10 elephants\"\n", `F:2: receive.max_size: "10 elephants" is not a size, use for example "10GB", or "0"`},
+		{"rate", "[server.relay]\ntotal_rate = \"fast\"\n", `F:2: server.relay.total_rate: "fast" is not a rate, use for example "10MB/s", or "0"`},
+		{"address", "[peer]\nserver = \"example.org\"\n", `F:2: peer.server: "example.org" is not host:port, use for example "rendezvous.example.org:3478"`},
+		{"port", "[peer]\nlisten = \":70000\"\n", `F:2: peer.listen: ":70000" has no port from 0 to 65535, use for example "rendezvous.example.org:3478"`},
+		{"server without host", "[peer]\nserver = \":3478\"\n", `F:2: peer.server: ":3478" names no host and port to reach, use for example "rendezvous.example.org:3478"`},
+		{"empty listen", "[server]\nlisten = \"\"\n", `F:2: server.listen: is empty, use for example ":3478"`},
+		{"long name", "[peer]\nname = \"" + strings.Repeat("x", 65) + "\"\n", `F:2: peer.name: a name of 65 bytes is too long, use at most 64`},
+		{"name with escape", "[peer]\nname = \"a\\u001b[2J\"\n", `F:2: peer.name: "a\x1b[2J" holds characters that cannot be shown, use letters, digits and spaces`},
+		{"contact to connect to", "[peer]\nconnect = \"bob\"\n", `F:2: peer.connect: no such contact: "bob" is neither a GUID nor a name under [contacts]`},
+		{"guid", "[contacts.bob]\nguid = \"x\"\n", `F:2: contacts.bob.guid: "x" is not a GUID: it has 1 characters, not 36`},
+		{"contact without guid", "[contacts.bob]\naccept = true\n", "F:1: contacts.bob: has no guid, add the one that `p2ptool id` prints there"},
+		{"contact's name", "[contacts.\"a@b\"]\nguid = \"00000000-0000-8000-8000-000000000000\"\n", `F:1: contacts."a@b": "a@b" cannot be a contact's name, use letters and digits`},
+		{"server's key", "[peer]\nserver_key = \"p2psec-x\"\n", "F:2: peer.server_key: not a public key: it does not begin with \"p2ppub-\", use what `p2ptool serve` prints"},
+		{"not TOML", "\nmode = peer\n", `F:2: not TOML: expected value but found "peer" instead`},
+		{"twice", "mode = \"peer\"\nmode = \"peer\"\n", `F:2: not TOML: Key 'mode' has already been defined.`},
+		{"not UTF-8", "mode = \"\xff\"\n", `F:1: not TOML: invalid UTF-8 byte: 0xff`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := write(t, tt.text, 0o644)
+			_, err := Load(path)
+			if err == nil {
+				t.Fatalf("Load accepted it, want %s", tt.want)
+			}
+			if got := strings.ReplaceAll(err.Error(), path, "F"); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	path := write(t, `mode = "client"
+[receive]
+accept = 1
+max_size = "-5"
+[peer]
+listed = "no"
+nme = "x"
+`, 0o600)
+	_, err := Load(path)
+	got := strings.ReplaceAll(err.Error(), path, "F")
+	want := `F:1: mode: "client" is not known, use "peer" or "server"
+F:3: receive.accept: is a number, use text in quotes
+F:4: receive.max_size: "-5" is not a size, use for example "10GB", or "0"
+F:6: peer.listed: is text, use true or false
+F:7: peer.nme: unknown key, did you mean "name"?`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestExposedSecret(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("no mode bits")
+	}
+	_, text := someKey(t)
+	for _, mode := range []fs.FileMode{0o640, 0o604, 0o660, 0o644} {
+		path := write(t, "secret_key = \""+text+"\"\n", mode)
+		if err := os.Chmod(path, mode); err != nil { // whatever the umask
+			t.Fatal(err)
+		}
+		_, err := Load(path)
+		want := path + ": holds a secret key and may be read by others, run `chmod 600 " + path + "`"
+		if err == nil || err.Error() != want {
+			t.Errorf("mode %v: got %v, want %s", mode, err, want)
+		}
+	}
+	if _, err := Load(write(t, "secret_key = \"\"\n", 0o644)); err != nil {
+		t.Errorf("without a secret: %v", err)
+	}
+}
+
+func TestSecretIsNeverShown(t *testing.T) {
+	t.Parallel()
+	_, text := someKey(t)
+	for _, broken := range []string{
+		`"` + text[:40] + `"`, `"` + text + `A"`, `"p2ppub-` + text[7:] + `"`, `"\\` + text + `"`,
+		text, `"` + text, text + `"`, "'" + text, `["` + text, "1" + text[7:], "\n" + text,
+	} {
+		_, err := Load(write(t, "secret_key = "+broken+"\n", 0o600))
+		if err == nil || strings.Contains(err.Error(), text[7:30]) {
+			t.Errorf("error shows the secret, or is none: %v", err)
+		}
+	}
+}
+
+func TestSecretKeyFile(t *testing.T) {
+	t.Parallel()
+	key, text := someKey(t)
+	path := write(t, "secret_key_file = \"key\"\n", 0o644)
+	keyPath := filepath.Join(filepath.Dir(path), "key")
+
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "c.toml:1: secret_key_file: open ") {
+		t.Errorf("without the file: %v", err)
+	}
+	if err := os.WriteFile(keyPath, []byte(text+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path)
+	if err != nil || c.GUID() != key.GUID() {
+		t.Fatalf("Load = %v, %v", c, err)
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	if err := os.Chmod(keyPath, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "run `chmod 600 "+keyPath+"`") {
+		t.Errorf("exposed: %v", err)
+	}
+}
+
+func TestLoadMissing(t *testing.T) {
+	t.Parallel()
+	if _, err := Load(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("err = %v, want fs.ErrNotExist", err)
+	}
+	if _, err := Load(write(t, strings.Repeat("#\n", maxFile), 0o600)); err == nil {
+		t.Error("a huge file was read")
+	}
+}
+
+func TestFind(t *testing.T) { // not parallel: it changes the working folder
+	t.Chdir(t.TempDir())
+	xdg := t.TempDir()
+	env := map[string]string{"XDG_CONFIG_HOME": xdg, "HOME": "/nowhere"}
+	find := func(flag, want string) {
+		t.Helper()
+		if got, err := Find(flag, func(k string) string { return env[k] }); err != nil || got != want {
+			t.Errorf("Find(%q) = %q, %v, want %q", flag, got, err, want)
+		}
+	}
+	user := filepath.Join(xdg, "p2ptool", "config.toml")
+	find("", "")
+	if err := Write(user, "", false); err != nil {
+		t.Fatal(err)
+	}
+	find("", user)
+	if err := Write(FileName, "", false); err != nil {
+		t.Fatal(err)
+	}
+	find("", FileName)
+	env["P2PTOOL_CONFIG"] = "e.toml"
+	find("", "e.toml")
+	find("f.toml", "f.toml")
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add("mode = \"peer\"\n[contacts.bob]\nguid = 1\n")
+	f.Add("[[peer]]\n[receive]\nx.y = [1, {a = 2}]\n")
+	f.Add("contacts = {a = 1, b = {guid = \"\"}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		d := decoder{file: "f"}
+		c := Default()
+		d.decode(text, c)
+		d.check(c, 0o600)
+		for _, p := range d.problems {
+			if p.Text == "" {
+				t.Errorf("a problem without a text: %+v", p)
+			}
+		}
+	})
+}
