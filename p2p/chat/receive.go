@@ -1,0 +1,130 @@
+package chat
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+// tell reports lines to the application, which must not hold the mutex.
+func (s *Session) tell(first, last uint64) {
+	for id := first; id <= last; id++ {
+		s.delivered(id)
+	}
+}
+
+// receive takes messages until the conversation is over, and returns nil then.
+func (c *conn) receive() error {
+	r := &reader{r: bufio.NewReader(c.rw)}
+	if err := c.receiveOpen(r); err != nil {
+		return err
+	}
+	for {
+		kind, body, err := r.next()
+		if err != nil {
+			return c.cut(err)
+		}
+		switch kind {
+		case typeLine:
+			err = c.receiveLine(body)
+		case typeReceipt:
+			err = c.receiveReceipt(body)
+		case typeBye:
+			c.leave()
+			return nil
+		default:
+			err = fmt.Errorf("%w: a second opening", ErrProtocol)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *conn) receiveOpen(r *reader) error {
+	kind, body, err := r.next()
+	if err != nil {
+		return c.cut(err)
+	}
+	if kind != typeOpen {
+		return fmt.Errorf("%w: its first message is no opening", ErrProtocol)
+	}
+	theirs, err := parseOpen(body)
+	if err != nil {
+		return err
+	}
+	first, last, err := c.s.attach(c, theirs)
+	c.s.tell(first, last)
+	return err
+}
+
+// receiveLine puts a line into the queue. An honest peer never fills that,
+// except with lines of several sessions; who does has to wait.
+func (c *conn) receiveLine(body []byte) error {
+	id, rest, err := parseID(body)
+	if err != nil {
+		return err
+	}
+	text := string(bytes.ToValidUTF8(rest, []byte("\uFFFD")))
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id <= s.got {
+		return nil
+	}
+	err = s.waitLocked(c.ctx, func() bool { return hasRoom(len(s.queue), s.queueBytes, len(text)) })
+	if err != nil {
+		return err
+	}
+	s.got = id
+	s.queue = append(s.queue, received{Message{id, text}, s.peer})
+	s.queueBytes += len(text)
+	s.changedLocked()
+	return nil
+}
+
+func (c *conn) receiveReceipt(body []byte) error {
+	id, _, err := parseID(body)
+	if err != nil {
+		return err
+	}
+	first, last, err := c.acknowledge(id)
+	c.s.tell(first, last)
+	return err
+}
+
+func (c *conn) acknowledge(id uint64) (first, last uint64, err error) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if id > c.sent {
+		return 1, 0, fmt.Errorf("%w: a receipt for line %d, of %d sent", ErrProtocol, id, c.sent)
+	}
+	first, last = c.s.acknowledgeLocked(id)
+	return first, last, nil
+}
+
+// cut judges an error of reading: behind our goodbye the other side may end
+// the stream as it likes.
+func (c *conn) cut(err error) error {
+	c.s.mu.Lock()
+	bye := c.bye
+	c.s.mu.Unlock()
+	switch {
+	case bye:
+		c.leave()
+		return nil
+	case errors.Is(err, ErrProtocol):
+		return err
+	}
+	return fmt.Errorf("chat stream was cut: %w", unexpected(err))
+}
+
+// leave notes that the other side will say no more.
+func (c *conn) leave() {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.s.left = true
+	c.s.stopLocked(c, ErrPeerLeft)
+	c.s.endLocked()
+}
