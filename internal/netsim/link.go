@@ -1,0 +1,199 @@
+package netsim
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// A Link is what an access link does to datagrams, in one direction. The zero
+// value passes everything at once.
+type Link struct {
+	Delay  time.Duration // one way
+	Jitter time.Duration // added to Delay, evenly between 0 and this; keeps the order
+
+	Loss  float64 // the part of datagrams that is lost, 0 to 1
+	Burst float64 // how many are lost in a row on average; 0 or 1: each for itself
+
+	Duplicate float64       // the part that arrives twice
+	Reorder   float64       // the part that is held up, so that others overtake it
+	ReorderBy time.Duration // for how long; 0: 3 ms
+
+	Rate  int // bytes of payload a second; 0: without limit
+	Queue int // bytes that may wait for their turn; 0: what Rate sends in 100 ms
+
+	MTU int // the longest payload that passes, in bytes; 0: any
+}
+
+const (
+	defaultReorderBy = 3 * time.Millisecond
+	defaultQueueTime = 100 * time.Millisecond
+	// grain is how far the datagrams of one batch may be apart when they leave
+	// a link of limited rate, and still arrive together.
+	grain = 500 * time.Microsecond
+)
+
+// plain tells whether the link treats all datagrams of a batch alike.
+func (l Link) plain() bool {
+	return l.Loss == 0 && l.Duplicate == 0 && l.Reorder == 0 && l.Rate == 0 && l.MTU == 0
+}
+
+func (l Link) queue() int {
+	if l.Queue > 0 {
+		return l.Queue
+	}
+	return int(float64(l.Rate) * defaultQueueTime.Seconds())
+}
+
+// A pipe is one direction of an access link.
+type pipe struct {
+	net  *Net
+	out  func(packet) // where it leads
+	link Link
+	shut bool // nothing passes
+	rng  *rand.Rand
+
+	losing bool      // within a burst of losses
+	free   time.Time // when all that is queued has gone out
+	last   time.Time // when the last one arrives, which later ones do not overtake
+}
+
+// push sends a packet through the pipe.
+func (p *pipe) push(pkt packet) {
+	if p.shut {
+		p.net.tell("cut", pkt)
+		return
+	}
+	now := time.Now()
+	if p.free.Before(now) {
+		p.free = now
+	}
+	if p.link.plain() {
+		p.emit(pkt, p.free)
+		return
+	}
+	p.pushEach(now, pkt)
+}
+
+// pushEach decides on each datagram by itself, and keeps together what it can.
+func (p *pipe) pushEach(now time.Time, pkt packet) {
+	var group run
+	var twice []packet
+	start, left := p.free, p.free
+	for off := 0; off < len(pkt.data); off += pkt.size {
+		d := pkt
+		d.data = pkt.data[off:min(off+pkt.size, len(pkt.data))]
+		if why := p.drops(now, len(d.data)); why != "" {
+			p.net.tell(why, d)
+			continue
+		}
+		if p.chance(p.link.Reorder) {
+			p.holdUp(d)
+			continue
+		}
+		if len(group.data) > 0 && p.free.Sub(start) > grain {
+			p.emitRun(pkt, group, left)
+			group, start = run{}, p.free
+		}
+		group.add(pkt.data, off, len(d.data))
+		left = p.free
+		if p.chance(p.link.Duplicate) {
+			twice = append(twice, d)
+		}
+	}
+	p.emitRun(pkt, group, left)
+	for _, d := range twice {
+		p.emit(d, left)
+	}
+}
+
+// drops sends a datagram of n bytes, and tells why it does not arrive.
+func (p *pipe) drops(now time.Time, n int) (why string) {
+	if p.link.MTU > 0 && n > p.link.MTU {
+		return "over MTU"
+	}
+	if p.link.Rate > 0 {
+		waiting := p.free.Sub(now).Seconds() * float64(p.link.Rate)
+		if int(waiting)+n > p.link.queue() {
+			return "queue full"
+		}
+		p.free = p.free.Add(time.Duration(float64(n) / float64(p.link.Rate) * float64(time.Second)))
+	}
+	if p.loses() {
+		return "lost"
+	}
+	return ""
+}
+
+// loses draws from a chain of two states (Gilbert 1960), one of which loses
+// everything and is left after Burst datagrams on average.
+func (p *pipe) loses() bool {
+	l := p.link
+	if l.Burst <= 1 || l.Loss <= 0 || l.Loss >= 1 {
+		return p.chance(l.Loss)
+	}
+	if p.losing {
+		p.losing = !p.chance(1 / l.Burst)
+	} else {
+		p.losing = p.chance(l.Loss / ((1 - l.Loss) * l.Burst))
+	}
+	return p.losing
+}
+
+func (p *pipe) chance(of float64) bool { return of > 0 && p.rng.Float64() < of }
+
+// emit has a packet arrive that left the queue then, behind all before it.
+func (p *pipe) emit(pkt packet, left time.Time) {
+	at := p.arrival(left)
+	if at.Before(p.last) {
+		at = p.last
+	}
+	p.last = at
+	p.net.schedule(at, p.out, pkt)
+}
+
+// emitRun is emit for those datagrams of pkt that are in r.
+func (p *pipe) emitRun(pkt packet, r run, left time.Time) {
+	if pkt.data = r.data; len(pkt.data) > 0 {
+		p.emit(pkt, left)
+	}
+}
+
+// holdUp has a packet arrive later than those behind it.
+func (p *pipe) holdUp(pkt packet) {
+	by := p.link.ReorderBy
+	if by == 0 {
+		by = defaultReorderBy
+	}
+	p.net.schedule(p.arrival(p.free).Add(by), p.out, pkt)
+}
+
+func (p *pipe) arrival(left time.Time) time.Time {
+	at := left.Add(p.link.Delay)
+	if p.link.Jitter > 0 {
+		at = at.Add(time.Duration(p.rng.Int64N(int64(p.link.Jitter))))
+	}
+	return at
+}
+
+// A run collects pieces of one stretch of memory, and copies only if there are
+// gaps between them.
+type run struct {
+	data  []byte
+	start int  // where data begins in the stretch
+	owned bool // data is a copy
+}
+
+func (r *run) add(stretch []byte, off, n int) {
+	switch {
+	case len(r.data) == 0:
+		r.data, r.start = stretch[off:off+n:off+n], off
+	case !r.owned && off == r.start+len(r.data):
+		r.data = stretch[r.start : off+n : off+n]
+	default:
+		if !r.owned {
+			r.data = append(make([]byte, 0, len(stretch)), r.data...)
+			r.owned = true
+		}
+		r.data = append(r.data, stretch[off:off+n]...)
+	}
+}

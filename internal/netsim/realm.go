@@ -1,0 +1,75 @@
+package netsim
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// A Realm is a network in which each address has one meaning: the internet, or
+// what lies behind a NAT.
+type Realm struct {
+	net     *Net
+	gateway *NAT // nil: this is the internet
+	nodes   map[netip.Addr]node
+}
+
+// A node is a host, or the outer side of a NAT.
+type node interface{ downlink() *pipe }
+
+// Host adds a host with these addresses. Addresses that are malformed or taken
+// are a mistake of the test, and panic.
+func (r *Realm) Host(addrs ...string) *Host {
+	r.net.mu.Lock()
+	defer r.net.mu.Unlock()
+	h := &Host{conns: make(map[netip.AddrPort]*conn)}
+	h.init(r.net, h.receive)
+	h.attach(r, addrs)
+	return h
+}
+
+// NAT adds a NAT with this address on its outer side; hosts are added to the
+// NAT.
+func (r *Realm) NAT(addr string, kind Kind) *NAT {
+	r.net.mu.Lock()
+	defer r.net.mu.Unlock()
+	t := &NAT{outer: r, kind: kind, timeout: DefaultTimeout, preserve: true}
+	t.Realm = &Realm{net: r.net, gateway: t, nodes: make(map[netip.Addr]node)}
+	t.init(r.net, t.receive)
+	t.addr = r.add(addr, t)
+	t.clear()
+	return t
+}
+
+// add gives a node an address.
+func (r *Realm) add(addr string, n node) netip.Addr {
+	ip := netip.MustParseAddr(addr).Unmap()
+	if r.nodes[ip] != nil || !ip.IsValid() || ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback() {
+		panic(fmt.Sprintf("netsim: address %v is taken, or no host's", ip))
+	}
+	r.nodes[ip] = n
+	return ip
+}
+
+// forward takes a packet that came up a link to where it goes next.
+func (r *Realm) forward(p packet) {
+	if r.gateway == nil {
+		if p.ttl -= r.net.hops; p.ttl <= 0 {
+			r.net.tell("time to live exceeded", p)
+			return
+		}
+	}
+	if r.nodes[p.dst.Addr()] == nil && r.gateway != nil {
+		r.gateway.send(p)
+		return
+	}
+	r.deliver(p)
+}
+
+// deliver sends a packet down the link of the node that has its address.
+func (r *Realm) deliver(p packet) {
+	if n := r.nodes[p.dst.Addr()]; n != nil {
+		n.downlink().push(p)
+		return
+	}
+	r.net.tell("no such address", p)
+}
