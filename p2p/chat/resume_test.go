@@ -1,0 +1,253 @@
+package chat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// cutter is a stream that fails after some bytes were written to it.
+type cutter struct {
+	net.Conn
+	mu   sync.Mutex
+	left int
+}
+
+func (c *cutter) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, err := c.Conn.Write(b[:min(len(b), c.left)])
+	c.left -= n
+	if err == nil && n < len(b) {
+		c.Conn.Close()
+		err = io.ErrClosedPipe
+	}
+	return n, err
+}
+
+// joinUntil joins a and b by a stream that is cut when either has written
+// that many bytes, or has no more to say.
+func joinUntil(a, b *Session, bytesA, bytesB int) (ea, eb error) {
+	x, y := net.Pipe()
+	ra := serve(context.Background(), a, &cutter{Conn: x, left: bytesA})
+	rb := serve(context.Background(), b, &cutter{Conn: y, left: bytesB})
+	synctest.Wait()
+	x.Close()
+	return ra.wait(), rb.wait()
+}
+
+// exchange sends n lines and checks them at the other side.
+func exchange(t *testing.T, from, to *Session, n int) *sync.WaitGroup {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range n {
+			if _, err := from.Send(t.Context(), fmt.Sprint("line ", i)); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := from.WaitDelivered(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	wg.Go(func() {
+		for i := range n {
+			if m, err := to.Receive(t.Context()); err != nil || m.Text != fmt.Sprint("line ", i) {
+				t.Errorf("line %d is %q, %v", i, m.Text, err)
+				return
+			}
+		}
+	})
+	return &wg
+}
+
+// However often and wherever the stream is cut, each line comes once, in
+// order, and is known to have come.
+func TestCutAnywhere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		next := uint64(1)
+		a, b := New(Options{Delivered: func(id uint64) {
+			if id != next {
+				t.Errorf("delivered %d, want %d", id, next)
+			}
+			next++
+		}}), New(Options{})
+		forth, back := exchange(t, a, b, 400), exchange(t, b, a, 400)
+		seed := rand.New(rand.NewPCG(1, 2))
+		cuts := 0
+		for ; a.waits() || b.waits() || cuts == 0; cuts++ {
+			ea, eb := joinUntil(a, b, seed.IntN(500), seed.IntN(500))
+			if ea == nil || eb == nil {
+				t.Fatalf("Run = %v and %v after a cut", ea, eb)
+			}
+			synctest.Wait()
+		}
+		forth.Wait()
+		back.Wait()
+		if next != 401 || cuts < 20 {
+			t.Errorf("%d of 400 lines delivered, over %d streams", next-1, cuts)
+		}
+	})
+}
+
+// waits reports whether there are lines without a receipt.
+func (s *Session) waits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) > 0
+}
+
+func TestCutIsNoGoodbye(t *testing.T) {
+	t.Parallel()
+	a, b := New(Options{}), New(Options{})
+	x, y := net.Pipe()
+	ra, rb := serve(t.Context(), a, x), serve(t.Context(), b, y)
+	send(t, a, "one")
+	expect(t, b, "one")
+	x.Close()
+	if ea, eb := ra.wait(), rb.wait(); ea == nil || eb == nil {
+		t.Errorf("Run = %v and %v after a cut", ea, eb)
+	}
+	send(t, a, "two")
+	ra, rb = join(t.Context(), a, b)
+	expect(t, b, "two")
+	if err := errors.Join(a.Close(t.Context()), ra.wait(), rb.wait()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A side that has begun afresh gets what its predecessor has not read.
+func TestOtherSideRestarts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := New(Options{}), New(Options{})
+		ctx, cut := context.WithCancel(t.Context())
+		ra, rb := join(ctx, a, b)
+		send(t, a, "one")
+		send(t, b, "uno")
+		expect(t, b, "one")
+		expect(t, a, "uno")
+		synctest.Wait()
+		cut()
+		ra.wait()
+		rb.wait()
+		send(t, a, "two")
+
+		b = New(Options{})
+		send(t, b, "eins")
+		ra, rb = join(t.Context(), a, b)
+		expect(t, b, "two")
+		expect(t, a, "eins") // though its id is that of "uno"
+		expectNothing(t, b)
+		if err := errors.Join(a.WaitDelivered(t.Context()), b.WaitDelivered(t.Context()),
+			a.Close(t.Context()), ra.wait(), rb.wait()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A new stream takes over from one that is dead but does not show it.
+func TestNewStreamReplacesADeadOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := New(Options{}), New(Options{})
+		ctx, cut := context.WithCancel(t.Context())
+		dead, end := net.Pipe()
+		ra := serve(ctx, a, deaf{dead})
+		rb := serve(ctx, b, deaf{end})
+		send(t, a, "x")
+		expect(t, b, "x")
+		synctest.Wait()
+
+		na, nb := join(t.Context(), a, b)
+		for _, r := range []*served{ra, rb} {
+			if err := r.wait(); !errors.Is(err, ErrReplaced) {
+				t.Errorf("the older Run = %v", err)
+			}
+		}
+		cut()
+		send(t, a, "y")
+		expect(t, b, "y")
+		expectNothing(t, b)
+		if err := errors.Join(b.Close(t.Context()), na.wait(), nb.wait()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// deaf is a stream whose end does not reach the other side.
+type deaf struct{ net.Conn }
+
+func (d deaf) Close() error { return d.SetDeadline(time.Now()) }
+
+// Of two streams that cross one is left, the same one on both sides.
+func TestCrossingStreams(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := New(Options{}), New(Options{})
+			a1, b1 := join(t.Context(), a, b)
+			a2, b2 := join(t.Context(), a, b)
+			synctest.Wait()
+			send(t, a, "x")
+			send(t, b, "y")
+			expect(t, b, "x")
+			expect(t, a, "y")
+			if err := a.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			<-b.Done()
+			got := fmt.Sprint(a1.wait() == nil, b1.wait() == nil, a2.wait() == nil, b2.wait() == nil)
+			if got != "true true false false" && got != "false false true true" {
+				t.Errorf("well ended: a1, b1, a2, b2 = %s", got)
+			}
+			for _, r := range []*served{a1, b1, a2, b2} {
+				if r.err != nil && !errors.Is(r.err, ErrReplaced) {
+					t.Errorf("Run = %v", r.err)
+				}
+			}
+		})
+	}
+}
+
+// What an honest peer never does neither fills memory nor blocks for ever: a
+// peer that begins afresh again and again is read from no faster than we are.
+func TestFloodOfSessions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		for i := range 20 {
+			x, y := net.Pipe()
+			r := serve(ctx, s, x)
+			go io.Copy(io.Discard, y)
+			msg := open{version: 1, session: sessionID{byte(i + 1)}, attempt: uint32(i + 1)}.append(nil)
+			for id := range uint64(maxLines) {
+				msg = appendLine(msg, id+1, "x")
+			}
+			y.SetWriteDeadline(time.Now().Add(time.Second))
+			io.Copy(y, bytes.NewReader(msg))
+			y.Close()
+			if i == 0 {
+				r.wait()
+			}
+		}
+		synctest.Wait()
+		s.mu.Lock()
+		n := len(s.queue)
+		s.mu.Unlock()
+		if n != maxLines {
+			t.Errorf("%d lines in the queue, want %d", n, maxLines)
+		}
+		cancel()
+		s.Close(t.Context())
+	})
+}
