@@ -55,7 +55,7 @@ func TestLoadErrors(t *testing.T) {
 		{"[[script]]\nsay = \"x\"\ntimeout = \"soon\"\n", "s.toml:3: \"soon\" is not a duration"},
 		{"[[script]]\nsleep = \"5s\"\ntimeout = \"4s\"\n", "its timeout of 4s is shorter"},
 		{"[[script]]\nsay = 5\n", "s.toml:"},
-		{"[[script]\n", "s.toml:1: "},
+		{"[[script]\n", "s.toml:2: expected end"},
 		{"[[script]]\nsay = \"" + strings.Repeat("x", maxFile) + "\"\n", "at most 1 MiB"},
 	} {
 		dir := t.TempDir()
