@@ -10,6 +10,7 @@
 package config
 
 import (
+	"p2ptool/internal/script"
 	"p2ptool/p2p/identity"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 	Peer     Peer               `toml:"peer"`
 	Receive  Receive            `toml:"receive"`
 	Contacts map[string]Contact `toml:"contacts"`
+	Script   []script.Step      `toml:"script"` // validated, and without run steps
 
 	file string
 }

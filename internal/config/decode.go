@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"p2ptool/internal/script"
 )
 
 // A decoder fills a Config key by key, so that one bad value does not hide the
@@ -18,6 +20,7 @@ import (
 type decoder struct {
 	md       toml.MetaData
 	file     string
+	text     string
 	prims    map[string]toml.Primitive // every known key that the file has
 	problems Problems
 }
@@ -30,7 +33,7 @@ func (d *decoder) decode(text string, c *Config) {
 		d.syntax(text, err)
 		return
 	}
-	d.md = md
+	d.md, d.text = md, text
 	d.prims = make(map[string]toml.Primitive)
 	d.table(nil, root, reflect.ValueOf(c).Elem())
 }
@@ -100,6 +103,8 @@ func (d *decoder) value(key toml.Key, prim toml.Primitive, into reflect.Value) {
 		if prims, ok := d.entries(key, prim); ok {
 			d.contacts(key, prims, into)
 		}
+	case into.Kind() == reflect.Slice:
+		d.script(key, prim, into.Addr().Interface().(*[]script.Step))
 	}
 }
 

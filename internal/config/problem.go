@@ -8,7 +8,7 @@ import (
 
 // A Problem is one thing that is wrong with a file.
 type Problem struct {
-	File string
+	File string // empty: Text names the place
 	Line int    // 0: the file as a whole
 	Key  string // dotted; empty: the file as a whole
 	Text string // what is wrong, and what would do
@@ -17,6 +17,9 @@ type Problem struct {
 // Error returns "file:line: key: text", without what is not known.
 func (p Problem) Error() string {
 	var b strings.Builder
+	if p.File == "" {
+		return p.Text
+	}
 	b.WriteString(p.File)
 	if p.Line > 0 {
 		fmt.Fprintf(&b, ":%d", p.Line)

@@ -37,9 +37,7 @@ func (c *Config) Target(who string) (Target, error) {
 	if err != nil || !direct {
 		return t, err
 	}
-	if t.Addr, err = ParseAddress(hostport); err == nil {
-		err = t.Addr.remote()
-	}
+	t.Addr, err = ParseRemote(hostport)
 	return t, err
 }
 

@@ -90,6 +90,19 @@ func ParseAddress(s string) (Address, error) {
 	return Address(s), nil
 }
 
+// ParseRemote checks what ParseAddress does, and that there is a host and a port
+// to send to.
+func ParseRemote(s string) (Address, error) {
+	a, err := ParseAddress(s)
+	if err == nil {
+		err = a.remote()
+	}
+	if err != nil {
+		return "", err
+	}
+	return a, nil
+}
+
 // remote checks that a, if not empty, names a host and a port to send to.
 func (a Address) remote() error {
 	host, port, _ := net.SplitHostPort(string(a))
