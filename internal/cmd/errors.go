@@ -1,0 +1,106 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"p2ptool/internal/config"
+	"p2ptool/internal/script"
+	"p2ptool/p2p"
+	"p2ptool/transfer"
+)
+
+// Errors of this package, beside those of the packages below.
+var (
+	errInterrupted = errors.New("interrupted")
+	errUsage       = errors.New("wrong usage")
+	errTimeout     = errors.New("timed out")
+	errPartial     = errors.New("some files failed")
+)
+
+const (
+	statusDone        = 0
+	statusInterrupted = 130
+)
+
+// A code is how a command ends, for scripts: by number and by name.
+type code struct {
+	status int
+	name   string
+}
+
+// codeOf returns the code for an error: the one place that relates them.
+func codeOf(err error) code {
+	for _, c := range []struct {
+		code code
+		is   []error
+	}{
+		{code{statusInterrupted, "interrupted"}, []error{errInterrupted}},
+		{code{2, "usage"}, []error{errUsage, p2p.ErrOwnGUID, p2p.ErrNotServing, config.ErrNoContact}},
+		{code{8, "partial"}, []error{errPartial, transfer.ErrPartial}},
+		{code{3, "peer_offline"}, []error{p2p.ErrOffline}},
+		{code{4, "refused"}, []error{p2p.ErrRefused, transfer.ErrRefused}},
+		{code{5, "no_path"}, []error{p2p.ErrNoPath}},
+		{code{6, "integrity"}, []error{transfer.ErrIntegrity}},
+		{code{7, "storage"}, storageErrors()},
+		{code{9, "timeout"}, []error{errTimeout, script.ErrTimeout, p2p.ErrNoServer, context.DeadlineExceeded}},
+	} {
+		for _, sentinel := range c.is {
+			if errors.Is(err, sentinel) {
+				return c.code
+			}
+		}
+	}
+	if _, ok := errors.AsType[config.Problems](err); ok {
+		return code{2, "usage"}
+	}
+	return code{1, "failed"}
+}
+
+func storageErrors() []error {
+	return []error{transfer.ErrStorage, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT}
+}
+
+// A marked error is also of a kind, which its text does not repeat.
+type marked struct {
+	error
+	kind error
+}
+
+// Unwrap returns the error and its kind.
+func (m *marked) Unwrap() []error { return []error{m.error, m.kind} }
+
+// as makes err one of a kind as well.
+func as(kind, err error) error { return &marked{err, kind} }
+
+// usage makes an error of the command line or the config.
+func usage(format string, args ...any) error { return as(errUsage, fmt.Errorf(format, args...)) }
+
+// A hinted error knows what its reader can do next.
+type hinted struct {
+	error
+	hint string
+}
+
+// Unwrap returns the error without its hint.
+func (h *hinted) Unwrap() error { return h.error }
+
+// hint adds what to do next to an error; nil stays nil. An error that has a
+// hint keeps it.
+func hint(err error, format string, args ...any) error {
+	if err == nil || hintOf(err) != "" {
+		return err
+	}
+	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// hintOf returns what to do about an error; empty: nothing is known.
+func hintOf(err error) string {
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h.hint
+	}
+	return ""
+}

@@ -1,0 +1,125 @@
+package cmd
+
+import (
+	"time"
+
+	"p2ptool/p2p"
+)
+
+// An event is a line of --json. The fields and their meaning are a contract
+// with scripts: they may be added to, and not changed.
+type event interface{ event() string }
+
+type (
+	listeningEvent struct {
+		Addr string `json:"addr"`
+		Key  string `json:"key,omitempty"`
+	}
+	registeredEvent struct {
+		GUID   string `json:"guid"`
+		Addr   string `json:"addr"`
+		Server string `json:"server"`
+	}
+	connectedEvent struct{ pathFields }
+	pathEvent      struct{ pathFields }
+	pathFields     struct {
+		Peer string  `json:"peer"`
+		Path string  `json:"path"`
+		Addr string  `json:"addr"`
+		RTT  float64 `json:"rtt_ms"`
+	}
+	disconnectedEvent struct {
+		Peer   string `json:"peer"`
+		Reason string `json:"reason,omitempty"`
+	}
+	messageEvent struct {
+		Peer string `json:"peer"`
+		Text string `json:"text"`
+		ID   uint64 `json:"id"`
+	}
+	deliveredEvent struct {
+		ID uint64 `json:"id"`
+	}
+	offerEvent struct {
+		Peer     string `json:"peer"`
+		Transfer string `json:"transfer"`
+		Files    int64  `json:"files"`
+		Bytes    int64  `json:"bytes"`
+	}
+	progressEvent struct {
+		Transfer string `json:"transfer"`
+		Bytes    int64  `json:"bytes"`
+		Total    int64  `json:"total"`
+		Rate     int64  `json:"rate"` // bytes a second
+		Path     string `json:"path"`
+	}
+	fileEvent struct {
+		Transfer string `json:"transfer"`
+		Path     string `json:"path"`
+		Bytes    int64  `json:"bytes"`
+		BLAKE3   string `json:"blake3,omitempty"`
+		Status   string `json:"status"`
+		Reason   string `json:"reason,omitempty"`
+		Renamed  string `json:"renamed,omitempty"` // the sender's name, where Path differs
+	}
+	doneEvent struct {
+		Transfer string  `json:"transfer"`
+		Files    int64   `json:"files"`
+		Failed   int64   `json:"failed"`
+		Bytes    int64   `json:"bytes"`
+		Seconds  float64 `json:"seconds"`
+		Resumed  int64   `json:"resumed_bytes"`
+	}
+	peerEvent struct {
+		GUID  string `json:"guid"`
+		Name  string `json:"name"`
+		Since string `json:"since"`
+	}
+	pingEvent struct {
+		pathFields
+		Seq int `json:"seq"`
+	}
+	idEvent struct {
+		GUID string `json:"guid"`
+		File string `json:"file,omitempty"`
+	}
+	checkedEvent struct {
+		File string `json:"file"`
+		Mode string `json:"mode"`
+	}
+	versionEvent struct {
+		Version string `json:"version"`
+		Go      string `json:"go"`
+	}
+	errorEvent struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		Hint    string `json:"hint,omitempty"`
+	}
+)
+
+func (listeningEvent) event() string    { return "listening" }
+func (registeredEvent) event() string   { return "registered" }
+func (connectedEvent) event() string    { return "connected" }
+func (pathEvent) event() string         { return "path" }
+func (disconnectedEvent) event() string { return "disconnected" }
+func (messageEvent) event() string      { return "message" }
+func (deliveredEvent) event() string    { return "delivered" }
+func (offerEvent) event() string        { return "offer" }
+func (progressEvent) event() string     { return "progress" }
+func (fileEvent) event() string         { return "file" }
+func (doneEvent) event() string         { return "done" }
+func (peerEvent) event() string         { return "peer" }
+func (pingEvent) event() string         { return "ping" }
+func (idEvent) event() string           { return "id" }
+func (checkedEvent) event() string      { return "checked" }
+func (versionEvent) event() string      { return "version" }
+func (errorEvent) event() string        { return "error" }
+
+// fieldsOf says how a link's packets travel.
+func fieldsOf(peer p2p.GUID, path p2p.Path) pathFields {
+	return pathFields{peer.String(), path.Kind.String(), path.Addr.String(), milliseconds(path.RTT)}
+}
+
+// milliseconds keeps three digits behind the point.
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,184 @@
+package cmd
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/config"
+)
+
+// defaultCommand is the one meant where none is named.
+const defaultCommand = "run"
+
+// arrange puts a command line into the one order that the cli package takes: the
+// command, its flags, "--", its arguments. So flags may stand before the
+// command, before its arguments, among and behind them. Behind "--" everything is an
+// argument, and "-" is one. Without a command it is "run"; "help X" is "X --help".
+func arrange(app *cli.App, args []string) ([]string, error) {
+	a := arranger{app: app, rest: args[1:], flags: app.Flags}
+	for len(a.rest) > 0 {
+		if err := a.word(a.next()); err != nil {
+			return nil, err
+		}
+	}
+	line := []string{args[0]}
+	switch {
+	case a.command != nil:
+		line = append(line, a.command.Name)
+	case !a.helps():
+		line = append(line, defaultCommand)
+	}
+	line = append(line, a.options...)
+	if len(a.arguments) > 0 {
+		line = append(append(line, "--"), a.arguments...)
+	}
+	return line, nil
+}
+
+// An arranger has read a command line up to rest.
+type arranger struct {
+	app       *cli.App
+	rest      []string
+	command   *cli.Command // nil: none was named yet
+	flags     []cli.Flag   // that may stand here
+	options   []string     // flags with their values
+	arguments []string
+}
+
+func (a *arranger) next() string {
+	word := a.rest[0]
+	a.rest = a.rest[1:]
+	return word
+}
+
+func (a *arranger) word(w string) error {
+	switch {
+	case w == "--":
+		a.arguments = append(a.arguments, a.rest...)
+		a.rest = nil
+		return nil
+	case len(w) > 1 && w[0] == '-':
+		return a.flag(w)
+	case a.command == nil:
+		return a.name(w)
+	}
+	a.arguments = append(a.arguments, w)
+	return nil
+}
+
+// name takes the command's name.
+func (a *arranger) name(w string) error {
+	if w == "help" {
+		a.options = append(a.options, "--help")
+		return nil
+	}
+	a.command = a.app.Command(w)
+	if a.command == nil {
+		return unknown("command", w, "", commandNames(a.app))
+	}
+	a.flags = a.command.Flags
+	return nil
+}
+
+// helps reports whether help is asked for.
+func (a *arranger) helps() bool {
+	return slices.ContainsFunc(a.options, func(o string) bool { return o == "--help" || o == "-h" })
+}
+
+// flag takes a flag, and its value from the next word if it is there.
+func (a *arranger) flag(w string) error {
+	name, _, hasValue := strings.Cut(strings.TrimPrefix(w[1:], "-"), "=")
+	f := lookup(a.flags, name)
+	switch {
+	case f == nil && w[1] != '-' && len(name) > 1:
+		return a.letters(w)
+	case f == nil:
+		return unknown("flag", dashed(name), a.of(), flagNames(a.flags))
+	}
+	a.options = append(a.options, w)
+	if !hasValue && takesValue(f) {
+		if len(a.rest) == 0 {
+			return usage("flag %q needs a value", dashed(name))
+		}
+		// Joined, so that a value that looks like a flag is not taken for one.
+		a.options[len(a.options)-1] = w + "=" + a.next()
+	}
+	return nil
+}
+
+// letters takes one-letter flags written together; the last one may be given
+// its value in the same word: -yn3 is -y -n 3.
+func (a *arranger) letters(w string) error {
+	for i := 1; i < len(w); i++ {
+		f := lookup(a.flags, w[i:i+1])
+		if f == nil {
+			return unknown("flag", w, a.of(), flagNames(a.flags))
+		}
+		if !takesValue(f) || i+1 == len(w) {
+			if err := a.flag("-" + w[i:i+1]); err != nil {
+				return err
+			}
+			continue
+		}
+		a.options = append(a.options, "-"+w[i:i+1]+"="+strings.TrimPrefix(w[i+1:], "="))
+		return nil
+	}
+	return nil
+}
+
+// of says whose flags may stand here.
+func (a *arranger) of() string {
+	if a.command == nil {
+		return " before a command"
+	}
+	return " for " + a.command.Name
+}
+
+// unknown makes the error for a command or flag that there is not.
+func unknown(kind, what, where string, known []string) error {
+	err := usage("unknown %s %q%s", kind, what, where)
+	if near, ok := config.Nearest(what, known); ok {
+		return hint(err, "did you mean %q?", near)
+	}
+	return hint(err, "`p2ptool --help` lists what there is")
+}
+
+func lookup(flags []cli.Flag, name string) cli.Flag {
+	for _, f := range flags {
+		if slices.Contains(f.Names(), name) {
+			return f
+		}
+	}
+	return nil
+}
+
+func takesValue(f cli.Flag) bool {
+	d, ok := f.(cli.DocGenerationFlag)
+	return ok && d.TakesValue()
+}
+
+// dashed writes a flag's name as it is typed.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
+
+func flagNames(flags []cli.Flag) (names []string) {
+	for _, f := range flags {
+		for _, n := range f.Names() {
+			names = append(names, dashed(n))
+		}
+	}
+	return names
+}
+
+func commandNames(app *cli.App) (names []string) {
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+	}
+	return names
+}

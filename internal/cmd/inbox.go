@@ -1,0 +1,126 @@
+package cmd
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"p2ptool/internal/terminal"
+	"p2ptool/p2p"
+	"p2ptool/transfer"
+)
+
+// The kinds of streams, after docs/protocol.md.
+const (
+	kindFile = "file"
+	kindChat = "chat"
+)
+
+// An inbox takes the files that peers send, by the rules.
+type inbox struct {
+	p     *program
+	rules rules
+	out   io.Writer // takes the one file of a transfer; nil: it goes to a folder
+
+	// ask puts a question to the person; it answers no where there is none.
+	ask    func(ctx context.Context, question string) (bool, error)
+	asking sync.Mutex // held while one is put
+
+	received func(path string) // is told of each file that is there; may be nil
+	ended    func(outcome)     // is told of each transfer that is over; may be nil
+}
+
+// An outcome is how a transfer ended.
+type outcome struct {
+	peer p2p.GUID
+	err  error
+}
+
+// Reasons for which a person's answer is no.
+var (
+	errSaidNo   = errors.New("the person there said no")
+	errNobodyIs = errors.New("nobody is there to say yes")
+)
+
+// askOnTerminal asks on stderr and reads the answer from stdin, if that is a terminal.
+func (p *program) askOnTerminal(ctx context.Context, question string) (bool, error) {
+	return terminal.Ask(ctx, p.env.Stdin, p.env.Stderr, question)
+}
+
+// take is the handler of file streams: it receives one transfer.
+func (in *inbox) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
+	err := in.receive(ctx, link, stream)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("receiving from %q: %w", in.name(link), err)
+	}
+	if in.ended != nil {
+		in.ended(outcome{link.Peer(), err})
+	} else if err != nil && ctx.Err() == nil {
+		in.p.complain(err)
+	}
+}
+
+func (in *inbox) name(link *p2p.Link) string { return nameOf(in.rules.cfg, link.Peer()) }
+
+func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream) error {
+	stream.SetPriority(bulkPriority)
+	dir := in.rules.dir(link.Peer())
+	if in.out == nil {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			stream.Close()
+			return err
+		}
+	}
+	w := in.p.watch("receiving from", in.name(link), link)
+	res, err := transfer.Receive(ctx, stream, transfer.ReceiveOptions{
+		Dir:      dir,
+		Writer:   in.out,
+		Peer:     link.Peer().String(),
+		Conflict: in.rules.conflict(),
+		MaxSize:  int64(in.rules.cfg.Receive.MaxSize),
+		Accept: func(ctx context.Context, o transfer.Offer) error {
+			in.p.out.event(offerEvent{link.Peer().String(), hex.EncodeToString(o.ID[:]), o.Files, o.Bytes})
+			return in.decide(ctx, link, o)
+		},
+		OnEvent: func(e transfer.Event) {
+			w.tell(e)
+			in.note(dir, e)
+		},
+	})
+	w.end(res, err)
+	return err
+}
+
+// note tells of a file that is there.
+func (in *inbox) note(dir string, e transfer.Event) {
+	if f, ok := e.(transfer.File); ok && f.Status == transfer.StatusReceived && in.received != nil {
+		in.received(filepath.Join(dir, filepath.FromSlash(f.Path)))
+	}
+}
+
+// decide answers an offer by the rules, and asks the person where they say so.
+func (in *inbox) decide(ctx context.Context, link *p2p.Link, o transfer.Offer) error {
+	switch v, err := in.rules.judge(link.Peer(), o); {
+	case v == refuse:
+		in.p.out.note("refused files of %s: %s", in.name(link), err)
+		return err
+	case v == accept:
+		return nil
+	}
+	in.asking.Lock()
+	defer in.asking.Unlock()
+	if !terminal.IsTerminal(in.p.env.Stdin) {
+		in.p.out.note("refused files of %s: there is no terminal to ask on", in.name(link))
+		return errNobodyIs
+	}
+	yes, err := in.ask(ctx, question(in.name(link), o))
+	if err == nil && !yes {
+		err = errSaidNo
+	}
+	return err
+}

@@ -1,0 +1,102 @@
+package cmd
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/config"
+	"p2ptool/p2p/identity"
+)
+
+func (p *program) initCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "init",
+		Usage: "write a config with a new key, and print its GUID",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "server", Usage: "the rendezvous server, `HOST:PORT`"},
+			&cli.StringFlag{Name: "name", Usage: "what others see this peer as"},
+			&cli.BoolFlag{Name: "force", Usage: "replace a config, and the key in it"},
+		},
+		Action: p.init,
+	}
+}
+
+func (p *program) init(c *cli.Context) error {
+	if err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	path, err := p.initPath(c.String("config"))
+	if err != nil {
+		return err
+	}
+	values, err := initValues(c.String("server"), c.String("name"))
+	if err != nil {
+		return err
+	}
+	key, err := identity.GenerateKey()
+	if err != nil {
+		return err
+	}
+	values["secret_key"] = key.Reveal()
+	text, err := config.Fill(p.env.Example, values)
+	if err != nil {
+		return err
+	}
+	if err := writeConfig(path, text, c.Bool("force")); err != nil {
+		return err
+	}
+	p.out.note("wrote %s", path)
+	p.out.payload("%s", key.GUID())
+	p.out.event(idEvent{key.GUID().String(), path})
+	return nil
+}
+
+// initPath returns where the config is written: to the file that is named, else
+// to the user's own.
+func (p *program) initPath(flag string) (string, error) {
+	if flag != "" {
+		return flag, nil
+	}
+	if path := p.env.Getenv("P2PTOOL_CONFIG"); path != "" {
+		return path, nil
+	}
+	path, err := config.UserFile(p.env.Getenv)
+	if err != nil {
+		return "", as(errUsage, err)
+	}
+	return path, nil
+}
+
+// initValues checks what is to stand in the config.
+func initValues(server, name string) (map[string]string, error) {
+	values := make(map[string]string)
+	if server != "" {
+		a, err := config.ParseRemote(server)
+		if err != nil {
+			return nil, usage("--server: %w", err)
+		}
+		values["peer.server"] = string(a)
+	}
+	if name != "" {
+		n, err := config.ParseName(name)
+		if err != nil {
+			return nil, usage("--name: %w", err)
+		}
+		values["peer.name"] = string(n)
+	}
+	return values, nil
+}
+
+func writeConfig(path, text string, force bool) error {
+	err := config.Write(path, text, force)
+	if errors.Is(err, fs.ErrExist) {
+		if abs, err := filepath.Abs(path); err == nil {
+			path = abs
+		}
+		return hint(usage("%q exists already", path), "--force replaces it, and the key in it is lost")
+	}
+	return err
+}

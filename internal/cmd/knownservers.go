@@ -1,0 +1,111 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/config"
+	"p2ptool/p2p"
+	"p2ptool/p2p/identity"
+)
+
+// knownServers is the name of the state file that remembers the key that a
+// server showed first: a line each of "host:port key".
+const knownServers = "known_servers"
+
+// trust accepts the key of a server that is not known yet, and remembers it;
+// added tells so. Of a known server it accepts only the same key: another one
+// is an error that wraps p2p.ErrServerKey.
+func (d stateDir) trust(addr string, key identity.PublicKey) (added bool, err error) {
+	err = d.change(func() error {
+		lines, err := d.servers()
+		if err != nil {
+			return err
+		}
+		known, ok := keyIn(lines, addr)
+		switch {
+		case ok && known == key.String():
+			return nil
+		case ok:
+			return hint(fmt.Errorf("server %q: %w: it shows %s, and showed %s before", addr, p2p.ErrServerKey, key, known),
+				"if the server was set up anew, run `p2ptool forget-server %s`", addr)
+		}
+		added = true
+		return d.write(knownServers, strings.Join(append(lines, addr+" "+key.String()), "\n")+"\n")
+	})
+	return added, err
+}
+
+// forget removes a server, and reports whether it was there.
+func (d stateDir) forget(addr string) (found bool, err error) {
+	err = d.change(func() error {
+		lines, err := d.servers()
+		if err != nil {
+			return err
+		}
+		var kept strings.Builder
+		for _, line := range lines {
+			if strings.HasPrefix(line, addr+" ") {
+				found = true
+				continue
+			}
+			kept.WriteString(line + "\n")
+		}
+		return d.write(knownServers, kept.String())
+	})
+	return found, err
+}
+
+// servers returns the lines of the file.
+func (d stateDir) servers() ([]string, error) {
+	text, err := os.ReadFile(d.path(knownServers))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' || r == '\r' }), nil
+}
+
+func keyIn(lines []string, addr string) (string, bool) {
+	for _, line := range lines {
+		if key, ok := strings.CutPrefix(line, addr+" "); ok {
+			return strings.TrimSpace(key), true
+		}
+	}
+	return "", false
+}
+
+func (p *program) forgetServerCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "forget-server",
+		Usage:     "forget the key of a server, to accept the next one it shows",
+		ArgsUsage: "HOST:PORT",
+		Action:    p.forgetServer,
+	}
+}
+
+func (p *program) forgetServer(c *cli.Context) error {
+	if err := arguments(c, 1, 1); err != nil {
+		return err
+	}
+	addr, err := config.ParseRemote(c.Args().First())
+	if err != nil {
+		return as(errUsage, err)
+	}
+	dir, err := p.state()
+	if err != nil {
+		return err
+	}
+	found, err := dir.forget(string(addr))
+	if err == nil && !found {
+		err = usage("no key of server %q is remembered", addr)
+	}
+	return err
+}

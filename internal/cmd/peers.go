@@ -1,0 +1,67 @@
+package cmd
+
+import (
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/terminal"
+	"p2ptool/p2p"
+)
+
+func (p *program) peersCommand() *cli.Command {
+	return &cli.Command{
+		Name:   "peers",
+		Usage:  "list who is online: GUID, since when, name",
+		Flags:  onlineFlags(),
+		Action: p.peers,
+	}
+}
+
+func (p *program) peers(c *cli.Context) error {
+	if err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	cfg, err := p.online(c)
+	if err != nil {
+		return err
+	}
+	if cfg.Peer.Server == "" {
+		return noServer()
+	}
+	n, err := p.start(cfg, role{calling: true, quiet: true})
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	if err := n.registered(c.Context); err != nil {
+		return err
+	}
+	peers, err := n.Peers(c.Context)
+	if err != nil {
+		return n.serverError(err)
+	}
+	for _, info := range peers {
+		n.list(info)
+	}
+	return nil
+}
+
+// list prints a line of the server's list.
+func (n *node) list(info p2p.PeerInfo) {
+	since := info.Since.Format(time.RFC3339)
+	n.p.out.payload("%s  %s  %s", info.GUID, since, n.called(info))
+	n.p.out.event(peerEvent{info.GUID.String(), info.Name, since})
+}
+
+// called returns the name of a contact, else what the peer calls itself, in quotes,
+// since anybody may.
+func (n *node) called(info p2p.PeerInfo) string {
+	if name := n.cfg.ContactName(info.GUID); name != "" {
+		return name
+	}
+	if info.Name == "" {
+		return ""
+	}
+	return `"` + terminal.Visible(info.Name) + `"`
+}

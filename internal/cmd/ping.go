@@ -1,0 +1,121 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/config"
+	"p2ptool/internal/terminal"
+	"p2ptool/p2p"
+)
+
+const (
+	pingEvery   = time.Second
+	pingTimeout = 5 * time.Second
+)
+
+func (p *program) pingCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "ping",
+		Usage:     "measure the round trip to a peer, and tell by which path",
+		ArgsUsage: "WHO",
+		Flags: append(connectFlags(),
+			&cli.IntFlag{Name: "n", Usage: "send `N` pings", Value: 4}),
+		Action: p.ping,
+	}
+}
+
+func (p *program) ping(c *cli.Context) error {
+	if err := arguments(c, 1, 1); err != nil {
+		return err
+	}
+	if c.Int("n") < 1 {
+		return usage("-n: %d is not a number of pings, use 1 or more", c.Int("n"))
+	}
+	n, t, err := p.caller(c, c.Args().First(), role{quiet: true})
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	link, err := n.reach(c.Context, t, c.Duration("wait"))
+	if err != nil {
+		return err
+	}
+	return n.pings(c.Context, link, t, c.Int("n"))
+}
+
+// caller starts a node that calls others, for a command that connects to who.
+func (p *program) caller(c *cli.Context, who string, r role) (*node, config.Target, error) {
+	cfg, err := p.online(c)
+	if err != nil {
+		return nil, config.Target{}, err
+	}
+	req, err := require(c)
+	if err != nil {
+		return nil, config.Target{}, err
+	}
+	t, err := target(cfg, who)
+	if err != nil {
+		return nil, t, err
+	}
+	r.calling = true
+	n, err := p.start(cfg, r)
+	if err != nil {
+		return nil, t, err
+	}
+	n.require = req
+	return n, t, nil
+}
+
+// pings sends count pings, one a second, and fails if none is answered.
+func (n *node) pings(ctx context.Context, link *p2p.Link, t config.Target, count int) error {
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	answered := 0
+	for seq := 1; seq <= count; seq++ {
+		ok, err := n.pingOnce(ctx, link, t, seq)
+		if err != nil {
+			return err
+		}
+		if ok {
+			answered++
+		}
+		if seq == count {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	n.p.out.note("%d of %d answered", answered, count)
+	if answered == 0 {
+		return as(errTimeout, fmt.Errorf("peer %q answers no pings", t))
+	}
+	return nil
+}
+
+// pingOnce sends a ping, and reports whether it was answered. An error says
+// that there will be no more answers.
+func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, seq int) (bool, error) {
+	within, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	rtt, path, err := link.Ping(within)
+	switch {
+	case err == nil:
+		n.p.out.payload("%s: seq %d, %s, %s, %s", t, seq, terminal.Duration(rtt), path.Kind, path.Addr)
+		path.RTT = rtt
+		n.p.out.event(pingEvent{fieldsOf(t.GUID, path), seq})
+		return true, nil
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case within.Err() != nil:
+		n.p.out.note("%s: seq %d, no answer within %s", t, seq, pingTimeout)
+		return false, nil
+	}
+	return false, fmt.Errorf("peer %q: %w", t, err)
+}

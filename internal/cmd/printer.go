@@ -1,0 +1,99 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// A screen is what draws on the terminal: a line editor or a progress bar. Lines
+// go through it, so that it can draw itself anew below them.
+type screen interface{ Println(line string) }
+
+// A printer is the one place that writes to the standard streams. Its methods
+// may be called from several goroutines; a line is never torn apart.
+type printer struct {
+	mu       sync.Mutex
+	out, err io.Writer
+	screen   screen // nil: nothing is drawn
+	outToo   bool   // out is the screen's terminal as well
+	json     bool
+	now      func() time.Time
+}
+
+// draw makes s the screen, if there is none. The caller gives it back, and has
+// to keep s usable until then; ok is false if there is one already.
+func (p *printer) draw(s screen, outToo bool) (giveBack func(), ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.screen != nil {
+		return nil, false
+	}
+	p.screen, p.outToo = s, outToo
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.screen = nil
+	}, true
+}
+
+// payload prints a line that the command exists for; with --json events say
+// it instead.
+func (p *printer) payload(format string, args ...any) {
+	if p.json {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lineLocked(p.out, p.outToo, fmt.Sprintf(format, args...))
+}
+
+// note prints a line for a person.
+func (p *printer) note(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lineLocked(p.err, true, fmt.Sprintf(format, args...))
+}
+
+func (p *printer) lineLocked(w io.Writer, onScreen bool, line string) {
+	if p.screen != nil && onScreen {
+		p.screen.Println(line)
+		return
+	}
+	// A stream that is gone takes no complaint either.
+	_, _ = io.WriteString(w, line+"\n")
+}
+
+// event prints an event, if --json asks for events.
+func (p *printer) event(e event) {
+	if !p.json {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, _ = p.out.Write(encode(e, p.now()))
+}
+
+// encode makes the line of an event: its name and the time go before its own
+// fields.
+func encode(e event, now time.Time) []byte {
+	head, err := json.Marshal(struct {
+		Event string `json:"event"`
+		Time  string `json:"time"`
+	}{e.event(), now.Format(time.RFC3339Nano)})
+	if err != nil {
+		panic(err) // two strings always encode
+	}
+	fields, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // events hold strings, numbers and booleans only
+	}
+	line := head
+	if len(fields) > len("{}") {
+		line = append(line[:len(line)-1], ',')
+		line = append(line, fields[1:]...)
+	}
+	return append(line, '\n')
+}

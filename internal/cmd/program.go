@@ -1,0 +1,164 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/config"
+	"p2ptool/internal/terminal"
+)
+
+// A program is what the commands share: the process's environment and the
+// printer.
+type program struct {
+	env Env
+	out *printer
+}
+
+func newProgram(env Env) *program {
+	words := env.Args[1:]
+	if i := slices.Index(words, "--"); i >= 0 {
+		words = words[:i]
+	}
+	return &program{env: env, out: &printer{
+		out:  env.Stdout,
+		err:  env.Stderr,
+		json: slices.Contains(words, "--json") || slices.Contains(words, "-json"),
+		now:  time.Now,
+	}}
+}
+
+// app lists the commands.
+func (p *program) app() *cli.App {
+	app := &cli.App{
+		Name:                      "p2ptool",
+		HelpName:                  "p2ptool",
+		Usage:                     "chat and transfer files between peers that know each other by GUID",
+		UsageText:                 "p2ptool COMMAND [FLAGS] [ARGUMENTS]",
+		Version:                   version(),
+		HideVersion:               true,
+		HideHelpCommand:           true,
+		DisableSliceFlagSeparator: true,
+		Reader:                    p.env.Stdin,
+		Writer:                    p.env.Stdout,
+		ErrWriter:                 p.env.Stderr,
+		ExitErrHandler:            func(*cli.Context, error) {}, // Main reports
+		Flags:                     p.everywhere(),
+		Commands: []*cli.Command{
+			p.initCommand(), p.idCommand(), p.checkCommand(),
+			p.serveCommand(), p.peersCommand(), p.sendCommand(), p.receiveCommand(), p.pingCommand(), p.forgetServerCommand(),
+			p.completionCommand(), p.versionCommand(),
+		},
+	}
+	for _, c := range app.Commands {
+		c.HideHelpCommand = true
+		c.UsageText = strings.TrimSpace("p2ptool " + c.Name + " [FLAGS] " + c.ArgsUsage)
+		c.Flags = append(c.Flags, p.everywhere()...)
+		c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return as(errUsage, err) }
+	}
+	app.Setup()
+	for _, c := range app.Commands {
+		c.Flags = append(c.Flags, cli.HelpFlag)
+	}
+	return app
+}
+
+// everywhere returns the flags that every command has. They are made anew for
+// each, since the cli package keeps state in them.
+func (p *program) everywhere() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "config", Usage: "read the config from `FILE`", TakesFile: true},
+		&cli.BoolFlag{Name: "json", Usage: "print one JSON object a line on stdout"},
+	}
+}
+
+// arguments checks how many arguments a command has been given; most < 0: any
+// number.
+func arguments(c *cli.Context, least, most int) error {
+	n := c.NArg()
+	switch {
+	case n < least:
+		return hint(usage("%s: %s is missing", c.Command.Name, c.Command.ArgsUsage),
+			"`p2ptool %s --help` tells how it is used", c.Command.Name)
+	case most >= 0 && n > most:
+		return usage("%s: %q is one argument too many", c.Command.Name, c.Args().Get(most))
+	}
+	return nil
+}
+
+// config reads the config, or gives the defaults if there is none.
+func (p *program) config(c *cli.Context) (*config.Config, error) {
+	path, err := config.Find(c.String("config"), p.env.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return config.Default(), nil
+	}
+	cfg, err := config.Load(path)
+	if _, ok := errors.AsType[config.Problems](err); !ok && err != nil {
+		return nil, as(errUsage, err)
+	}
+	return cfg, err
+}
+
+// identity reads a config that has to have a key.
+func (p *program) identity(c *cli.Context) (*config.Config, error) {
+	cfg, err := p.config(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case cfg.HasKey():
+		return cfg, nil
+	case cfg.File() == "":
+		return nil, hint(usage("no config was found"), "`p2ptool init` writes one with a new key")
+	}
+	return nil, hint(usage("%s: there is no secret_key", cfg.File()), "`p2ptool init --force` writes a new config with one")
+}
+
+// fail prints why a command ended, and returns the status to exit with.
+func (p *program) fail(ctx context.Context, err error) int {
+	if err == nil {
+		return statusDone
+	}
+	if context.Cause(ctx) == errInterrupted {
+		err = hint(as(errInterrupted, errInterrupted), "%s", hintOf(err))
+	}
+	return p.complain(err).status
+}
+
+// complain prints an error with what can be done about it, and returns its
+// code.
+func (p *program) complain(err error) code {
+	code, todo := codeOf(err), hintOf(err)
+	for _, e := range split(err) {
+		message := terminal.Visible(e.Error())
+		p.out.note("p2ptool: %s", message)
+		p.out.event(errorEvent{code.name, message, todo})
+	}
+	if todo != "" {
+		p.out.note("p2ptool: %s", todo)
+	}
+	return code
+}
+
+// split takes errors apart that are several, to print each on its line.
+func split(err error) []error {
+	if ps, ok := errors.AsType[config.Problems](err); ok {
+		errs := make([]error, len(ps))
+		for i, p := range ps {
+			errs[i] = p
+		}
+		return errs
+	}
+	var errs []error
+	for line := range strings.SplitSeq(err.Error(), "\n") { // errors.Join's
+		errs = append(errs, errors.New(line))
+	}
+	return errs
+}

@@ -1,0 +1,152 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/config"
+	"p2ptool/p2p"
+	"p2ptool/transfer"
+)
+
+// senderReturns is how long --once waits for a sender whose link broke.
+const senderReturns = time.Minute
+
+func (p *program) receiveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "receive",
+		Usage: "wait for files",
+		Flags: append(onlineFlags(),
+			&cli.StringFlag{Name: "from", Usage: "take files from `WHO` only"},
+			&cli.StringFlag{Name: "dir", Usage: "put files into `FOLDER`"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "take files without asking"},
+			&cli.BoolFlag{Name: "once", Usage: "end after one transfer, with its exit code"},
+			&cli.BoolFlag{Name: "stdout", Usage: "write a single file to stdout, and end"}),
+		Action: p.receive,
+	}
+}
+
+func (p *program) receive(c *cli.Context) error {
+	if err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	cfg, err := p.online(c)
+	if err != nil {
+		return err
+	}
+	in, err := p.receiver(c, cfg)
+	if err != nil {
+		return err
+	}
+	outcomes := make(chan outcome)
+	in.ended = func(o outcome) {
+		select {
+		case outcomes <- o:
+		case <-c.Context.Done():
+		}
+	}
+	n, err := p.start(cfg, role{handlers: map[string]func(*p2p.Link, *p2p.Stream){
+		kindFile: func(l *p2p.Link, s *p2p.Stream) { in.take(c.Context, l, s) },
+	}})
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	if err := n.ready(c.Context); err != nil {
+		return err
+	}
+	return in.wait(c.Context, outcomes, c.Bool("once") || c.Bool("stdout"))
+}
+
+// receiver makes the inbox that the flags ask for.
+func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
+	in := p.inbox(cfg)
+	in.rules.yes, in.rules.into = c.Bool("yes"), c.String("dir")
+	if c.Bool("stdout") {
+		if p.out.json {
+			return nil, usage("--stdout and --json both want stdout, use one of them")
+		}
+		in.out = p.env.Stdout
+	}
+	if who := c.String("from"); who != "" {
+		t, err := cfg.Target(who)
+		if err != nil {
+			return nil, as(errUsage, err)
+		}
+		in.rules.from = &t.GUID
+	}
+	if in.out == nil {
+		return in, os.MkdirAll(in.rules.dir(p2p.GUID{}), 0o777)
+	}
+	return in, nil
+}
+
+// inbox makes an inbox by the config's rules.
+func (p *program) inbox(cfg *config.Config) *inbox {
+	return &inbox{p: p, rules: rules{cfg: cfg}, ask: p.askOnTerminal}
+}
+
+// ready waits until others can find the node, and says as whom.
+func (n *node) ready(ctx context.Context) error {
+	if n.cfg.Peer.Server != "" {
+		if err := n.registered(ctx); err != nil {
+			return err
+		}
+	}
+	n.p.out.note("waiting as %s", n.GUID())
+	return nil
+}
+
+// wait returns when the context ends, or with once, after a transfer.
+func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool) error {
+	var last error
+	var giveUp <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return hint(context.Cause(ctx), "what was verified is kept: the sender's next attempt goes on there")
+		case <-giveUp:
+			return last
+		case o := <-outcomes:
+			if o.err != nil {
+				last = in.explain(o.err)
+			}
+			switch {
+			case !once && o.err != nil:
+				in.p.complain(last)
+			case !once || in.passedOver(o.err):
+			case in.mayReturn(o.err):
+				in.p.out.note("link to %s broke, waiting for it to go on", nameOf(in.rules.cfg, o.peer))
+				giveUp = time.After(senderReturns)
+			case o.err != nil:
+				return last
+			default:
+				return nil
+			}
+		}
+	}
+}
+
+// explain adds what the user can do.
+func (in *inbox) explain(err error) error {
+	if errors.Is(err, errNobodyIs) {
+		return hint(err, "--yes takes files without asking, or set accept under [receive] in the config")
+	}
+	return err
+}
+
+// passedOver reports whether a transfer does not count: its offer was refused by
+// the rules, not by a person or for want of one.
+func (in *inbox) passedOver(err error) bool {
+	return errors.Is(err, transfer.ErrRefused) && !errors.Is(err, errSaidNo) && !errors.Is(err, errNobodyIs)
+}
+
+// mayReturn reports whether the sender may come back and go on.
+func (in *inbox) mayReturn(err error) bool {
+	te, ok := errors.AsType[*transfer.Error](err)
+	return ok && te.Resumable && errors.Is(err, transfer.ErrInterrupted) && in.out == nil
+}

@@ -1,0 +1,226 @@
+package cmd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){
+		"p2ptool": func() {
+			os.Exit(Main(Env{
+				Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+				Getenv: os.Getenv, Exit: os.Exit, Example: os.Getenv("EXAMPLE"),
+			}))
+		},
+	})
+}
+
+// leakChecked fails a run that leaves goroutines behind.
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	status := m.M.Run()
+	if err := goleak.Find(); err != nil && status == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
+}
+
+// The scripts have these commands beside the usual ones:
+//
+//	status N program [args]    runs it and wants the exit status N
+//	spawn NAME program [args]  starts it in the background
+//	await NAME REGEXP [VAR]    waits for a line of its output or errors, and
+//	                           sets VAR to the first group
+//	interrupt NAME             sends it SIGINT
+//	ended NAME N               waits for its end and wants the exit status N
+//	silent NAME REGEXP         wants no such line so far
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	example, err := os.ReadFile("../../config.example.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("EXAMPLE", string(example))
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("P2PTOOL_CONFIG", "")
+			e.Setenv("XDG_CONFIG_HOME", "")
+			e.Setenv("XDG_STATE_HOME", "")
+			e.Setenv("GOCOVERDIR", "")
+			jobs := map[string]*job{}
+			e.Values[jobsKey{}] = jobs
+			e.Defer(func() {
+				for _, j := range jobs {
+					j.kill()
+				}
+			})
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status, "spawn": spawn, "await": await,
+			"interrupt": interrupt, "ended": ended, "silent": silent,
+		},
+	})
+}
+
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N program [args]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	wantStatus(ts, err, args[0])
+}
+
+func wantStatus(ts *testscript.TestScript, err error, want string) {
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(got) != want {
+		ts.Fatalf("exit status %d, want %s", got, want)
+	}
+}
+
+type jobsKey struct{}
+
+// A job is a process in the background.
+type job struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+	err  error         // set before
+
+	mu     sync.Mutex
+	grown  *sync.Cond
+	output []byte // and errors
+	over   bool
+}
+
+func (j *job) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.output = append(j.output, b...)
+	j.grown.Broadcast()
+	return len(b), nil
+}
+
+func (j *job) kill() {
+	j.cmd.Process.Kill()
+	<-j.done
+}
+
+func (j *job) wait() {
+	j.err = j.cmd.Wait()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.over = true
+	j.grown.Broadcast()
+	close(j.done)
+}
+
+func jobs(ts *testscript.TestScript) map[string]*job {
+	return ts.Value(jobsKey{}).(map[string]*job)
+}
+
+func jobOf(ts *testscript.TestScript, name string) *job {
+	j, ok := jobs(ts)[name]
+	if !ok {
+		ts.Fatalf("no process %q was spawned", name)
+	}
+	return j
+}
+
+func spawn(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: spawn NAME program [args]")
+	}
+	path := ""
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		p := filepath.Join(dir, args[1])
+		if _, err := os.Stat(p); err == nil && path == "" {
+			path = p
+		}
+	}
+	j := &job{cmd: exec.Command(path, args[2:]...), done: make(chan struct{})}
+	j.grown = sync.NewCond(&j.mu)
+	j.cmd.Dir = ts.MkAbs(".")
+	for _, name := range []string{"PATH", "HOME", "EXAMPLE", "TMPDIR", "P2PTOOL_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME"} {
+		j.cmd.Env = append(j.cmd.Env, name+"="+ts.Getenv(name))
+	}
+	j.cmd.Stdout, j.cmd.Stderr = io.Writer(j), io.Writer(j)
+	ts.Check(j.cmd.Start())
+	jobs(ts)[args[0]] = j
+	go j.wait()
+}
+
+// await is bounded by the time a test may take: a process that never says what
+// is awaited is killed then.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	j := jobOf(ts, args[0])
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	limit := time.AfterFunc(30*time.Second, func() { j.cmd.Process.Kill() })
+	defer limit.Stop()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for {
+		if m := re.FindSubmatch(j.output); m != nil {
+			if len(args) > 2 {
+				ts.Setenv(args[2], string(m[1]))
+			}
+			return
+		}
+		if j.over {
+			ts.Fatalf("%s ended without %q; it said\n%s", args[0], args[1], j.output)
+		}
+		j.grown.Wait()
+	}
+}
+
+func silent(ts *testscript.TestScript, _ bool, args []string) {
+	j := jobOf(ts, args[0])
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if m := regexp.MustCompile("(?m)" + args[1]).Find(j.output); m != nil {
+		ts.Fatalf("%s said %q", args[0], m)
+	}
+}
+
+func interrupt(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(jobOf(ts, args[0]).cmd.Process.Signal(syscall.SIGINT))
+}
+
+func ended(ts *testscript.TestScript, _ bool, args []string) {
+	j := jobOf(ts, args[0])
+	limit := time.AfterFunc(30*time.Second, func() { j.cmd.Process.Kill() })
+	defer limit.Stop()
+	<-j.done
+	ts.Logf("%s", bytes.TrimSpace(j.output))
+	if j.err != nil || args[1] != "0" {
+		wantStatus(ts, j.err, args[1])
+	}
+	if strings.Contains(string(j.output), "panic:") {
+		ts.Fatalf("%s panicked", args[0])
+	}
+}

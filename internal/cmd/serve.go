@@ -1,0 +1,69 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/config"
+	"p2ptool/p2p"
+)
+
+func (p *program) serveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "be the rendezvous server",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "listen", Usage: "bind to `ADDRESS`, host:port, and to the next port up"},
+		},
+		Action: p.serve,
+	}
+}
+
+func (p *program) serve(c *cli.Context) error {
+	if err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	cfg, err := p.config(c)
+	if err != nil {
+		return err
+	}
+	if c.IsSet("listen") {
+		if cfg.Server.Listen, err = config.ParseAddress(c.String("listen")); err != nil {
+			return usage("--listen: %w", err)
+		}
+	}
+	return p.runServer(c.Context, cfg)
+}
+
+// runServer serves until it is interrupted.
+func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
+	if !cfg.HasKey() {
+		dir, err := p.state()
+		if err != nil {
+			return err
+		}
+		if cfg.SecretKey.SecretKey, err = dir.serverKey(); err != nil {
+			return err
+		}
+	}
+	server, err := p2p.NewServer(p2p.ServerOptions{
+		Key:    cfg.SecretKey.SecretKey,
+		Listen: string(cfg.Server.Listen),
+		Relay: p2p.RelayOptions{
+			Disabled:  !cfg.Server.Relay.Enabled,
+			LinkRate:  int64(cfg.Server.Relay.LinkRate),
+			TotalRate: int64(cfg.Server.Relay.TotalRate),
+		},
+	})
+	if err != nil {
+		return hint(err, "--listen HOST:PORT binds to another address")
+	}
+	p.out.payload("listening on %s", server.Addr())
+	p.out.payload("server key %s", server.Key())
+	p.out.event(listeningEvent{server.Addr().String(), server.Key().String()})
+	<-ctx.Done()
+	p.out.note("stopped serving")
+	return errors.Join(context.Cause(ctx), server.Close())
+}

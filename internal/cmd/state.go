@@ -1,0 +1,102 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"p2ptool/p2p/identity"
+)
+
+// A stateDir is the folder of what the program remembers by itself:
+//
+//	server.key      the key of `serve` without a config
+//	known_servers   the keys of servers, see knownServers
+//	lock            held while one of them is changed
+//
+// Files are replaced whole, so that a reader needs no lock.
+type stateDir string
+
+// state returns the folder: $XDG_STATE_HOME/p2ptool, with ~/.local/state where that is
+// unset, and on Windows %LocalAppData%.
+func (p *program) state() (stateDir, error) {
+	base := p.env.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(base) {
+		home := p.env.Getenv("HOME")
+		base = filepath.Join(home, ".local", "state")
+		if runtime.GOOS == "windows" {
+			home = p.env.Getenv("LocalAppData")
+			base = home
+		}
+		if home == "" {
+			return "", usage("no home folder is known to keep state in, set XDG_STATE_HOME")
+		}
+	}
+	return stateDir(filepath.Join(base, "p2ptool")), nil
+}
+
+// path returns where the file of the name is.
+func (d stateDir) path(name string) string { return filepath.Join(string(d), name) }
+
+// change calls f while no other process is in change, making the folder first.
+func (d stateDir) change(f func() error) (err error) {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return fmt.Errorf("making the state folder: %w", err)
+	}
+	lock, err := os.OpenFile(d.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("locking the state folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }() // gives the lock back as well
+	if err := lockFile(lock); err != nil {
+		return fmt.Errorf("locking the state folder: %w", err)
+	}
+	return f()
+}
+
+// write replaces a file, at once or not at all. It is called within change.
+func (d stateDir) write(name, text string) error {
+	temp := d.path(name + ".new")
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp, d.path(name))
+}
+
+// serverKey returns the key that a server without a config has, making it the
+// first time.
+func (d stateDir) serverKey() (key identity.SecretKey, err error) {
+	err = d.change(func() error {
+		text, err := os.ReadFile(d.path("server.key"))
+		if err == nil {
+			key, err = identity.ParseSecretKey(strings.TrimSpace(string(text)))
+			return err
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if key, err = identity.GenerateKey(); err != nil {
+			return err
+		}
+		return d.write("server.key", key.Reveal()+"\n")
+	})
+	if err != nil {
+		return identity.SecretKey{}, fmt.Errorf("the server's key %q: %w", d.path("server.key"), err)
+	}
+	return key, nil
+}

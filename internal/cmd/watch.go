@@ -1,0 +1,149 @@
+package cmd
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"time"
+
+	"p2ptool/internal/terminal"
+	"p2ptool/p2p"
+	"p2ptool/transfer"
+)
+
+// A watch says how one transfer goes: by a bar on a terminal, by lines where a
+// phase ends, and by events. The transfer package calls tell, one call at a time.
+type watch struct {
+	p       *program
+	verb    string // "sending to" or "receiving from"
+	peer    string // the other side's name
+	link    *p2p.Link
+	bar     *terminal.Progress // nil: another one has the screen
+	release func()
+
+	begun  time.Time // of the last part that the rate is taken of
+	before int64     // bytes at that time
+	rate   float64   // bytes a second
+}
+
+// ratePart is how much of a transfer its rate is taken of.
+const ratePart = time.Second
+
+// watch begins to draw, if nothing else does.
+func (p *program) watch(verb, peer string, link *p2p.Link) *watch {
+	w := &watch{p: p, verb: verb, peer: peer, link: link}
+	bar := terminal.NewProgress(p.env.Stderr)
+	var ok bool
+	if w.release, ok = p.out.draw(bar, terminal.IsTerminal(p.env.Stdout)); !ok {
+		bar.Finish("")
+		return w
+	}
+	w.bar = bar
+	return w
+}
+
+// tell is the OnEvent of a transfer.
+func (w *watch) tell(e transfer.Event) {
+	switch e := e.(type) {
+	case transfer.Progress:
+		w.progress(e, time.Now())
+	case transfer.File:
+		w.file(e)
+	}
+}
+
+func (w *watch) progress(e transfer.Progress, now time.Time) {
+	w.measure(e, now)
+	path := w.link.Path()
+	if w.bar != nil {
+		w.bar.Update(e.Bytes, e.Total, fmt.Sprintf("%s %s, %s", w.verb, w.peer, path.Kind))
+	}
+	w.p.out.event(progressEvent{hex.EncodeToString(e.ID[:]), e.Bytes, e.Total, int64(w.rate), path.Kind.String()})
+}
+
+// measure takes the rate of the last full part.
+func (w *watch) measure(e transfer.Progress, now time.Time) {
+	if w.begun.IsZero() {
+		w.begun, w.before = now, e.Resumed
+		return
+	}
+	if d := now.Sub(w.begun); d >= ratePart {
+		w.rate = float64(max(0, e.Bytes-w.before)) / d.Seconds()
+		w.begun, w.before = now, e.Bytes
+	}
+}
+
+func (w *watch) file(e transfer.File) {
+	event := fileEvent{
+		Transfer: hex.EncodeToString(e.ID[:]),
+		Path:     e.Path,
+		Bytes:    e.Bytes,
+		Status:   string(e.Status),
+		Reason:   e.Reason,
+		Renamed:  e.Renamed,
+	}
+	name := terminal.VisibleName(e.Path, maxShownName)
+	switch e.Status {
+	case transfer.StatusFailed, transfer.StatusSkipped:
+		w.p.out.note("%s %q: %s", e.Status, name, terminal.Visible(e.Reason))
+	default:
+		event.BLAKE3 = hex.EncodeToString(e.BLAKE3[:])
+		if e.Renamed != "" {
+			w.p.out.note("%q is saved as %q", terminal.VisibleName(e.Renamed, maxShownName), name)
+		}
+	}
+	w.p.out.event(event)
+}
+
+// maxShownName is the most columns that a name of the peer's takes.
+const maxShownName = 60
+
+// end takes the bar away and says what became of the transfer.
+func (w *watch) end(res transfer.Result, err error) {
+	if w.bar != nil {
+		w.release()
+		w.bar.Finish("")
+	}
+	if err != nil && !errors.Is(err, transfer.ErrPartial) {
+		return
+	}
+	w.p.out.note("%s", w.summary(res))
+	w.p.out.event(doneEvent{
+		Transfer: hex.EncodeToString(res.ID[:]),
+		Files:    res.Files,
+		Failed:   res.Failed,
+		Bytes:    res.Bytes,
+		Seconds:  res.Duration.Seconds(),
+		Resumed:  res.ResumedBytes,
+	})
+}
+
+// summary is the line that a transfer ends with.
+func (w *watch) summary(res transfer.Result) string {
+	word := map[string]string{"sending to": "sent to", "receiving from": "received from"}[w.verb]
+	s := fmt.Sprintf("%s %s: %s, %s in %s", word, w.peer, count(res.Files, "file"),
+		terminal.Bytes(res.Bytes), terminal.Duration(res.Duration))
+	if moved := res.Bytes - res.ResumedBytes; moved > 0 && res.Duration > 0 {
+		s += fmt.Sprintf(", %s", terminal.Rate(float64(moved)/res.Duration.Seconds()))
+	}
+	s += ", " + w.link.Path().Kind.String()
+	if res.ResumedBytes > 0 {
+		s += fmt.Sprintf(", %s of it from before", terminal.Bytes(res.ResumedBytes))
+	}
+	if res.Skipped > 0 {
+		s += fmt.Sprintf(", %d skipped", res.Skipped)
+	}
+	if res.Failed > 0 {
+		s += fmt.Sprintf(", %d failed", res.Failed)
+	}
+	return s
+}
+
+// count writes a number of things.
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
