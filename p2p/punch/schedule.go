@@ -69,3 +69,9 @@ func (s *Schedule) Sent(now time.Time) {
 	}
 	s.next = now.Add(min(gap, rareLast))
 }
+
+// NewRareSchedule returns the schedule of a path that has died: probes after
+// one second, then after twice that, and so on to one a minute, without end.
+func NewRareSchedule(now time.Time) Schedule {
+	return Schedule{start: now.Add(-steadyEnd), next: now.Add(rareFirst), offset: early[:], sent: len(early)}
+}

@@ -1,0 +1,55 @@
+package link
+
+import "time"
+
+// acks remembers which packets have arrived and decides when to say so: at
+// once for every second packet and for one out of order, else after a delay.
+type acks struct {
+	got     spans
+	largest uint64
+	when    time.Time // the largest arrived
+	pending int       // packets to acknowledge
+	due     time.Time // when pending is not 0
+}
+
+const (
+	keepRanges = 256
+	ackEvery   = 2
+)
+
+// received notes a packet. eliciting says that it wants an acknowledgement.
+func (a *acks) received(n uint64, now time.Time, eliciting bool, delay time.Duration) {
+	inOrder := len(a.got) == 0 || n == a.got[len(a.got)-1].end
+	if len(a.got) == 0 || n > a.largest {
+		a.largest, a.when = n, now
+	}
+	a.got.add(span{n, n + 1})
+	if len(a.got) > keepRanges {
+		a.got = append(a.got[:0], a.got[1:]...)
+	}
+	if !eliciting {
+		return
+	}
+	a.pending++
+	switch {
+	case a.pending >= ackEvery || !inOrder:
+		a.due = now
+	case a.pending == 1:
+		a.due = now.Add(delay)
+	}
+}
+
+// wanted reports whether an ACK is due.
+func (a *acks) wanted(now time.Time) bool { return a.pending > 0 && !a.due.After(now) }
+
+// append appends an ACK frame to b and takes all for acknowledged.
+func (a *acks) append(b []byte, now time.Time, room int) []byte {
+	if a.pending == 0 {
+		return b
+	}
+	out := appendAck(b, a.got, now.Sub(a.when), room)
+	if len(out) > len(b) {
+		a.pending = 0
+	}
+	return out
+}

@@ -1,0 +1,125 @@
+package link
+
+// outbound is the sending half of a stream.
+type outbound struct {
+	ring   ring
+	base   uint64 // all below has arrived
+	next   uint64 // all from here was never sent
+	end    uint64 // up to where was written
+	limit  uint64 // up to where the other side lets us send
+	got    spans  // of [base, next), what has arrived
+	again  spans  // of [base, next), what is to be sent again
+	err    error  // instead of more writing
+	closed bool   // the stream ends at end
+
+	finSent, finGot bool
+
+	code                          uint64
+	given                         bool // given up, with code
+	resetDue, resetSent, resetGot bool
+}
+
+// room returns how many bytes may be written while limit may be buffered.
+func (o *outbound) room(limit int64) int { return int(max(limit-int64(o.end-o.base), 0)) }
+
+func (o *outbound) write(b []byte) {
+	o.ring.grow(int(o.end-o.base)+len(b), o.base, o.end)
+	o.ring.write(o.end, b)
+	o.end += uint64(len(b))
+}
+
+func (o *outbound) finish(err error) {
+	o.closed = true
+	o.fail(err)
+}
+
+func (o *outbound) fail(err error) {
+	if o.err == nil {
+		o.err = err
+	}
+}
+
+// reset gives up sending.
+func (o *outbound) reset(code uint64, err error) {
+	o.fail(err)
+	if o.given || o.finished() {
+		return
+	}
+	o.given, o.resetDue, o.code = true, true, code
+	o.ring, o.again = ring{}, nil
+}
+
+// finished reports whether all that is to be sent has arrived.
+func (o *outbound) finished() bool {
+	return o.resetGot || o.closed && o.finGot && o.base == o.end
+}
+
+// pending reports whether there is data, or the end, that may be sent.
+func (o *outbound) pending() bool {
+	if o.given {
+		return false
+	}
+	return len(o.again) > 0 || o.next < min(o.end, o.limit) || o.closed && !o.finSent && o.next == o.end
+}
+
+// take returns the next piece to send, at most n bytes, and counts it as sent.
+func (o *outbound) take(n int) (s span, fin bool) {
+	if len(o.again) > 0 {
+		s = o.again[0]
+		s.end = min(s.end, s.start+uint64(n))
+		o.again.remove(s)
+	} else {
+		s = span{o.next, min(o.end, o.limit, o.next+uint64(n))}
+		s.end = max(s.end, s.start)
+		o.next = s.end
+	}
+	fin = o.closed && s.end == o.end && (!o.finSent || s.len() > 0)
+	o.finSent = o.finSent || fin
+	return s, fin
+}
+
+// acked notes that a frame arrived and reports whether there is new room.
+func (o *outbound) acked(f sentFrame) bool {
+	switch f.kind {
+	case sentReset:
+		o.resetGot = true
+	case sentData:
+		o.finGot = o.finGot || f.fin
+		if o.given || f.data.end <= o.base {
+			return false
+		}
+		o.again.remove(f.data)
+		f.data.start = max(f.data.start, o.base)
+		o.got.add(f.data)
+		if len(o.got) > 0 && o.got[0].start == o.base {
+			o.base = o.got[0].end
+			o.got = append(o.got[:0], o.got[1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// lose notes that a frame has to be sent again, as far as it did not arrive
+// otherwise.
+func (o *outbound) lose(f sentFrame) {
+	switch f.kind {
+	case sentReset:
+		o.resetDue = !o.resetGot
+	case sentData:
+		if o.given {
+			return
+		}
+		if f.fin && !o.finGot {
+			o.finSent = false
+		}
+		f.data.start = max(f.data.start, o.base)
+		if f.data.start >= f.data.end {
+			return
+		}
+		o.again.add(f.data)
+		for _, g := range o.got {
+			o.again.remove(g)
+		}
+	}
+}

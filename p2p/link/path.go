@@ -1,0 +1,125 @@
+package link
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/udp"
+)
+
+// A Route is how a datagram gets to the other side: out of a socket to an
+// address, and by a channel of the relay if that address is a server's.
+type Route struct {
+	Conn    udp.Conn
+	Addr    netip.AddrPort
+	Channel uint64 // 0: the address is the peer's
+}
+
+const (
+	typeData  = 8 // first byte of a packet
+	typeRelay = 9 // and of one that goes by the relay
+	relayHead = 1 + 8
+
+	baseMTU  = 1200 // bytes of a datagram that every path carries
+	maxPaths = 40
+)
+
+type pathState uint8
+
+const (
+	candidate pathState = iota // never answered
+	valid                      // answers
+	dead                       // answered once, does not now
+)
+
+// A path is a route, and what is known of it. See the states in
+// docs/protocol.md.
+type path struct {
+	route  Route
+	header []byte // stands before each packet
+	kind   punch.PathKind
+	state  pathState
+	named  bool // the other side says this is an address of its own interface
+	mtu    int
+
+	schedule punch.Schedule // of pings while not valid
+	tried    bool           // because the other side named it
+	opener   bool           // an opener is to be sent first
+	confirm  int            // pings to send soon after the path became valid
+	nextPing time.Time      // while valid
+	pings    [8]ping        // the newest
+	pinged   int
+	proven   time.Time // when an answer last showed that our packets arrive
+	misses   int       // pings since
+	missing  time.Time // when the first of them was sent
+	died     time.Time
+
+	rtt      rtt
+	cc       congestion
+	pacer    pacer
+	inFlight int
+	limited  bool // the window held back data
+	recovery recovery
+}
+
+type ping struct {
+	id     uint64
+	sent   time.Time
+	answer func(time.Duration) // or nil
+}
+
+func newPath(r Route) *path {
+	p := &path{route: r, kind: punch.PathDirect, mtu: baseMTU}
+	if r.Channel != 0 {
+		p.kind = punch.PathRelay
+		p.header = binary.BigEndian.AppendUint64([]byte{typeRelay}, r.Channel)
+	}
+	p.cc = newCubic(p.mtu)
+	return p
+}
+
+func (p *path) relayed() bool { return p.route.Channel != 0 }
+
+// room returns how many bytes of frames a packet on the path holds.
+func (p *path) room() int { return p.mtu - len(p.header) - noise.Overhead }
+
+// newPing remembers a ping and returns its id. The id cannot be guessed: the
+// answer proves that the ping was received at the path's address.
+func (p *path) newPing(now time.Time, answer func(time.Duration)) uint64 {
+	id := rand.Uint64()
+	p.pings[p.pinged%len(p.pings)] = ping{id, now, answer}
+	p.pinged++
+	if p.misses++; p.misses == 1 {
+		p.missing = now
+	}
+	return id
+}
+
+// answered takes the answer to a ping; ok is false for one that is not known.
+func (p *path) answered(id uint64, now time.Time) (took time.Duration, ok bool) {
+	for i := range p.pings {
+		q := &p.pings[i]
+		if q.sent.IsZero() || q.id != id {
+			continue
+		}
+		took = now.Sub(q.sent)
+		if q.answer != nil {
+			q.answer(took)
+		}
+		*q = ping{}
+		return took, true
+	}
+	return 0, false
+}
+
+func (p *path) prove(now time.Time) {
+	p.proven, p.misses = now, 0
+}
+
+func (p *path) quality() punch.Quality {
+	return punch.Quality{Kind: p.kind, Addr: p.route.Addr.Addr(), RTT: p.rtt.estimate()}
+}

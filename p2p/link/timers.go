@@ -1,0 +1,62 @@
+package link
+
+import "time"
+
+// advance does all that is due by now.
+func (l *Link) advance() {
+	if l.closing.begun() {
+		l.advanceClose()
+		return
+	}
+	if l.now.Sub(l.heard) >= idleTimeout {
+		l.end(ErrIdle)
+		return
+	}
+	for _, p := range l.paths {
+		if at := p.recovery.lossAt; !at.IsZero() && !at.After(l.now) {
+			l.detectLost(p)
+		}
+		if at := p.recovery.timeout(&p.rtt, p.inFlight); !at.IsZero() && !at.After(l.now) {
+			l.probe(p)
+		}
+		l.tend(p)
+	}
+	l.desperate()
+	l.forget()
+	l.report()
+}
+
+// deadline returns when the loop has to look again, if nothing happens before.
+func (l *Link) deadline() time.Time {
+	if l.closing.begun() {
+		return l.closing.next
+	}
+	at := l.heard.Add(idleTimeout)
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(at) {
+			at = t
+		}
+	}
+	if l.acks.pending > 0 && l.chosen != nil {
+		sooner(l.acks.due)
+	}
+	for _, p := range l.paths {
+		sooner(p.recovery.lossAt)
+		sooner(p.recovery.timeout(&p.rtt, p.inFlight))
+		if t, ok := l.pingDue(p); ok {
+			sooner(t)
+		}
+		if t, ok := l.deathDue(p); ok {
+			sooner(t)
+		}
+	}
+	if p := l.chosen; p != nil {
+		if l.hasData() && !p.pacer.ready() && p.inFlight+p.mtu <= p.cc.window() {
+			sooner(p.pacer.next(p.cc.rate(&p.rtt)))
+		}
+		if p.state != valid {
+			sooner(l.troubled.Add(desperateGap))
+		}
+	}
+	return at
+}

@@ -1,0 +1,173 @@
+package link
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/udp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A wire is a pair of links and the network between them, in virtual time.
+// Its fields may be changed under mu while it carries.
+type wire struct {
+	t    *testing.T
+	a, b *Link
+
+	mu        sync.Mutex
+	rnd       *rand.Rand
+	delay     time.Duration
+	jitter    time.Duration
+	loss      float64
+	duplicate float64
+	rate      float64              // bytes per second; 0: no limit
+	queue     time.Duration        // that the rate may put before a packet
+	busy      [2]time.Time         // until when each direction sends
+	cut       map[uint16]bool      // ports that no packet goes to or comes from
+	sent      map[uint16]int       // datagrams by port
+	trouble   int
+	paths     []Path // that a was told
+}
+
+// newWire connects two links by one path, that of port 1.
+func newWire(t *testing.T, change func(*wire)) *wire {
+	w := &wire{t: t, rnd: rand.New(rand.NewPCG(1, 2)), delay: 25 * time.Millisecond, cut: map[uint16]bool{}, sent: map[uint16]int{}}
+	if change != nil {
+		change(w)
+	}
+	var s noise.Secrets
+	s.Send[0], s.Receive[0] = 1, 2
+	config := func(end int, s noise.Secrets) Config {
+		return Config{
+			Initiator: end == 0, Secrets: s, Index: 1,
+			Route:  func(a netip.AddrPort) (Route, bool) { return w.route(end, a.Port(), 0), true },
+			Own:    func(netip.Addr) bool { return false },
+			OnPath: func(p Path) { w.onPath(end, p) },
+			OnTrouble: func() {
+				w.mu.Lock()
+				w.trouble++
+				w.mu.Unlock()
+			},
+		}
+	}
+	w.a = New(config(0, s))
+	w.b = New(config(1, noise.Secrets{Send: s.Receive, Receive: s.Send}))
+	w.connect(1, 0)
+	return w
+}
+
+// connect lets each end know the path of a port.
+func (w *wire) connect(port uint16, channel uint64) {
+	for end, l := range []*Link{w.a, w.b} {
+		if r := w.route(end, port, channel); channel != 0 {
+			l.AddRelay(r)
+		} else {
+			l.AddCandidates(r.Addr, nil, 0)
+		}
+	}
+}
+
+func (w *wire) onPath(end int, p Path) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if end == 0 {
+		w.paths = append(w.paths, p)
+	}
+}
+
+func (w *wire) close() {
+	w.a.Close(CodeDone, "")
+	<-w.b.Done()
+}
+
+// A wireConn is one end's socket.
+type wireConn struct {
+	w   *wire
+	end int
+}
+
+var wireConns sync.Map // so that equal routes have equal sockets
+
+func (w *wire) route(end int, port uint16, channel uint64) Route {
+	c, _ := wireConns.LoadOrStore(wireConn{w, end}, &wireConn{w, end})
+	return Route{c.(*wireConn), netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port), channel}
+}
+
+func (c *wireConn) Read([]udp.Batch) (int, error)     { select {} }
+func (c *wireConn) WriteTTL(b udp.Batch, ttl int) error { return nil } // dies on the way
+func (c *wireConn) LocalAddr() netip.AddrPort         { return netip.AddrPort{} }
+func (c *wireConn) Close() error                      { return nil }
+
+// Write carries datagrams to the other end.
+func (c *wireConn) Write(b udp.Batch) error {
+	b.Datagrams(func(d []byte) { c.w.carry(c.end, b.Addr.Port(), d) })
+	return nil
+}
+
+func (w *wire) carry(from int, port uint16, d []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent[port]++
+	for range 1 + w.chance(w.duplicate) {
+		if w.cut[port] || w.chance(w.loss) == 1 {
+			continue
+		}
+		late := w.delay + time.Duration(w.rnd.Float64()*float64(w.jitter))
+		if w.rate > 0 {
+			now := time.Now()
+			if w.busy[from].Before(now) {
+				w.busy[from] = now
+			}
+			if w.busy[from].Sub(now) > w.queue {
+				continue // the queue is full
+			}
+			w.busy[from] = w.busy[from].Add(time.Duration(float64(len(d)) / w.rate * float64(time.Second)))
+			late += w.busy[from].Sub(now)
+		}
+		buf := udp.NewBuffer()
+		data := append(buf.Bytes()[:0], d...)
+		time.AfterFunc(late, func() { w.deliver(1-from, port, data, buf) })
+	}
+}
+
+func (w *wire) chance(p float64) int {
+	if w.rnd.Float64() < p {
+		return 1
+	}
+	return 0
+}
+
+func (w *wire) deliver(end int, port uint16, d []byte, buf *udp.Buffer) {
+	l, r := []*Link{w.a, w.b}[end], w.route(end, port, 0)
+	if d[0] == typeRelay {
+		r.Channel, d = 7, d[relayHead:]
+	}
+	l.Deliver(r, udp.Batch{Addr: r.Addr, Data: d, Size: len(d), Buf: buf})
+	buf.Release()
+}
+
+func (w *wire) set(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+// run runs a test in virtual time, between two links.
+func run(t *testing.T, change func(*wire), f func(t *testing.T, w *wire)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire(t, change)
+		f(t, w)
+		w.close()
+		time.Sleep(time.Minute) // packets that are on their way return their buffers
+	})
+}
+
