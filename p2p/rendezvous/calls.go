@@ -1,0 +1,113 @@
+package rendezvous
+
+import (
+	"net/netip"
+	"time"
+)
+
+// A Call is a peer that wants to be introduced. Who it is stands sealed in
+// Data. It waits for Answer or Refuse, either of which may be called at once
+// or later, from any goroutine, once.
+type Call struct {
+	Observed netip.AddrPort // the caller's address as the server sees it
+	Channel  uint64         // of the relay; 0: none
+	Version  byte           // of the link
+	What     What
+	Data     []byte
+
+	client  *Client
+	session uint32
+	number  uint32
+}
+
+// Answer accepts the call. The data is sealed by the caller of Answer, and
+// at most MaxIntroduction bytes long.
+func (c *Call) Answer(data []byte) {
+	c.reply(message{kindAnswer, c.number, answer{data}.Append(nil)})
+}
+
+// Refuse refuses the call.
+func (c *Call) Refuse() { c.reply(message{kindFailed, c.number, appendFailed(nil, CodeRefused)}) }
+
+func (c *Call) reply(m message) {
+	c.client.mu.Lock()
+	c.client.answers = append(c.client.answers, outgoingAnswer{c.session, m})
+	c.client.mu.Unlock()
+	select {
+	case c.client.wake <- struct{}{}:
+	default:
+	}
+}
+
+// An outgoingAnswer is an answer and the session of the server that it is for.
+type outgoingAnswer struct {
+	session uint32
+	message message
+}
+
+const (
+	// callMemory is for how long a repeated CALL is recognised; the server
+	// repeats it for introductionLife at most.
+	callMemory = introductionLife + 5*time.Second
+	maxCalls   = 1024
+)
+
+// calls are those of the last callMemory, by request number.
+type calls struct {
+	byNumber map[uint32]*incomingCall
+	oldest   []*incomingCall
+}
+
+type incomingCall struct {
+	number uint32
+	came   time.Time
+	answer message // kind 0: none yet
+}
+
+func newCalls() calls { return calls{byNumber: make(map[uint32]*incomingCall)} }
+
+func (t *calls) answer(m message) bool {
+	i := t.byNumber[m.request]
+	if i == nil || i.answer.kind != 0 {
+		return false
+	}
+	i.answer = m
+	return true
+}
+
+func (t *calls) forget(now time.Time) {
+	for len(t.oldest) > 0 && now.Sub(t.oldest[0].came) >= callMemory {
+		delete(t.byNumber, t.oldest[0].number)
+		t.oldest = t.oldest[1:]
+	}
+}
+
+// call takes a CALL: a new one is passed up, a repeated one is answered in the
+// same way, if it has been answered.
+func (k *keeper) call(now time.Time, m message) {
+	b, err := parseCall(m.body)
+	if err != nil || m.request == 0 {
+		return
+	}
+	if i := k.calls.byNumber[m.request]; i != nil {
+		if i.answer.kind != 0 {
+			k.send(i.answer)
+		}
+		return
+	}
+	if len(k.calls.oldest) >= maxCalls {
+		return
+	}
+	i := &incomingCall{number: m.request, came: now}
+	k.calls.byNumber[m.request] = i
+	k.calls.oldest = append(k.calls.oldest, i)
+	call := &Call{
+		Observed: b.observed, Channel: b.channel, Version: b.version, What: b.what, Data: b.data,
+		client: k.c, session: k.session.Index, number: m.request,
+	}
+	if k.c.config.OnCall == nil {
+		call.Refuse()
+		return
+	}
+	k.c.config.OnCall(call)
+}

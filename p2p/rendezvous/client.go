@@ -1,0 +1,262 @@
+package rendezvous
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
+)
+
+// Errors of a Client's requests; test with errors.Is.
+var (
+	ErrNotFound   = errors.New("peer is unknown or offline")
+	ErrRefused    = errors.New("refused by the peer")
+	ErrTooMany    = errors.New("refused by the server: too many at once")
+	ErrUnanswered = errors.New("no answer")
+	ErrClosed     = errors.New("client is closed")
+)
+
+// A KeyError says that the server's key was refused by CheckKey, and why.
+type KeyError struct{ Err error }
+
+func (e *KeyError) Error() string { return "server's key is refused: " + e.Err.Error() }
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// ClientConfig configures a Client. The On functions run on the client's
+// goroutine, one at a time and in order: they must not block and must not call
+// Close or a request. Each may be nil.
+type ClientConfig struct {
+	Key    identity.SecretKey
+	Server string // host:port
+
+	Instance  uint64 // random, not 0: tells the processes of one key apart
+	Listening bool   // takes calls
+	Listed    bool
+	Name      string // at most MaxName bytes of UTF-8
+
+	// CheckKey is asked whether the server may have this key, before anything
+	// of worth is sent. Its error ends the client's attempts. Nil accepts any.
+	CheckKey func(identity.PublicKey) error
+
+	// Send sends a datagram from the socket of the address's family, and drops
+	// it where there is none. It keeps nothing of it, and may be called from
+	// several goroutines.
+	Send func(to netip.AddrPort, datagram []byte)
+
+	// Resolve returns the addresses of a host name; nil asks the system.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	OnRegistered func(server netip.AddrPort, v View)
+	OnLost       func()
+	OnReplaced   func()
+	OnView       func(View) // what the server sees has changed
+	OnCall       func(*Call)
+}
+
+// A View is how the server sees this host, by address family.
+type View struct{ V4, V6 Observed }
+
+// Observed is an address as the server's two ports see it. They are the same
+// where the NAT's mapping does not depend on the endpoint.
+type Observed struct{ Main, Second netip.AddrPort }
+
+// of returns the half of v for the family of a.
+func (v *View) of(a netip.Addr) *Observed {
+	if a.Is4() {
+		return &v.V4
+	}
+	return &v.V6
+}
+
+// A State is where in its life a client is; docs/protocol.md draws it.
+type State int
+
+// The states of a client.
+const (
+	Unregistered State = iota // the server's key was refused, or nothing was sent yet
+	Registering
+	Registered
+	Lost
+	Gone
+)
+
+// String returns "unregistered", "registering", "registered", "lost" or "gone".
+func (s State) String() string {
+	return [...]string{"unregistered", "registering", "registered", "lost", "gone"}[s]
+}
+
+// A Client keeps a peer registered with its server. Its socket is the peer's:
+// it sends through a function and is fed by HandleDatagram.
+type Client struct {
+	config   ClientConfig
+	ctx      context.Context
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when the goroutine has ended
+	refused  chan struct{} // closed when the server's key was refused
+	received chan received
+	requests chan *request
+	refresh  chan struct{}
+	wake     chan struct{} // something is in answers
+
+	mu       sync.Mutex // guards what follows
+	state    State
+	changed  chan struct{} // closed and made anew when state or err change
+	err      error         // of the key
+	current  netip.AddrPort
+	index    uint32
+	hasIndex bool
+	view     View
+	dials    map[uint32]*Dial
+	answers  []outgoingAnswer
+
+	// What follows belongs to the goroutine.
+	replaced bool
+	lastReq  uint32
+	pending  map[uint32]*request
+}
+
+// A received is a copy of a datagram.
+type received struct {
+	from     netip.AddrPort
+	datagram []byte
+}
+
+// NewClient begins to register in the background.
+func NewClient(c ClientConfig) *Client {
+	ctx, cancel := context.WithCancel(context.Background())
+	cl := &Client{
+		config: c, ctx: ctx, cancel: cancel,
+		done:     make(chan struct{}),
+		refused:  make(chan struct{}),
+		received: make(chan received, 256),
+		requests: make(chan *request),
+		refresh:  make(chan struct{}, 1),
+		wake:     make(chan struct{}, 1),
+		changed:  make(chan struct{}),
+		dials:    make(map[uint32]*Dial),
+		pending:  make(map[uint32]*request),
+	}
+	go cl.run()
+	return cl
+}
+
+// Close says goodbye to the server and waits for the client's goroutines. What
+// waits for an answer gets ErrClosed. Twice is fine.
+func (c *Client) Close() error {
+	c.cancel()
+	<-c.done
+	return nil
+}
+
+// HandleDatagram takes a datagram that may be for the client, and reports
+// whether it was. It neither blocks nor keeps b.
+func (c *Client) HandleDatagram(from netip.AddrPort, b []byte) bool {
+	if len(b) >= 4 && (b[0] == TypeCookie || b[0] == TypeResponse) {
+		return Purpose(b[2]) == PurposeServer && c.feedDials(from, b)
+	}
+	if !c.wants(from, b) {
+		return false
+	}
+	select {
+	case c.received <- received{from, append([]byte(nil), b...)}:
+	default: // as any datagram may, it is lost
+	}
+	return true
+}
+
+func (c *Client) wants(from netip.AddrPort, b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	switch b[0] {
+	case TypeData:
+		h, ok := noise.ParseHeader(b)
+		return ok && c.Owns(h.Index)
+	case TypeUnknown, TypeStale:
+		return from == c.ServerAddr()
+	}
+	return LooksLikeSTUN(b)
+}
+
+// Owns reports whether packets to that session index are the client's.
+func (c *Client) Owns(index uint32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hasIndex && c.index == index || c.dials[index] != nil
+}
+
+// ServerAddr returns where the server is registered with, and where packets
+// for the relay go; the invalid AddrPort while not registered.
+func (c *Client) ServerAddr() netip.AddrPort {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current
+}
+
+// View returns how the server sees this host.
+func (c *Client) View() View {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.view
+}
+
+// State returns the client's state.
+func (c *Client) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
+}
+
+// Registered blocks until the client is registered. It returns a KeyError where
+// the server's key was refused, and ErrClosed after Close.
+func (c *Client) Registered(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		state, err, changed := c.state, c.err, c.changed
+		c.mu.Unlock()
+		switch {
+		case state == Registered:
+			return nil
+		case err != nil:
+			return err
+		case state == Gone:
+			return ErrClosed
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}
+
+// RefreshNow asks the server for a sign of life, or tries to register, at once:
+// when the host's addresses have changed, or the relay does not carry.
+func (c *Client) RefreshNow() {
+	select {
+	case c.refresh <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Client) setState(s State, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state, c.err = s, err
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+func (c *Client) setView(change func(*View)) {
+	c.mu.Lock()
+	old := c.view
+	change(&c.view)
+	view := c.view
+	c.mu.Unlock()
+	if view != old && c.config.OnView != nil {
+		c.config.OnView(view)
+	}
+}

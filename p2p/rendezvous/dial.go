@@ -1,0 +1,176 @@
+package rendezvous
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
+)
+
+// ErrVersion says that the two ends speak no version of the protocol in common.
+var ErrVersion = errors.New("no version of the protocol in common")
+
+// initPayload is what the payload of an INIT is padded to, so that no
+// RESPONSE, which tells up to 16 candidates, is longer.
+const initPayload = 14 + 16*(1+addrSize)
+
+// firstRetry is after what time a handshake message is sent again; each
+// further wait is twice as long, up to lastRetry.
+const (
+	firstRetry = 250 * time.Millisecond
+	lastRetry  = 2 * time.Second
+	initTries  = 5 // then the cookie may be out of date
+)
+
+// DialConfig tells how to make a session.
+type DialConfig struct {
+	Key     identity.SecretKey
+	Remote  netip.AddrPort // where the responder answers
+	Purpose Purpose
+	Index   uint32 // what packets to the caller shall bear
+
+	// Payload makes the payload of Noise message 1 for a version. It is padded
+	// with zeros.
+	Payload func(version byte) []byte
+
+	// Check is asked whether the responder may have this key; its error ends
+	// the attempt. It runs on the goroutine of Run.
+	Check func(identity.PublicKey) error
+
+	// Send sends a datagram to Remote. It keeps nothing of it.
+	Send func(datagram []byte)
+}
+
+// A Session is what a Dial gives.
+type Session struct {
+	Remote   identity.PublicKey
+	Addr     netip.AddrPort // where the responder answered
+	Index    uint32         // the responder's: stands in packets to it
+	Version  byte
+	Observed netip.AddrPort // the own address as the responder saw it, unauthenticated
+	Payload  []byte         // of Noise message 2
+	Secrets  noise.Secrets
+}
+
+// A Dial makes one session, as initiator. HandleDatagram feeds it while Run
+// waits.
+type Dial struct {
+	config   DialConfig
+	received chan []byte
+}
+
+// NewDial prepares to make a session.
+func NewDial(c DialConfig) *Dial {
+	return &Dial{config: c, received: make(chan []byte, 8)}
+}
+
+// HandleDatagram takes a copy of a COOKIE or RESPONSE from the responder's
+// address, and reports whether the datagram looked like one. It never blocks.
+func (d *Dial) HandleDatagram(from netip.AddrPort, b []byte) bool {
+	if from != d.config.Remote || len(b) == 0 || b[0] != TypeCookie && b[0] != TypeResponse {
+		return false
+	}
+	select {
+	case d.received <- append([]byte(nil), b...):
+	default:
+	}
+	return true
+}
+
+// Run makes the session: two round trips. It sends lost messages again, and
+// begins anew where the responder has forgotten about it, until ctx ends. The
+// session stands at the responder once it has received a packet of it.
+func (d *Dial) Run(ctx context.Context) (Session, error) {
+	for {
+		c, err := d.hello(ctx)
+		if err != nil {
+			return Session{}, err
+		}
+		s, again, err := d.init(ctx, c)
+		if !again {
+			return s, err
+		}
+	}
+}
+
+// hello asks for a cookie until there is one.
+func (d *Dial) hello(ctx context.Context) (cookieReply, error) {
+	h := hello{version: Version, purpose: d.config.Purpose}
+	rand.Read(h.nonce[:])
+	var c cookieReply
+	err := d.exchange(ctx, h.Append(nil), 1<<30, func(b []byte) (done bool) {
+		m, err := parseCookieReply(b)
+		c = m
+		return err == nil && m.nonce == h.nonce && m.purpose == h.purpose
+	})
+	switch {
+	case err != nil:
+		return c, err
+	case c.version == noVersion || c.version > Version:
+		return c, ErrVersion
+	}
+	return c, nil
+}
+
+// init makes the session with a cookie. Again says that there was no answer,
+// and that a new cookie may help.
+func (d *Dial) init(ctx context.Context, c cookieReply) (s Session, again bool, err error) {
+	key, err := identity.NewPublicKey(c.key[:])
+	if err != nil {
+		return s, false, err
+	}
+	if d.config.Check != nil {
+		if err := d.config.Check(key); err != nil {
+			return s, false, err
+		}
+	}
+	payload := pad(d.config.Payload(c.version), initPayload)
+	state, msg, err := noise.Initiate(d.config.Key, key, Prologue(c.version, c.purpose), payload)
+	if err != nil {
+		return s, false, err
+	}
+	m := initiation{version: c.version, purpose: c.purpose, index: d.config.Index, nonce: c.nonce, cookie: c.cookie, noise: msg}
+	s = Session{Remote: key, Addr: d.config.Remote, Version: c.version, Observed: c.observed}
+	err = d.exchange(ctx, m.Append(nil), initTries, func(b []byte) bool {
+		r, err := parseResponse(b)
+		if err != nil || r.initiator != m.index || r.version != m.version || r.purpose != m.purpose {
+			return false
+		}
+		s.Payload, s.Secrets, err = state.Finish(r.noise)
+		s.Index = r.index
+		return err == nil
+	})
+	return s, errors.Is(err, errUnanswered), err
+}
+
+var errUnanswered = errors.New("no answer")
+
+// exchange sends a message, again and again, until accept takes an answer.
+func (d *Dial) exchange(ctx context.Context, msg []byte, tries int, accept func([]byte) bool) error {
+	wait := firstRetry
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%v does not answer: %w", d.config.Remote, context.Cause(ctx))
+		case b := <-d.received:
+			if accept(b) {
+				return nil
+			}
+		case <-timer.C:
+			if tries == 0 {
+				return errUnanswered
+			}
+			d.config.Send(msg)
+			tries--
+			timer.Reset(wait)
+			wait = min(2*wait, lastRetry)
+		}
+	}
+}

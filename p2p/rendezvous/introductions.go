@@ -1,0 +1,80 @@
+package rendezvous
+
+import "time"
+
+const (
+	introductionLife = 10 * time.Second
+	maxIntroductions = 1 << 14
+	// maxUnansweredCalls bounds the calls that wait for one peer's answer.
+	maxUnansweredCalls = 256
+)
+
+// An introduction is an INTRODUCE and what has come of it, kept for as long as
+// the request may be repeated.
+type introduction struct {
+	key     introductionKey
+	callee  uint32 // its session
+	number  uint32 // request number of the CALL
+	made    time.Duration
+	channel uint64  // the caller's
+	call    []byte  // body of the CALL
+	reply   message // to the caller, once there is one
+}
+
+// An introductionKey tells a repeated request from a new one.
+type introductionKey struct{ caller, request uint32 }
+
+// introductions holds those of the last introductionLife. It is not safe for
+// concurrent use.
+type introductions struct {
+	byRequest  map[introductionKey]*introduction
+	byNumber   map[uint32]*introduction
+	oldest     []*introduction
+	unanswered map[uint32]int // calls by callee
+	lastNumber uint32
+}
+
+func newIntroductions() *introductions {
+	return &introductions{
+		byRequest:  make(map[introductionKey]*introduction),
+		byNumber:   make(map[uint32]*introduction),
+		unanswered: make(map[uint32]int),
+	}
+}
+
+func (t *introductions) add(i *introduction) {
+	t.lastNumber++
+	if t.lastNumber == 0 {
+		t.lastNumber = 1 // 0 is no request
+	}
+	i.number = t.lastNumber
+	t.byRequest[i.key] = i
+	t.byNumber[i.number] = i
+	t.oldest = append(t.oldest, i)
+	t.unanswered[i.callee]++
+}
+
+// answer sets what is replied to the caller, once.
+func (t *introductions) answer(i *introduction, reply message) {
+	i.reply, i.call = reply, nil
+	delete(t.byNumber, i.number)
+	if t.unanswered[i.callee]--; t.unanswered[i.callee] <= 0 {
+		delete(t.unanswered, i.callee)
+	}
+}
+
+// forget drops those whose time is over, and the oldest of too many.
+func (t *introductions) forget(now time.Duration) {
+	for len(t.oldest) > 0 {
+		i := t.oldest[0]
+		if now-i.made < introductionLife && len(t.oldest) <= maxIntroductions {
+			return
+		}
+		if i.reply.kind == 0 {
+			t.answer(i, message{kind: kindFailed})
+		}
+		delete(t.byRequest, i.key)
+		t.oldest[0] = nil
+		t.oldest = t.oldest[1:]
+	}
+}

@@ -1,0 +1,252 @@
+package rendezvous
+
+import (
+	"net/netip"
+	"time"
+
+	"p2ptool/p2p/noise"
+)
+
+// patientWaits and suspiciousWaits are the waits after each KEEPALIVE that
+// goes unanswered; after the last one the server is lost. Suspicion is what
+// an UNKNOWN raises, which anybody can send.
+var (
+	patientWaits    = []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, time.Second, 2 * time.Second, 2 * time.Second}
+	suspiciousWaits = []time.Duration{250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond}
+)
+
+// tokenPause is between two KEEPALIVEs that return a token: a NAT that maps
+// each packet anew shall not make them endless.
+const tokenPause = 200 * time.Millisecond
+
+// suspicionPause is between two KEEPALIVEs that are sent on the word of
+// an UNKNOWN or a STALE. It is longer than suspiciousWaits together.
+const suspicionPause = 1500 * time.Millisecond
+
+// A keeper keeps one session with the server. It belongs to the client's
+// goroutine.
+type keeper struct {
+	c         *Client
+	session   Session
+	crypto    noise.Compact
+	interval  time.Duration
+	next      time.Time       // of the next KEEPALIVE
+	waits     []time.Duration // for the answer to the last one; nil: there was one
+	lost      bool
+	token     uint64    // to be returned with the next KEEPALIVE
+	returned  time.Time // when a token was last returned
+	suspected time.Time // when a sign of life was last asked for by a stranger
+	calls     calls
+	stun      stunClient
+}
+
+func newKeeper(c *Client, s Session, servers []netip.AddrPort) *keeper {
+	k := &keeper{c: c, session: s, crypto: s.Secrets.NewCompact(), calls: newCalls()}
+	w, err := parseWelcome(s.Payload)
+	if err != nil {
+		k.lost = true // not a server of this protocol
+	}
+	k.interval = seconds(w.seconds)
+	k.stun = newStunClient(s.Addr, servers, w.second)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current = s.Addr
+	c.view = View{}
+	*c.view.of(s.Addr.Addr()) = Observed{Main: w.observed}
+	return k
+}
+
+func seconds(n uint16) time.Duration { return time.Duration(max(n, 1)) * time.Second }
+
+// run keeps the session until it is lost or the client is closed.
+func (k *keeper) run() {
+	c := k.c
+	if !k.lost {
+		c.setState(Registered, nil)
+		if c.config.OnRegistered != nil {
+			c.config.OnRegistered(k.session.Addr, c.View())
+		}
+		now := time.Now()
+		k.probe(now, patientWaits) // this packet confirms the session
+		k.stun.restart(now)
+		for _, r := range c.pending {
+			r.restart(now)
+		}
+		k.loop()
+	}
+	c.mu.Lock()
+	c.current, c.hasIndex = netip.AddrPort{}, false
+	c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		k.send(message{kind: kindBye})
+		return
+	}
+	c.setState(Lost, nil)
+	if c.config.OnLost != nil {
+		c.config.OnLost()
+	}
+}
+
+func (k *keeper) loop() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for !k.lost {
+		select {
+		case <-k.c.ctx.Done():
+			return
+		case r := <-k.c.received:
+			k.datagram(time.Now(), r)
+		case r := <-k.c.requests:
+			k.c.lastReq++
+			k.c.pending[k.c.lastReq] = r
+			r.restart(time.Now())
+		case <-k.c.wake:
+			k.answerCalls()
+		case <-k.c.refresh:
+			k.probe(time.Now(), patientWaits)
+		case <-timer.C:
+		}
+		timer.Reset(time.Until(k.tick(time.Now())))
+	}
+}
+
+// tick does what is due and returns when to come back.
+func (k *keeper) tick(now time.Time) time.Time {
+	if !now.Before(k.next) {
+		switch {
+		case k.waits == nil:
+			k.probe(now, patientWaits)
+		case len(k.waits) == 0:
+			k.lost = true
+		default:
+			k.keepalive(now)
+		}
+	}
+	k.calls.forget(now)
+	next := k.next
+	if at := k.retransmit(now); !at.IsZero() && at.Before(next) {
+		next = at
+	}
+	if at := k.stun.tick(now, k.c.config.Send); !at.IsZero() && at.Before(next) {
+		next = at
+	}
+	return next
+}
+
+// probe asks for a sign of life now, and again after each of waits.
+func (k *keeper) probe(now time.Time, waits []time.Duration) {
+	k.waits = waits
+	k.keepalive(now)
+}
+
+func (k *keeper) keepalive(now time.Time) {
+	k.next, k.waits = now.Add(k.waits[0]), k.waits[1:]
+	k.c.lastReq++
+	k.send(message{kindKeepalive, k.c.lastReq, keepalive{token: k.token}.Append(nil)})
+}
+
+func (k *keeper) send(m message) {
+	b := make([]byte, noise.HeaderSize, MaxDatagram)
+	d, err := k.crypto.Seal(m.Append(b), TypeData, k.session.Index)
+	if err != nil {
+		k.lost = true // out of packet numbers
+		return
+	}
+	k.c.config.Send(k.session.Addr, d)
+}
+
+func (k *keeper) datagram(now time.Time, r received) {
+	switch d := r.datagram; {
+	case d[0] == TypeData:
+		if plain, _, err := k.crypto.Open(d); err == nil {
+			if m, err := parseMessage(plain); err == nil {
+				k.message(now, m)
+			}
+		}
+	case d[0] == TypeUnknown:
+		index, err := ParseUnknown(d)
+		if err == nil && index == k.session.Index {
+			k.suspect(now, suspiciousWaits)
+		}
+	case d[0] == TypeStale:
+		k.suspect(now, patientWaits)
+	default:
+		if k.stun.response(r.from, d) {
+			k.c.setView(k.stun.apply)
+		}
+	}
+}
+
+// suspect asks for a sign of life because of something that anybody can have
+// sent, and therefore not often.
+func (k *keeper) suspect(now time.Time, waits []time.Duration) {
+	if now.Sub(k.suspected) >= suspicionPause {
+		k.suspected = now
+		k.probe(now, waits)
+	}
+}
+
+func (k *keeper) message(now time.Time, m message) {
+	switch m.kind {
+	case kindAlive, kindReplaced:
+		k.alive(now, m)
+	case kindCall:
+		k.call(now, m)
+	default:
+		k.reply(m)
+	}
+}
+
+// alive takes an ALIVE, or a REPLACED that stands for one.
+func (k *keeper) alive(now time.Time, m message) {
+	a, err := parseAlive(m.body)
+	if err != nil {
+		return
+	}
+	if m.kind == kindReplaced && !k.c.replaced {
+		k.c.replaced = true
+		if k.c.config.OnReplaced != nil {
+			k.c.config.OnReplaced()
+		}
+	}
+	if m.request == 0 {
+		return // not an answer
+	}
+	k.interval = seconds(a.seconds)
+	k.token = a.token
+	if a.token != 0 {
+		k.moved(now, m.request)
+		return
+	}
+	k.waits, k.next = nil, now.Add(k.interval)
+	if old := k.c.View(); old.of(k.session.Addr.Addr()).Main != a.observed {
+		k.stun.restart(now)
+		k.c.setView(func(v *View) { *v.of(k.session.Addr.Addr()) = Observed{Main: a.observed} })
+	}
+}
+
+// moved proves to the server that this host receives at its new address, and
+// repeats the request that was answered with the token, if one was.
+func (k *keeper) moved(now time.Time, number uint32) {
+	if now.Sub(k.returned) < tokenPause {
+		return // the next KEEPALIVE or repetition does it
+	}
+	k.returned = now
+	k.probe(now, patientWaits)
+	if r := k.c.pending[number]; r != nil {
+		r.restart(now)
+	}
+}
+
+// answerCalls sends the answers that were given to calls.
+func (k *keeper) answerCalls() {
+	k.c.mu.Lock()
+	answers := k.c.answers
+	k.c.answers = nil
+	k.c.mu.Unlock()
+	for _, a := range answers {
+		if a.session == k.session.Index && k.calls.answer(a.message) {
+			k.send(a.message)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package rendezvous
+
+import (
+	"crypto/rand"
+	"net/netip"
+	"time"
+)
+
+// stunTries is how often a STUN request is sent.
+const stunTries = 4
+
+// A stunClient asks what the session itself does not tell: how the server's
+// second observer sees this host, and how both its ports do in the other
+// address family.
+type stunClient struct {
+	targets []stunTarget
+}
+
+type stunTarget struct {
+	addr   netip.AddrPort
+	second bool
+	id     stunID
+	tries  int // that are left
+	next   time.Time
+	wait   time.Duration
+	answer netip.AddrPort
+}
+
+// newStunClient prepares to ask the server at addr, which has the other
+// addresses servers too; second is the port of the second observer, or 0.
+func newStunClient(addr netip.AddrPort, servers []netip.AddrPort, second uint16) (s stunClient) {
+	if second != 0 {
+		s.targets = append(s.targets, stunTarget{addr: netip.AddrPortFrom(addr.Addr(), second), second: true})
+	}
+	for _, a := range servers {
+		if a.Addr().Is4() != addr.Addr().Is4() {
+			s.targets = append(s.targets, stunTarget{addr: a})
+			if second != 0 {
+				s.targets = append(s.targets, stunTarget{addr: netip.AddrPortFrom(a.Addr(), second), second: true})
+			}
+			break
+		}
+	}
+	return s
+}
+
+// restart asks all anew.
+func (s *stunClient) restart(now time.Time) {
+	for i := range s.targets {
+		t := &s.targets[i]
+		rand.Read(t.id[:])
+		t.answer = netip.AddrPort{}
+		t.tries, t.next, t.wait = stunTries, now, firstRetry
+	}
+}
+
+// tick sends what is due and returns when the next is; zero: nothing.
+func (s *stunClient) tick(now time.Time, send func(netip.AddrPort, []byte)) (next time.Time) {
+	for i := range s.targets {
+		t := &s.targets[i]
+		if t.tries > 0 && !now.Before(t.next) {
+			t.tries--
+			t.next, t.wait = now.Add(t.wait), 2*t.wait
+			send(t.addr, appendStunRequest(nil, t.id))
+		}
+		if t.tries > 0 && (next.IsZero() || t.next.Before(next)) {
+			next = t.next
+		}
+	}
+	return next
+}
+
+// response takes an answer, and reports whether it is one that was awaited.
+func (s *stunClient) response(from netip.AddrPort, d []byte) bool {
+	id, observed, err := parseStunResponse(d)
+	if err != nil {
+		return false
+	}
+	for i := range s.targets {
+		if t := &s.targets[i]; t.addr == from && t.id == id {
+			t.tries, t.answer = 0, observed
+			return true
+		}
+	}
+	return false
+}
+
+// apply writes the answers into a view.
+func (s *stunClient) apply(v *View) {
+	for _, t := range s.targets {
+		switch o := v.of(t.addr.Addr()); {
+		case !t.answer.IsValid():
+		case t.second:
+			o.Second = t.answer
+		default:
+			o.Main = t.answer
+		}
+	}
+}

@@ -1,0 +1,266 @@
+package rendezvous
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"p2ptool/p2p/udp"
+)
+
+const (
+	channelIdle     = 2 * time.Minute
+	maxChannels     = 1 << 17 // pairs, in all
+	maxPeerChannels = 1 << 10 // pairs of one session
+
+	defaultLinkRate  = 32 << 20
+	defaultTotalRate = 256 << 20
+)
+
+// RelayConfig limits the relay.
+type RelayConfig struct {
+	Disabled  bool
+	LinkRate  int64 // bytes per second and link; 0: 32 MiB
+	TotalRate int64 // bytes per second in all; 0: 256 MiB
+}
+
+// A relay passes packets between the two ends of its channels, and to nobody
+// else. It reads the channel and nothing behind it. It is safe for concurrent
+// use.
+type relay struct {
+	disabled bool
+	linkRate Rate
+	allRate  Rate
+
+	relayed atomic.Uint64 // bytes
+	limited atomic.Uint64 // datagrams dropped by a rate
+	stale   atomic.Uint64 // datagrams of channels unknown, or from elsewhere
+
+	mu       sync.Mutex // guards what follows
+	all      pace
+	channels map[uint64]*channel
+	owners   map[uint32]*owner // by session
+	pairs    []*pair
+	swept    int
+}
+
+// A pair is the two channels of one link.
+type pair struct {
+	ends     [2]channel
+	pace     pace
+	used     time.Duration
+	position int // in relay.pairs
+}
+
+// A channel is one end's side of a pair.
+type channel struct {
+	id    uint64
+	owner *owner
+	pair  *pair
+	other *channel
+}
+
+// An owner is a session that has channels.
+type owner struct {
+	index    uint32
+	addr     netip.AddrPort
+	at       endpoint
+	channels []*channel
+}
+
+func newRelay(c RelayConfig) *relay {
+	return &relay{
+		disabled: c.Disabled,
+		linkRate: byteRate(c.LinkRate, defaultLinkRate), allRate: byteRate(c.TotalRate, defaultTotalRate),
+		channels: make(map[uint64]*channel), owners: make(map[uint32]*owner),
+	}
+}
+
+// byteRate allows bursts of 50 ms, and of four batches at least.
+func byteRate(perSecond, otherwise int64) Rate {
+	if perSecond <= 0 {
+		perSecond = otherwise
+	}
+	return Rate{float64(perSecond), max(int(perSecond/20), 4*udp.MaxBatch)}
+}
+
+// open makes a pair of channels between two sessions and returns their ids,
+// a's first; zeros where the relay is off. ok is false where there are too many.
+func (r *relay) open(now time.Duration, a, b *session) (forA, forB uint64, ok bool) {
+	if r.disabled {
+		return 0, 0, true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	oa, ob := r.owners[a.index], r.owners[b.index]
+	if len(r.pairs) >= maxChannels || oa != nil && len(oa.channels) >= maxPeerChannels ||
+		ob != nil && len(ob.channels) >= maxPeerChannels {
+		return 0, 0, false
+	}
+	p := &pair{used: now, position: len(r.pairs)}
+	p.ends[0] = channel{id: r.newIDLocked(), owner: r.ownerLocked(a), pair: p, other: &p.ends[1]}
+	r.channels[p.ends[0].id] = &p.ends[0]
+	p.ends[1] = channel{id: r.newIDLocked(), owner: r.ownerLocked(b), pair: p, other: &p.ends[0]}
+	r.channels[p.ends[1].id] = &p.ends[1]
+	for i := range p.ends {
+		o := p.ends[i].owner
+		o.channels = append(o.channels, &p.ends[i])
+	}
+	r.pairs = append(r.pairs, p)
+	return p.ends[0].id, p.ends[1].id, true
+}
+
+func (r *relay) newIDLocked() uint64 {
+	for {
+		var b [8]byte
+		rand.Read(b[:])
+		if id := binary.BigEndian.Uint64(b[:]); id != 0 && r.channels[id] == nil {
+			return id
+		}
+	}
+}
+
+func (r *relay) ownerLocked(s *session) *owner {
+	o := r.owners[s.index]
+	if o == nil {
+		o = &owner{index: s.index, addr: s.at.addr(), at: s.at}
+		r.owners[s.index] = o
+	}
+	return o
+}
+
+// move follows a session to another address, or to the session that has taken
+// its place.
+func (r *relay) move(index uint32, to *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.owners[index]
+	if o == nil {
+		return
+	}
+	delete(r.owners, index)
+	o.index, o.addr, o.at = to.index, to.at.addr(), to.at
+	r.owners[to.index] = o
+}
+
+// drop ends the channels of a session.
+func (r *relay) drop(index uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o := r.owners[index]; o != nil {
+		for len(o.channels) > 0 {
+			r.closeLocked(o.channels[0].pair)
+		}
+	}
+}
+
+// close ends a pair by one of its channels.
+func (r *relay) close(id uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.channels[id]; c != nil {
+		r.closeLocked(c.pair)
+	}
+}
+
+func (r *relay) closeLocked(p *pair) {
+	last := len(r.pairs) - 1
+	r.pairs[p.position] = r.pairs[last]
+	r.pairs[p.position].position = p.position
+	r.pairs[last] = nil
+	r.pairs = r.pairs[:last]
+	for i := range p.ends {
+		delete(r.channels, p.ends[i].id)
+		p.ends[i].owner.removeChannel(&p.ends[i])
+		if o := p.ends[i].owner; len(o.channels) == 0 {
+			delete(r.owners, o.index)
+		}
+	}
+}
+
+func (o *owner) removeChannel(c *channel) {
+	for i := range o.channels {
+		if o.channels[i] == c {
+			last := len(o.channels) - 1
+			o.channels[i], o.channels[last] = o.channels[last], nil
+			o.channels = o.channels[:last]
+			return
+		}
+	}
+}
+
+// sweep ends the idle ones among the next n pairs.
+func (r *relay) sweep(now time.Duration, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for range min(n, len(r.pairs)) {
+		if r.swept >= len(r.pairs) {
+			r.swept = 0
+		}
+		if len(r.pairs) == 0 {
+			return
+		}
+		if p := r.pairs[r.swept]; now-p.used >= channelIdle {
+			r.closeLocked(p)
+			continue // another pair has taken its place
+		}
+		r.swept++
+	}
+}
+
+// open channels, for Stats.
+func (r *relay) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.pairs)
+}
+
+// relayRun returns the longest head of a batch whose datagrams are of one
+// channel.
+func relayRun(b udp.Batch) udp.Batch {
+	head := b.Data[:RelayOverhead]
+	n := min(b.Size, len(b.Data))
+	for n < len(b.Data) {
+		d := b.Data[n:min(n+b.Size, len(b.Data))]
+		if len(d) < minRelayed || !bytes.Equal(d[:RelayOverhead], head) {
+			break
+		}
+		n += len(d)
+	}
+	return udp.Batch{Addr: b.Addr, Data: b.Data[:n], Size: b.Size}
+}
+
+// forward readdresses, in place, datagrams of one channel to the other end:
+// all of them, or as many as the rates allow. ok is false where nothing is to
+// be sent on; stale tells that the sender shall be told so.
+func (r *relay) forward(now time.Duration, run udp.Batch) (out udp.Batch, ok, stale bool) {
+	id := binary.BigEndian.Uint64(run.Data[1:])
+	total := (len(run.Data) + run.Size - 1) / run.Size
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.channels[id]
+	if c == nil || c.owner.at != endpointOf(run.Addr) {
+		r.stale.Add(uint64(total))
+		return udp.Batch{}, false, true
+	}
+	c.pair.used = now
+	room := min(r.all.remaining(now, r.allRate), c.pair.pace.remaining(now, r.linkRate))
+	if room < len(run.Data) {
+		run.Data = run.Data[:room/run.Size*run.Size]
+	}
+	sent := (len(run.Data) + run.Size - 1) / run.Size
+	r.limited.Add(uint64(total - sent))
+	if sent == 0 {
+		return udp.Batch{}, false, false
+	}
+	r.all.allow(now, r.allRate, len(run.Data))
+	c.pair.pace.allow(now, r.linkRate, len(run.Data))
+	r.relayed.Add(uint64(len(run.Data)))
+	run.Addr = c.other.owner.addr
+	run.Datagrams(func(d []byte) { binary.BigEndian.PutUint64(d[1:], c.other.id) })
+	return run, true, false
+}

@@ -1,0 +1,206 @@
+package rendezvous
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"p2ptool/p2p/identity"
+)
+
+// requestPatience is for how long a request is repeated. It is shorter than
+// the server's memory of introductions, so that none is made twice.
+const requestPatience = 8 * time.Second
+
+// A request waits for the answer of the server.
+type request struct {
+	ctx   context.Context
+	kind  kind
+	body  []byte
+	reply chan reply // of size 1
+
+	began time.Time
+	next  time.Time
+	wait  time.Duration
+}
+
+type reply struct {
+	message message
+	err     error
+}
+
+// restart makes the request be sent at once.
+func (r *request) restart(now time.Time) {
+	if r.began.IsZero() {
+		r.began = now
+	}
+	r.next, r.wait = now, firstRetry
+}
+
+// A Found tells how to reach a peer through the server.
+type Found struct {
+	Key      identity.PublicKey // hashes to the GUID that was asked for
+	Instance uint64
+	Version  byte // the highest for links that the peer speaks
+}
+
+// Lookup asks for a peer's process, or its listener for instance 0. It returns
+// ErrNotFound where there is none.
+func (c *Client) Lookup(ctx context.Context, g identity.GUID, instance uint64) (Found, error) {
+	m, err := c.ask(ctx, kindLookup, kindFound, lookup{g, instance}.Append(nil))
+	if err != nil {
+		return Found{}, err
+	}
+	f, err := parseFound(m.body)
+	if err != nil {
+		return Found{}, err
+	}
+	key, err := identity.NewPublicKey(f.key[:])
+	if err != nil || key.GUID() != g {
+		return Found{}, fmt.Errorf("looking up %v: the server's answer is of another peer", g)
+	}
+	return Found{Key: key, Instance: f.instance, Version: f.version}, nil
+}
+
+// maxListing bounds what List takes from a server.
+const maxListing = 1 << 20
+
+// List returns the peers that are listening and agreed to be listed, in no
+// order. Their names are theirs to choose.
+func (c *Client) List(ctx context.Context) ([]Listing, error) {
+	var all []Listing
+	seen := make(map[identity.GUID]bool)
+	for cursor := uint64(0); ; {
+		m, err := c.ask(ctx, kindList, kindPeers, list{cursor}.Append(nil))
+		if err != nil {
+			return nil, err
+		}
+		p, err := parsePage(m.body)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range p.peers {
+			if !seen[l.GUID] {
+				seen[l.GUID] = true
+				all = append(all, l)
+			}
+		}
+		if p.next == 0 || len(all) >= maxListing {
+			return all, nil
+		}
+		if cursor != 0 && p.next >= cursor {
+			return nil, errMalformed // it would never end
+		}
+		cursor = p.next
+	}
+}
+
+// An Introduction asks for a peer's process.
+type Introduction struct {
+	GUID     identity.GUID
+	Instance uint64 // 0: the listener
+	Version  byte   // of the link
+	What     What
+	Data     []byte // at most MaxIntroduction bytes, sealed for the peer
+}
+
+// An Introduced is the peer's answer.
+type Introduced struct {
+	Observed netip.AddrPort // the peer's address as the server sees it
+	Channel  uint64         // of the relay; 0: none
+	Data     []byte         // sealed by the peer
+}
+
+// Introduce passes data on to a peer and returns its answer. Its errors are
+// ErrNotFound, ErrRefused, ErrTooMany, ErrUnanswered after 8 s, and those of ctx.
+func (c *Client) Introduce(ctx context.Context, i Introduction) (Introduced, error) {
+	if len(i.Data) > MaxIntroduction {
+		return Introduced{}, fmt.Errorf("an introduction of %d bytes is too long, at most %d go through", len(i.Data), MaxIntroduction)
+	}
+	body := introduce{guid: i.GUID, instance: i.Instance, version: i.Version, what: i.What, data: i.Data}
+	m, err := c.ask(ctx, kindIntroduce, kindIntroduced, body.Append(nil))
+	if err != nil {
+		return Introduced{}, err
+	}
+	b, err := parseIntroduced(m.body)
+	return Introduced{Observed: b.observed, Channel: b.channel, Data: b.data}, err
+}
+
+// ask sends a request, as soon as the client is registered, and waits for its
+// answer.
+func (c *Client) ask(ctx context.Context, k, want kind, body []byte) (message, error) {
+	r := &request{ctx: ctx, kind: k, body: body, reply: make(chan reply, 1)}
+	select {
+	case c.requests <- r:
+	case <-ctx.Done():
+		return message{}, context.Cause(ctx)
+	case <-c.done:
+		return message{}, ErrClosed
+	case <-c.refused:
+		return message{}, c.Registered(ctx)
+	}
+	select {
+	case a := <-r.reply:
+		if a.err == nil && a.message.kind != want {
+			return message{}, errMalformed
+		}
+		return a.message, a.err
+	case <-ctx.Done():
+		return message{}, context.Cause(ctx)
+	case <-c.done:
+		return message{}, ErrClosed
+	}
+}
+
+// reply hands the answer to a request to whoever waits for it.
+func (k *keeper) reply(m message) {
+	r := k.c.pending[m.request]
+	if r == nil {
+		return
+	}
+	delete(k.c.pending, m.request)
+	a := reply{message: m}
+	if m.kind == kindFailed {
+		a.err = failure(m)
+	}
+	r.reply <- a
+}
+
+func failure(m message) error {
+	c, err := parseFailed(m.body)
+	if err != nil {
+		return err
+	}
+	switch c {
+	case CodeNotFound:
+		return ErrNotFound
+	case CodeRefused:
+		return ErrRefused
+	case CodeTooMany:
+		return ErrTooMany
+	}
+	return fmt.Errorf("the server failed the request with code %d", c)
+}
+
+// retransmit sends the requests that are due and returns when the next is.
+func (k *keeper) retransmit(now time.Time) (next time.Time) {
+	for number, r := range k.c.pending {
+		switch {
+		case r.ctx.Err() != nil:
+			delete(k.c.pending, number)
+			continue
+		case now.Sub(r.began) >= requestPatience:
+			delete(k.c.pending, number)
+			r.reply <- reply{err: ErrUnanswered}
+			continue
+		case !now.Before(r.next):
+			k.send(message{r.kind, number, r.body})
+			r.next, r.wait = now.Add(r.wait), min(2*r.wait, lastRetry)
+		}
+		if next.IsZero() || r.next.Before(next) {
+			next = r.next
+		}
+	}
+	return next
+}

@@ -1,0 +1,199 @@
+package rendezvous
+
+import (
+	"crypto/sha256"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
+)
+
+const (
+	// PendingLife is how long a session may wait for its first packet, and
+	// for how long a repeated INIT is answered with the same RESPONSE.
+	PendingLife = 15 * time.Second
+
+	defaultPending = 1 << 16
+)
+
+// ResponderConfig configures a Responder.
+type ResponderConfig struct {
+	Key        identity.SecretKey
+	Purpose    Purpose
+	HelloRate  Rate // by source; zero: 500 a second, 1,000 at once
+	InitRate   Rate // by source; zero: 50 a second, 500 at once
+	MaxPending int  // handshakes that are remembered; zero: 65,536
+}
+
+// A Responder is the answering side of making a session: it keeps nothing for
+// an address that has not returned its cookie, and spends no public-key
+// operation on it. It is safe for concurrent use.
+type Responder struct {
+	config  ResponderConfig
+	start   time.Time
+	cookies *cookieJar
+	hellos  *sourceLimit
+	inits   *sourceLimit
+	drops   responderDrops
+
+	mu     sync.Mutex // guards what follows
+	recent map[[16]byte]*handshake
+	oldest []*handshake // in the order of their making
+}
+
+// responderDrops counts what was not answered.
+type responderDrops struct{ limited, cookie, handshake atomic.Uint64 }
+
+// A handshake is an INIT that was seen within PendingLife.
+type handshake struct {
+	digest   [16]byte
+	made     time.Time
+	response []byte // nil: being made, or refused
+}
+
+// NewResponder returns a Responder; now is the current time.
+func NewResponder(c ResponderConfig, now time.Time) *Responder {
+	if c.HelloRate == (Rate{}) {
+		c.HelloRate = Rate{500, 1000}
+	}
+	if c.InitRate == (Rate{}) {
+		c.InitRate = Rate{50, 500}
+	}
+	if c.MaxPending == 0 {
+		c.MaxPending = defaultPending
+	}
+	return &Responder{
+		config: c, start: now, cookies: new(cookieJar),
+		hellos: newSourceLimit(c.HelloRate), inits: newSourceLimit(c.InitRate),
+		recent: make(map[[16]byte]*handshake),
+	}
+}
+
+// HandleDatagram takes a HELLO or an INIT. It returns what to send back to its
+// source, if anything, or an Incoming that waits for Accept. Of both nil the
+// datagram was dropped. It keeps nothing of d.
+//
+// An INIT costs two public-key operations, so that a caller may want to do
+// that away from the goroutine that reads: Hello alone is cheap.
+func (r *Responder) HandleDatagram(now time.Time, from netip.AddrPort, d []byte) (reply []byte, in *Incoming) {
+	if len(d) > 0 && d[0] == TypeHello {
+		return r.Hello(now, from, d), nil
+	}
+	return r.Init(now, from, d)
+}
+
+// Hello answers a HELLO with a COOKIE, shorter than it, or nil.
+func (r *Responder) Hello(now time.Time, from netip.AddrPort, d []byte) []byte {
+	h, err := parseHello(d)
+	if err != nil || h.purpose != r.config.Purpose {
+		return nil
+	}
+	if !r.hellos.allow(now.Sub(r.start), from.Addr()) {
+		r.drops.limited.Add(1)
+		return nil
+	}
+	c := cookieReply{
+		version: min(h.version, Version), purpose: h.purpose, nonce: h.nonce,
+		key: [identity.KeySize]byte(r.config.Key.Public().Bytes()), observed: from,
+	}
+	if c.version != noVersion {
+		c.cookie = r.cookies.make(now, h.purpose, h.nonce, from)
+	}
+	return c.Append(nil)
+}
+
+// Init takes an INIT: see HandleDatagram.
+func (r *Responder) Init(now time.Time, from netip.AddrPort, d []byte) (reply []byte, in *Incoming) {
+	m, err := parseInitiation(d)
+	if err != nil || m.purpose != r.config.Purpose || m.version == noVersion || m.version > Version {
+		return nil, nil
+	}
+	if !r.cookies.check(now, m.cookie, m.purpose, m.nonce, from) {
+		r.drops.cookie.Add(1)
+		return nil, nil
+	}
+	hs, reply := r.remember(now, from, d)
+	if hs == nil {
+		return reply, nil
+	}
+	state, payload, err := noise.Respond(r.config.Key, Prologue(m.version, m.purpose), m.noise)
+	if err != nil {
+		r.drops.handshake.Add(1)
+		return nil, nil
+	}
+	return nil, &Incoming{
+		From: from, Remote: state.Remote(), Index: m.index, Version: m.version, Payload: payload,
+		responder: r, handshake: hs, state: state, purpose: m.purpose, size: len(d),
+	}
+}
+
+// remember finds or makes the record of an INIT whose cookie is right. A nil
+// record says that nothing is left to do but to send the reply, if there is one.
+func (r *Responder) remember(now time.Time, from netip.AddrPort, d []byte) (*handshake, []byte) {
+	sum := sha256.Sum256(appendAddr(append([]byte(nil), d...), from))
+	digest := [16]byte(sum[:])
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forgetLocked(now)
+	if hs := r.recent[digest]; hs != nil {
+		return nil, hs.response
+	}
+	if !r.inits.allow(now.Sub(r.start), from.Addr()) {
+		r.drops.limited.Add(1)
+		return nil, nil
+	}
+	hs := &handshake{digest: digest, made: now}
+	r.recent[digest] = hs
+	r.oldest = append(r.oldest, hs)
+	return hs, nil
+}
+
+func (r *Responder) forgetLocked(now time.Time) {
+	// Where the table is full the oldest goes: whoever is honest has long
+	// had its RESPONSE, and new ones are not kept out.
+	for len(r.oldest) > 0 && (now.Sub(r.oldest[0].made) >= PendingLife || len(r.oldest) >= r.config.MaxPending) {
+		delete(r.recent, r.oldest[0].digest)
+		r.oldest[0] = nil
+		r.oldest = r.oldest[1:]
+	}
+}
+
+// An Incoming is a session that somebody wants to make, who receives at From
+// and holds the secret half of Remote. Whether it is not a replay shows the
+// first packet of the session: until then nothing may follow from it.
+type Incoming struct {
+	From    netip.AddrPort
+	Remote  identity.PublicKey
+	Index   uint32 // the initiator's: stands in packets to it
+	Version byte
+	Payload []byte
+
+	responder *Responder
+	handshake *handshake
+	state     *noise.Responder
+	purpose   Purpose
+	size      int
+}
+
+// Accept makes the RESPONSE, to be sent to From, and the session's secrets.
+// The index is what packets to the caller shall bear. The RESPONSE must not
+// be longer than the INIT was; a payload that makes it so is an error.
+// Whoever does not want the session just drops the Incoming.
+func (in *Incoming) Accept(index uint32, payload []byte) ([]byte, noise.Secrets, error) {
+	msg, secrets, err := in.state.Reply(payload)
+	if err != nil {
+		return nil, noise.Secrets{}, err
+	}
+	m := response{version: in.Version, purpose: in.purpose, initiator: in.Index, index: index, noise: msg}
+	d := m.Append(nil)
+	if len(d) > in.size {
+		return nil, noise.Secrets{}, errMalformed
+	}
+	in.responder.mu.Lock()
+	defer in.responder.mu.Unlock()
+	in.handshake.response = d
+	return d, secrets, nil
+}

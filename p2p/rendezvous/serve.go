@@ -1,0 +1,196 @@
+package rendezvous
+
+import (
+	"net/netip"
+	"time"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
+)
+
+// register makes handshakes until the server is closed.
+func (s *Server) register() {
+	for {
+		select {
+		case <-s.done:
+			return
+		case j := <-s.inits:
+			if reply := s.init(s.now(), j.from, j.datagram); reply != nil {
+				s.send(j.from, reply)
+			}
+		}
+	}
+}
+
+// init takes an INIT and returns the RESPONSE, or nil. The session that it
+// makes is pending: it is found by its index, and by nothing else.
+func (s *Server) init(now time.Duration, from netip.AddrPort, d []byte) []byte {
+	reply, in := s.responder.Init(s.start.Add(now), from, d)
+	if in == nil {
+		return reply
+	}
+	reg, err := parseRegistration(in.Payload)
+	if err != nil {
+		s.drops.malformed.Add(1)
+		return nil
+	}
+	index, seconds, ok := s.reserve(now, from)
+	if !ok {
+		s.drops.full.Add(1)
+		return nil
+	}
+	w := welcome{seconds: seconds, observed: from, second: s.sockets.secondPort()}
+	reply, secrets, err := in.Accept(index, w.Append(nil))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.registry.get(index)
+	if p == nil { // crowded out meanwhile
+		return nil
+	}
+	if err != nil {
+		s.registry.remove(p)
+		return nil
+	}
+	p.crypto = secrets.NewCompact()
+	p.key = [identity.KeySize]byte(in.Remote.Bytes())
+	p.guid = in.Remote.GUID()
+	p.instance, p.flags, p.version, p.name = reg.instance, reg.flags, reg.version, reg.name
+	p.remote, p.told = in.Index, seconds
+	return reply
+}
+
+// reserve makes a session and returns its index and its time between
+// keepalives.
+func (s *Server) reserve(now time.Duration, from netip.AddrPort) (index uint32, seconds uint16, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.registry.add(now, from)
+	if p == nil {
+		return 0, 0, false
+	}
+	index = p.index
+	if old := s.registry.crowdedOut(); old != nil {
+		s.registry.remove(old)
+	}
+	return index, s.intervalLocked(), true
+}
+
+// intervalLocked returns the seconds between keepalives: as few as detect a
+// lost peer soon, and keep at most 400 packets a second coming, but never so
+// many that a NAT's mapping of 30 s ends.
+func (s *Server) intervalLocked() uint16 {
+	return uint16(min(max(s.registry.confirmed/400, 5), 25))
+}
+
+// An outgoing is a datagram to a peer other than the one that is answered.
+type outgoing struct {
+	to       netip.AddrPort
+	datagram []byte
+}
+
+// data takes a packet of a session and returns the answer to its sender.
+func (s *Server) data(now time.Duration, from netip.AddrPort, d []byte) []byte {
+	reply, others, known := s.open(now, from, d)
+	if !known {
+		s.drops.unknown.Add(1)
+		if s.stranger(now, from) {
+			h, _ := noise.ParseHeader(d)
+			return AppendUnknown(nil, h.Index)
+		}
+	}
+	for _, o := range others {
+		s.send(o.to, o.datagram)
+	}
+	return reply
+}
+
+// open opens a packet and does what it says.
+func (s *Server) open(now time.Duration, from netip.AddrPort, d []byte) (reply []byte, others []outgoing, known bool) {
+	h, _ := noise.ParseHeader(d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.registry.get(h.Index)
+	if p == nil {
+		return nil, nil, false
+	}
+	plain, newest, err := p.crypto.Open(d)
+	if err != nil {
+		s.drops.unopened.Add(1)
+		return nil, nil, true
+	}
+	m, err := parseMessage(plain)
+	if err != nil {
+		s.drops.malformed.Add(1)
+		return nil, nil, true
+	}
+	p.heard = now
+	if p.state == statePending {
+		others = s.confirmLocked(now, p)
+	}
+	t := turn{now: now, from: from, newest: newest, others: others}
+	if answer := s.messageLocked(&t, p, m); answer.kind != 0 {
+		reply = sealMessage(p, answer)
+	}
+	return reply, t.others, true
+}
+
+// confirmLocked registers a session whose first packet has come, in the place
+// of an older one of the same process.
+func (s *Server) confirmLocked(now time.Duration, p *session) (others []outgoing) {
+	displaced, replaced := s.registry.confirm(now, p)
+	if displaced != nil {
+		if displaced.instance == p.instance {
+			s.relay.move(displaced.index, p)
+		}
+		s.removeLocked(displaced)
+	}
+	if replaced != nil {
+		body := alive{seconds: replaced.told, observed: replaced.at.addr()}
+		d := sealMessage(replaced, message{kind: kindReplaced, body: body.Append(nil)})
+		others = append(others, outgoing{replaced.at.addr(), d})
+	}
+	return others
+}
+
+func (s *Server) removeLocked(p *session) {
+	s.relay.drop(p.index)
+	s.registry.remove(p)
+}
+
+// sealMessage makes the datagram of a message to a session, or nil where the
+// session has no packet numbers left.
+func sealMessage(p *session, m message) []byte {
+	b := make([]byte, noise.HeaderSize, noise.Overhead+messageHeader+len(m.body))
+	d, err := p.crypto.Seal(m.Append(b), TypeData, p.remote)
+	if err != nil {
+		return nil
+	}
+	return d
+}
+
+// sweep forgets whom nothing was heard of, until the server is closed.
+func (s *Server) sweep() {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-ticker.C:
+			s.sweepOnce(s.now())
+		}
+	}
+}
+
+func (s *Server) sweepOnce(now time.Duration) {
+	s.mu.Lock()
+	s.introductions.forget(now)
+	left := len(s.registry.chunks) * chunkSize / sweepTurns
+	s.mu.Unlock()
+	for ; left > 0; left -= sweepSlice {
+		s.mu.Lock()
+		s.registry.sweep(now, min(left, sweepSlice), s.removeLocked)
+		s.mu.Unlock()
+	}
+	s.relay.sweep(now, maxChannels/sweepTurns)
+}

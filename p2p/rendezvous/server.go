@@ -1,0 +1,280 @@
+package rendezvous
+
+import (
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/udp"
+)
+
+// ServerConfig configures a Server. Only Key and Network have no default.
+type ServerConfig struct {
+	Key     identity.SecretKey
+	Network udp.Network
+
+	// Listen is the address to bind to, "host:port". Without a host, or with
+	// "::", both families are served. Port 0 is any. The next port up is the
+	// second observer.
+	Listen string
+
+	Relay  RelayConfig
+	Limits Limits
+}
+
+// Limits bound what strangers can cost a Server. Zero fields have the
+// defaults that stand behind them. A source is an IPv4 address or an IPv6 /64.
+type Limits struct {
+	HelloRate      Rate // cookies, by source: 500 a second, 1,000 at once
+	InitRate       Rate // handshakes, by source: 50 a second, 500 at once
+	StrangerRate   Rate // answers to STUN, to unknown sessions and channels, by source: 50 a second, 200 at once
+	Peers          int  // sessions: 2,097,152
+	PeersPerSource int  // sessions by source: 16,384
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.StrangerRate == (Rate{}) {
+		l.StrangerRate = Rate{50, 200}
+	}
+	if l.Peers == 0 {
+		l.Peers = 1 << 21
+	}
+	if l.PeersPerSource == 0 {
+		l.PeersPerSource = 1 << 14
+	}
+	return l
+}
+
+// requestRate is how fast one session may look up, list and introduce.
+var requestRate = Rate{50, 300}
+
+const (
+	// initQueue is how many handshakes may wait for a worker; a lost one is
+	// sent again by its initiator.
+	initQueue = 512
+
+	sweepEvery = 250 * time.Millisecond
+	sweepTurns = 8    // sweeps until each session was looked at
+	sweepSlice = 4096 // sessions looked at without giving way
+)
+
+// A Server is a rendezvous server.
+type Server struct {
+	config    ServerConfig
+	start     time.Time
+	sockets   sockets
+	responder *Responder
+	strangers *sourceLimit
+	relay     *relay
+	inits     chan initJob
+	done      chan struct{}
+	closing   sync.Once
+	running   sync.WaitGroup
+	drops     serverDrops
+
+	mu            sync.Mutex // guards what follows
+	registry      *registry
+	introductions *introductions
+}
+
+// serverDrops counts what was not answered.
+type serverDrops struct{ malformed, limited, unknown, unopened, busy, full atomic.Uint64 }
+
+// An initJob is an INIT that waits for a worker.
+type initJob struct {
+	from     netip.AddrPort
+	datagram []byte
+}
+
+// Listen binds the ports and begins to serve.
+func Listen(c ServerConfig) (*Server, error) {
+	c.Limits = c.Limits.withDefaults()
+	socks, err := listen(c.Network, c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	s := &Server{
+		config: c, start: now, sockets: socks,
+		responder: NewResponder(ResponderConfig{
+			Key: c.Key, Purpose: PurposeServer, HelloRate: c.Limits.HelloRate, InitRate: c.Limits.InitRate,
+		}, now),
+		strangers:     newSourceLimit(c.Limits.StrangerRate),
+		relay:         newRelay(c.Relay),
+		inits:         make(chan initJob, initQueue),
+		done:          make(chan struct{}),
+		registry:      newRegistry(c.Limits.Peers, c.Limits.PeersPerSource),
+		introductions: newIntroductions(),
+	}
+	s.run()
+	return s, nil
+}
+
+func (s *Server) run() {
+	for _, c := range s.sockets.main {
+		s.running.Go(func() { udp.Serve(c, s.handle) })
+	}
+	for _, c := range s.sockets.second {
+		s.running.Go(func() { udp.Serve(c, s.observe) })
+	}
+	// Half of the processors at most make handshakes, so that those who are
+	// registered do not feel a flood of new ones.
+	for range max(1, runtime.GOMAXPROCS(0)/2) {
+		s.running.Go(s.register)
+	}
+	s.running.Go(s.sweep)
+}
+
+// Addr returns the address that the server listens on, with its port.
+func (s *Server) Addr() netip.AddrPort { return s.sockets.addr }
+
+// Close closes the sockets and waits for the server's goroutines. It says no
+// goodbye: peers come back to the next server at this address, and their links
+// go on. Twice is fine.
+func (s *Server) Close() error {
+	s.closing.Do(func() {
+		close(s.done)
+		s.sockets.close()
+	})
+	s.running.Wait()
+	return nil
+}
+
+// now returns the time since the server's start.
+func (s *Server) now() time.Duration { return time.Since(s.start) }
+
+// Stats tells what a server does.
+type Stats struct {
+	Peers        int    // registered processes
+	Pending      int    // sessions that wait for their first packet
+	Channels     int    // links that may use the relay
+	Relayed      uint64 // bytes
+	RelayLimited uint64 // datagrams dropped by the relay's rates
+	RelayStale   uint64 // datagrams of channels unknown or used from elsewhere
+
+	// Datagrams dropped: not understood; over a limit by source; INITs with a
+	// wrong cookie, with a handshake that does not verify, for which there
+	// was no worker, no room; of unknown sessions; that did not open.
+	Malformed, Limited, BadCookie, BadHandshake, Busy, Full, Unknown, Unopened uint64
+}
+
+// Stats returns the current numbers.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	confirmed, sessions := s.registry.confirmed, s.registry.sessions
+	s.mu.Unlock()
+	return Stats{
+		Peers: confirmed, Pending: sessions - confirmed, Channels: s.relay.count(),
+		Relayed: s.relay.relayed.Load(), RelayLimited: s.relay.limited.Load(), RelayStale: s.relay.stale.Load(),
+		Malformed: s.drops.malformed.Load(), Limited: s.drops.limited.Load() + s.responder.drops.limited.Load(),
+		BadCookie: s.responder.drops.cookie.Load(), BadHandshake: s.responder.drops.handshake.Load(),
+		Busy: s.drops.busy.Load(), Full: s.drops.full.Load(),
+		Unknown: s.drops.unknown.Load(), Unopened: s.drops.unopened.Load(),
+	}
+}
+
+// handle takes a batch that has arrived on a main port.
+func (s *Server) handle(c udp.Conn, b udp.Batch) {
+	now := s.now()
+	for len(b.Data) > 0 {
+		n := min(b.Size, len(b.Data))
+		if d := b.Data[:n:n]; len(d) >= minRelayed && d[0] == TypeRelay {
+			run := relayRun(b)
+			n = len(run.Data)
+			s.forward(now, c, run)
+		} else if reply := s.datagram(now, b.Addr, d); reply != nil {
+			write(c, b.Addr, reply)
+		}
+		b.Data = b.Data[n:]
+	}
+}
+
+// datagram takes anything but a RELAY and returns what its sender gets for it.
+func (s *Server) datagram(now time.Duration, from netip.AddrPort, d []byte) []byte {
+	switch {
+	case len(d) > MaxDatagram || len(d) == 0:
+	case d[0] < TypeHello:
+		return s.stun(now, from, d)
+	case d[0] == TypeHello:
+		return s.responder.Hello(s.start.Add(now), from, d)
+	case d[0] == TypeInit:
+		select {
+		case s.inits <- initJob{from, append([]byte(nil), d...)}:
+		default:
+			s.drops.busy.Add(1)
+		}
+		return nil
+	case d[0] == TypeData && len(d) >= noise.Overhead:
+		return s.data(now, from, d)
+	}
+	s.drops.malformed.Add(1)
+	return nil
+}
+
+// observe takes a batch that has arrived at the second observer.
+func (s *Server) observe(c udp.Conn, b udp.Batch) {
+	now := s.now()
+	b.Datagrams(func(d []byte) {
+		if reply := s.stun(now, b.Addr, d); reply != nil {
+			write(c, b.Addr, reply)
+		}
+	})
+}
+
+func (s *Server) stun(now time.Duration, from netip.AddrPort, d []byte) []byte {
+	id, err := parseStunRequest(d)
+	if err != nil {
+		s.drops.malformed.Add(1)
+		return nil
+	}
+	if !s.stranger(now, from) {
+		return nil
+	}
+	return appendStunResponse(nil, id, from)
+}
+
+// stranger reports whether an answer may go to somebody without a session.
+func (s *Server) stranger(now time.Duration, from netip.AddrPort) bool {
+	if s.strangers.allow(now, from.Addr()) {
+		return true
+	}
+	s.drops.limited.Add(1)
+	return false
+}
+
+// forward takes datagrams for one channel of the relay.
+func (s *Server) forward(now time.Duration, c udp.Conn, run udp.Batch) {
+	channel, _, err := ParseRelay(run.Data[:min(run.Size, len(run.Data))])
+	if err != nil {
+		s.drops.malformed.Add(1)
+		return
+	}
+	from := run.Addr
+	out, ok, stale := s.relay.forward(now, run)
+	if ok {
+		if c := s.sockets.to(out.Addr); c != nil {
+			c.Write(out)
+		}
+	} else if stale && s.stranger(now, from) {
+		write(c, from, AppendStale(nil, channel))
+	}
+}
+
+// send sends one datagram to a peer that did not just ask for it.
+func (s *Server) send(to netip.AddrPort, d []byte) {
+	if c := s.sockets.to(to); c != nil {
+		write(c, to, d)
+	}
+}
+
+// write sends one datagram. That it was not sent is not told: it may get lost
+// on the way as well.
+func write(c udp.Conn, to netip.AddrPort, d []byte) {
+	if len(d) > 0 {
+		c.Write(udp.Batch{Addr: to, Data: d, Size: len(d)})
+	}
+}

@@ -1,0 +1,228 @@
+package rendezvous
+
+import (
+	"bytes"
+	"encoding/hex"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"p2ptool/p2p/identity"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// An appender is any message.
+type appender interface{ Append([]byte) []byte }
+
+// parsers reads each kind of message, for the tables and for fuzzing.
+var parsers = []struct {
+	name  string
+	parse func([]byte) (appender, error)
+}{
+	{"hello", func(b []byte) (appender, error) { return parseHello(b) }},
+	{"cookie", func(b []byte) (appender, error) { return parseCookieReply(b) }},
+	{"init", func(b []byte) (appender, error) { return parseInitiation(b) }},
+	{"response", func(b []byte) (appender, error) { return parseResponse(b) }},
+	{"message", func(b []byte) (appender, error) { return parseMessage(b) }},
+	{"keepalive", func(b []byte) (appender, error) { return parseKeepalive(b) }},
+	{"alive", func(b []byte) (appender, error) { return parseAlive(b) }},
+	{"lookup", func(b []byte) (appender, error) { return parseLookup(b) }},
+	{"found", func(b []byte) (appender, error) { return parseFound(b) }},
+	{"list", func(b []byte) (appender, error) { return parseList(b) }},
+	{"page", func(b []byte) (appender, error) { return parsePage(b) }},
+	{"introduce", func(b []byte) (appender, error) { return parseIntroduce(b) }},
+	{"call", func(b []byte) (appender, error) { return parseCall(b) }},
+	{"answer", func(b []byte) (appender, error) { return parseAnswer(b) }},
+	{"introduced", func(b []byte) (appender, error) { return parseIntroduced(b) }},
+	{"registration", func(b []byte) (appender, error) { return parseRegistration(b) }},
+	{"welcome", func(b []byte) (appender, error) { return parseWelcome(b) }},
+}
+
+func parserOf(t testing.TB, name string) func([]byte) (appender, error) {
+	for _, p := range parsers {
+		if p.name == name {
+			return p.parse
+		}
+	}
+	t.Fatalf("no parser of %q", name)
+	return nil
+}
+
+func seq(first byte, n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = first + byte(i)
+	}
+	return string(b)
+}
+
+var (
+	testV4 = netip.MustParseAddrPort("203.0.113.7:3478")
+	testV6 = netip.MustParseAddrPort("[2001:db8::7]:65535")
+	guid1  = identity.GUID([]byte(seq(0x10, 16)))
+)
+
+const (
+	hexV4   = "00000000000000000000ffffcb007107" + "0d96"
+	hexV6   = "20010db8000000000000000000000007" + "ffff"
+	hexGUID = "101112131415161718191a1b1c1d1e1f"
+)
+
+// Each message, as bytes: these are the protocol and may never change.
+var messages = []struct {
+	name   string
+	m      appender
+	hex    string
+	zeros  int // that follow
+	length int // the shortest that is read
+}{
+	{"hello", hello{1, PurposeServer, [16]byte([]byte(seq(0xa0, 16)))},
+		"04010100" + "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf", 108, 128},
+	{"cookie", cookieReply{1, PurposeLink, [16]byte([]byte(seq(0xa0, 16))), [32]byte([]byte(seq(0, 32))), [16]byte([]byte(seq(0xc0, 16))), testV4},
+		"05010200" + "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf" + "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" +
+			"c0c1c2c3c4c5c6c7c8c9cacbcccdcecf" + hexV4, 0, 86},
+	{"init", initiation{1, PurposeServer, 0x01020304, [16]byte([]byte(seq(0xa0, 16))), [16]byte([]byte(seq(0xc0, 16))), []byte(strings.Repeat("n", 96))},
+		"06010100" + "01020304" + "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf" + "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf" + strings.Repeat("6e", 96), 0, 136},
+	{"response", response{1, PurposeServer, 0x01020304, 0x05060708, []byte(strings.Repeat("n", 48))},
+		"07010100" + "01020304" + "05060708" + strings.Repeat("6e", 48), 0, 60},
+	{"message", message{kindLookup, 0x0a0b0c0d, []byte("body")}, "03" + "0a0b0c0d" + "626f6479", 0, 9},
+	{"keepalive", keepalive{0x0102030405060708}, "0102030405060708", 20, 28},
+	{"alive", alive{25, testV6, 9}, "0019" + hexV6 + "0000000000000009", 0, 28},
+	{"lookup", lookup{guid1, 3}, hexGUID + "0000000000000003", 17, 41},
+	{"found", found{[32]byte([]byte(seq(0, 32))), 4, 1},
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" + "0000000000000004" + "01", 0, 41},
+	{"list", list{7}, "0000000000000007", 1092, 1100},
+	{"page", page{8, []Listing{{guid1, 60, "bob"}, {guid1, 1, ""}}},
+		"0000000000000008" + hexGUID + "0000003c" + "03626f62" + hexGUID + "00000001" + "00", 0, 53},
+	{"introduce", introduce{guid1, 5, 1, WhatOldLink, []byte("data")},
+		hexGUID + "0000000000000005" + "01" + "02" + "0004" + "64617461", 1068, 1100},
+	{"call", call{testV4, 0xf1f2f3f4f5f6f7f8, 1, WhatNewLink, []byte("data")},
+		hexV4 + "f1f2f3f4f5f6f7f8" + "01" + "01" + "0004" + "64617461", 0, 34},
+	{"answer", answer{[]byte("data")}, "0004" + "64617461", 0, 6},
+	{"introduced", introduced{testV6, 0xf1f2f3f4f5f6f7f8, []byte("data")},
+		hexV6 + "f1f2f3f4f5f6f7f8" + "0004" + "64617461", 0, 32},
+	{"registration", registration{0x1112131415161718, flagListening | flagListed, 1, "bob"},
+		"1112131415161718" + "03" + "01" + "03" + "626f62", 0, 14},
+	{"welcome", welcome{5, testV4, 3479}, "0005" + hexV4 + "0d97", 0, 22},
+}
+
+func TestMessages(t *testing.T) {
+	for _, c := range messages {
+		parse := parserOf(t, c.name)
+		want, err := hex.DecodeString(c.hex + strings.Repeat("00", c.zeros))
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		if got := c.m.Append([]byte("x")); string(got) != "x"+string(want) {
+			t.Errorf("%s: appended %x, want %x", c.name, got[1:], want)
+		}
+		got, err := parse(want)
+		if err != nil || !reflect.DeepEqual(got, c.m) {
+			t.Errorf("%s: parsed %+v, %v, want %+v", c.name, got, err, c.m)
+		}
+		if len(want) != c.length {
+			t.Errorf("%s: %d bytes, want %d", c.name, len(want), c.length)
+		}
+		if c.name == "message" || c.name == "page" {
+			continue // these read to the end, wherever it is
+		}
+		for n := range c.length {
+			if got, err := parse(want[:n]); err == nil {
+				t.Errorf("%s: %d of %d bytes were parsed: %+v", c.name, n, c.length, got)
+			}
+		}
+	}
+}
+
+// What a later version may add behind the known fields is skipped.
+func TestTrailingBytesAreSkipped(t *testing.T) {
+	for _, c := range messages {
+		switch c.name {
+		case "init", "response", "message", "page":
+			continue // their last field goes to the end
+		}
+		got, err := parserOf(t, c.name)(append(c.m.Append(nil), "later"...))
+		if err != nil || !reflect.DeepEqual(got, c.m) {
+			t.Errorf("%s with more behind it: %+v, %v", c.name, got, err)
+		}
+	}
+}
+
+func TestLimitsOfParsers(t *testing.T) {
+	long := strings.Repeat("x", MaxName+1)
+	data := make([]byte, MaxIntroduction+1)
+	for _, c := range []struct {
+		name string
+		b    []byte
+	}{
+		{"registration", registration{1, 0, 1, long}.Append(nil)},
+		{"registration", registration{1, 0, 1, "\xff"}.Append(nil)},
+		{"registration", registration{0, 0, 1, "bob"}.Append(nil)},
+		{"page", page{1, []Listing{{guid1, 1, long}}}.Append(nil)},
+		{"page", page{1, []Listing{{guid1, 1, "\xff"}}}.Append(nil)},
+		{"answer", answer{data}.Append(nil)},
+		{"call", call{testV4, 1, 1, 1, data}.Append(nil)},
+		{"introduce", introduce{guid1, 1, 1, 1, data}.Append(nil)},
+		{"introduced", introduced{testV4, 1, data}.Append(nil)},
+	} {
+		if got, err := parserOf(t, c.name)(c.b); err == nil {
+			t.Errorf("%s: parsed %+v", c.name, got)
+		}
+	}
+}
+
+func TestShortDatagrams(t *testing.T) {
+	if got := AppendUnknown(nil, 0x01020304); hex.EncodeToString(got) != "0a01020304" {
+		t.Errorf("UNKNOWN is %x", got)
+	}
+	if got := AppendStale(nil, 0x0102030405060708); hex.EncodeToString(got) != "0b0102030405060708" {
+		t.Errorf("STALE is %x", got)
+	}
+	if i, err := ParseUnknown(AppendUnknown(nil, 7)); i != 7 || err != nil {
+		t.Errorf("ParseUnknown: %d, %v", i, err)
+	}
+	if c, err := ParseStale(AppendStale(nil, 7)); c != 7 || err != nil {
+		t.Errorf("ParseStale: %d, %v", c, err)
+	}
+	packet := append([]byte{TypeData}, make([]byte, 28)...)
+	relayed := append(AppendRelay(nil, 7), packet...)
+	if c, p, err := ParseRelay(relayed); c != 7 || !bytes.Equal(p, packet) || err != nil {
+		t.Errorf("ParseRelay: %d, %x, %v", c, p, err)
+	}
+	for n := range relayed {
+		if _, _, err := ParseRelay(relayed[:n]); err == nil {
+			t.Errorf("%d bytes were taken for a RELAY", n)
+		}
+		_, errU := ParseUnknown(relayed[:n])
+		_, errS := ParseStale(relayed[:n])
+		if errU == nil || errS == nil {
+			t.Errorf("a RELAY of %d bytes was taken for another", n)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for i, p := range parsers {
+		for _, m := range messages {
+			if m.name == p.name {
+				f.Add(byte(i), m.m.Append(nil))
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, which byte, b []byte) {
+		p := parsers[int(which)%len(parsers)]
+		m, err := p.parse(b)
+		if err != nil {
+			return
+		}
+		again := m.Append(nil)
+		m2, err := p.parse(again)
+		if err != nil || !bytes.Equal(m2.Append(nil), again) {
+			t.Errorf("%s: %x became %x, then %+v, %v", p.name, b, again, m2, err)
+		}
+	})
+}
