@@ -29,20 +29,22 @@ func Rate(bytesPerSecond float64) string {
 	return Bytes(int64(min(bytesPerSecond, math.MaxInt64/2))) + "/s"
 }
 
-// Duration returns a duration for a person, with two figures that matter:
-// "85 µs", "12.5 ms", "4.2 s", "2m03s", "1h02m", "3d04h".
+// Duration returns a duration for a person, with the figures that matter:
+// "85 µs", "12.5 ms", "4.2 s", "16 s", "2m03s", "1h02m", "3d04h".
 func Duration(d time.Duration) string {
 	switch {
 	case d < 0:
-		return "-" + Duration(max(-d, 0))
+		return "-" + Duration(-max(d, -math.MaxInt64))
 	case d < time.Millisecond:
 		return fmt.Sprintf("%d µs", d.Microseconds())
 	case d < 100*time.Millisecond:
 		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1e3)
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
+	case d < 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Truncate(100*time.Millisecond).Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
 	case d < time.Hour:
 		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
 	case d < 24*time.Hour:

@@ -126,7 +126,8 @@ func joins(r rune) bool {
 
 // pictographic reports whether r can stand beside a joiner in an emoji.
 func pictographic(r rune) bool {
-	return r == emojiStyle || r >= firstTone && r <= lastTone || unicode.Is(unicode.So, r) ||
+	return r == emojiStyle || r >= firstTone && r <= lastTone ||
+		unicode.Is(unicode.So, r) && r != utf8.RuneError ||
 		r == '\u2194' || r == '\u2195' || r == '\u27a1' || r == '\u2640' || r == '\u2642'
 }
 
