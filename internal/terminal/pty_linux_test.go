@@ -1,0 +1,89 @@
+package terminal
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A pty is a terminal with the test in front of it.
+type pty struct {
+	t      *testing.T
+	person *os.File // the keys and the screen
+	tty    *os.File // what the program has
+	screen strings.Builder
+}
+
+func newPTY(t *testing.T) *pty {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no terminals here: %v", err)
+	}
+	t.Cleanup(func() { person.Close() })
+	fd := int(person.Fd())
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.SetNonblock(fd, true) // so that Read observes deadlines
+	}
+	if err != nil {
+		t.Skipf("no terminals here: %v", err)
+	}
+	tty, err := os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no terminals here: %v", err)
+	}
+	t.Cleanup(func() { tty.Close() })
+	p := &pty{t: t, person: person, tty: tty}
+	p.resize(80)
+	return p
+}
+
+func (p *pty) resize(columns uint16) {
+	p.t.Helper()
+	err := unix.IoctlSetWinsize(int(p.tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *pty) keys(s string) {
+	p.t.Helper()
+	if _, err := p.person.WriteString(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// sees waits until s is written to the screen, and forgets what came before
+// its end.
+func (p *pty) sees(s string) {
+	p.t.Helper()
+	var buf [4096]byte
+	p.person.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for !strings.Contains(p.screen.String(), s) {
+		n, err := p.person.Read(buf[:])
+		if err != nil {
+			p.t.Fatalf("%q did not come, but %q: %v", s, p.screen.String(), err)
+		}
+		p.screen.Write(buf[:n])
+	}
+	_, rest, _ := strings.Cut(p.screen.String(), s)
+	p.screen.Reset()
+	p.screen.WriteString(rest)
+}
+
+func (p *pty) mode() unix.Termios {
+	p.t.Helper()
+	m, err := unix.IoctlGetTermios(int(p.tty.Fd()), unix.TCGETS)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return *m
+}
