@@ -1,0 +1,166 @@
+package natlab
+
+import (
+	"bytes"
+	"net/netip"
+	"os/exec"
+	"slices"
+
+	"p2ptool/p2p/udp"
+)
+
+// node is a namespace with a device that leads out of it.
+type node struct {
+	lab    *Lab
+	ns     *namespace
+	seg    *segment // that the device is on
+	port   *port
+	device string
+	addrs  []netip.Addr
+}
+
+// A Host is a namespace to run things in.
+type Host struct{ node }
+
+// Do calls f on a thread in the namespace, and waits for it: sockets that f
+// opens are the host's, wherever they are used. Goroutines that f starts are not
+// in the namespace.
+func (n *node) Do(f func()) {
+	n.lab.t.Helper()
+	n.lab.must(n.ns.do(func() error { f(); return nil }))
+}
+
+// Network returns the way to the host's sockets.
+func (n *node) Network() udp.Network { return network{n.ns} }
+
+// network is udp.System in a namespace.
+type network struct{ ns *namespace }
+
+func (w network) Listen(family string, addr netip.AddrPort) (c udp.Conn, err error) {
+	err = w.ns.do(func() (err error) {
+		c, err = udp.System{}.Listen(family, addr)
+		return err
+	})
+	return c, err
+}
+
+func (w network) Addrs() (addrs []netip.Addr, err error) {
+	err = w.ns.do(func() (err error) {
+		addrs, err = udp.System{}.Addrs()
+		return err
+	})
+	return addrs, err
+}
+
+// A Cmd is a program that runs in a host's namespace. All ways to start an
+// exec.Cmd work. It is killed when the test ends.
+type Cmd struct {
+	*exec.Cmd
+	node *node
+}
+
+// Command returns a program to run on the host. See exec.Command.
+func (n *node) Command(name string, args ...string) *Cmd {
+	return &Cmd{exec.Command(name, args...), n}
+}
+
+// Start starts the program. See exec.Cmd.Start.
+func (c *Cmd) Start() error {
+	// A child is in the namespace of the thread that forks it.
+	if err := c.node.ns.do(c.Cmd.Start); err != nil {
+		return err
+	}
+	c.node.lab.t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait() // an error when it has been waited for
+	})
+	return nil
+}
+
+// Run starts the program and waits for it. See exec.Cmd.Run.
+func (c *Cmd) Run() error {
+	if err := c.Start(); err != nil {
+		return err
+	}
+	return c.Wait()
+}
+
+// Output runs the program and returns its standard output.
+func (c *Cmd) Output() ([]byte, error) {
+	var out bytes.Buffer
+	c.Stdout = &out
+	err := c.Run()
+	return out.Bytes(), err
+}
+
+// CombinedOutput runs the program and returns all its output.
+func (c *Cmd) CombinedOutput() ([]byte, error) {
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	err := c.Run()
+	return out.Bytes(), err
+}
+
+// Link sets what the link does to packets, in either direction.
+func (n *node) Link(l Link) { n.set(func(p *path) { p.link = l }) }
+
+// SetLoss changes the link's loss alone.
+func (n *node) SetLoss(loss float64) { n.set(func(p *path) { p.link.Loss = loss }) }
+
+// Cut lets no packet pass until Heal; nobody is told.
+func (n *node) Cut() { n.set(func(p *path) { p.shut = true }) }
+
+// Heal ends a Cut.
+func (n *node) Heal() { n.set(func(p *path) { p.shut = false }) }
+
+// Lost tells how many packets did not pass the link, in both directions.
+func (n *node) Lost() int {
+	n.seg.mu.Lock()
+	defer n.seg.mu.Unlock()
+	return n.port.up.lost + n.port.down.lost
+}
+
+func (n *node) set(change func(*path)) {
+	n.seg.mu.Lock()
+	defer n.seg.mu.Unlock()
+	change(&n.port.up)
+	change(&n.port.down)
+}
+
+// addAddr gives the node an address, and a route to everywhere.
+func (n *node) addAddr(addr netip.Addr) {
+	n.lab.t.Helper()
+	n.lab.must(n.ns.do(func() error {
+		if err := addAddr(n.device, addr); err != nil {
+			return err
+		}
+		return addRoute(n.device, everything(addr.Is6()))
+	}))
+	n.lab.must(n.seg.claim(addr, n.port))
+	if n.seg.route != nil {
+		n.lab.must(n.seg.route(addr))
+	}
+	n.addrs = append(n.addrs, addr)
+}
+
+// Readdress takes the node's IPv4 addresses away and gives it another, as after
+// a new lease. A router forgets its mappings by that.
+func (n *node) Readdress(addr string) {
+	n.lab.t.Helper()
+	old := slices.Clone(n.addrs)
+	n.addAddr(netip.MustParseAddr(addr))
+	for _, a := range old {
+		if a.Is4() {
+			n.dropAddr(a)
+		}
+	}
+	// The kernel takes routes away with an address.
+	n.lab.must(n.ns.do(func() error { return addRoute(n.device, everything(false)) }))
+}
+
+func (n *node) dropAddr(addr netip.Addr) {
+	n.lab.t.Helper()
+	n.lab.must(n.ns.do(func() error { return delAddr(n.device, addr) }))
+	n.seg.disclaim(addr)
+	n.addrs = slices.DeleteFunc(n.addrs, func(a netip.Addr) bool { return a == addr })
+}

@@ -1,0 +1,122 @@
+package natlab
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/vishvananda/netlink"
+)
+
+// A Kind is how a router maps and filters, in the terms of RFC 4787.
+type Kind int
+
+const (
+	FullCone          Kind = iota // endpoint-independent mapping and filtering
+	AddressRestricted             // endpoint-independent mapping, address-dependent filtering
+	PortRestricted                // endpoint-independent mapping, address- and port-dependent filtering: an ordinary Linux router
+	Symmetric                     // address- and port-dependent mapping at random ports, and filtering
+	// BareMasquerade is PortRestricted without a rule that drops what comes in
+	// for the router itself: what arrives early changes a mapping.
+	BareMasquerade
+)
+
+func (k Kind) String() string {
+	return [...]string{"full cone", "address-restricted", "port-restricted", "symmetric", "bare masquerade"}[k]
+}
+
+// The names of a router's devices.
+const (
+	wan = "wan"
+	lan = "lan"
+)
+
+// A Router is a namespace whose kernel translates addresses between "wan" and
+// "lan".
+type Router struct {
+	node
+	inner *segment
+	ports map[uint16]uint16 // inner to outer, of Remap
+}
+
+func (l *Lab) router(seg *segment, link Link, addr string, kind Kind) *Router {
+	l.t.Helper()
+	r := &Router{node: l.node(seg, wan, link, []string{addr}), inner: l.segment(0), ports: make(map[uint16]uint16)}
+	r.inner.setGateway(l.plug(r.ns, r.inner, lan, Link{}))
+	r.inner.route = func(a netip.Addr) error {
+		return r.ns.do(func() error { return addRoute(lan, hostNet(a)) })
+	}
+	l.must(r.ns.do(func() error {
+		if err := setSysctl("ipv4/ip_forward", "1"); err != nil {
+			return err
+		}
+		return translate(kind)
+	}))
+	return r
+}
+
+// Host adds a host behind the router, at a link without delay.
+func (r *Router) Host(addr string) *Host {
+	r.lab.t.Helper()
+	return r.lab.host(r.inner, Link{}, []string{addr})
+}
+
+// Router adds a router behind the router, at a link without delay.
+func (r *Router) Router(addr string, kind Kind) *Router {
+	r.lab.t.Helper()
+	return r.lab.router(r.inner, Link{}, addr, kind)
+}
+
+// SetTimeout sets how long a UDP mapping lives without traffic, in whole
+// seconds. The kernel's own are 30 s, and 120 s once both sides have sent for a while.
+func (r *Router) SetTimeout(d time.Duration) {
+	r.lab.t.Helper()
+	seconds := strconv.Itoa(int(d.Seconds()))
+	r.lab.must(r.ns.do(func() error {
+		if err := setSysctl("netfilter/nf_conntrack_udp_timeout", seconds); err != nil {
+			return err
+		}
+		return setSysctl("netfilter/nf_conntrack_udp_timeout_stream", seconds)
+	}))
+}
+
+// Flush forgets all mappings, as a router does that starts again. The ports
+// stay, since Linux gives a host the outer port of the same number; but nothing comes
+// in until something goes out.
+func (r *Router) Flush() {
+	r.lab.t.Helper()
+	r.lab.must(r.ns.do(func() error {
+		if err := forgetSets(); err != nil {
+			return err
+		}
+		return netlink.ConntrackTableFlush(netlink.ConntrackTable)
+	}))
+}
+
+// Remap maps the UDP port of the hosts behind to another outer port from now on, and
+// forgets all mappings. It is for PortRestricted: strangers do not reach that port,
+// and for it a Symmetric router is none.
+func (r *Router) Remap(inner, outer uint16) {
+	r.lab.t.Helper()
+	r.ports[inner] = outer
+	r.remap()
+}
+
+// Readdress gives the router another outer address, and forgets all mappings.
+func (r *Router) Readdress(addr string) {
+	r.lab.t.Helper()
+	r.node.Readdress(addr)
+	r.remap()
+}
+
+func (r *Router) remap() {
+	r.lab.t.Helper()
+	r.lab.must(r.ns.do(func() error { return remap(r.ports, r.addrs[0]) }))
+	r.Flush()
+}
+
+// BlockUDP drops all UDP but DNS that is to pass the router; all else passes.
+func (r *Router) BlockUDP() {
+	r.lab.t.Helper()
+	r.lab.must(r.ns.do(blockUDP))
+}

@@ -1,0 +1,239 @@
+package natlab
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// The rules of the kinds, as nft(8) writes them; all are in table ip natlab.
+//
+//	chain post, type nat hook postrouting:
+//	  oifname wan [meta l4proto udp update @eim { udp sport : ip saddr . udp sport }]  full cone, address-restricted
+//	  oifname wan masquerade [fully-random]                                           (symmetric)
+//	chain pre, type nat hook prerouting:                                              full cone, address-restricted
+//	  iifname wan meta l4proto udp dnat ip to udp dport map @eim
+//	chain forward and chain input, type filter:                                       all but full cone; bare masquerade without input
+//	  [oifname wan meta l4proto udp update @seen { ip saddr . udp sport . ip daddr }]  address-restricted
+//	  iifname wan ct state established,related accept
+//	  [iifname wan meta l4proto udp ip daddr . udp dport . ip saddr @seen accept]      address-restricted
+//	  iifname wan drop
+
+const (
+	tableName = "natlab"
+	// setTimeout is how long a full cone's mappings live, which are in
+	// a set and not in the connection table.
+	setTimeout = 300 * time.Second
+	setSize    = 65535
+)
+
+// Registers, by the 16-byte words of which the kernel has four. The next 4
+// bytes after the first of such a word have names of their own.
+const (
+	reg1  = 1
+	reg1b = 9
+	reg1c = 10
+	reg2  = 2
+	reg2b = 13
+)
+
+// table is a table that is being written in the thread's namespace.
+type table struct {
+	conn *nftables.Conn
+	t    *nftables.Table
+}
+
+// edit calls f and sends what it adds to the kernel, at once or not at all.
+func edit(f func(table) error) error {
+	conn, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	t := table{conn, conn.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: tableName})}
+	if err := f(t); err != nil {
+		return err
+	}
+	if err := conn.Flush(); err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	return nil
+}
+
+// translate makes the thread's namespace a router of that kind.
+func translate(kind Kind) error {
+	return edit(func(t table) error {
+		mapped := kind == FullCone || kind == AddressRestricted
+		post := t.chain("post", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
+		if mapped {
+			if err := t.keepMapping(post); err != nil {
+				return err
+			}
+		}
+		t.rule(post, on(expr.MetaKeyOIFNAME, wan), []expr.Any{&expr.Masq{FullyRandom: kind == Symmetric}})
+		if kind == FullCone {
+			return nil
+		}
+		forward := t.chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
+		if err := t.filter(forward, kind == AddressRestricted); err != nil {
+			return err
+		}
+		if kind == BareMasquerade {
+			return nil
+		}
+		input := t.chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, *nftables.ChainPriorityFilter)
+		return t.filter(input, false)
+	})
+}
+
+func (t table) chain(name string, kind nftables.ChainType, hook *nftables.ChainHook, priority nftables.ChainPriority) *nftables.Chain {
+	return t.conn.AddChain(&nftables.Chain{Table: t.t, Name: name, Type: kind, Hooknum: hook, Priority: &priority})
+}
+
+func (t table) rule(chain *nftables.Chain, parts ...[]expr.Any) {
+	t.conn.AddRule(&nftables.Rule{Table: t.t, Chain: chain, Exprs: concat(parts)})
+}
+
+func concat(parts [][]expr.Any) (all []expr.Any) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// keepMapping notes each host's port when it sends, and sends there what comes in
+// for that port from anywhere.
+func (t table) keepMapping(post *nftables.Chain) error {
+	eim := &nftables.Set{
+		Table: t.t, Name: "eim", IsMap: true, Dynamic: true,
+		HasTimeout: true, Timeout: setTimeout, Size: setSize,
+		KeyType:  nftables.TypeInetService,
+		DataType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService),
+	}
+	if err := t.conn.AddSet(eim, nil); err != nil {
+		return err
+	}
+	t.rule(post, on(expr.MetaKeyOIFNAME, wan), isUDP(), []expr.Any{
+		sourcePort(reg1), sourceAddr(reg2), sourcePort(reg2b),
+		&expr.Dynset{SrcRegKey: reg1, SrcRegData: reg2, SetName: eim.Name, SetID: eim.ID, Operation: unix.NFT_DYNSET_OP_UPDATE},
+	})
+	pre := t.chain("pre", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
+	t.rule(pre, on(expr.MetaKeyIIFNAME, wan), isUDP(), []expr.Any{
+		destPort(reg1),
+		&expr.Lookup{SourceRegister: reg1, DestRegister: reg1, IsDestRegSet: true, SetName: eim.Name, SetID: eim.ID},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: reg1, RegProtoMin: reg1b},
+	})
+	return nil
+}
+
+// filter lets in answers alone, or also what comes from an address that was
+// sent to.
+func (t table) filter(chain *nftables.Chain, byAddress bool) error {
+	fromWAN := on(expr.MetaKeyIIFNAME, wan)
+	seen := &nftables.Set{
+		Table: t.t, Name: "seen", Dynamic: true,
+		HasTimeout: true, Timeout: setTimeout, Size: setSize,
+		KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService, nftables.TypeIPAddr),
+	}
+	if byAddress {
+		if err := t.conn.AddSet(seen, nil); err != nil {
+			return err
+		}
+		t.rule(chain, on(expr.MetaKeyOIFNAME, wan), isUDP(), []expr.Any{
+			sourceAddr(reg1), sourcePort(reg1b), destAddr(reg1c),
+			&expr.Dynset{SrcRegKey: reg1, SetName: seen.Name, SetID: seen.ID, Operation: unix.NFT_DYNSET_OP_UPDATE},
+		})
+	}
+	t.rule(chain, fromWAN, isAnswer(), verdict(expr.VerdictAccept))
+	if byAddress {
+		t.rule(chain, fromWAN, isUDP(), []expr.Any{
+			destAddr(reg1), destPort(reg1b), sourceAddr(reg1c),
+			&expr.Lookup{SourceRegister: reg1, SetName: seen.Name, SetID: seen.ID},
+		}, verdict(expr.VerdictAccept))
+	}
+	t.rule(chain, fromWAN, verdict(expr.VerdictDrop))
+	return nil
+}
+
+// remap translates these ports, inner to outer, before the rules of chain post:
+// oifname wan udp sport inner snat to outside:outer.
+func remap(ports map[uint16]uint16, outside netip.Addr) error {
+	return edit(func(t table) error {
+		first := t.chain("remap", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource-1)
+		t.conn.FlushChain(first)
+		for inner, outer := range ports {
+			t.rule(first, on(expr.MetaKeyOIFNAME, wan), isUDP(), []expr.Any{
+				sourcePort(reg1), equals(portBytes(inner)),
+				&expr.Immediate{Register: reg1, Data: outside.AsSlice()},
+				&expr.Immediate{Register: reg2, Data: portBytes(outer)},
+				&expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: reg1, RegProtoMin: reg2},
+			})
+		}
+		return nil
+	})
+}
+
+// blockUDP drops what is forwarded: meta l4proto udp udp dport != 53 drop.
+func blockUDP() error {
+	return edit(func(t table) error {
+		block := t.chain("block", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter-1)
+		notDNS := &expr.Cmp{Op: expr.CmpOpNeq, Register: reg1, Data: portBytes(53)}
+		t.rule(block, isUDP(), []expr.Any{destPort(reg1), notDNS}, verdict(expr.VerdictDrop))
+		return nil
+	})
+}
+
+// forgetSets empties what sets there are.
+func forgetSets() error {
+	return edit(func(t table) error {
+		sets, err := t.conn.GetSets(t.t)
+		for _, s := range sets {
+			t.conn.FlushSet(s)
+		}
+		return err
+	})
+}
+
+// on matches the name of the device that a packet came in or goes out by.
+func on(key expr.MetaKey, device string) []expr.Any {
+	name := make([]byte, unix.IFNAMSIZ)
+	copy(name, device)
+	return []expr.Any{&expr.Meta{Key: key, Register: reg1}, equals(name)}
+}
+
+func isUDP() []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg1}, equals([]byte{unix.IPPROTO_UDP})}
+}
+
+// isAnswer matches packets of what was begun from within.
+func isAnswer() []expr.Any {
+	return []expr.Any{
+		&expr.Ct{Key: expr.CtKeySTATE, Register: reg1},
+		&expr.Bitwise{
+			SourceRegister: reg1, DestRegister: reg1, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED),
+			Xor:  make([]byte, 4),
+		},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg1, Data: make([]byte, 4)},
+	}
+}
+
+func verdict(kind expr.VerdictKind) []expr.Any { return []expr.Any{&expr.Verdict{Kind: kind}} }
+
+func equals(data []byte) expr.Any { return &expr.Cmp{Op: expr.CmpOpEq, Register: reg1, Data: data} }
+
+func portBytes(p uint16) []byte { return binary.BigEndian.AppendUint16(nil, p) }
+
+func payload(base expr.PayloadBase, offset, n, register uint32) expr.Any {
+	return &expr.Payload{DestRegister: register, Base: base, Offset: offset, Len: n}
+}
+
+func sourceAddr(reg uint32) expr.Any { return payload(expr.PayloadBaseNetworkHeader, 12, 4, reg) }
+func destAddr(reg uint32) expr.Any   { return payload(expr.PayloadBaseNetworkHeader, 16, 4, reg) }
+func sourcePort(reg uint32) expr.Any { return payload(expr.PayloadBaseTransportHeader, 0, 2, reg) }
+func destPort(reg uint32) expr.Any   { return payload(expr.PayloadBaseTransportHeader, 2, 2, reg) }

@@ -1,0 +1,183 @@
+package natlab
+
+import (
+	"bytes"
+	"container/heap"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+// internetHops is how many routers lie between two devices of the internet, so
+// that a packet with a short time to live leaves its own NATs and gets no
+// further.
+const internetHops = 6
+
+// A segment joins devices: it is the internet, or what lies behind a router.
+type segment struct {
+	hops int
+	// route makes the router's kernel send packets for an address to this segment.
+	route func(addr netip.Addr) error
+
+	mu      sync.Mutex // also guards the ports' paths and queues
+	ports   map[netip.Addr]*port
+	gateway *port  // where packets go that are for none of the ports
+	order   uint64 // how many packets were queued
+
+	loops sync.WaitGroup
+}
+
+// A port is a device's place on a segment, and our end of the device.
+type port struct {
+	seg      *segment
+	tun      *os.File
+	up, down path
+	queue    arrivals
+	wake     chan struct{} // the queue has a new first
+	done     chan struct{}
+}
+
+// plug starts passing packets of a device.
+func (s *segment) plug(tun *os.File, link Link) *port {
+	p := &port{seg: s, tun: tun, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	p.up.link, p.down.link = link, link
+	s.loops.Go(p.read)
+	s.loops.Go(p.write)
+	return p
+}
+
+// claim gives a port an address.
+func (s *segment) claim(addr netip.Addr, p *port) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ports[addr] != nil {
+		return fmt.Errorf("address %v is taken", addr)
+	}
+	s.ports[addr] = p
+	return nil
+}
+
+func (s *segment) setGateway(p *port) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gateway = p
+}
+
+func (s *segment) disclaim(addr netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ports, addr)
+}
+
+// close takes the device away.
+func (p *port) close() {
+	close(p.done)
+	_ = p.tun.Close()
+}
+
+// read takes what the device sends until it is closed.
+func (p *port) read() {
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := p.tun.Read(buf)
+		if err != nil {
+			return
+		}
+		p.seg.forward(p, buf[:n])
+	}
+}
+
+// forward passes a packet on; it keeps a copy.
+func (s *segment) forward(from *port, packet []byte) {
+	dst, ok := destination(packet)
+	if !ok || s.hops > 0 && !age(packet, s.hops) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to := s.ports[dst]
+	if to == nil {
+		to = s.gateway
+	}
+	if to == nil || to == from {
+		return
+	}
+	at, ok := from.up.pass(time.Now(), len(packet))
+	if !ok {
+		return
+	}
+	if at, ok = to.down.pass(at, len(packet)); ok {
+		s.order++
+		to.put(arrival{at, s.order, bytes.Clone(packet)})
+	}
+}
+
+// put queues an arrival; the segment's mutex is held.
+func (p *port) put(a arrival) {
+	heap.Push(&p.queue, a)
+	if p.queue[0].order == a.order {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// write gives the device what arrives until it is closed.
+func (p *port) write() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		due, wait := p.take(time.Now())
+		for _, packet := range due {
+			_, _ = p.tun.Write(packet) // a device that is down loses it
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-p.wake:
+		case <-p.done:
+			return
+		}
+	}
+}
+
+// take takes what is due, and tells how long nothing else is.
+func (p *port) take(now time.Time) (due [][]byte, wait time.Duration) {
+	p.seg.mu.Lock()
+	defer p.seg.mu.Unlock()
+	for len(p.queue) > 0 && !p.queue[0].at.After(now) {
+		due = append(due, heap.Pop(&p.queue).(arrival).packet)
+	}
+	if len(p.queue) > 0 {
+		return due, p.queue[0].at.Sub(now)
+	}
+	return due, time.Hour
+}
+
+// An arrival is a packet that reaches a device then.
+type arrival struct {
+	at     time.Time
+	order  uint64 // among those of the same instant, first come first served
+	packet []byte
+}
+
+type arrivals []arrival
+
+func (a arrivals) Len() int      { return len(a) }
+func (a arrivals) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *arrivals) Push(x any)   { *a = append(*a, x.(arrival)) }
+func (a arrivals) Less(i, j int) bool {
+	if !a[i].at.Equal(a[j].at) {
+		return a[i].at.Before(a[j].at)
+	}
+	return a[i].order < a[j].order
+}
+func (a *arrivals) Pop() any {
+	last := len(*a) - 1
+	x := (*a)[last]
+	*a = (*a)[:last]
+	return x
+}
