@@ -41,7 +41,7 @@ func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, want string }{
 		{"", "no [[script]]"},
-		{"[[script]]\nsay = \"x\"\n[[script]]\nsayy = \"y\"\n", `unknown key "script.sayy"`},
+		{"[[script]]\nsay = \"x\"\n[[script]]\nsayy = \"y\"\n", `s.toml:4: unknown key "script.sayy"`},
 		{"say = \"x\"\n", `unknown key "say"`},
 		{"[[script]]\n\n[[script]]\nquit = true\n", "s.toml:1: step 1 (nothing): has no action"},
 		{"[[script]]\nquit = true\n[[script]]\nsay = \"x\"\nsend = \"y\"\n", "s.toml:3: step 2 (say = \"x\"): has 2 actions"},
@@ -49,12 +49,13 @@ func TestLoadErrors(t *testing.T) {
 		{"[[script]]\nreceive = \"[\"\n", "not a pattern"},
 		{"[[script]]\nsend = \"\"\n", "must not be empty"},
 		{"[[script]]\nrun = \"\"\n", "must not be empty"},
-		{"[[script]]\nsleep = 5\n", "s.toml:2: "},
+		{"[[script]]\nsleep = 5\n", "s.toml:1: step 1: "},
 		{"[[script]]\nsleep = \"5\"\n", "is not a duration"},
 		{"[[script]]\nsleep = \"-5s\"\n", "is not a duration"},
-		{"[[script]]\nsay = \"x\"\ntimeout = \"soon\"\n", "s.toml:3: \"soon\" is not a duration"},
+		{"[[script]]\nsay = \"x\"\ntimeout = \"soon\"\n", "s.toml:1: step 1: \"soon\" is not a duration"},
 		{"[[script]]\nsleep = \"5s\"\ntimeout = \"4s\"\n", "its timeout of 4s is shorter"},
-		{"[[script]]\nsay = 5\n", "s.toml:"},
+		{"[[script]]\nsay = 5\n[[script]]\nsay = \"x\"\n", "s.toml:1: step 1: incompatible types"},
+		{"script = [{say = \"x\"}, {quit = 1}]\n", "s.toml: step 2: incompatible types"},
 		{"[[script]\n", "s.toml:2: expected end"},
 		{"[[script]]\nsay = \"" + strings.Repeat("x", maxFile) + "\"\n", "at most 1 MiB"},
 	} {
