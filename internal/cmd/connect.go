@@ -167,6 +167,33 @@ func (n *node) connect(ctx context.Context, t config.Target) (*p2p.Link, error) 
 	return nil, fmt.Errorf("peer %q: %w", t, err)
 }
 
+// meet starts a node that is connected to the target, which is called at first.
+// If it is not there, and may come within the wait, the node can be called
+// as well from then on, so that two that wait for each other meet.
+func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target, req p2p.Require, wait time.Duration, r role) (*node, error) {
+	r.calling = true
+	n, err := p.start(cfg, r)
+	if err != nil {
+		return nil, err
+	}
+	n.require = req
+	if _, err = n.connect(ctx, t); err == nil {
+		return n, nil
+	}
+	if closing := n.Close(); closing != nil || wait <= 0 || !mayCome(err) || ctx.Err() != nil {
+		return nil, errors.Join(err, closing)
+	}
+	r.calling = false
+	if n, err = p.start(cfg, r); err != nil {
+		return nil, err
+	}
+	n.require = req
+	if _, err := n.reach(ctx, t, wait); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
 // reach connects to the target, and tries again for as long as wait where it
 // may still come.
 func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration) (*p2p.Link, error) {

@@ -27,13 +27,16 @@ type inbox struct {
 	rules rules
 	out   io.Writer // takes the one file of a transfer; nil: it goes to a folder
 
-	// ask puts a question to the person; it answers no where there is none.
-	ask    func(ctx context.Context, question string) (bool, error)
-	asking sync.Mutex // held while one is put
+	asking sync.Mutex // held while a question is put to the person
+	mu     sync.Mutex
+	ask    asker // how one is put; nil: on the terminal
 
 	received func(path string) // is told of each file that is there; may be nil
 	ended    func(outcome)     // is told of each transfer that is over; may be nil
 }
+
+// An asker puts a question to the person, and returns whether the answer was yes.
+type asker func(ctx context.Context, question string) (bool, error)
 
 // An outcome is how a transfer ended.
 type outcome struct {
@@ -47,9 +50,22 @@ var (
 	errNobodyIs = errors.New("nobody is there to say yes")
 )
 
-// askOnTerminal asks on stderr and reads the answer from stdin, if that is a terminal.
-func (p *program) askOnTerminal(ctx context.Context, question string) (bool, error) {
-	return terminal.Ask(ctx, p.env.Stdin, p.env.Stderr, question)
+// setAsk says how to ask from now on; nil: on stderr, with the answer on stdin.
+func (in *inbox) setAsk(ask asker) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.ask = ask
+}
+
+func (in *inbox) asker() asker {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.ask != nil {
+		return in.ask
+	}
+	return func(ctx context.Context, question string) (bool, error) {
+		return terminal.Ask(ctx, in.p.env.Stdin, in.p.env.Stderr, question)
+	}
 }
 
 // take is the handler of file streams: it receives one transfer.
@@ -118,7 +134,7 @@ func (in *inbox) decide(ctx context.Context, link *p2p.Link, o transfer.Offer) e
 		in.p.out.note("refused files of %s: there is no terminal to ask on", in.name(link))
 		return errNobodyIs
 	}
-	yes, err := in.ask(ctx, question(in.name(link), o))
+	yes, err := in.asker()(ctx, question(in.name(link), o))
 	if err == nil && !yes {
 		err = errSaidNo
 	}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -37,7 +38,12 @@ func (p *program) peers(c *cli.Context) error {
 	if err := n.registered(c.Context); err != nil {
 		return err
 	}
-	peers, err := n.Peers(c.Context)
+	return n.listPeers(c.Context)
+}
+
+// listPeers prints the server's list.
+func (n *node) listPeers(ctx context.Context) error {
+	peers, err := n.Peers(ctx)
 	if err != nil {
 		return n.serverError(err)
 	}

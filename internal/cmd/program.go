@@ -51,7 +51,8 @@ func (p *program) app() *cli.App {
 		Flags:                     p.everywhere(),
 		Commands: []*cli.Command{
 			p.initCommand(), p.idCommand(), p.checkCommand(),
-			p.serveCommand(), p.peersCommand(), p.sendCommand(), p.receiveCommand(), p.pingCommand(), p.forgetServerCommand(),
+			p.serveCommand(), p.runCommand(), p.peersCommand(), p.chatCommand(), p.sendCommand(), p.receiveCommand(),
+			p.pingCommand(), p.demoCommand(), p.forgetServerCommand(),
 			p.completionCommand(), p.versionCommand(),
 		},
 	}

@@ -87,7 +87,7 @@ func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 
 // inbox makes an inbox by the config's rules.
 func (p *program) inbox(cfg *config.Config) *inbox {
-	return &inbox{p: p, rules: rules{cfg: cfg}, ask: p.askOnTerminal}
+	return &inbox{p: p, rules: rules{cfg: cfg}}
 }
 
 // ready waits until others can find the node, and says as whom.

@@ -1,0 +1,308 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/config"
+	"p2ptool/internal/terminal"
+	"p2ptool/p2p"
+	"p2ptool/p2p/chat"
+	"p2ptool/p2p/identity"
+	"p2ptool/transfer"
+)
+
+func (p *program) demoCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "demo",
+		Usage: "show it all on this machine: a server, two peers, a chat, a file",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "size", Usage: "send a file of `SIZE`", Value: "256MiB"},
+		},
+		Action: p.demo,
+	}
+}
+
+func (p *program) demo(c *cli.Context) (err error) {
+	if err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	size, err := config.ParseSize(c.String("size"))
+	if err != nil {
+		return usage("--size: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "p2ptool-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	d := &demo{p: p, dir: dir, size: int64(size), received: make(chan received, 1)}
+	defer func() { err = errors.Join(err, d.close()) }()
+	return d.play(c.Context)
+}
+
+// A demo is a server and two peers in this process. They speak over sockets, as
+// processes of their own would.
+type demo struct {
+	p      *program
+	dir    string
+	size   int64
+	server *p2p.Server
+	ann    *p2p.Peer // connects and sends
+	bob    *p2p.Peer // takes what comes
+
+	bobSays  *chat.Session
+	received chan received
+}
+
+// received is what bob makes of the file.
+type received struct {
+	result transfer.Result
+	file   transfer.File
+	err    error
+}
+
+// play goes through the steps; each is told with the time it took.
+func (d *demo) play(ctx context.Context) error {
+	var link *p2p.Link
+	for _, step := range []func(context.Context) error{
+		d.serve,
+		d.register,
+		func(ctx context.Context) (err error) { link, err = d.connect(ctx); return err },
+		func(ctx context.Context) error { return d.chat(ctx, link) },
+		func(ctx context.Context) error { return d.file(ctx, link) },
+	} {
+		err := step(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	d.p.out.payload("all is well")
+	return nil
+}
+
+// tell prints what a step came to.
+func (d *demo) tell(since time.Time, format string, args ...any) {
+	d.p.out.payload("%9s  %s", terminal.Duration(time.Since(since)), fmt.Sprintf(format, args...))
+}
+
+func (d *demo) serve(context.Context) error {
+	begun := time.Now()
+	key, err := identity.GenerateKey()
+	if err != nil {
+		return err
+	}
+	d.server, err = p2p.NewServer(p2p.ServerOptions{Key: key, Listen: "127.0.0.1:0"})
+	if err != nil {
+		return err
+	}
+	d.tell(begun, "a server is listening on %s", d.server.Addr())
+	d.p.out.event(listeningEvent{d.server.Addr().String(), key.Public().String()})
+	return nil
+}
+
+func (d *demo) register(ctx context.Context) (err error) {
+	begun := time.Now()
+	d.bobSays = chat.New(chat.Options{})
+	if d.ann, err = d.peer("ann", nil); err != nil {
+		return err
+	}
+	d.bob, err = d.peer("bob", map[string]func(*p2p.Link, *p2p.Stream){
+		kindChat: func(_ *p2p.Link, s *p2p.Stream) { d.bobSays.Run(ctx, s) },
+		kindFile: func(_ *p2p.Link, s *p2p.Stream) { d.received <- d.receive(ctx, s) },
+	})
+	if err != nil {
+		return err
+	}
+	for _, peer := range []*p2p.Peer{d.ann, d.bob} {
+		if err := peer.Registered(ctx); err != nil {
+			return err
+		}
+	}
+	d.tell(begun, "ann is %s, bob is %s: both are registered", d.ann.GUID(), d.bob.GUID())
+	return nil
+}
+
+func (d *demo) peer(name string, handlers map[string]func(*p2p.Link, *p2p.Stream)) (*p2p.Peer, error) {
+	key, err := identity.GenerateKey()
+	if err != nil {
+		return nil, err
+	}
+	return p2p.NewPeer(p2p.PeerOptions{
+		Key:      key,
+		Server:   d.server.Addr().String(),
+		Listen:   "127.0.0.1:0",
+		Name:     name,
+		Listed:   true,
+		Handlers: handlers,
+		CheckServerKey: func(_ string, key identity.PublicKey) error {
+			if !key.Equal(d.server.Key()) {
+				return p2p.ErrServerKey
+			}
+			return nil
+		},
+	})
+}
+
+func (d *demo) connect(ctx context.Context) (*p2p.Link, error) {
+	begun := time.Now()
+	link, err := d.ann.Connect(ctx, d.bob.GUID())
+	if err != nil {
+		return nil, err
+	}
+	d.tell(begun, "ann found bob by GUID, path %s", describe(link.Path()))
+	d.p.out.event(connectedEvent{fieldsOf(link.Peer(), link.Path())})
+	return link, nil
+}
+
+// chat sends a line each way.
+func (d *demo) chat(ctx context.Context, link *p2p.Link) error {
+	begun := time.Now()
+	stream, err := link.OpenStream(kindChat)
+	if err != nil {
+		return err
+	}
+	annSays := chat.New(chat.Options{})
+	ended := make(chan error, 1)
+	go func() { ended <- annSays.Run(ctx, stream) }()
+	err = errors.Join(
+		d.line(ctx, annSays, d.bobSays, d.ann.GUID(), "hello bob"),
+		d.line(ctx, d.bobSays, annSays, d.bob.GUID(), "hello ann"))
+	err = errors.Join(err, annSays.Close(ctx), <-ended)
+	if err != nil {
+		return fmt.Errorf("chatting: %w", err)
+	}
+	d.tell(begun, "ann said hello, and bob did, and both know that it was read")
+	return nil
+}
+
+// line sends one line and waits until it is read.
+func (d *demo) line(ctx context.Context, from, to *chat.Session, who p2p.GUID, text string) error {
+	id, err := from.Send(ctx, text)
+	if err != nil {
+		return err
+	}
+	m, err := to.Receive(ctx)
+	if err != nil {
+		return err
+	}
+	if m.Text != text {
+		return fmt.Errorf("%q was sent, and %q was read", text, m.Text)
+	}
+	d.p.out.event(messageEvent{who.String(), m.Text, m.ID})
+	if err := from.WaitDelivered(ctx); err != nil {
+		return err
+	}
+	d.p.out.event(deliveredEvent{id})
+	return nil
+}
+
+// file sends a file and compares four digests of it: as it was written,
+// as ann sent it, as bob received it, and as it is read from bob's disk.
+func (d *demo) file(ctx context.Context, link *p2p.Link) error {
+	begun := time.Now()
+	source := filepath.Join(d.dir, "ann", demoFile)
+	written, err := writeRandom(ctx, source, d.size)
+	if err != nil {
+		return err
+	}
+	d.tell(begun, "made a file of %s that cannot be compressed", terminal.Bytes(d.size))
+
+	begun = time.Now()
+	sent, err := d.send(ctx, link, source)
+	if err != nil {
+		return fmt.Errorf("sending: %w", err)
+	}
+	var got received
+	select {
+	case got = <-d.received:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if got.err != nil {
+		return fmt.Errorf("receiving: %w", got.err)
+	}
+	took := time.Since(begun)
+	d.tell(begun, "ann sent it to bob: %.1f MB/s, path %s", float64(d.size)/1e6/took.Seconds(), link.Path().Kind)
+
+	begun = time.Now()
+	read, err := digestOf(ctx, filepath.Join(d.dir, "bob", demoFile))
+	if err != nil {
+		return err
+	}
+	for _, digest := range [][32]byte{sent.BLAKE3, got.file.BLAKE3, read} {
+		if !bytes.Equal(digest[:], written[:]) {
+			return as(transfer.ErrIntegrity, fmt.Errorf("the file arrived damaged: its digest is %x, and not %x", digest, written))
+		}
+	}
+	d.tell(begun, "it arrived whole, BLAKE3 %x", written)
+	d.p.out.event(doneEvent{
+		Transfer: hex.EncodeToString(got.result.ID[:]), Files: got.result.Files,
+		Bytes: got.result.Bytes, Seconds: took.Seconds(),
+	})
+	return nil
+}
+
+func (d *demo) send(ctx context.Context, link *p2p.Link, path string) (transfer.File, error) {
+	stream, err := link.OpenStream(kindFile)
+	if err != nil {
+		return transfer.File{}, err
+	}
+	stream.SetPriority(bulkPriority)
+	w := d.p.watch("sending to", "bob", link)
+	var file transfer.File
+	res, err := transfer.Send(ctx, stream, transfer.Source{Paths: []string{path}}, transfer.SendOptions{
+		OnEvent: func(e transfer.Event) {
+			w.tell(e)
+			if f, ok := e.(transfer.File); ok {
+				file = f
+			}
+		},
+	})
+	w.end(res, err)
+	return file, err
+}
+
+func (d *demo) receive(ctx context.Context, s *p2p.Stream) (r received) {
+	s.SetPriority(bulkPriority)
+	dir := filepath.Join(d.dir, "bob")
+	if r.err = os.Mkdir(dir, 0o700); r.err != nil {
+		s.Close()
+		return r
+	}
+	r.result, r.err = transfer.Receive(ctx, s, transfer.ReceiveOptions{
+		Dir:  dir,
+		Peer: d.ann.GUID().String(),
+		OnEvent: func(e transfer.Event) {
+			if f, ok := e.(transfer.File); ok {
+				r.file = f
+			}
+		},
+	})
+	return r
+}
+
+// close ends whatever was begun.
+func (d *demo) close() error {
+	var errs []error
+	for _, peer := range []*p2p.Peer{d.ann, d.bob} {
+		if peer != nil {
+			errs = append(errs, peer.Close())
+		}
+	}
+	if d.server != nil {
+		errs = append(errs, d.server.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,128 @@
+package cmd
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"p2ptool/internal/config"
+	"p2ptool/internal/script"
+)
+
+// steps returns the steps of the script file, else those of the config.
+// Commands are allowed in a file that the command line names.
+func steps(file string, cfg *config.Config) (steps []script.Step, commands bool, err error) {
+	if file == "" {
+		return cfg.Script, false, nil
+	}
+	if steps, err = script.Load(file); err != nil {
+		return nil, false, as(errUsage, err)
+	}
+	return steps, true, nil
+}
+
+// A scriptEnv is the world of a script: a conversation.
+type scriptEnv struct{ co *conversation }
+
+// Say sends a line and waits until it is delivered.
+func (e *scriptEnv) Say(ctx context.Context, text string) error {
+	if _, err := e.co.talk.session.Send(ctx, text); err != nil {
+		return err
+	}
+	return e.co.talk.session.WaitDelivered(ctx)
+}
+
+// Lines returns what the peer says.
+func (e *scriptEnv) Lines() *script.Lines { return &e.co.talk.lines }
+
+// Send sends a file or a folder.
+func (e *scriptEnv) Send(ctx context.Context, path string) error {
+	if err := checkPaths([]string{path}); err != nil {
+		return err
+	}
+	return e.co.sending(path).to(ctx, e.co.target)
+}
+
+// Receive waits for a file.
+func (e *scriptEnv) Receive(ctx context.Context, glob string) (string, error) {
+	return e.co.arrivals.take(ctx, glob)
+}
+
+// Exec runs a command in the system's shell. What it prints goes to stdout, but
+// with --json to stderr.
+func (e *scriptEnv) Exec(ctx context.Context, command string, stdin []byte) error {
+	shell := []string{"sh", "-c"}
+	if runtime.GOOS == "windows" {
+		shell = []string{"cmd", "/C"}
+	}
+	env := e.co.p.env
+	c := exec.CommandContext(ctx, shell[0], append(shell[1:], command)...)
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(string(stdin)), env.Stdout, env.Stderr
+	if e.co.p.out.json {
+		c.Stdout = env.Stderr
+	}
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = goodbye
+	return c.Run()
+}
+
+// maxArrivals is how many files are remembered for a script to wait for.
+const maxArrivals = 10_000
+
+// Arrivals are the files that came and that no step has taken yet. The zero
+// value is empty and ready.
+type arrivals struct {
+	mu      sync.Mutex
+	paths   []string
+	changed chan struct{} // closed at the next add; nil: nobody waits
+}
+
+// add notes a file; of too many the oldest are forgotten.
+func (a *arrivals) add(path string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.paths = append(a.paths, path)
+	if len(a.paths) > maxArrivals {
+		a.paths = a.paths[1:]
+	}
+	if a.changed != nil {
+		close(a.changed)
+		a.changed = nil
+	}
+}
+
+// take waits for a file whose name matches the glob, and takes it out.
+func (a *arrivals) take(ctx context.Context, glob string) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for {
+		i := slices.IndexFunc(a.paths, func(p string) bool {
+			ok, _ := path.Match(glob, filepath.Base(p))
+			return ok
+		})
+		if i >= 0 {
+			p := a.paths[i]
+			a.paths = slices.Delete(a.paths, i, i+1)
+			return p, nil
+		}
+		if a.changed == nil {
+			a.changed = make(chan struct{})
+		}
+		changed := a.changed
+		a.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		a.mu.Lock()
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"p2ptool/internal/script"
+	"p2ptool/internal/terminal"
+	"p2ptool/p2p"
+	"p2ptool/p2p/chat"
+)
+
+// goodbye is how long the end of a conversation may take.
+const goodbye = 500 * time.Millisecond
+
+// Talks are the conversations of a node, one with each peer.
+type talks struct {
+	p    *program
+	name func(p2p.GUID) string
+	only *p2p.GUID           // talk with this peer only; nil: with all
+	said func(*talk, string) // is told of each line; may be nil
+	mu   sync.Mutex          // guards what is below
+	with map[p2p.GUID]*talk  // those that are not over
+	over bool                // no more are begun
+	ends sync.WaitGroup      // a listener for each
+}
+
+// A talk is a conversation with one peer.
+type talk struct {
+	peer    p2p.GUID
+	session *chat.Session
+	lines   script.Lines             // what the peer said, for a script
+	link    atomic.Pointer[p2p.Link] // the one that the last stream was of
+	idle    chan struct{}            // gets a token when a stream ends
+}
+
+// talk returns the conversation with the peer, beginning one if there is none;
+// nil if there may be none.
+func (ts *talks) talk(peer p2p.GUID) *talk {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if t, ok := ts.with[peer]; ok {
+		return t
+	}
+	if ts.over || ts.only != nil && *ts.only != peer {
+		return nil
+	}
+	t := &talk{
+		peer:    peer,
+		session: chat.New(chat.Options{Delivered: func(id uint64) { ts.p.out.event(deliveredEvent{id}) }}),
+		idle:    make(chan struct{}, 1),
+	}
+	if ts.with == nil {
+		ts.with = make(map[p2p.GUID]*talk)
+	}
+	ts.with[peer] = t
+	ts.ends.Go(func() { ts.listen(t) })
+	return t
+}
+
+// listen shows what the peer says until the conversation is over.
+func (ts *talks) listen(t *talk) {
+	for {
+		m, err := t.session.Receive(context.Background())
+		if err != nil {
+			t.lines.End(err)
+			ts.forget(t)
+			return
+		}
+		ts.p.out.payload("%s: %s", ts.name(t.peer), terminal.Visible(m.Text))
+		ts.p.out.event(messageEvent{t.peer.String(), m.Text, m.ID})
+		t.lines.Add(m.Text)
+		if ts.said != nil {
+			ts.said(t, m.Text)
+		}
+	}
+}
+
+func (ts *talks) forget(t *talk) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	delete(ts.with, t.peer)
+}
+
+// take is the handler of chat streams.
+func (ts *talks) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
+	t := ts.talk(link.Peer())
+	if t == nil {
+		stream.Close()
+		return
+	}
+	if err := t.serve(ctx, link, stream); errors.Is(err, chat.ErrProtocol) {
+		ts.p.out.note("chat with %s: %s", ts.name(t.peer), err)
+	}
+}
+
+// serve has the conversation over one stream.
+func (t *talk) serve(ctx context.Context, link *p2p.Link, stream *p2p.Stream) error {
+	t.link.Store(link)
+	err := t.session.Run(ctx, stream)
+	select {
+	case t.idle <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// keep has the conversation over streams of its own, as often as they break. It
+// returns nil when the conversation is over, else why it cannot go on.
+func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Link, error)) error {
+	var pause backoff
+	for {
+		link, err := connect(ctx)
+		if err != nil {
+			return err
+		}
+		if stream, openErr := link.OpenStream(kindChat); openErr == nil {
+			err = t.serve(ctx, link, stream)
+		} else {
+			err = openErr
+		}
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err == nil, errors.Is(err, chat.ErrClosed), errors.Is(err, chat.ErrPeerLeft):
+			return nil
+		case errors.Is(err, chat.ErrProtocol):
+			return err
+		case errors.Is(err, chat.ErrReplaced):
+			err = t.replaced(ctx)
+		default:
+			err = pause.sleep(ctx, time.Duration(lastPause))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// replaced waits until the stream that took over has ended as well. The first
+// token is that of the stream which was replaced.
+func (t *talk) replaced(ctx context.Context) error {
+	select {
+	case <-t.idle:
+	default:
+	}
+	select {
+	case <-t.idle:
+		return nil
+	case <-t.session.Done():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// close says goodbye in all conversations and waits for their ends, a moment
+// at most.
+func (ts *talks) close() {
+	ts.mu.Lock()
+	ts.over = true
+	var open []*talk
+	for _, t := range ts.with {
+		open = append(open, t)
+	}
+	ts.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+	defer cancel()
+	var closing sync.WaitGroup
+	for _, t := range open {
+		closing.Go(func() { t.session.Close(ctx) })
+	}
+	closing.Wait()
+	ts.ends.Wait()
+}
