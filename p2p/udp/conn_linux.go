@@ -3,7 +3,6 @@ package udp
 import (
 	"net"
 	"net/netip"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -16,9 +15,8 @@ type conn struct {
 	v6     bool
 	local  netip.AddrPort
 
-	reader  reader // owned by Read
-	senders sync.Pool
-	plain   plainSet // destinations that do not take UDP_SEGMENT
+	reader reader   // owned by Read
+	plain  plainSet // destinations that do not take UDP_SEGMENT
 }
 
 func newConn(socket *net.UDPConn, v6 bool) (*conn, error) {
@@ -35,7 +33,6 @@ func newConn(socket *net.UDPConn, v6 bool) (*conn, error) {
 		return nil, fail
 	}
 	c.reader.init()
-	c.senders.New = func() any { return newSender() }
 	return c, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestWithoutSegments sends as where UDP_SEGMENT is refused.
@@ -51,6 +53,32 @@ func TestArrivesAsBatch(t *testing.T) {
 				t.Error("the kernel refused UDP_SEGMENT")
 			}
 		})
+	}
+}
+
+// TestRefusal: the kernel takes no UDP_SEGMENT on a socket that sends without
+// checksums, which is as good a reason as that of any device.
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	a, b := listen(t, "udp4"), listen(t, "udp4")
+	err := a.(*conn).raw.Control(func(fd uintptr) {
+		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NO_CHECK, 1); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		sent := Batch{Addr: b.LocalAddr(), Data: randomBytes(100*500 + 1), Size: 500}
+		if err := a.Write(sent); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := read(t, b, len(sent.Data))
+		checkDatagrams(t, got, sent)
+	}
+	if !a.(*conn).plain.has(b.LocalAddr()) {
+		t.Error("the refusal was not remembered")
 	}
 }
 

@@ -33,25 +33,37 @@ func (r *reader) init() {
 }
 
 // receive asks the kernel for messages, and tells whether it had any (or an
-// error). It holds buffers only while it asks, so that an idle socket, of which
-// a spray opens hundreds, costs none.
+// error). A socket that has to wait gives its buffers back, so that idle ones, of
+// which a spray opens hundreds, cost none.
 func (r *reader) receive(fd uintptr) bool {
 	for i := range r.want {
-		r.bufs[i] = NewBuffer()
+		if r.bufs[i] == nil {
+			r.bufs[i] = NewBuffer()
+		}
 		r.slots[i].setData(r.bufs[i].Bytes())
 		r.msgs[i].hdr.SetControllen(controlSize)
 		r.msgs[i].hdr.Namelen = unix.SizeofSockaddrInet6
 	}
 	n, errno := mmsg(unix.SYS_RECVMMSG, fd, r.msgs[:r.want])
-	if errno != 0 {
+	if r.err = errno; errno != 0 {
 		n = 0
 	}
-	for i := n; i < r.want; i++ {
-		r.bufs[i].Release()
+	r.n = n
+	if errno == unix.EAGAIN {
+		r.giveBack()
+		return false
+	}
+	return true
+}
+
+// giveBack releases all buffers.
+func (r *reader) giveBack() {
+	for i, b := range r.bufs {
+		if b != nil {
+			b.Release()
+		}
 		r.bufs[i], r.slots[i].iov.Base = nil, nil
 	}
-	r.n, r.err = n, errno
-	return errno != unix.EAGAIN
 }
 
 // Read implements Conn.
@@ -63,6 +75,7 @@ func (c *conn) Read(batches []Batch) (int, error) {
 	r.want = min(len(batches), readBatches)
 	for failed := 0; failed < maxReadErrors; {
 		if err := c.raw.Read(r.try); err != nil {
+			r.giveBack()
 			return 0, net.ErrClosed
 		}
 		if r.err != 0 {

@@ -37,6 +37,8 @@ type sender struct {
 	err  unix.Errno
 }
 
+var senders = sync.Pool{New: func() any { return newSender() }}
+
 func newSender() *sender {
 	s := new(sender)
 	s.try = s.send
@@ -84,8 +86,8 @@ func (c *conn) write(b Batch, ttl int) error {
 	if b.Size < 1 {
 		return errBatch
 	}
-	s := c.senders.Get().(*sender)
-	defer c.senders.Put(s)
+	s := senders.Get().(*sender)
+	defer senders.Put(s)
 	for len(b.Data) > 0 {
 		segments := 1
 		if b.Size < len(b.Data) && !c.plain.has(b.Addr) {
