@@ -1,0 +1,219 @@
+package transfer
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"slices"
+	"sync"
+
+	"lukechampine.com/blake3"
+
+	"p2ptool/transfer/internal/disk"
+)
+
+// A batch is the record of an unfinished transfer: what was accepted, and which files are
+// whole under their final names. It goes when the sender knows that all are.
+//
+// A file's entry is written, and synced, before the file gets its name. It holds the inode,
+// which renaming does not change, so an entry is good if what has the
+// name is what was renamed, and says nothing otherwise.
+//
+//	header, 64 bytes              entry
+//	 0  "p2ptdon1"                 0  length of the body, 2
+//	 8  ID of the transfer, 16     2  body: size, mtime, inode, mtime of the copy, each 8;
+//	24  files, 8                      digest, 32; length of the path, 2; path; final path
+//	32  bytes, 8                      checksum, 8
+//	40  zeros
+//	56  checksum, 8
+//
+// Entries follow each other; the first that does not match its checksum ends them.
+type batch struct {
+	f    *os.File
+	name string
+	ids  []indexed // of an earlier attempt, sorted
+
+	mu  sync.Mutex
+	end int64 // of the entries; guarded by mu
+}
+
+const (
+	batchMagic  = "p2ptdon1"
+	batchHeader = 64
+	maxIndex    = 1 << 22 // entries that are looked up; the files of more would be sent again
+)
+
+// indexed tells where the entry of a path is, by the head of the path's hash.
+type indexed struct {
+	hash uint64
+	at   int64
+}
+
+// A record is an entry. Of a folder that the transfer made, size is -1.
+type record struct {
+	size, mtime int64
+	inode       uint64
+	copyMtime   int64
+	digest      [32]byte
+	path, final string
+}
+
+// wasAccepted tells whether o, just as it is, was accepted before and is unfinished. It
+// changes nothing on the disk.
+func wasAccepted(st *store, o *offerMsg) bool {
+	f, err := st.root.OpenFile(stateFolder+"/"+st.key(o.tops[:])+doneExt, os.O_RDONLY|disk.OpenFlags, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var h [batchHeader]byte
+	_, err = f.ReadAt(h[:], 0)
+	return err == nil && string(h[:]) == string(appendBatchHeader(o))
+}
+
+// openBatch opens the record of what o offers. It makes the state folder.
+func openBatch(st *store, o *offerMsg) (b *batch, err error) {
+	for range 8 { // another transfer may remove the folder before our file is in it
+		if err = st.openState(); err != nil {
+			return nil, err
+		}
+		b = new(batch)
+		b.f, b.name, err = st.openLocked(st.key(o.tops[:]), doneExt)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		st.state.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.name += doneExt
+	if err = b.load(); err == nil {
+		err = b.writeHeader(o)
+	}
+	if err != nil {
+		b.f.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *batch) writeHeader(o *offerMsg) error {
+	_, err := b.f.WriteAt(appendBatchHeader(o), 0)
+	b.end = max(b.end, batchHeader)
+	return err
+}
+
+func appendBatchHeader(o *offerMsg) []byte {
+	h := append([]byte(batchMagic), o.id[:]...)
+	h = put64(h, o.files, o.bytes)
+	h = append(h, make([]byte, 56-len(h))...)
+	return append(h, checksum(h)...)
+}
+
+// load reads the entries that are there.
+func (b *batch) load() error {
+	var h [batchHeader]byte
+	if _, err := b.f.ReadAt(h[:], 0); err != nil || string(h[:8]) != batchMagic {
+		return b.f.Truncate(0)
+	}
+	b.end = batchHeader
+	for {
+		r, n, err := b.read(b.end)
+		if err != nil {
+			break
+		}
+		if len(b.ids) < maxIndex {
+			b.ids = append(b.ids, indexed{pathHash(r.path), b.end})
+		}
+		b.end += n
+	}
+	slices.SortFunc(b.ids, func(x, y indexed) int {
+		return cmp.Or(cmp.Compare(x.hash, y.hash), cmp.Compare(x.at, y.at))
+	})
+	return b.f.Truncate(b.end)
+}
+
+func pathHash(p string) uint64 {
+	s := blake3.Sum256([]byte(p))
+	return binary.BigEndian.Uint64(s[:])
+}
+
+// read reads the entry at an offset and returns its length.
+func (b *batch) read(at int64) (r record, n int64, err error) {
+	var head [2]byte
+	if _, err := b.f.ReadAt(head[:], at); err != nil {
+		return r, 0, err
+	}
+	body := make([]byte, 2+int(binary.BigEndian.Uint16(head[:]))+8)
+	if _, err := b.f.ReadAt(body, at); err != nil {
+		return r, 0, err
+	}
+	split := len(body) - 8
+	if string(checksum(body[:split])) != string(body[split:]) || !r.parse(body[2:split]) {
+		return r, 0, io.ErrUnexpectedEOF
+	}
+	return r, int64(len(body)), nil
+}
+
+func (r *record) append(b []byte) []byte {
+	at := len(b)
+	b = put64(append(b, 0, 0), r.size, r.mtime, int64(r.inode), r.copyMtime)
+	b = append(putText(append(b, r.digest[:]...), r.path), r.final...)
+	binary.BigEndian.PutUint16(b[at:], uint16(len(b)-at-2))
+	return append(b, checksum(b[at:])...)
+}
+
+func (r *record) parse(b []byte) bool {
+	f := fields{b: b}
+	r.size, r.mtime, r.inode, r.copyMtime = f.i64(), f.i64(), uint64(f.i64()), f.i64()
+	r.digest = f.hash()
+	r.path, r.final = f.text(maxPath), f.rest(math.MaxUint16)
+	return !f.bad
+}
+
+// add appends entries. They are safe after sync.
+func (b *batch) add(rs ...record) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var buf []byte
+	for i := range rs {
+		buf = rs[i].append(buf)
+	}
+	if _, err := b.f.WriteAt(buf, b.end); err != nil {
+		return err
+	}
+	b.end += int64(len(buf))
+	return nil
+}
+
+func (b *batch) sync() error { return disk.SyncData(b.f) }
+
+// find returns an entry of an earlier attempt for path that good agrees to.
+func (b *batch) find(path string, good func(record) bool) (record, bool) {
+	h := pathHash(path)
+	i, _ := slices.BinarySearchFunc(b.ids, h, func(x indexed, h uint64) int { return cmp.Compare(x.hash, h) })
+	for ; i < len(b.ids) && b.ids[i].hash == h; i++ {
+		if r, _, err := b.read(b.ids[i].at); err == nil && r.path == path && good(r) {
+			return r, true
+		}
+	}
+	return record{}, false
+}
+
+// close closes the record; with done it is removed.
+func (b *batch) close(st *store, done bool) error {
+	if !done {
+		return b.f.Close()
+	}
+	if !disk.MovesOpen {
+		b.f.Close()
+	}
+	err := st.state.Remove(b.name)
+	b.f.Close()
+	return err
+}

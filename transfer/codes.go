@@ -1,0 +1,87 @@
+package transfer
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// A code tells the other side what became of a file or of the transfer.
+type code uint8
+
+const (
+	codeOK        code = iota
+	codeHeld           // whole, from an earlier attempt
+	codeSkipped        // its name is taken
+	codeFailed         // none of the below
+	codeChanged        // the source changed
+	codeIntegrity      // data did not match its hash
+	codeStorage        // a disk or a permission
+	codeCanceled       // the context ended
+	codeProtocol       // the other side broke the protocol
+	codeRefused        // not wanted
+	codeVersion        // no version in common
+	codeCount
+)
+
+// kindOf returns the Err value for a code, or nil.
+func (c code) kindOf() error {
+	switch c {
+	case codeChanged:
+		return ErrChanged
+	case codeIntegrity:
+		return ErrIntegrity
+	case codeStorage:
+		return ErrStorage
+	case codeCanceled:
+		return ErrCanceled
+	case codeProtocol:
+		return ErrProtocol
+	case codeRefused:
+		return ErrRefused
+	case codeVersion:
+		return ErrVersion
+	}
+	return nil
+}
+
+// codeFor returns the code that tells err to the other side.
+func codeFor(err error) code {
+	for c := codeChanged; c < codeCount; c++ {
+		if c != codeCanceled && errors.Is(err, c.kindOf()) {
+			return c
+		}
+	}
+	if isStorage(err) {
+		return codeStorage
+	}
+	return codeFailed
+}
+
+// isStorage tells whether err is one of the system about files.
+func isStorage(err error) bool {
+	var no syscall.Errno
+	return errors.As(err, &no) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)
+}
+
+// reasonFor puts err in words, without the paths of this machine.
+func reasonFor(err error) string {
+	var mine *Error
+	if errors.As(err, &mine) {
+		return mine.Reason
+	}
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return reasonFor(pe.Err)
+	}
+	var le *os.LinkError
+	if errors.As(err, &le) {
+		return reasonFor(le.Err)
+	}
+	var se *os.SyscallError
+	if errors.As(err, &se) {
+		return reasonFor(se.Err)
+	}
+	return err.Error()
+}

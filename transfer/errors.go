@@ -1,0 +1,71 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kinds of errors; test with errors.Is.
+var (
+	// ErrRefused says that the receiver did not want the transfer.
+	ErrRefused = errors.New("refused")
+	// ErrIntegrity says that data did not match its hash, though fetched again.
+	ErrIntegrity = errors.New("data does not match its hash")
+	// ErrStorage says that a disk was full, or something could not be read or written.
+	ErrStorage = errors.New("storage failed")
+	// ErrChanged says that a file changed while it was sent.
+	ErrChanged = errors.New("changed while sending")
+	// ErrPartial says that some files failed; their events say which and why.
+	ErrPartial = errors.New("some files failed")
+	// ErrInterrupted says that the stream ended before the transfer.
+	ErrInterrupted = errors.New("transfer was interrupted")
+	// ErrCanceled says that the peer's side was cancelled.
+	ErrCanceled = errors.New("cancelled by the peer")
+	// ErrProtocol says that the peer broke the protocol.
+	ErrProtocol = errors.New("peer broke the transfer protocol")
+	// ErrVersion says that the two sides have no version of the protocol in common.
+	ErrVersion = errors.New("peer speaks another version of the transfer protocol")
+)
+
+// An Error is what Send and Receive return. The context's own error is wrapped when it
+// was the context that ended a transfer.
+type Error struct {
+	Kind      error  // one of the Err values above, or nil
+	Peer      bool   // the peer said so; else it was found here
+	Reason    string // in words; text of the peer's where Peer is set: not to be trusted
+	Resumable bool   // doing the same again goes on where this ended
+	Err       error  // the cause, where there is one
+}
+
+// Error says which side failed and why.
+func (e *Error) Error() string {
+	s := e.text()
+	if e.Peer {
+		return "peer: " + s
+	}
+	return s
+}
+
+func (e *Error) text() string {
+	switch {
+	case e.Kind == nil && e.Reason == "" && e.Err != nil:
+		return e.Err.Error()
+	case e.Kind == nil:
+		return e.Reason
+	case e.Reason == "":
+		return e.Kind.Error()
+	}
+	return fmt.Sprintf("%v: %s", e.Kind, e.Reason)
+}
+
+// Unwrap gives the kind and the cause.
+func (e *Error) Unwrap() []error {
+	var es []error
+	if e.Kind != nil {
+		es = append(es, e.Kind)
+	}
+	if e.Err != nil {
+		es = append(es, e.Err)
+	}
+	return es
+}

@@ -1,0 +1,261 @@
+package transfer
+
+import (
+	"io"
+	"os"
+
+	"lukechampine.com/blake3/guts"
+)
+
+// A job is what the writer does next. What it needs is computed meanwhile.
+type job struct {
+	kind  jobKind
+	o     *outgoing
+	chunk int64
+	buf   []byte // for jobChunk: n bytes at headroom
+	n     int
+	ready chan struct{} // closed when node is there
+	node  guts.Node
+	want  *cv // what the chunk's hash was when it was read before; else nil
+
+	cvs    []cv  // for jobHeld and jobHashes
+	levels []int // for jobHeld
+	end    *endMsg
+}
+
+type jobKind int
+
+const (
+	jobChunk  jobKind = iota // a chunk, in order
+	jobRepeat                // a chunk whose hash is in the digest already
+	jobHeld                  // what the receiver holds enters the digest
+	jobHashes                // the hashes of what the receiver may hold
+	jobEnd
+)
+
+// feed reads what the receiver wants, in the order in which it was announced.
+func (s *sender) feed() error {
+	var root sourceRoot
+	defer root.close()
+	for {
+		if a, ok := s.agains.try(); ok {
+			if err := s.repeat(&root, a); err != nil {
+				return err
+			}
+			continue
+		}
+		if o, ok := s.answered.try(); ok {
+			if err := s.feedOne(&root, o); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-s.agains.ready:
+			s.agains.signal()
+		case <-s.answered.ready:
+			s.answered.signal()
+		case <-s.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// feedOne reads one entry. Its error ends the transfer; what goes wrong with
+// the file is told in END.
+func (s *sender) feedOne(root *sourceRoot, o *outgoing) error {
+	if o.what == entryStream {
+		return s.feedStream(o)
+	}
+	bad, err := s.feedFile(root, o)
+	if err != nil {
+		return err
+	}
+	end := &endMsg{n: o.n, size: o.state.size}
+	if bad != nil {
+		end.code, end.reason = codeFor(bad), reasonFor(bad)
+	}
+	return s.push(&job{kind: jobEnd, o: o, end: end})
+}
+
+// feedFile reads a file. Bad is what is wrong with it.
+func (s *sender) feedFile(root *sourceRoot, o *outgoing) (bad, err error) {
+	dir, bad := root.open(o.top.dir)
+	if bad != nil {
+		return bad, nil
+	}
+	f, bad := openSource(dir, o.rel, o.state)
+	if bad != nil {
+		return bad, nil
+	}
+	defer f.Close()
+	if bad, err = s.feedChunks(f, o); bad != nil || err != nil {
+		return bad, err
+	}
+	return o.state.check(f), nil
+}
+
+// feedChunks reads all chunks but those that the receiver holds.
+func (s *sender) feedChunks(f *os.File, o *outgoing) (bad, err error) {
+	have := o.have
+	if have == nil {
+		have = new(haveMsg)
+	}
+	runs, cvs := have.runs, have.hashes
+	for i, total := int64(0), chunkCount(o.state.size); i < total && bad == nil && err == nil; {
+		switch {
+		case s.isDropped(o):
+			return nil, nil
+		case len(runs) == 0 || i < int64(runs[0].first):
+			bad, err = s.feedChunk(f, o, i, jobChunk, nil)
+			i++
+		case have.check:
+			end := min(runs[0].end(), i+pageChunks)
+			bad, err = s.feedPage(f, o, i, end)
+			if i = end; i == runs[0].end() {
+				runs = runs[1:]
+			}
+		default:
+			levels := subtrees(i, runs[0].end(), total)
+			err = s.pushHeld(o, i, runs[0].end(), levels, cvs[:len(levels)])
+			i, runs, cvs = runs[0].end(), runs[1:], cvs[len(levels):]
+		}
+	}
+	return bad, err
+}
+
+// isDropped tells whether the receiver has given up on o.
+func (s *sender) isDropped(o *outgoing) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return o.result != nil
+}
+
+func (s *sender) pushHeld(o *outgoing, first, end int64, levels []int, cvs []cv) error {
+	n := min(end*chunkSize, o.state.size) - first*chunkSize
+	s.ev.done.Add(n)
+	s.ev.resumed.Add(n)
+	return s.push(&job{kind: jobHeld, o: o, cvs: cvs, levels: levels})
+}
+
+func (s *sender) feedChunk(f *os.File, o *outgoing, i int64, kind jobKind, want *cv) (bad, err error) {
+	buf, err := s.buffer()
+	if err != nil {
+		return nil, nil // the session has ended
+	}
+	n := chunkLen(o.state.size, i)
+	if bad := readSource(f, buf[headroom:headroom+n], i); bad != nil {
+		s.release(buf)
+		return bad, nil
+	}
+	return nil, s.push(&job{kind: kind, o: o, chunk: i, buf: buf, n: n, ready: make(chan struct{}), want: want})
+}
+
+func readSource(f *os.File, b []byte, i int64) error {
+	if _, err := f.ReadAt(b, i*chunkSize); err == io.EOF {
+		return ErrChanged // it shrank
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// feedPage tells the receiver the hashes of chunks that it holds of what may be another
+// state of the file, and sends those that differ.
+func (s *sender) feedPage(f *os.File, o *outgoing, first, end int64) (bad, err error) {
+	buf, err := s.buffer()
+	if err != nil {
+		return nil, nil
+	}
+	cvs := make([]cv, 0, pageChunks)
+	for i := first; i < end && bad == nil; i++ {
+		b := buf[:chunkLen(o.state.size, i)]
+		if bad = readSource(f, b, i); bad == nil {
+			cvs = append(cvs, nodeCV(hashChunk(b, i)))
+		}
+	}
+	s.release(buf)
+	if bad != nil {
+		return bad, nil
+	}
+	m := &hashesMsg{n: o.n, first: uint32(first), hashes: cvs}
+	s.mu.Lock()
+	s.needing = m
+	s.mu.Unlock()
+	if err := s.push(&job{kind: jobHashes, o: o, chunk: first, cvs: cvs}); err != nil {
+		return nil, err
+	}
+	return s.feedNeeded(f, o, m)
+}
+
+// feedNeeded waits for the answer to the hashes in m and sends what it asks for.
+func (s *sender) feedNeeded(f *os.File, o *outgoing, m *hashesMsg) (bad, err error) {
+	var need *needMsg
+	select {
+	case need = <-s.needs:
+	case <-s.ctx.Done():
+		return nil, nil
+	}
+	for k := range m.hashes {
+		i := int64(m.first) + int64(k)
+		if need.bits[k/8]&(1<<(k%8)) == 0 {
+			n := int64(chunkLen(o.state.size, i))
+			s.ev.done.Add(n)
+			s.ev.resumed.Add(n)
+			continue
+		}
+		if bad, err = s.feedChunk(f, o, i, jobRepeat, &m.hashes[k]); bad != nil || err != nil {
+			return bad, err
+		}
+	}
+	return nil, nil
+}
+
+// repeat sends a chunk once more that arrived wrong. If it cannot be read any more
+// the receiver is told that the file changed.
+func (s *sender) repeat(root *sourceRoot, a again) error {
+	if s.win.get(a.o.n) != a.o {
+		return nil
+	}
+	dir, bad := root.open(a.o.top.dir)
+	if bad == nil {
+		var f *os.File
+		if f, bad = openSource(dir, a.o.rel, a.o.state); bad == nil {
+			defer f.Close()
+			bad, err := s.feedChunk(f, a.o, a.chunk, jobRepeat, nil)
+			if bad == nil || err != nil {
+				return err
+			}
+		}
+	}
+	return s.push(&job{kind: jobEnd, o: a.o, end: &endMsg{n: a.o.n, code: codeChanged, size: a.o.state.size, reason: ErrChanged.Error()}})
+}
+
+// push puts a job in line for the writer, and for hashing where that has to be done.
+func (s *sender) push(j *job) error {
+	if j.ready != nil {
+		select {
+		case s.hashes <- j:
+		case <-s.ctx.Done():
+			return nil
+		}
+	}
+	select {
+	case s.jobs <- j:
+	case <-s.ctx.Done():
+	}
+	return nil
+}
+
+// hashLoop hashes chunks, beside others of its kind.
+func (s *sender) hashLoop() error {
+	for {
+		select {
+		case j := <-s.hashes:
+			j.node = hashChunk(j.buf[headroom:headroom+j.n], j.chunk)
+			close(j.ready)
+		case <-s.ctx.Done():
+			return nil
+		}
+	}
+}

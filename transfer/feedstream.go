@@ -1,0 +1,68 @@
+package transfer
+
+import "io"
+
+// A piece is what one read of a stream gave: a chunk, or the end.
+type piece struct {
+	data []byte
+	err  error
+}
+
+// feedStream reads the Reader of the source. The reading has a goroutine of its own,
+// which is left behind if a Read is blocked when the session ends: nothing could end it.
+func (s *sender) feedStream(o *outgoing) error {
+	pieces := make(chan piece)
+	go readPieces(s.src.Reader, pieces, s.ctx.Done())
+	end := &endMsg{n: o.n}
+	for i := int64(0); !s.isDropped(o); i++ {
+		var p piece
+		select {
+		case p = <-pieces:
+		case <-s.ctx.Done():
+			return nil
+		}
+		if len(p.data) > 0 {
+			if err := s.feedPiece(o, i, p.data); err != nil {
+				return err
+			}
+			end.size += int64(len(p.data))
+		}
+		if p.err == io.EOF {
+			break
+		}
+		if p.err != nil {
+			end.code, end.reason = codeFailed, "reading: "+reasonFor(p.err)
+			break
+		}
+	}
+	s.ev.total.Store(end.size)
+	return s.push(&job{kind: jobEnd, o: o, end: end})
+}
+
+func (s *sender) feedPiece(o *outgoing, i int64, data []byte) error {
+	buf, err := s.buffer()
+	if err != nil {
+		return nil // the session has ended
+	}
+	n := copy(buf[headroom:], data)
+	return s.push(&job{kind: jobChunk, o: o, chunk: i, buf: buf, n: n, ready: make(chan struct{})})
+}
+
+// readPieces reads r to its end. It reads into one buffer while the other is used.
+func readPieces(r io.Reader, pieces chan<- piece, quit <-chan struct{}) {
+	bufs := [2][]byte{make([]byte, chunkSize), make([]byte, chunkSize)}
+	for i := 0; ; i++ {
+		n, err := io.ReadFull(r, bufs[i%2])
+		if err == io.ErrUnexpectedEOF {
+			err = io.EOF
+		}
+		select {
+		case pieces <- piece{bufs[i%2][:n], err}:
+		case <-quit:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package transfer
+
+import (
+	"io/fs"
+	"os"
+	"time"
+
+	"p2ptool/transfer/internal/disk"
+)
+
+func sameFile(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
+
+// maxMade is how many folders may wait to be synced.
+const maxMade = 1024
+
+// madeIn notes that there is a new folder in dir.
+func (r *receiver) madeIn(dir string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.made); n == 0 || r.made[n-1] != dir {
+		r.made = append(r.made, dir)
+	}
+}
+
+func (r *receiver) countMade() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.made)
+}
+
+// takeMade returns the folders that have new ones in them.
+func (r *receiver) takeMade() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	made := r.made
+	r.made = nil
+	return made
+}
+
+// syncMade syncs the folders that have new ones in them.
+func (r *receiver) syncMade() error {
+	synced := make(map[string]bool)
+	for _, dir := range r.takeMade() {
+		if synced[dir] {
+			continue
+		}
+		if err := disk.SyncDir(r.st.root, dir); err != nil {
+			return storage(err)
+		}
+		synced[dir] = true
+	}
+	return nil
+}
+
+// leave notes that all entries of a folder came.
+func (r *receiver) leave(l leave) {
+	r.mu.Lock()
+	r.leaves = append(r.leaves, l)
+	r.mu.Unlock()
+	r.moveOn()
+}
+
+// setTotal notes that all entries came.
+func (r *receiver) setTotal(n int64) {
+	r.mu.Lock()
+	r.total = n
+	r.mu.Unlock()
+	r.moveOn()
+}
+
+// moveOn does what waited for entries to be finished: folders get their modes and times,
+// and after the last one the sender gets the summary.
+func (r *receiver) moveOn() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	low, _ := r.win.bounds()
+	for len(r.leaves) > 0 && low >= r.leaves[0].after {
+		if l := r.leaves[0]; l.ours {
+			// A disk may know neither modes nor times.
+			_ = r.st.root.Chmod(l.local, l.mode)
+			_ = r.st.root.Chtimes(l.local, time.Time{}, l.mtime)
+		}
+		r.leaves = r.leaves[1:]
+	}
+	if r.summed || r.total < 0 || int64(low) < r.total {
+		return
+	}
+	r.summed = true
+	res := r.tally.result(0)
+	r.send(&summaryMsg{res.Files, res.Failed, res.Skipped, res.Bytes})
+}

@@ -1,0 +1,165 @@
+package transfer
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"p2ptool/transfer/internal/disk"
+)
+
+// An incoming is an entry that was announced to us and is not finished. It belongs to the
+// planner until it is wanted, then to takeLoop, then to finishLoop.
+type incoming struct {
+	m     *entryMsg
+	local string // where it is to be, below the target folder
+	key   string
+	total int64 // chunks
+
+	wanted  atomic.Bool // the sender may send it
+	failed  bool        // and the sender was told
+	counted bool        // holds a token of resumables
+
+	p       *partial // nil before it is opened, and with a Writer
+	runs    []run    // what is held, from cursor on
+	check   bool     // whether that has to be compared with the sender's hashes
+	cursor  int64    // the chunk that comes next, but for held ones
+	needed  []int64  // chunks that differ from the sender's, which come before
+	bad     map[int64]bool
+	tries   int // chunks that arrived wrong
+	written int64
+	sum     digester // of what comes in order
+	end     *endMsg  // once it came
+	digest  [32]byte // once it is known
+	final   string   // the name that it got
+}
+
+func (in *incoming) isFailed() bool { return in.failed }
+
+// inOrder tells whether every chunk comes, and in order, so that sum gives the digest.
+func (in *incoming) inOrder(r *receiver) bool {
+	return in.m.what == entryStream || r.st == nil || in.total < 2
+}
+
+func (in *incoming) source() journalHeader {
+	return journalHeader{size: max(in.m.size, 0), mtime: in.m.mtime, tag: in.m.tag}
+}
+
+// next returns the chunk that has to come next; -1: none, before HASHES came.
+func (in *incoming) next() int64 {
+	if len(in.needed) > 0 {
+		return in.needed[0]
+	}
+	for len(in.runs) > 0 && in.cursor == int64(in.runs[0].first) {
+		if in.check {
+			return -1
+		}
+		in.cursor = in.runs[0].end()
+		in.runs = in.runs[1:]
+	}
+	return in.cursor
+}
+
+func (in *incoming) advance() {
+	if len(in.needed) > 0 {
+		in.needed = in.needed[1:]
+	} else {
+		in.cursor++
+	}
+}
+
+// complete tells whether all chunks came, right or wrong.
+func (in *incoming) complete() bool {
+	return in.m.what == entryStream || in.next() == in.total && len(in.needed) == 0
+}
+
+// finishEntry ends an entry whose result is m.
+func (r *receiver) finishEntry(in *incoming, m *resultMsg) {
+	r.send(m)
+	r.retire(in)
+}
+
+// retire forgets an entry whose result the sender was told.
+func (r *receiver) retire(in *incoming) {
+	if in.counted {
+		<-r.resumables
+	}
+	r.win.finish(in.m.n)
+	r.moveOn()
+}
+
+// failWith tells the sender, the application and the tally that an entry failed.
+// It stays, for what of it is still to come.
+func (r *receiver) failWith(in *incoming, c code, reason string, peer bool) {
+	in.failed = true
+	if in.p != nil {
+		// What is kept is a help and no promise: the failure is told already.
+		_ = in.p.keep()
+		in.p = nil
+	}
+	r.tally.file(StatusFailed, 0, c.kindOf(), reason, peer)
+	r.ev.emit(File{ID: r.ev.id, Path: in.shown(), Bytes: max(in.m.size, 0), Status: StatusFailed, Reason: reason, Err: c.kindOf()})
+	r.send(&resultMsg{n: in.m.n, code: c, reason: reason})
+}
+
+// fail ends an entry of which nothing more comes.
+func (r *receiver) fail(in *incoming, err error) {
+	r.failWith(in, codeFor(err), reasonFor(err), false)
+	r.retire(in)
+}
+
+// failOr is fail, but for an error that every other file would meet as well.
+func (r *receiver) failOr(in *incoming, err error) error {
+	if fatal := asFatal(err); fatal != nil {
+		return fatal
+	}
+	r.fail(in, err)
+	return nil
+}
+
+// asFatal returns the error that ends the transfer for err; nil if it is about one file.
+func asFatal(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	if disk.Broken(err) {
+		return storage(err)
+	}
+	return nil
+}
+
+// shown is the path that the application is told.
+func (in *incoming) shown() string {
+	switch {
+	case in.final != "":
+		return in.final
+	case in.local != "":
+		return in.local
+	}
+	return in.m.path
+}
+
+func (r *receiver) held(in *incoming, rec record) {
+	in.final = rec.final
+	r.ev.done.Add(rec.size)
+	r.ev.resumed.Add(rec.size)
+	r.received(in, rec.digest, rec.size)
+	r.finishEntry(in, &resultMsg{n: in.m.n, code: codeHeld, digest: rec.digest})
+}
+
+func (r *receiver) received(in *incoming, digest [32]byte, size int64) {
+	ev := File{ID: r.ev.id, Path: in.shown(), Bytes: size, BLAKE3: digest, Status: StatusReceived}
+	if ev.Path != in.m.path {
+		ev.Renamed = in.m.path
+	}
+	r.tally.file(StatusReceived, size, nil, "", false)
+	r.ev.emit(ev)
+}
+
+func (r *receiver) skip(in *incoming) {
+	const reason = "it exists"
+	r.ev.done.Add(max(in.m.size, 0))
+	r.tally.file(StatusSkipped, 0, nil, reason, false)
+	r.ev.emit(File{ID: r.ev.id, Path: in.shown(), Bytes: max(in.m.size, 0), Status: StatusSkipped, Reason: reason})
+	r.finishEntry(in, &resultMsg{n: in.m.n, code: codeSkipped, reason: reason})
+}

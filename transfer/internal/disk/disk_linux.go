@@ -1,0 +1,47 @@
+package disk
+
+import (
+	"errors"
+	"os"
+	"path"
+
+	"golang.org/x/sys/unix"
+)
+
+// moveNew renames by renameat2(2).
+func moveNew(root *os.Root, from, to string) error {
+	src, err := root.Open(path.Dir(from))
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := root.Open(path.Dir(to))
+	if err != nil {
+		return err
+	}
+	defer dst.Close()
+	err = unix.Renameat2(int(src.Fd()), path.Base(from), int(dst.Fd()), path.Base(to), unix.RENAME_NOREPLACE)
+	if err == unix.ENOSYS || err == unix.EINVAL {
+		return errors.ErrUnsupported
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
+// SyncData makes what was written to f last, with no more of its metadata than is
+// needed to read it.
+func SyncData(f *os.File) error {
+	for {
+		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// StartWriting begins to write a range to the disk, without waiting for it.
+func StartWriting(f *os.File, off, n int64) {
+	// Only a hint: the sync that follows reports what goes wrong.
+	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+}

@@ -1,0 +1,71 @@
+//go:build linux || darwin
+
+package disk
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// OpenFlags keep the opening of what turns out to be a pipe or a device from blocking.
+const OpenFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW
+
+// MovesOpen tells whether a file can be renamed while it is open.
+const MovesOpen = true
+
+// Lock locks f against other openings of it, in this process or another, until it is
+// closed. It does not wait: false says that it is locked already. Where the disk knows no
+// locks, it reports true.
+func Lock(f *os.File) bool {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	return err != unix.EWOULDBLOCK
+}
+
+// Free tells how many bytes and files the disk of root has room for; ok is false
+// where that is not known.
+func Free(root *os.Root) (bytes, files int64, ok bool) {
+	f, err := root.Open(".")
+	if err != nil {
+		return 0, 0, false
+	}
+	defer f.Close()
+	var st unix.Statfs_t
+	if unix.Fstatfs(int(f.Fd()), &st) != nil || st.Blocks == 0 {
+		return 0, 0, false
+	}
+	files = int64(st.Ffree)
+	if st.Files == 0 { // it makes them as it needs them
+		files = 1<<63 - 1
+	}
+	return int64(st.Bavail) * int64(st.Bsize), files, true
+}
+
+func syncDir(f *os.File) error {
+	err := f.Sync()
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) {
+		return nil // a disk that has no such thing
+	}
+	return err
+}
+
+// Full tells whether err says that a disk has no room, or a person no share of it left.
+func Full(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+
+// Broken tells whether err is one that every further file will meet as well.
+func Broken(err error) bool {
+	return Full(err) || errors.Is(err, unix.EIO) || errors.Is(err, unix.EROFS)
+}
+
+// Inode returns the number of a file on its disk, 0 where there is none.
+func Inode(fi fs.FileInfo) uint64 {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return st.Ino
+	}
+	return 0
+}

@@ -1,0 +1,295 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"p2ptool/transfer/internal/disk"
+)
+
+// A plan is an entry to decide on, the end of a folder, or that of all.
+type plan struct {
+	in    *incoming
+	leave bool
+	done  bool
+}
+
+// A folder is one whose entry came and whose end did not.
+type folder struct {
+	local string
+	mode  fs.FileMode
+	mtime time.Time
+	ours  bool // this transfer made it
+}
+
+// A leave is a folder whose entries came. It gets its mode and time once they are finished.
+type leave struct {
+	folder
+	after uint32 // when the entries below this number are finished
+}
+
+// A planner decides, in the order of the entries, what is wanted of each.
+type planner struct {
+	*receiver
+	open  []folder
+	seen  uint32
+	bytes int64
+}
+
+func (r *receiver) planLoop() error {
+	p := &planner{receiver: r}
+	for {
+		next, err := r.plans.get(r.ctx)
+		if err != nil {
+			return nil
+		}
+		switch {
+		case next.done:
+			if err := r.syncMade(); err != nil {
+				return err
+			}
+			r.setTotal(int64(p.seen))
+		case next.leave:
+			f := p.open[len(p.open)-1]
+			p.open = p.open[:len(p.open)-1]
+			r.leave(leave{f, p.seen})
+		default:
+			p.seen++
+			if err := p.entry(next.in); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// entry decides on one entry. Its error ends the transfer.
+func (p *planner) entry(in *incoming) error {
+	if err := p.allowed(in); err != nil {
+		return err
+	}
+	local, err := localPath(in.m.path, runtime.GOOS)
+	if err == nil && !p.expected() {
+		err = errors.New("more than was offered")
+	}
+	in.local = local
+	if in.m.what == entryFolder {
+		return p.folder(in, err)
+	}
+	if err != nil {
+		p.fail(in, err)
+		return nil
+	}
+	if p.o.Writer != nil {
+		in.wanted.Store(true)
+		p.send(&wantMsg{in.m.n})
+		return nil
+	}
+	return p.file(in)
+}
+
+// allowed returns an error if the entry is one that nobody accepted.
+func (p *planner) allowed(in *incoming) error {
+	p.bytes += max(in.m.size, 0)
+	if p.o.MaxSize > 0 && p.bytes > p.o.MaxSize {
+		return refused(fmt.Sprintf("more than the %d bytes that are allowed", p.o.MaxSize), nil)
+	}
+	if p.o.Writer != nil && (in.m.what == entryFolder || p.seen > 1) {
+		return refused("only a single file can be taken", nil)
+	}
+	first, _, _ := strings.Cut(in.m.path, "/")
+	if o := p.offer; len(o.names) == int(o.count) && !slices.Contains(o.names, first) {
+		return unexpected("entry that was not offered")
+	}
+	return nil
+}
+
+// expected tells whether the entries so far are about as many as were offered. Folders
+// may have grown a little since.
+func (p *planner) expected() bool {
+	o := p.offer
+	return o.bytes < 0 || p.bytes <= o.bytes+o.bytes/8+1<<20
+}
+
+// folder makes a folder. What could not be done is told, and the files in it fail by themselves.
+func (p *planner) folder(in *incoming, bad error) error {
+	f := folder{local: in.local, mode: fs.FileMode(in.m.mode), mtime: time.Unix(0, in.m.mtime)}
+	if bad == nil {
+		f.ours, bad = p.makeFolder(in, f)
+	}
+	p.open = append(p.open, f)
+	if bad == nil && p.countMade() > maxMade {
+		bad = p.syncMade()
+	}
+	switch {
+	case bad == nil:
+		p.finishEntry(in, &resultMsg{n: in.m.n})
+	default:
+		return p.failOr(in, bad)
+	}
+	return nil
+}
+
+func (p *planner) makeFolder(in *incoming, f folder) (ours bool, err error) {
+	root := p.st.root
+	err = root.Mkdir(f.local, f.mode|0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = root.MkdirAll(path.Dir(f.local), 0o777); err == nil {
+			err = root.Mkdir(f.local, f.mode|0o700)
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return false, err
+	}
+	made := err == nil
+	fi, err := root.Stat(f.local)
+	if err != nil {
+		return false, err
+	}
+	if !fi.IsDir() || disk.Inode(fi) != 0 && p.isState(fi) {
+		return false, errors.New("its name is taken by something else")
+	}
+	if made {
+		p.madeIn(path.Dir(f.local))
+		return true, p.batch.add(record{size: -1, inode: disk.Inode(fi), path: in.m.path})
+	}
+	_, ours = p.batch.find(in.m.path, func(r record) bool { return r.size == -1 && r.inode == disk.Inode(fi) })
+	if ours { // an earlier attempt may have closed it to writing
+		_ = root.Chmod(f.local, f.mode|0o700)
+	}
+	return ours, nil
+}
+
+// file decides whether a file is here already, in whole or in part.
+func (p *planner) file(in *incoming) error {
+	if r, ok := p.finished(in); ok {
+		p.held(in, r)
+		return nil
+	}
+	if p.o.Conflict == Skip {
+		if _, err := p.st.root.Lstat(in.local); err == nil {
+			p.skip(in)
+			return nil
+		}
+	}
+	in.key = p.st.key([]byte(in.m.path))
+	held := int64(0)
+	if p.hasPartial(in) {
+		var err error
+		if held, err = p.resume(in); err != nil {
+			return err
+		}
+		if in.isFailed() {
+			return nil
+		}
+	}
+	if err := p.st.room(in.m.size-held, -1); err != nil {
+		return err
+	}
+	if in.p == nil || len(in.runs) == 0 {
+		in.wanted.Store(true)
+		p.send(&wantMsg{in.m.n})
+	}
+	return nil
+}
+
+// finished finds the file among those that an earlier attempt at this transfer completed.
+func (p *planner) finished(in *incoming) (record, bool) {
+	if in.m.what != entryFile {
+		return record{}, false
+	}
+	return p.batch.find(in.m.path, func(r record) bool {
+		if r.size != in.m.size || r.mtime != in.m.mtime {
+			return false
+		}
+		fi, err := p.st.root.Lstat(r.final)
+		return err == nil && fi.Mode().IsRegular() && fi.Size() == r.size &&
+			fi.ModTime().UnixNano() == r.copyMtime && disk.Inode(fi) == r.inode
+	})
+}
+
+func (p *planner) hasPartial(in *incoming) bool {
+	if in.m.what != entryFile || in.total < 2 {
+		return false
+	}
+	_, err := p.st.state.Lstat(in.key + journalExt)
+	return err == nil
+}
+
+// resume opens what is held of a file and tells the sender. It returns how many bytes that is.
+func (p *planner) resume(in *incoming) (held int64, err error) {
+	select {
+	case p.resumables <- struct{}{}:
+	case <-p.ctx.Done():
+		return 0, nil
+	}
+	in.counted = true
+	part, err := openPartial(p.st, in.key, in.source(), false)
+	if err == nil {
+		in.p = part
+		in.runs, in.check, err = part.resume()
+	}
+	var m *haveMsg
+	if err == nil && len(in.runs) > 0 {
+		m, err = p.have(in)
+	}
+	if err != nil {
+		return 0, p.failOr(in, err)
+	}
+	for _, r := range in.runs {
+		held += int64(r.count) * chunkSize
+	}
+	if m == nil {
+		return 0, nil
+	}
+	if !in.check {
+		p.countHeld(in)
+	}
+	in.wanted.Store(true)
+	p.send(m)
+	return held, nil
+}
+
+func (p *planner) countHeld(in *incoming) {
+	for _, r := range in.runs {
+		n := min(r.end()*chunkSize, in.m.size) - int64(r.first)*chunkSize
+		p.ev.done.Add(n)
+		p.ev.resumed.Add(n)
+	}
+}
+
+// have makes the message about what is held. What has no room in it is fetched again.
+func (p *planner) have(in *incoming) (*haveMsg, error) {
+	m := &haveMsg{n: in.m.n, check: in.check}
+	for k, r := range in.runs {
+		var levels []int
+		if !in.check {
+			levels = subtrees(int64(r.first), r.end(), in.total)
+		}
+		if size := 16 + 8*(k+1) + hashSize*(len(m.hashes)+len(levels)); k == maxRuns || size > maxBody {
+			for _, rest := range in.runs[k:] {
+				if err := in.p.forget(rest); err != nil {
+					return nil, err
+				}
+			}
+			in.runs = in.runs[:k]
+			return m, in.p.j.sync()
+		}
+		at := int64(r.first)
+		for _, level := range levels {
+			h, err := in.p.j.subtree(at, level)
+			if err != nil {
+				return nil, err
+			}
+			m.hashes = append(m.hashes, h)
+			at += 1 << level
+		}
+		m.runs = append(m.runs, r)
+	}
+	return m, nil
+}

@@ -1,0 +1,328 @@
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Receive takes one transfer from rw. It returns when all of it is safe on the disk, or
+// will not be, and the sender knows. It closes rw.
+//
+// The error, if any, is an *Error. Where single files fail the others are received, and
+// the error comes at the end. Within about a second after
+// ctx ends Receive returns, and what was verified is kept for the next attempt.
+func Receive(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) (Result, error) {
+	r := newReceiver(ctx, rw, o)
+	stop := make(chan struct{})
+	var events sync.WaitGroup
+	events.Go(func() { r.ev.run(stop) })
+	r.startWriter(r.writeLoop)
+	r.start(r.readLoop)
+	r.start(r.main)
+	err := r.cleanUp(r.wait())
+	close(stop)
+	events.Wait()
+	if r.ev.id != ([16]byte{}) {
+		r.ev.emit(r.ev.progress())
+	}
+	if err == nil {
+		err = r.tally.err()
+	}
+	return r.tally.result(r.ev.resumed.Load()), err
+}
+
+// A receiver is the state of Receive.
+//
+//	readLoop --ENTRY--> plan --WANT, HAVE--> peer
+//	    \--DATA, END--> hashes, work -> takeLoop -> finals -> finishLoop --RESULT--> peer
+type receiver struct {
+	*session
+	o     ReceiveOptions
+	ev    *emitter
+	tally *tally
+	st    *store // nil with a Writer
+	batch *batch // nil with a Writer
+
+	offers chan *offerMsg
+	offer  *offerMsg // set before accepted
+	taken  atomic.Bool
+	win    *window[incoming]
+	plans  *queue[plan]
+	work   chan *arrival // in the order of arrival
+	hashes chan *arrival
+	finals chan *incoming
+
+	resumables chan struct{} // one token for each file that is open for resumption
+
+	mu     sync.Mutex // guards what follows
+	leaves []leave    // folders that wait for what is in them
+	made   []string   // parents of new folders, not synced
+	total  int64      // entries there are; -1: not known yet
+	summed bool       // the summary was sent
+	acked  atomic.Bool
+}
+
+// maxResumables is how many files may be open because something of them is held.
+const maxResumables = 32
+
+func newReceiver(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) *receiver {
+	return &receiver{session: newSession(ctx, rw), o: o, ev: newEmitter([16]byte{}, o.OnEvent), tally: newTally([16]byte{}), total: -1,
+		offers: make(chan *offerMsg, 1), win: newWindow[incoming](), plans: newQueue[plan](),
+		work: make(chan *arrival, bufferCount), hashes: make(chan *arrival, bufferCount),
+		finals: make(chan *incoming, finalBatch), resumables: make(chan struct{}, maxResumables)}
+}
+
+// main waits for the offer, has it decided, and takes the files.
+func (r *receiver) main() error {
+	var m *offerMsg
+	select {
+	case m = <-r.offers:
+	case <-r.ctx.Done():
+		return nil
+	}
+	if r.o.Writer == nil {
+		st, err := openStore(r.ctx, r.o.Dir, r.o.Peer)
+		if err != nil {
+			return storage(err)
+		}
+		r.st = st
+	}
+	if err := r.decide(m); err != nil {
+		return err
+	}
+	if r.st != nil {
+		b, err := openBatch(r.st, m)
+		if err != nil {
+			return storage(err)
+		}
+		r.batch = b
+	}
+	r.tally.begin()
+	r.ev.emit(Accepted{m.id})
+	r.taken.Store(true)
+	r.send(&acceptMsg{version})
+	r.start(r.planLoop)
+	r.start(r.takeLoop)
+	r.start(r.finishLoop)
+	for range min(4, runtime.GOMAXPROCS(0)) {
+		r.start(r.hashLoop)
+	}
+	return nil
+}
+
+// decide returns why the offer is not taken.
+func (r *receiver) decide(m *offerMsg) error {
+	o := Offer{ID: m.id, Names: m.names, Count: int64(m.count), Files: m.files, Bytes: m.bytes}
+	r.offer = m
+	r.ev.setID(m.id)
+	r.tally.setID(m.id)
+	r.ev.total.Store(m.bytes)
+	o.Resumes = r.st != nil && wasAccepted(r.st, m)
+	r.ev.emit(o)
+	if err := r.fits(o); err != nil {
+		return err
+	}
+	if r.o.Accept == nil {
+		return nil
+	}
+	err := r.o.Accept(r.ctx, o)
+	if err != nil && r.ctx.Err() == nil {
+		return refused(err.Error(), err)
+	}
+	return err
+}
+
+// fits tells whether there is room for the offer.
+func (r *receiver) fits(o Offer) error {
+	if r.o.MaxSize > 0 && o.Bytes > r.o.MaxSize {
+		return refused(fmt.Sprintf("%d bytes are more than the %d that are allowed", o.Bytes, r.o.MaxSize), nil)
+	}
+	if r.o.Writer != nil && (o.Count != 1 || o.Files > 1) {
+		return refused("only a single file can be taken", nil)
+	}
+	if r.st != nil && !o.Resumes {
+		return r.st.room(o.Bytes, o.Files)
+	}
+	return nil
+}
+
+func refused(reason string, err error) error {
+	return &Error{Kind: ErrRefused, Reason: reason, Err: err}
+}
+
+func storage(err error) error {
+	return &Error{Kind: ErrStorage, Reason: reasonFor(err), Resumable: true, Err: err}
+}
+
+// readLoop takes the sender's messages apart from each other.
+func (r *receiver) readLoop() error {
+	depth := 0
+	for {
+		m, buf, n, err := r.read()
+		if err != nil {
+			if r.isSummed() && isInterrupted(err) { // all is here, whatever the sender knows
+				r.finish()
+				return nil
+			}
+			return err
+		}
+		if done, err := r.route(m, buf, n, &depth); done || err != nil {
+			return err
+		}
+	}
+}
+
+func (r *receiver) isSummed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.summed
+}
+
+func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, err error) {
+	switch m := m.(type) {
+	case *offerMsg:
+		return false, r.routeOffer(m)
+	case *totalMsg:
+		return false, r.routeTotal(m)
+	case *byeMsg:
+		if !r.isSummed() {
+			return false, unexpected("end before the summary")
+		}
+		r.acked.Store(true)
+		r.finish()
+		return true, nil
+	}
+	if !r.taken.Load() {
+		return false, unexpected("message of type %d before the offer is accepted", m.kind())
+	}
+	switch m := m.(type) {
+	case *entryMsg:
+		return false, r.routeEntry(m, depth)
+	case *leaveMsg:
+		if *depth--; *depth < 0 {
+			return false, unexpected("end of a folder that was not begun")
+		}
+		r.plans.put(plan{leave: true})
+	case *doneMsg:
+		if _, next := r.win.bounds(); m.entries != next || *depth != 0 {
+			return false, unexpected("end of %d entries", m.entries)
+		}
+		r.plans.put(plan{done: true})
+	case *dataMsg, *hashesMsg, *endMsg:
+		return false, r.routeArrival(m, buf, n)
+	default:
+		return false, unexpected("message of type %d from a sender", m.kind())
+	}
+	return false, nil
+}
+
+func (r *receiver) routeOffer(m *offerMsg) error {
+	if m.version != version {
+		return &Error{Kind: ErrVersion, Reason: fmt.Sprintf("version %d", m.version)}
+	}
+	select {
+	case r.offers <- m:
+		return nil
+	default:
+		return unexpected("a second offer")
+	}
+}
+
+func (r *receiver) routeTotal(m *totalMsg) error {
+	if !r.taken.Load() && len(r.offers) == 0 {
+		return unexpected("total before the offer")
+	}
+	r.ev.total.Store(m.bytes)
+	if r.o.MaxSize > 0 && m.bytes > r.o.MaxSize {
+		return refused(fmt.Sprintf("%d bytes are more than the %d that are allowed", m.bytes, r.o.MaxSize), nil)
+	}
+	return nil
+}
+
+func (r *receiver) routeEntry(m *entryMsg, depth *int) error {
+	if m.what == entryFolder {
+		if *depth++; *depth > maxDepth {
+			return unexpected("folders %d deep", *depth)
+		}
+	}
+	in := &incoming{m: m, total: chunkCount(m.size)}
+	n, err := r.win.tryAdd(in, len(m.path))
+	if err != nil {
+		return broken(err)
+	}
+	if n != m.n {
+		return unexpected("entry %d in place of %d", m.n, n)
+	}
+	r.plans.put(plan{in: in})
+	return nil
+}
+
+func (r *receiver) routeArrival(m message, buf []byte, n int) error {
+	a := &arrival{m: m, buf: buf, n: n}
+	if buf != nil {
+		a.ready = make(chan struct{})
+		select {
+		case r.hashes <- a:
+		case <-r.ctx.Done():
+			return nil
+		}
+	}
+	select {
+	case r.work <- a:
+	case <-r.ctx.Done():
+	}
+	return nil
+}
+
+func (r *receiver) hashLoop() error {
+	for {
+		select {
+		case a := <-r.hashes:
+			a.node = hashChunk(a.buf[headroom:headroom+a.n], int64(a.m.(*dataMsg).chunk))
+			close(a.ready)
+		case <-r.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// writeLoop writes the answers.
+func (r *receiver) writeLoop() error {
+	for {
+		b, err := r.out.get(r.ctx)
+		if err != nil {
+			return nil
+		}
+		for more, ok := r.out.try(); ok; more, ok = r.out.try() {
+			b = append(b, more...)
+		}
+		if _, err := r.rw.Write(b); err != nil {
+			return interrupted(err)
+		}
+	}
+}
+
+// cleanUp keeps what is held of files that are not whole, and closes all.
+func (r *receiver) cleanUp(err error) error {
+	for _, in := range r.win.unfinished() {
+		if in.p != nil {
+			if kept := in.p.keep(); kept != nil && err == nil {
+				err = storage(kept)
+			}
+		}
+	}
+	if r.batch != nil {
+		whole := r.acked.Load() && r.tally.err() == nil
+		if closed := r.batch.close(r.st, whole); closed != nil && err == nil {
+			err = storage(closed)
+		}
+	}
+	if r.st != nil {
+		r.st.close()
+	}
+	return err
+}

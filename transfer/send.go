@@ -1,0 +1,299 @@
+package transfer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// countFor is how long an offer waits for the folders to be counted. One that would take
+// longer is made without the numbers, and they follow.
+const countFor = time.Second
+
+// Send offers src over rw and sends what the receiver wants of it. It returns when all
+// of it is safe on the receiver's disk, or will not be. It closes rw.
+//
+// The error, if any, is an *Error or one about src before anything was sent. Where
+// single files fail the others are sent, and the error comes at the end. Symbolic links,
+// pipes and devices are skipped. Within about a second after ctx ends Send returns.
+func Send(ctx context.Context, rw io.ReadWriteCloser, src Source, o SendOptions) (Result, error) {
+	if o.ID == ([16]byte{}) {
+		rand.Read(o.ID[:])
+	}
+	tops, err := resolveSource(src)
+	if err != nil {
+		return Result{ID: o.ID}, errors.Join(err, rw.Close())
+	}
+	s := newSender(ctx, rw, src, tops, o)
+	stop := make(chan struct{})
+	var events sync.WaitGroup
+	events.Go(func() { s.ev.run(stop) })
+	s.run()
+	err = s.wait()
+	close(stop)
+	events.Wait()
+	s.ev.emit(s.ev.progress())
+	if err == nil {
+		err = s.tally.err()
+	}
+	return s.tally.result(s.ev.resumed.Load()), err
+}
+
+func resolveSource(src Source) ([]top, error) {
+	if src.Reader != nil {
+		if _, err := localPath(src.Name, "linux"); err != nil {
+			return nil, err
+		}
+		return []top{{name: src.Name}}, nil
+	}
+	if len(src.Paths) == 0 {
+		return nil, errors.New("nothing to send")
+	}
+	return resolveTops(src.Paths)
+}
+
+// A sender is the state of Send.
+//
+//	announce --ENTRY--> peer --WANT, HAVE--> readLoop -> answered -> feed -> jobs -> writeLoop --DATA--> peer
+//	                                                                   \-> hashes <-/
+type sender struct {
+	*session
+	src   Source
+	tops  []top
+	id    [16]byte
+	ev    *emitter
+	tally *tally
+	limit *rate.Limiter // nil: none
+
+	accepted chan struct{} // closed by ACCEPT
+	win      *window[outgoing]
+	answered *queue[*outgoing]
+	agains   *queue[again]
+	needs    chan *needMsg // answers the HASHES that feed waits for
+	jobs     chan *job     // in the order of writing
+	hashes   chan *job
+
+	mu      sync.Mutex // guards what follows, and the state of each outgoing
+	needing *hashesMsg // what needs is to answer
+	done    bool       // all entries are announced
+}
+
+// An outgoing is an entry that was announced.
+type outgoing struct {
+	n     uint32
+	what  entryKind
+	top   *top
+	rel   string
+	path  string
+	state sourceState
+
+	// guarded by sender.mu
+	phase   phase
+	have    *haveMsg
+	result  *resultMsg
+	digest  [32]byte
+	changed bool // seen when it was read twice
+	bytes   int64
+}
+
+// A phase is how far an entry is.
+//
+//	announced --WANT, HAVE--> wanted --END written--> ended
+//	    \------------------------ RESULT ----------------\--> finished
+type phase int
+
+const (
+	announced phase = iota
+	wanted
+	ended
+)
+
+// again is a chunk that is asked for once more.
+type again struct {
+	o     *outgoing
+	chunk int64
+}
+
+func newSender(ctx context.Context, rw io.ReadWriteCloser, src Source, tops []top, o SendOptions) *sender {
+	s := &sender{session: newSession(ctx, rw), src: src, tops: tops, id: o.ID, ev: newEmitter(o.ID, o.OnEvent), tally: newTally(o.ID),
+		accepted: make(chan struct{}), win: newWindow[outgoing](), answered: newQueue[*outgoing](), agains: newQueue[again](),
+		needs: make(chan *needMsg, 1), jobs: make(chan *job, bufferCount), hashes: make(chan *job, bufferCount)}
+	if o.Limit > 0 {
+		s.limit = rate.NewLimiter(rate.Limit(o.Limit), limitBurst(o.Limit))
+	}
+	return s
+}
+
+func (s *sender) run() {
+	s.startWriter(s.writeLoop)
+	s.start(s.readLoop)
+	s.start(s.announce)
+	s.start(s.feed)
+	for range min(4, runtime.GOMAXPROCS(0)) {
+		s.start(s.hashLoop)
+	}
+}
+
+// announce makes the offer, and once it is accepted walks the source.
+func (s *sender) announce() error {
+	total := make(chan totalMsg, 1)
+	s.start(func() error { return s.count(total) })
+	if err := s.offer(total); err != nil {
+		return err
+	}
+	select {
+	case <-s.accepted:
+	case <-s.ctx.Done():
+		return nil
+	}
+	s.tally.begin()
+	s.ev.emit(Accepted{s.id})
+	if s.src.Reader != nil {
+		if err := s.announceStream(); err != nil {
+			return err
+		}
+	} else if err := walk(s.ctx, s.tops, s.announceOne); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.done = true
+	s.mu.Unlock()
+	_, n := s.win.bounds()
+	s.send(&doneMsg{n})
+	return nil
+}
+
+// count finds out how much there is to send.
+func (s *sender) count(total chan<- totalMsg) error {
+	if s.src.Reader != nil {
+		return nil
+	}
+	var t totalMsg
+	err := walk(s.ctx, s.tops, func(f found) error {
+		if f.err == nil && f.skip == "" && !f.info.IsDir() {
+			t.files++
+			t.bytes += f.info.Size()
+		}
+		return nil
+	})
+	total <- t
+	return err
+}
+
+func (s *sender) offer(total <-chan totalMsg) error {
+	names := make([]string, len(s.tops))
+	for i := range s.tops {
+		names[i] = s.tops[i].name
+	}
+	m := &offerMsg{version: version, id: s.id, files: -1, bytes: -1, count: uint32(len(names)), tops: topsHash(names)}
+	for size := 0; len(m.names) < min(len(names), maxNames); {
+		n := names[len(m.names)]
+		if size += len(n); size > maxNameBytes {
+			break
+		}
+		m.names = append(m.names, n)
+	}
+	timer := time.NewTimer(countFor)
+	defer timer.Stop()
+	if s.src.Reader != nil {
+		m.files = 1
+	} else {
+		select {
+		case t := <-total:
+			m.files, m.bytes = t.files, t.bytes
+			s.ev.total.Store(t.bytes)
+		case <-timer.C:
+			s.start(func() error { return s.sendTotal(total) })
+		case <-s.ctx.Done():
+			return nil
+		}
+	}
+	s.send(m)
+	s.ev.emit(Offer{ID: s.id, Names: m.names, Count: int64(m.count), Files: m.files, Bytes: m.bytes})
+	return nil
+}
+
+// sendTotal tells the numbers that the offer had not.
+func (s *sender) sendTotal(total <-chan totalMsg) error {
+	select {
+	case t := <-total:
+		s.ev.total.Store(t.bytes)
+		s.send(&t)
+	case <-s.ctx.Done():
+	}
+	return nil
+}
+
+func (s *sender) announceStream() error {
+	o := &outgoing{what: entryStream, path: s.src.Name}
+	return s.add(o, entryMsg{what: entryStream, mode: 0o644, mtime: time.Now().UnixNano(), size: -1, path: o.path})
+}
+
+// announceOne announces what the walk found, waiting for room in the window.
+func (s *sender) announceOne(f found) error {
+	switch {
+	case f.err != nil:
+		s.failed(f.path, codeFor(f.err).kindOf(), reasonFor(f.err), false)
+		return nil
+	case f.skip != "":
+		s.tally.file(StatusSkipped, 0, nil, f.skip, false)
+		s.ev.emit(File{ID: s.id, Path: f.path, Status: StatusSkipped, Reason: f.skip})
+		return nil
+	case f.leave:
+		s.send(&leaveMsg{})
+		return nil
+	}
+	o := &outgoing{top: f.top, rel: f.rel, path: f.path, state: stateOf(f.info)}
+	m := entryMsg{mode: uint16(f.info.Mode().Perm()), mtime: o.state.mtime, size: o.state.size, tag: o.state.tag(), path: f.path}
+	if f.info.IsDir() {
+		o.what, m.what, m.size = entryFolder, entryFolder, 0
+	}
+	return s.add(o, m)
+}
+
+func (s *sender) add(o *outgoing, m entryMsg) error {
+	// The number has to be there before an answer can be; it is known beforehand, as
+	// only this goroutine adds.
+	_, o.n = s.win.bounds()
+	m.n = o.n
+	if _, err := s.win.add(s.ctx, o, len(o.path)); err != nil {
+		return err
+	}
+	s.send(&m)
+	return nil
+}
+
+func (s *sender) failed(path string, kind error, reason string, peer bool) {
+	s.tally.file(StatusFailed, 0, kind, reason, peer)
+	s.ev.emit(File{ID: s.id, Path: path, Status: StatusFailed, Reason: reason, Err: kind})
+}
+
+// sourceRoot opens the folder that a top is in, or gives the one that is open.
+type sourceRoot struct {
+	dir  string
+	root *os.Root
+}
+
+func (r *sourceRoot) open(dir string) (*os.Root, error) {
+	if r.root != nil && r.dir == dir {
+		return r.root, nil
+	}
+	r.close()
+	root, err := os.OpenRoot(dir)
+	r.dir, r.root = dir, root
+	return root, err
+}
+
+func (r *sourceRoot) close() {
+	if r.root != nil {
+		r.root.Close()
+		r.root = nil
+	}
+}

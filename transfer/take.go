@@ -1,0 +1,283 @@
+package transfer
+
+import (
+	"fmt"
+
+	"lukechampine.com/blake3/guts"
+)
+
+const (
+	maxTries = 16 // times that chunks of a file may arrive wrong
+)
+
+// An arrival is DATA, HASHES or END.
+type arrival struct {
+	m     message
+	buf   []byte // the chunk, n bytes at headroom
+	n     int
+	ready chan struct{} // closed when node is there
+	node  guts.Node
+}
+
+// takeLoop writes what arrives, in that order.
+func (r *receiver) takeLoop() error {
+	for {
+		select {
+		case a := <-r.work:
+			err := r.take(a)
+			if a.buf != nil {
+				r.release(a.buf)
+			}
+			if err != nil {
+				return err
+			}
+		case <-r.ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (r *receiver) take(a *arrival) error {
+	switch m := a.m.(type) {
+	case *dataMsg:
+		in, err := r.arriving(m.n)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-a.ready:
+			return r.takeData(in, m, a)
+		case <-r.ctx.Done():
+			a.buf = nil // it may be read still
+			return nil
+		}
+	case *hashesMsg:
+		in, err := r.arriving(m.n)
+		if err != nil {
+			return err
+		}
+		return r.takeHashes(in, m)
+	case *endMsg:
+		in, err := r.arriving(m.n)
+		if err != nil {
+			return err
+		}
+		return r.takeEnd(in, m)
+	}
+	return nil
+}
+
+// arriving returns the entry that something arrives for.
+func (r *receiver) arriving(n uint32) (*incoming, error) {
+	in := r.win.get(n)
+	if in == nil || !in.wanted.Load() {
+		return nil, unexpected("data of entry %d, which is not wanted", n)
+	}
+	return in, nil
+}
+
+func (r *receiver) takeData(in *incoming, m *dataMsg, a *arrival) error {
+	if in.failed {
+		return nil
+	}
+	i := int64(m.chunk)
+	again := in.bad[i]
+	if err := r.fitting(in, i, a.n, again); err != nil {
+		return err
+	}
+	if !again {
+		in.advance()
+	}
+	if nodeCV(a.node) != m.hash {
+		return r.askAgain(in, i)
+	}
+	if err := r.store(in, i, a); err != nil {
+		if fatal := asFatal(err); fatal != nil {
+			return fatal
+		}
+		r.failWith(in, codeFor(err), reasonFor(err), false)
+		return r.retireIfEnded(in)
+	}
+	if delete(in.bad, i); in.end != nil && len(in.bad) == 0 {
+		return r.finalize(in)
+	}
+	return nil
+}
+
+// fitting returns an error unless chunk i, n bytes long, is one that has to come now.
+func (r *receiver) fitting(in *incoming, i int64, n int, again bool) error {
+	if !again && (in.end != nil || i != in.next()) {
+		return unexpected("chunk %d of entry %d", i, in.m.n)
+	}
+	if in.m.what == entryStream {
+		if in.written%chunkSize != 0 || in.written+int64(n) > maxFileSize {
+			return unexpected("chunk %d behind the end of entry %d", i, in.m.n)
+		}
+		if r.o.MaxSize > 0 && in.written+int64(n) > r.o.MaxSize {
+			return refused(fmt.Sprintf("more than the %d bytes that are allowed", r.o.MaxSize), nil)
+		}
+		return nil
+	}
+	if i >= in.total || n != chunkLen(in.m.size, i) {
+		return unexpected("chunk %d of entry %d with %d bytes", i, in.m.n, n)
+	}
+	return nil
+}
+
+// askAgain deals with a chunk that arrived wrong.
+func (r *receiver) askAgain(in *incoming, i int64) error {
+	in.tries++
+	if in.bad == nil {
+		in.bad = make(map[int64]bool)
+	}
+	in.bad[i] = true
+	if in.m.what == entryStream || r.st == nil || in.tries > maxTries {
+		r.failWith(in, codeIntegrity, fmt.Sprintf("chunk %d arrived wrong", i), false)
+		return r.retireIfEnded(in)
+	}
+	r.send(&againMsg{in.m.n, uint32(i)})
+	return nil
+}
+
+// retireIfEnded retires a failed entry if its END came before.
+func (r *receiver) retireIfEnded(in *incoming) error {
+	if in.end != nil {
+		r.retire(in)
+	}
+	return nil
+}
+
+// store writes a chunk that arrived right.
+func (r *receiver) store(in *incoming, i int64, a *arrival) error {
+	data := a.buf[headroom : headroom+a.n]
+	if in.inOrder(r) {
+		in.sum.addChunk(a.node)
+	}
+	if err := r.open(in); err != nil {
+		return err
+	}
+	if err := r.put(in, i, data, nodeCV(a.node)); err != nil {
+		return err
+	}
+	in.written += int64(a.n)
+	r.ev.done.Add(int64(a.n))
+	return nil
+}
+
+func (r *receiver) put(in *incoming, i int64, data []byte, h cv) error {
+	switch {
+	case r.st == nil:
+		_, err := r.o.Writer.Write(data)
+		if err != nil {
+			return &Error{Kind: ErrStorage, Reason: reasonFor(err), Err: err}
+		}
+		return nil
+	case in.m.what == entryStream || in.total < 2:
+		_, err := in.p.f.WriteAt(data, i*chunkSize)
+		return err
+	}
+	return in.p.write(i, data, h)
+}
+
+// open opens the partial file of what is new.
+func (r *receiver) open(in *incoming) (err error) {
+	if r.st != nil && in.p == nil {
+		in.p, err = openPartial(r.st, in.key, in.source(), true)
+	}
+	return err
+}
+
+// takeHashes compares what is held with what the sender has, and tells which of it is needed.
+func (r *receiver) takeHashes(in *incoming, m *hashesMsg) error {
+	if in.failed {
+		r.send(&needMsg{n: m.n, first: m.first})
+		return nil
+	}
+	first, n := int64(m.first), int64(len(m.hashes))
+	if !in.check || in.next() != -1 || first != in.cursor || first+n > in.runs[0].end() {
+		return unexpected("hashes of chunk %d of entry %d", first, in.m.n)
+	}
+	held, _, err := in.p.j.get(first, n)
+	if err != nil {
+		return storage(err)
+	}
+	need := &needMsg{n: m.n, first: m.first}
+	for k := range m.hashes {
+		if i := first + int64(k); held[k] == m.hashes[k] {
+			size := int64(chunkLen(in.m.size, i))
+			r.ev.done.Add(size)
+			r.ev.resumed.Add(size)
+		} else {
+			in.needed = append(in.needed, i)
+			need.bits[k/8] |= 1 << (k % 8)
+		}
+	}
+	in.pass(n)
+	if err := in.p.forgetChunks(in.needed); err != nil {
+		return storage(err)
+	}
+	r.send(need)
+	return nil
+}
+
+// pass moves the cursor past n chunks of the run that it is in.
+func (in *incoming) pass(n int64) {
+	in.cursor += n
+	in.runs[0].first += uint32(n)
+	if in.runs[0].count -= uint32(n); in.runs[0].count == 0 {
+		in.runs = in.runs[1:]
+	}
+}
+
+func (r *receiver) takeEnd(in *incoming, m *endMsg) error {
+	late := in.end != nil
+	in.end = m
+	switch {
+	case in.failed:
+		r.retire(in)
+		return nil
+	case m.code != codeOK:
+		r.failWith(in, m.code, m.reason, true)
+		r.retire(in)
+		return nil
+	case late:
+		return unexpected("second end of entry %d", in.m.n)
+	case !in.complete() || m.size != in.size():
+		return unexpected("end of entry %d before it is complete", in.m.n)
+	case len(in.bad) > 0:
+		return nil // what arrived wrong comes again
+	}
+	return r.finalize(in)
+}
+
+func (in *incoming) size() int64 {
+	if in.m.what == entryStream {
+		return in.written
+	}
+	return in.m.size
+}
+
+// finalize hands a whole file over to be synced and named.
+func (r *receiver) finalize(in *incoming) error {
+	if in.inOrder(r) {
+		if in.digest = in.sum.sum(); in.digest != in.end.digest {
+			r.failWith(in, codeIntegrity, "digest differs", false)
+			r.retire(in)
+			return nil
+		}
+	}
+	if r.st == nil {
+		r.received(in, in.digest, in.size())
+		r.finishEntry(in, &resultMsg{n: in.m.n, digest: in.digest})
+		return nil
+	}
+	if err := r.open(in); err != nil {
+		return r.failOr(in, err)
+	}
+	in.p.src.size = in.size()
+	select {
+	case r.finals <- in:
+	case <-r.ctx.Done():
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"lukechampine.com/blake3"
+
+	"p2ptool/transfer/internal/disk"
+)
+
+// A top is a file or folder that was named to be sent.
+type top struct {
+	dir  string // the folder it is in
+	base string
+	name string // under which it is offered
+}
+
+// resolveTops finds what paths mean, and gives each a name of its own.
+func resolveTops(paths []string) ([]top, error) {
+	taken := make(map[string]bool)
+	tops := make([]top, 0, len(paths))
+	for _, p := range paths {
+		t, err := resolveTop(p)
+		if err != nil {
+			return nil, err
+		}
+		for n := 1; taken[t.name]; n++ {
+			t.name = numbered(t.base, n)
+		}
+		taken[t.name] = true
+		tops = append(tops, t)
+	}
+	return tops, nil
+}
+
+func resolveTop(p string) (top, error) {
+	abs, err := filepath.Abs(p)
+	if err != nil {
+		return top{}, err
+	}
+	last := p[max(strings.LastIndexByte(filepath.ToSlash(p), '/')+1, 0):]
+	if last == "" || last == "." || last == ".." { // the folder itself, even through a link
+		if abs, err = filepath.EvalSymlinks(abs); err != nil {
+			return top{}, err
+		}
+	}
+	if _, err := os.Lstat(abs); err != nil {
+		return top{}, err
+	}
+	t := top{dir: filepath.Dir(abs), base: filepath.Base(abs)}
+	if t.name = t.base; t.dir == abs {
+		return top{}, fmt.Errorf("%q has no name to send it under", p)
+	}
+	return t, nil
+}
+
+// topsHash tells one set of names from another.
+func topsHash(names []string) [32]byte {
+	h := blake3.New(32, nil)
+	for _, n := range names {
+		fmt.Fprintf(h, "%d:%s", len(n), n)
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// A found is one thing on the walk.
+type found struct {
+	top   *top
+	rel   string // below top.dir, in the system's form
+	path  string // on the wire
+	info  fs.FileInfo
+	leave bool   // the folder was walked through
+	skip  string // why it is not sent
+	err   error  // why it cannot be
+}
+
+// walk calls fn for the tops and all that is in them, each folder before and after what is in
+// it. It follows no symbolic link, and holds one page of one folder for each level.
+func walk(ctx context.Context, tops []top, fn func(found) error) error {
+	for i := range tops {
+		t := &tops[i]
+		root, err := os.OpenRoot(t.dir)
+		if err != nil {
+			err = fn(found{top: t, path: t.name, err: err})
+		} else {
+			err = walkOne(ctx, root, found{top: t, rel: t.base, path: t.name}, 1, fn)
+			root.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walkOne deals with what is named by the last part of f.rel in dir.
+func walkOne(ctx context.Context, dir *os.Root, f found, depth int, fn func(found) error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	f.info, f.err = dir.Lstat(filepath.Base(f.rel))
+	if f.err != nil {
+		return fn(f)
+	}
+	if f.skip = skipReason(f.info.Mode()); f.skip != "" {
+		return fn(f)
+	}
+	if len(f.path) > maxPath || depth > maxDepth {
+		f.err = fmt.Errorf("%w: too long or too deep", errName)
+		return fn(f)
+	}
+	if !f.info.IsDir() {
+		return fn(f)
+	}
+	return walkFolder(ctx, dir, f, depth, fn)
+}
+
+func skipReason(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case m.IsDir() || m.IsRegular():
+		return ""
+	}
+	return "not a regular file"
+}
+
+func walkFolder(ctx context.Context, dir *os.Root, f found, depth int, fn func(found) error) error {
+	sub, list, err := openFolder(dir, filepath.Base(f.rel), f.info)
+	if err != nil {
+		f.err = err
+		return fn(f)
+	}
+	defer sub.Close()
+	defer list.Close()
+	if err := fn(f); err != nil {
+		return err
+	}
+	for {
+		entries, err := list.ReadDir(256)
+		for _, e := range entries {
+			g := found{top: f.top, rel: filepath.Join(f.rel, e.Name()), path: f.path + "/" + e.Name()}
+			if err := walkOne(ctx, sub, g, depth+1, fn); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			f.leave = true
+			return fn(f)
+		}
+		if err != nil {
+			bad := f
+			bad.err = err
+			f.leave = true
+			return errors.Join(fn(bad), fn(f))
+		}
+	}
+}
+
+// openFolder opens the folder that info was told of, and no other.
+func openFolder(dir *os.Root, base string, info fs.FileInfo) (*os.Root, *os.File, error) {
+	sub, err := dir.OpenRoot(base)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := sub.Open(".")
+	if err != nil {
+		sub.Close()
+		return nil, nil, err
+	}
+	if now, err := list.Stat(); err != nil || !os.SameFile(now, info) {
+		sub.Close()
+		list.Close()
+		return nil, nil, ErrChanged
+	}
+	return sub, list, nil
+}
+
+// openSource opens the file that f was told of, if it is the same still.
+func openSource(root *os.Root, rel string, want sourceState) (*os.File, error) {
+	f, err := root.OpenFile(rel, os.O_RDONLY|disk.OpenFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := want.check(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// A sourceState is what changes when a file does.
+type sourceState struct {
+	size, mtime, ctime int64
+	inode              uint64
+}
+
+func stateOf(fi fs.FileInfo) sourceState {
+	return sourceState{fi.Size(), fi.ModTime().UnixNano(), disk.ChangeTime(fi), disk.Inode(fi)}
+}
+
+// check returns ErrChanged if f is not as it was.
+func (s sourceState) check(f *os.File) error {
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() || stateOf(fi) != s {
+		return ErrChanged
+	}
+	return nil
+}
+
+// tag names the state to the receiver, without telling more of it. It differs if the file
+// changed behind an unchanged size and modification time, where the system shows it.
+func (s sourceState) tag() [16]byte {
+	sum := blake3.Sum256(put64([]byte("p2ptool source 1"), s.size, s.mtime, s.ctime, int64(s.inode)))
+	return [16]byte(sum[:16])
+}

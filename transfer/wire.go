@@ -1,0 +1,234 @@
+package transfer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+const (
+	version = 1
+
+	frameHeader = 4       // type, 1; length of the body, 3
+	maxBody     = 1 << 16 // of any message but DATA
+	dataHeader  = 4 + 4 + hashSize
+
+	maxNames     = 256     // in an offer
+	maxNameBytes = 1 << 15 // of them together
+	maxReason    = 512
+	maxRuns      = 1024 // in a HAVE
+	pageChunks   = 256  // in a HASHES and a NEED
+)
+
+// Types of messages. Those of the sender are below 16.
+const (
+	typeOffer   = 1
+	typeTotal   = 2
+	typeEntry   = 3
+	typeLeave   = 4
+	typeData    = 5
+	typeHashes  = 6
+	typeEnd     = 7
+	typeDone    = 8
+	typeBye     = 9
+	typeAccept  = 16
+	typeWant    = 17
+	typeHave    = 18
+	typeNeed    = 19
+	typeAgain   = 20
+	typeResult  = 21
+	typeSummary = 22
+	typeAbort   = 31
+)
+
+// errMessage is what a malformed message is.
+var errMessage = errors.New("malformed message")
+
+// A message is one on the wire. append adds its body.
+type message interface {
+	kind() byte
+	append(b []byte) []byte
+	parse(f *fields)
+}
+
+type (
+	offerMsg struct {
+		version byte
+		id      [16]byte
+		files   int64 // -1: unknown, as bytes
+		bytes   int64
+		count   uint32
+		tops    [32]byte // over all names, though not all may be here
+		names   []string
+	}
+	totalMsg struct{ files, bytes int64 }
+	entryMsg struct {
+		n     uint32
+		what  entryKind
+		mode  uint16 // permission bits
+		mtime int64  // nanoseconds since 1970
+		size  int64  // -1: unknown
+		tag   [16]byte
+		path  string
+	}
+	leaveMsg struct{}
+	dataMsg  struct { // the chunk's bytes follow
+		n, chunk uint32
+		hash     cv
+	}
+	hashesMsg struct {
+		n, first uint32
+		hashes   []cv
+	}
+	endMsg struct {
+		n      uint32
+		code   code
+		size   int64
+		digest [32]byte
+		reason string
+	}
+	doneMsg   struct{ entries uint32 }
+	byeMsg    struct{}
+	acceptMsg struct{ version byte }
+	wantMsg   struct{ n uint32 }
+	haveMsg   struct {
+		n      uint32
+		check  bool
+		runs   []run
+		hashes []cv
+	}
+	needMsg struct {
+		n, first uint32
+		bits     [pageChunks / 8]byte
+	}
+	againMsg  struct{ n, chunk uint32 }
+	resultMsg struct {
+		n      uint32
+		code   code
+		digest [32]byte
+		reason string
+	}
+	summaryMsg struct{ files, failed, skipped, bytes int64 }
+	abortMsg   struct {
+		code   code
+		reason string
+	}
+)
+
+type entryKind uint8
+
+const (
+	entryFile   entryKind = iota
+	entryStream           // a file of unknown size, which cannot be read twice
+	entryFolder
+	entryKinds
+)
+
+// A run is chunks of a file that follow each other.
+type run struct{ first, count uint32 }
+
+func (r run) end() int64 { return int64(r.first) + int64(r.count) }
+
+func (*offerMsg) kind() byte   { return typeOffer }
+func (*totalMsg) kind() byte   { return typeTotal }
+func (*entryMsg) kind() byte   { return typeEntry }
+func (*leaveMsg) kind() byte   { return typeLeave }
+func (*dataMsg) kind() byte    { return typeData }
+func (*hashesMsg) kind() byte  { return typeHashes }
+func (*endMsg) kind() byte     { return typeEnd }
+func (*doneMsg) kind() byte    { return typeDone }
+func (*byeMsg) kind() byte     { return typeBye }
+func (*acceptMsg) kind() byte  { return typeAccept }
+func (*wantMsg) kind() byte    { return typeWant }
+func (*haveMsg) kind() byte    { return typeHave }
+func (*needMsg) kind() byte    { return typeNeed }
+func (*againMsg) kind() byte   { return typeAgain }
+func (*resultMsg) kind() byte  { return typeResult }
+func (*summaryMsg) kind() byte { return typeSummary }
+func (*abortMsg) kind() byte   { return typeAbort }
+
+func newMessage(kind byte) message {
+	switch kind {
+	case typeOffer:
+		return new(offerMsg)
+	case typeTotal:
+		return new(totalMsg)
+	case typeEntry:
+		return new(entryMsg)
+	case typeLeave:
+		return new(leaveMsg)
+	case typeData:
+		return new(dataMsg)
+	case typeHashes:
+		return new(hashesMsg)
+	case typeEnd:
+		return new(endMsg)
+	case typeDone:
+		return new(doneMsg)
+	case typeBye:
+		return new(byeMsg)
+	}
+	return newAnswer(kind)
+}
+
+func newAnswer(kind byte) message {
+	switch kind {
+	case typeAccept:
+		return new(acceptMsg)
+	case typeWant:
+		return new(wantMsg)
+	case typeHave:
+		return new(haveMsg)
+	case typeNeed:
+		return new(needMsg)
+	case typeAgain:
+		return new(againMsg)
+	case typeResult:
+		return new(resultMsg)
+	case typeSummary:
+		return new(summaryMsg)
+	case typeAbort:
+		return new(abortMsg)
+	}
+	return nil
+}
+
+// appendMessage adds m with its header.
+func appendMessage(b []byte, m message) []byte {
+	at := len(b)
+	b = m.append(append(b, 0, 0, 0, 0))
+	putHeader(b[at:], m.kind(), len(b)-at-frameHeader)
+	return b
+}
+
+func putHeader(b []byte, kind byte, length int) {
+	binary.BigEndian.PutUint32(b, uint32(kind)<<24|uint32(length))
+}
+
+// parseHeader reads the type of a message and the length of its body, which is bounded.
+func parseHeader(b []byte) (kind byte, length int, err error) {
+	kind, length = b[0], int(binary.BigEndian.Uint32(b)&0xffffff)
+	if kind == typeData {
+		if length <= dataHeader || length > dataHeader+chunkSize {
+			return 0, 0, fmt.Errorf("%w: a chunk of %d bytes", errMessage, length-dataHeader)
+		}
+	} else if length > maxBody {
+		return 0, 0, fmt.Errorf("%w: type %d of %d bytes", errMessage, kind, length)
+	}
+	return kind, length, nil
+}
+
+// parseMessage reads a body. All of it has to be understood: what a version does not
+// define, it does not carry. Of DATA only the part before the chunk is given.
+func parseMessage(kind byte, body []byte) (message, error) {
+	m := newMessage(kind)
+	if m == nil {
+		return nil, fmt.Errorf("%w: unknown type %d", errMessage, kind)
+	}
+	f := fields{b: body}
+	m.parse(&f)
+	if f.bad || len(f.b) != 0 {
+		return nil, fmt.Errorf("%w: type %d of %d bytes", errMessage, kind, len(body))
+	}
+	return m, nil
+}

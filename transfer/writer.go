@@ -1,0 +1,181 @@
+package transfer
+
+import (
+	"bufio"
+	"context"
+	"io"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	writeBuffer = 64 << 10 // small messages are gathered to this size
+	writeDirect = 32 << 10 // chunks from this size on are written from where they are
+)
+
+// writeLoop is the one that writes: messages first, then chunks, and what was
+// gathered as soon as there is nothing more at hand.
+func (s *sender) writeLoop() error {
+	out := s.limited()
+	w := bufio.NewWriterSize(out, writeBuffer)
+	d := new(digester)
+	for s.ctx.Err() == nil {
+		if err := s.writeMessages(w); err != nil {
+			return err
+		}
+		select {
+		case j := <-s.jobs:
+			if err := s.writeJob(out, w, d, j); err != nil {
+				return err
+			}
+			continue
+		default:
+		}
+		if err := w.Flush(); err != nil {
+			return interrupted(err)
+		}
+		select {
+		case j := <-s.jobs:
+			if err := s.writeJob(out, w, d, j); err != nil {
+				return err
+			}
+		case <-s.out.ready:
+			s.out.signal()
+		case <-s.ctx.Done():
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return interrupted(err)
+	}
+	return nil
+}
+
+func (s *sender) writeMessages(w *bufio.Writer) error {
+	for b, ok := s.out.try(); ok; b, ok = s.out.try() {
+		if _, err := w.Write(b); err != nil {
+			return interrupted(err)
+		}
+	}
+	return nil
+}
+
+func (s *sender) writeJob(out io.Writer, w *bufio.Writer, d *digester, j *job) error {
+	switch j.kind {
+	case jobChunk, jobRepeat:
+		return s.writeChunk(out, w, d, j)
+	case jobHeld:
+		for i, c := range j.cvs {
+			d.addCV(c, j.levels[i])
+		}
+	case jobHashes:
+		for _, c := range j.cvs {
+			d.addCV(c, 0)
+		}
+		return put(w, &hashesMsg{n: j.o.n, first: uint32(j.chunk), hashes: j.cvs})
+	case jobEnd:
+		return s.writeEnd(w, d, j)
+	}
+	return nil
+}
+
+func put(w io.Writer, m message) error {
+	if _, err := w.Write(appendMessage(nil, m)); err != nil {
+		return interrupted(err)
+	}
+	return nil
+}
+
+func (s *sender) writeChunk(out io.Writer, w *bufio.Writer, d *digester, j *job) error {
+	select {
+	case <-j.ready:
+	default: // what is gathered need not wait
+		if err := w.Flush(); err != nil {
+			return interrupted(err)
+		}
+		select {
+		case <-j.ready:
+		case <-s.ctx.Done():
+			return nil // the buffer may be read still
+		}
+	}
+	defer s.release(j.buf)
+	hash := nodeCV(j.node)
+	if j.kind == jobChunk {
+		d.addChunk(j.node)
+	}
+	if j.want != nil && *j.want != hash {
+		j.o.changed = true
+	}
+	m := dataMsg{n: j.o.n, chunk: uint32(j.chunk), hash: hash}
+	b := j.buf[headroom-frameHeader-dataHeader : headroom+j.n]
+	putHeader(b, typeData, dataHeader+j.n)
+	m.append(b[frameHeader:frameHeader])
+	s.ev.done.Add(int64(j.n))
+	return writeThrough(out, w, b)
+}
+
+// writeThrough writes what is large without copying it.
+func writeThrough(out io.Writer, w *bufio.Writer, b []byte) (err error) {
+	if len(b) < writeDirect {
+		_, err = w.Write(b)
+	} else if err = w.Flush(); err == nil {
+		_, err = out.Write(b)
+	}
+	if err != nil {
+		return interrupted(err)
+	}
+	return nil
+}
+
+// writeEnd ends a file. The digest is known once all before it was written.
+func (s *sender) writeEnd(w *bufio.Writer, d *digester, j *job) error {
+	m := j.end
+	if m.code == codeOK {
+		m.digest = d.sum()
+	}
+	*d = digester{}
+	if j.o.changed && m.code == codeOK {
+		m.code, m.reason = codeChanged, ErrChanged.Error()
+	}
+	s.mu.Lock()
+	j.o.phase, j.o.bytes = ended, m.size
+	if m.code == codeOK {
+		j.o.digest = m.digest
+	}
+	if j.o.result != nil {
+		s.finishLocked(j.o)
+	}
+	s.mu.Unlock()
+	return put(w, m)
+}
+
+// A limitedWriter writes no faster than its limiter allows.
+type limitedWriter struct {
+	ctx context.Context
+	w   io.Writer
+	l   *rate.Limiter
+}
+
+// limitBurst is what a limited sender may write at once: what is due in 50 ms.
+func limitBurst(perSecond int64) int { return int(min(max(perSecond/20, 1<<10), 256<<10)) }
+
+func (s *sender) limited() io.Writer {
+	if s.limit == nil {
+		return s.rw
+	}
+	return &limitedWriter{s.ctx, s.rw, s.limit}
+}
+
+func (w *limitedWriter) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		k := min(len(p)-n, w.l.Burst())
+		if err := w.l.WaitN(w.ctx, k); err != nil {
+			return n, err
+		}
+		m, err := w.w.Write(p[n : n+k])
+		if n += m; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
