@@ -112,7 +112,7 @@ func (p *program) checkServer(cfg *config.Config) func(string, identity.PublicKe
 			if key.Equal(pinned.PublicKey) {
 				return nil
 			}
-			return hint(fmt.Errorf("server %q: %w: it shows %s", addr, p2p.ErrServerKey, key),
+			return hint(as(p2p.ErrServerKey, fmt.Errorf("server %q shows %s", addr, key)),
 				"the expected one is server_key under [peer] in %s", cfg.File())
 		}
 	}

@@ -1,13 +1,10 @@
 package cmd
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -17,7 +14,6 @@ import (
 	"p2ptool/p2p"
 	"p2ptool/p2p/chat"
 	"p2ptool/p2p/identity"
-	"p2ptool/transfer"
 )
 
 func (p *program) demoCommand() *cli.Command {
@@ -61,13 +57,6 @@ type demo struct {
 
 	bobSays  *chat.Session
 	received chan received
-}
-
-// received is what bob makes of the file.
-type received struct {
-	result transfer.Result
-	file   transfer.File
-	err    error
 }
 
 // play goes through the steps; each is told with the time it took.
@@ -206,91 +195,6 @@ func (d *demo) line(ctx context.Context, from, to *chat.Session, who p2p.GUID, t
 	}
 	d.p.out.event(deliveredEvent{id})
 	return nil
-}
-
-// file sends a file and compares four digests of it: as it was written,
-// as ann sent it, as bob received it, and as it is read from bob's disk.
-func (d *demo) file(ctx context.Context, link *p2p.Link) error {
-	begun := time.Now()
-	source := filepath.Join(d.dir, "ann", demoFile)
-	written, err := writeRandom(ctx, source, d.size)
-	if err != nil {
-		return err
-	}
-	d.tell(begun, "made a file of %s that cannot be compressed", terminal.Bytes(d.size))
-
-	begun = time.Now()
-	sent, err := d.send(ctx, link, source)
-	if err != nil {
-		return fmt.Errorf("sending: %w", err)
-	}
-	var got received
-	select {
-	case got = <-d.received:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	if got.err != nil {
-		return fmt.Errorf("receiving: %w", got.err)
-	}
-	took := time.Since(begun)
-	d.tell(begun, "ann sent it to bob: %.1f MB/s, path %s", float64(d.size)/1e6/took.Seconds(), link.Path().Kind)
-
-	begun = time.Now()
-	read, err := digestOf(ctx, filepath.Join(d.dir, "bob", demoFile))
-	if err != nil {
-		return err
-	}
-	for _, digest := range [][32]byte{sent.BLAKE3, got.file.BLAKE3, read} {
-		if !bytes.Equal(digest[:], written[:]) {
-			return as(transfer.ErrIntegrity, fmt.Errorf("the file arrived damaged: its digest is %x, and not %x", digest, written))
-		}
-	}
-	d.tell(begun, "it arrived whole, BLAKE3 %x", written)
-	d.p.out.event(doneEvent{
-		Transfer: hex.EncodeToString(got.result.ID[:]), Files: got.result.Files,
-		Bytes: got.result.Bytes, Seconds: took.Seconds(),
-	})
-	return nil
-}
-
-func (d *demo) send(ctx context.Context, link *p2p.Link, path string) (transfer.File, error) {
-	stream, err := link.OpenStream(kindFile)
-	if err != nil {
-		return transfer.File{}, err
-	}
-	stream.SetPriority(bulkPriority)
-	w := d.p.watch("sending to", "bob", link)
-	var file transfer.File
-	res, err := transfer.Send(ctx, stream, transfer.Source{Paths: []string{path}}, transfer.SendOptions{
-		OnEvent: func(e transfer.Event) {
-			w.tell(e)
-			if f, ok := e.(transfer.File); ok {
-				file = f
-			}
-		},
-	})
-	w.end(res, err)
-	return file, err
-}
-
-func (d *demo) receive(ctx context.Context, s *p2p.Stream) (r received) {
-	s.SetPriority(bulkPriority)
-	dir := filepath.Join(d.dir, "bob")
-	if r.err = os.Mkdir(dir, 0o700); r.err != nil {
-		s.Close()
-		return r
-	}
-	r.result, r.err = transfer.Receive(ctx, s, transfer.ReceiveOptions{
-		Dir:  dir,
-		Peer: d.ann.GUID().String(),
-		OnEvent: func(e transfer.Event) {
-			if f, ok := e.(transfer.File); ok {
-				r.file = f
-			}
-		},
-	})
-	return r
 }
 
 // close ends whatever was begun.

@@ -1,62 +1,110 @@
 package cmd
 
 import (
-	"bufio"
+	"bytes"
 	"context"
-	crand "crypto/rand"
-	"errors"
-	"io"
-	"math/rand/v2"
+	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
-	"lukechampine.com/blake3"
+	"p2ptool/internal/terminal"
+	"p2ptool/p2p"
+	"p2ptool/transfer"
 )
 
 // demoFile is the name of the file that is sent.
 const demoFile = "demo.bin"
 
-// writeRandom makes a file of random bytes, and the folder it is in, and returns
-// its BLAKE3 digest.
-func writeRandom(ctx context.Context, path string, size int64) (digest [32]byte, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return digest, err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// received is what bob makes of the file.
+type received struct {
+	result transfer.Result
+	file   transfer.File
+	err    error
+}
+
+// file sends a file and compares four digests of it: as it was written,
+// as ann sent it, as bob received it, and as it is read from bob's disk.
+func (d *demo) file(ctx context.Context, link *p2p.Link) error {
+	begun := time.Now()
+	source := filepath.Join(d.dir, "ann", demoFile)
+	written, err := writeRandom(ctx, source, d.size)
 	if err != nil {
-		return digest, err
+		return err
 	}
-	var seed [32]byte
-	crand.Read(seed[:])
-	h := blake3.New(len(digest), nil)
-	random := interrupted{ctx, io.LimitReader(rand.NewChaCha8(seed), size)}
-	_, err = io.CopyBuffer(io.MultiWriter(f, h), random, make([]byte, 1<<20))
-	h.Sum(digest[:0])
-	return digest, errors.Join(err, f.Close())
-}
+	d.tell(begun, "made a file of %s that cannot be compressed", terminal.Bytes(d.size))
 
-// digestOf reads a file and returns its BLAKE3 digest.
-func digestOf(ctx context.Context, path string) (digest [32]byte, err error) {
-	f, err := os.Open(path)
+	begun = time.Now()
+	sent, err := d.send(ctx, link, source)
 	if err != nil {
-		return digest, err
+		return fmt.Errorf("sending: %w", err)
 	}
-	defer f.Close()
-	h := blake3.New(len(digest), nil)
-	_, err = io.Copy(h, bufio.NewReaderSize(interrupted{ctx, f}, 1<<20))
-	h.Sum(digest[:0])
-	return digest, err
+	var got received
+	select {
+	case got = <-d.received:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if got.err != nil {
+		return fmt.Errorf("receiving: %w", got.err)
+	}
+	took := time.Since(begun)
+	d.tell(begun, "ann sent it to bob: %.1f MB/s, path %s", float64(d.size)/1e6/took.Seconds(), link.Path().Kind)
+
+	begun = time.Now()
+	read, err := digestOf(ctx, filepath.Join(d.dir, "bob", demoFile))
+	if err != nil {
+		return err
+	}
+	for _, digest := range [][32]byte{sent.BLAKE3, got.file.BLAKE3, read} {
+		if !bytes.Equal(digest[:], written[:]) {
+			return as(transfer.ErrIntegrity, fmt.Errorf("the file arrived damaged: its digest is %x, and not %x", digest, written))
+		}
+	}
+	d.tell(begun, "it arrived whole, BLAKE3 %x", written)
+	d.p.out.event(doneEvent{
+		Transfer: hex.EncodeToString(got.result.ID[:]), Files: got.result.Files,
+		Bytes: got.result.Bytes, Seconds: took.Seconds(),
+	})
+	return nil
 }
 
-// An interrupted reader ends with its context.
-type interrupted struct {
-	ctx context.Context
-	r   io.Reader
+func (d *demo) send(ctx context.Context, link *p2p.Link, path string) (transfer.File, error) {
+	stream, err := link.OpenStream(kindFile)
+	if err != nil {
+		return transfer.File{}, err
+	}
+	stream.SetPriority(bulkPriority)
+	w := d.p.watch("sending to", "bob", link)
+	var file transfer.File
+	res, err := transfer.Send(ctx, stream, transfer.Source{Paths: []string{path}}, transfer.SendOptions{
+		OnEvent: func(e transfer.Event) {
+			w.tell(e)
+			if f, ok := e.(transfer.File); ok {
+				file = f
+			}
+		},
+	})
+	w.end(res, err)
+	return file, err
 }
 
-func (i interrupted) Read(b []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
+func (d *demo) receive(ctx context.Context, s *p2p.Stream) (r received) {
+	s.SetPriority(bulkPriority)
+	dir := filepath.Join(d.dir, "bob")
+	if r.err = os.Mkdir(dir, 0o700); r.err != nil {
+		s.Close()
+		return r
 	}
-	return i.r.Read(b)
+	r.result, r.err = transfer.Receive(ctx, s, transfer.ReceiveOptions{
+		Dir:  dir,
+		Peer: d.ann.GUID().String(),
+		OnEvent: func(e transfer.Event) {
+			if f, ok := e.(transfer.File); ok {
+				r.file = f
+			}
+		},
+	})
+	return r
 }

@@ -91,7 +91,7 @@ func initValues(server, name string) (map[string]string, error) {
 }
 
 func writeConfig(path, text string, force bool) error {
-	err := config.Write(path, text, force)
+	err := config.WriteFile(path, text, force)
 	if errors.Is(err, fs.ErrExist) {
 		if abs, err := filepath.Abs(path); err == nil {
 			path = abs

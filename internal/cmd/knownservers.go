@@ -32,7 +32,7 @@ func (d stateDir) trust(addr string, key identity.PublicKey) (added bool, err er
 		case ok && known == key.String():
 			return nil
 		case ok:
-			return hint(fmt.Errorf("server %q: %w: it shows %s, and showed %s before", addr, p2p.ErrServerKey, key, known),
+			return hint(as(p2p.ErrServerKey, fmt.Errorf("server %q shows %s, and showed %s before", addr, key, known)),
 				"if the server was set up anew, run `p2ptool forget-server %s`", addr)
 		}
 		added = true

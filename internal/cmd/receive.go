@@ -97,6 +97,12 @@ func (n *node) ready(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, addr := range n.LocalAddrs() {
+		n.p.out.event(listeningEvent{Addr: addr.String()})
+		if n.cfg.Peer.Server == "" {
+			n.p.out.note("listening on %s", addr)
+		}
+	}
 	n.p.out.note("waiting as %s", n.GUID())
 	return nil
 }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"p2ptool/internal/config"
 )
 
 func TestMain(m *testing.M) {
@@ -51,7 +53,7 @@ func (m leakChecked) Run() int {
 //	                           sets VAR to the first group
 //	interrupt NAME             sends it SIGINT
 //	ended NAME N               waits for its end and wants the exit status N
-//	silent NAME REGEXP         wants no such line so far
+//	guid CONFIG VAR            sets VAR to the GUID of a config
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	example, err := os.ReadFile("../../config.example.toml")
@@ -78,7 +80,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "spawn": spawn, "await": await,
-			"interrupt": interrupt, "ended": ended, "silent": silent,
+			"interrupt": interrupt, "ended": ended, "guid": guid,
 		},
 	})
 }
@@ -198,13 +200,10 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func silent(ts *testscript.TestScript, _ bool, args []string) {
-	j := jobOf(ts, args[0])
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if m := regexp.MustCompile("(?m)" + args[1]).Find(j.output); m != nil {
-		ts.Fatalf("%s said %q", args[0], m)
-	}
+func guid(ts *testscript.TestScript, _ bool, args []string) {
+	cfg, err := config.Load(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Setenv(args[1], cfg.GUID().String())
 }
 
 func interrupt(ts *testscript.TestScript, _ bool, args []string) {

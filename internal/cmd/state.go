@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 
+	"p2ptool/internal/config"
 	"p2ptool/p2p/identity"
 )
 
@@ -60,22 +61,7 @@ func (d stateDir) change(f func() error) (err error) {
 
 // write replaces a file, at once or not at all. It is called within change.
 func (d stateDir) write(name, text string) error {
-	temp := d.path(name + ".new")
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp, d.path(name))
+	return config.WriteFile(d.path(name), text, true)
 }
 
 // serverKey returns the key that a server without a config has, making it the

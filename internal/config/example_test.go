@@ -109,10 +109,10 @@ func TestFillAndWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := write(t, "old", 0o644)
-	if err := Write(path, text, false); !errors.Is(err, fs.ErrExist) {
+	if err := WriteFile(path, text, false); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("Write over a file: %v", err)
 	}
-	if err := Write(path, text, true); err != nil {
+	if err := WriteFile(path, text, true); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {

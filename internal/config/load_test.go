@@ -215,11 +215,11 @@ func TestFind(t *testing.T) { // not parallel: it changes the working folder
 	}
 	user := filepath.Join(xdg, "p2ptool", "config.toml")
 	find("", "")
-	if err := Write(user, "", false); err != nil {
+	if err := WriteFile(user, "", false); err != nil {
 		t.Fatal(err)
 	}
 	find("", user)
-	if err := Write(FileName, "", false); err != nil {
+	if err := WriteFile(FileName, "", false); err != nil {
 		t.Fatal(err)
 	}
 	find("", FileName)

@@ -1,0 +1,57 @@
+package cmd
+
+import (
+	"bytes"
+	"net/netip"
+	"testing"
+	"time"
+
+	"p2ptool/p2p"
+)
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
+	path := p2p.Path{Kind: p2p.PathDirect, Addr: netip.MustParseAddrPort("192.0.2.1:5"), RTT: 12345678}
+	tests := []struct {
+		event event
+		want  string
+	}{
+		{connectedEvent{fieldsOf(bob, path)}, `"event":"connected","time":"2026-01-02T03:04:05.0000006Z","peer":"01000000-0000-8000-8000-000000000000","path":"direct","addr":"192.0.2.1:5","rtt_ms":12.345`},
+		{messageEvent{"x", "a\x1b\n\"", 7}, `"event":"message","time":"2026-01-02T03:04:05.0000006Z","peer":"x","text":"a\u001b\n\"","id":7`},
+		{doneEvent{"t", 1, 2, 3, 4.5, 6}, `"event":"done","time":"2026-01-02T03:04:05.0000006Z","transfer":"t","files":1,"failed":2,"bytes":3,"seconds":4.5,"resumed_bytes":6`},
+		{errorEvent{"usage", "m", ""}, `"event":"error","time":"2026-01-02T03:04:05.0000006Z","code":"usage","message":"m"`},
+	}
+	for _, tt := range tests {
+		var out bytes.Buffer
+		p := &printer{out: &out, json: true, now: func() time.Time { return at }}
+		p.event(tt.event)
+		p.payload("nothing of this")
+		if got := out.String(); got != "{"+tt.want+"}\n" {
+			t.Errorf("got  %swant {%s}", got, tt.want)
+		}
+	}
+}
+
+// lines is a screen that keeps what goes through it.
+type lines []string
+
+func (l *lines) Println(line string) { *l = append(*l, line) }
+
+func TestPrinterDrawsAnew(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	p := &printer{out: &out, err: &errs}
+	var screen lines
+	giveBack, ok := p.draw(&screen, false)
+	if _, twice := p.draw(&screen, false); !ok || twice {
+		t.Fatal("the screen was not taken, or twice")
+	}
+	p.note("a %d", 1)
+	p.payload("b")
+	giveBack()
+	p.note("c")
+	if len(screen) != 1 || screen[0] != "a 1" || out.String() != "b\n" || errs.String() != "c\n" {
+		t.Errorf("screen %q, out %q, errors %q", screen, &out, &errs)
+	}
+}
