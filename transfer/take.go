@@ -24,15 +24,26 @@ func (r *receiver) takeLoop() error {
 	for {
 		select {
 		case a := <-r.work:
-			err := r.take(a)
-			if a.buf != nil {
-				r.release(a.buf)
-			}
-			if err != nil {
+			if err := r.take(a); err != nil {
 				return err
 			}
 		case <-r.ctx.Done():
+			r.takeRest()
 			return nil
+		}
+	}
+}
+
+// takeRest deals at the end with what arrived before it, so that it is not lost.
+func (r *receiver) takeRest() {
+	for {
+		select {
+		case a := <-r.work:
+			if r.take(a) != nil {
+				return
+			}
+		default:
+			return
 		}
 	}
 }
@@ -46,11 +57,12 @@ func (r *receiver) take(a *arrival) error {
 		}
 		select {
 		case <-a.ready:
-			return r.takeData(in, m, a)
 		case <-r.ctx.Done():
-			a.buf = nil // it may be read still
-			return nil
+			// Those who hash may be gone, or at it still.
+			return r.takeData(in, m, &arrival{buf: a.buf, n: a.n, node: hashChunk(a.buf[headroom:headroom+a.n], int64(m.chunk))})
 		}
+		defer r.release(a.buf)
+		return r.takeData(in, m, a)
 	case *hashesMsg:
 		in, err := r.arriving(m.n)
 		if err != nil {
