@@ -92,13 +92,19 @@ type initJob struct {
 
 // Listen binds the ports and begins to serve.
 func Listen(c ServerConfig) (*Server, error) {
-	c.Limits = c.Limits.withDefaults()
 	socks, err := listen(c.Network, c.Listen)
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	s := &Server{
+	s := newServer(c, socks, time.Now())
+	s.run()
+	return s, nil
+}
+
+// newServer returns a server that does not run yet.
+func newServer(c ServerConfig, socks sockets, now time.Time) *Server {
+	c.Limits = c.Limits.withDefaults()
+	return &Server{
 		config: c, start: now, sockets: socks,
 		responder: NewResponder(ResponderConfig{
 			Key: c.Key, Purpose: PurposeServer, HelloRate: c.Limits.HelloRate, InitRate: c.Limits.InitRate,
@@ -110,8 +116,6 @@ func Listen(c ServerConfig) (*Server, error) {
 		registry:      newRegistry(c.Limits.Peers, c.Limits.PeersPerSource),
 		introductions: newIntroductions(),
 	}
-	s.run()
-	return s, nil
 }
 
 func (s *Server) run() {

@@ -1,0 +1,419 @@
+package rendezvous
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2ptool/internal/netsim"
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/udp"
+)
+
+// A rig drives a server without sockets, datagram by datagram.
+type rig struct {
+	t   testing.TB
+	s   *Server
+	now time.Duration
+}
+
+func newRig(t testing.TB, l Limits) *rig {
+	return &rig{t: t, s: newServer(ServerConfig{Key: newKey(t), Limits: l}, sockets{}, time.Now())}
+}
+
+// request gives a datagram to the server, and checks its answer's length.
+func (r *rig) request(from netip.AddrPort, d []byte) []byte {
+	r.t.Helper()
+	size := len(d)
+	d = bytes.Clone(d)
+	var reply []byte
+	if len(d) > 0 && d[0] == TypeInit {
+		reply = r.s.init(r.now, from, d)
+	} else {
+		reply = r.s.datagram(r.now, from, d)
+	}
+	if len(reply) > size {
+		r.t.Errorf("a datagram of type %d and %d bytes is answered with %d", d[0], size, len(reply))
+	}
+	return reply
+}
+
+// A member is a peer of a rig.
+type member struct {
+	r      *rig
+	at     netip.AddrPort
+	key    identity.SecretKey
+	init   []byte // its INIT
+	resp   []byte // and the answer
+	index  uint32 // the server's
+	crypto noise.Compact
+}
+
+// initiate makes the INIT of a peer, after the cookie.
+func (r *rig) initiate(at netip.AddrPort, key identity.SecretKey, reg registration) (*member, *noise.Initiator) {
+	r.t.Helper()
+	h := hello{version: Version, purpose: PurposeServer, nonce: [16]byte{byte(rand.Uint32()), 1}}
+	c, err := parseCookieReply(r.request(at, h.Append(nil)))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	state, msg, err := noise.Initiate(key, r.s.config.Key.Public(), Prologue(Version, PurposeServer), reg.Append(nil))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	m := initiation{version: Version, purpose: PurposeServer, index: rand.Uint32(), nonce: c.nonce, cookie: c.cookie, noise: msg}
+	return &member{r: r, at: at, key: key, init: m.Append(nil)}, state
+}
+
+// join registers a peer, but for its first packet.
+func (r *rig) join(at netip.AddrPort, key identity.SecretKey, reg registration) *member {
+	r.t.Helper()
+	m, state := r.initiate(at, key, reg)
+	m.resp = r.request(at, m.init)
+	resp, err := parseResponse(m.resp)
+	if err != nil {
+		r.t.Fatal("no RESPONSE:", err)
+	}
+	_, secrets, err := state.Finish(resp.noise)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	m.index, m.crypto = resp.index, secrets.NewCompact()
+	return m
+}
+
+// seal makes a packet of the peer.
+func (m *member) seal(msg message) []byte {
+	m.r.t.Helper()
+	d, err := m.crypto.Seal(msg.Append(make([]byte, noise.HeaderSize, 2000)), TypeData, m.index)
+	if err != nil {
+		m.r.t.Fatal(err)
+	}
+	return d
+}
+
+// tell sends a message to the server, from an address, and returns the answer.
+func (m *member) tell(from netip.AddrPort, msg message) (message, bool) {
+	m.r.t.Helper()
+	reply := m.r.request(from, m.seal(msg))
+	if reply == nil {
+		return message{}, false
+	}
+	plain, _, err := m.crypto.Open(reply)
+	if err != nil {
+		return message{}, false
+	}
+	answer, err := parseMessage(plain)
+	if err != nil {
+		m.r.t.Fatal(err)
+	}
+	return answer, true
+}
+
+func ping(token uint64) message {
+	return message{kindKeepalive, 1, keepalive{token}.Append(nil)}
+}
+
+func source(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{100, byte(i >> 16), byte(i >> 8), byte(i)}), 4000)
+}
+
+var listener = registration{instance: 7, flags: flagListening | flagListed, version: 1, name: "bob"}
+
+func TestForgedHandshakesLeaveNothing(t *testing.T) {
+	r := newRig(t, Limits{})
+	genuine, _ := r.initiate(source(1), newKey(t), listener)
+	for i := range 5_000 {
+		from := source(1000 + i)
+		r.request(from, hello{1, PurposeServer, [16]byte{1}}.Append(nil))
+		r.request(from, genuine.init) // a cookie made for another address
+		forged := bytes.Clone(genuine.init)
+		forged[24+i%16]++
+		r.request(source(1), forged)
+	}
+	if got := r.s.Stats(); got.Pending+got.Peers != 0 || got.BadCookie != 10_000 {
+		t.Errorf("after a flood: %+v", got)
+	}
+	if len(r.s.responder.recent)+len(r.s.registry.chunks) != 0 {
+		t.Error("a flood without cookies has left something")
+	}
+	r.request(source(1), genuine.init)
+	if got := r.s.Stats(); got.Pending != 1 {
+		t.Errorf("the genuine one is shut out: %+v", got)
+	}
+}
+
+func TestCookiesAge(t *testing.T) {
+	r := newRig(t, Limits{})
+	old, _ := r.initiate(source(1), newKey(t), listener)
+	r.now += cookieLife + time.Second
+	r.request(source(2), hello{1, PurposeServer, [16]byte{1}}.Append(nil)) // a new secret is drawn
+	if r.request(source(1), old.init) == nil {
+		t.Error("a cookie of the secret before is refused")
+	}
+	older, _ := r.initiate(source(1), newKey(t), listener)
+	r.now += 2*cookieLife + time.Second
+	if r.request(source(1), older.init) != nil {
+		t.Error("a cookie of four minutes ago is taken")
+	}
+}
+
+func TestReplayedInitHasNoEffect(t *testing.T) {
+	r := newRig(t, Limits{})
+	key := newKey(t)
+	m := r.join(source(1), key, listener)
+	m.tell(m.at, ping(0))
+	before := *r.s.registry.find(key.GUID(), 0)
+	for range 100 {
+		if got := r.request(m.at, m.init); !bytes.Equal(got, m.resp) {
+			t.Fatalf("a repeated INIT is answered with %x", got)
+		}
+	}
+	if got := r.s.Stats(); got.Pending != 0 || got.Peers != 1 {
+		t.Fatalf("repetitions have made %+v", got)
+	}
+	r.now += PendingLife // it is forgotten, its cookie is still good
+	if got := r.request(m.at, m.init); got == nil || bytes.Equal(got, m.resp) {
+		t.Errorf("a replayed INIT is answered with %x", got)
+	}
+	if now := r.s.registry.find(key.GUID(), 0); now == nil || now.index != before.index || now.at != before.at {
+		t.Error("a replayed INIT has displaced the session")
+	}
+	if _, ok := m.tell(m.at, ping(0)); !ok {
+		t.Error("a replayed INIT has broken the session")
+	}
+	r.now += PendingLife + time.Second
+	m.tell(m.at, ping(0))
+	r.s.sweepOnce(r.now)
+	for range sweepTurns {
+		r.s.sweepOnce(r.now)
+	}
+	if got := r.s.Stats(); got.Pending != 0 || got.Peers != 1 {
+		t.Errorf("of the replay is left: %+v", got)
+	}
+}
+
+// Whatever is sent to a server, and from whomever: it answers with less.
+func TestNothingIsAmplified(t *testing.T) {
+	r := newRig(t, Limits{})
+	m := r.join(source(1), newKey(t), listener)
+	other := r.join(source(2), newKey(t), registration{instance: 9, flags: flagListening | flagListed, version: 1, name: string(bytes.Repeat([]byte("n"), MaxName))})
+	other.tell(other.at, ping(0))
+	for i := range 40 { // a list that fills its answer
+		o := r.join(source(10+i), newKey(t), registration{instance: 1, flags: flagListening | flagListed, version: 1, name: string(bytes.Repeat([]byte("n"), i))})
+		o.tell(o.at, ping(0))
+	}
+	strange := source(3)
+	for _, from := range []netip.AddrPort{m.at, strange} {
+		for _, msg := range []message{
+			ping(0), ping(99),
+			{kindLookup, 2, lookup{other.key.GUID(), 0}.Append(nil)},
+			{kindLookup, 3, lookup{identity.GUID{1}, 0}.Append(nil)},
+			{kindList, 4, list{0}.Append(nil)},
+			{kindIntroduce, 5, introduce{other.key.GUID(), 0, 1, 1, make([]byte, MaxIntroduction)}.Append(nil)},
+			{kindIntroduce, 6, introduce{identity.GUID{1}, 0, 1, 1, nil}.Append(nil)},
+			{kindAnswer, 7, answer{[]byte("x")}.Append(nil)},
+			{kindFailed, 7, []byte{2}},
+		} {
+			answer, ok := m.tell(from, msg) // request checks the length
+			if wants := msg.kind != kindAnswer && msg.kind != kindFailed && !(msg.kind == kindIntroduce && msg.request == 5 && from == m.at); ok != wants {
+				t.Errorf("kind %d from %v: answered %v with %d", msg.kind, from, ok, answer.kind)
+			}
+		}
+		for k := range 256 { // each kind with bodies too short
+			for _, n := range []int{0, 1, 27, 28, 40} {
+				m.tell(from, message{kind(k), 8, make([]byte, n)})
+				if kind(k) == kindBye {
+					m = r.join(source(1), m.key, listener)
+				}
+			}
+		}
+	}
+	r.request(strange, appendStunRequest(nil, stunID{1}))
+	r.request(netip.MustParseAddrPort("[2001:db8::1]:9"), appendStunRequest(nil, stunID{1}))
+	unknown := m.seal(ping(0))
+	unknown[4]++
+	if got := r.request(strange, unknown); len(got) != unknownSize {
+		t.Errorf("an unknown session is answered with %x", got)
+	}
+}
+
+// Two servers that are made to talk to each other fall silent.
+func TestNoAnswerIsAnswered(t *testing.T) {
+	r := newRig(t, Limits{})
+	for _, d := range [][]byte{
+		cookieReply{version: 1, purpose: PurposeServer, observed: testV4}.Append(nil),
+		response{version: 1, purpose: PurposeServer, noise: make([]byte, 200)}.Append(nil),
+		AppendUnknown(nil, 1), AppendStale(nil, 1),
+		appendStunResponse(nil, stunID{}, testV4), appendStunResponse(nil, stunID{}, testV6),
+		{12, 1, 2, 3}, {63}, {64}, {255}, {},
+	} {
+		if got := r.request(source(1), d); got != nil {
+			t.Errorf("%x is answered with %x", d, got)
+		}
+	}
+}
+
+// A session that claims an address it does not receive at stays where it is.
+func TestClaimedAddressIsNotBelieved(t *testing.T) {
+	r := newRig(t, Limits{})
+	m := r.join(source(1), newKey(t), listener)
+	m.tell(m.at, ping(0))
+	p := r.s.registry.get(m.index)
+	victim := source(666)
+	for token := range uint64(50) {
+		m.tell(victim, ping(token))
+		if p.at.addr() != m.at {
+			t.Fatal("the session has moved without a proof")
+		}
+	}
+	// A token is good for the address that it was sent to, and no other.
+	a, _ := m.tell(source(2), ping(0))
+	got, err := parseAlive(a.body)
+	if err != nil || got.token == 0 {
+		t.Fatalf("no token: %+v, %v", got, err)
+	}
+	if m.tell(victim, ping(got.token)); p.at.addr() != m.at {
+		t.Error("the session has moved with a token for another address")
+	}
+	late := m.seal(ping(got.token))
+	if m.tell(source(2), ping(got.token)); p.at.addr() != source(2) {
+		t.Error("the session has not moved with its token")
+	}
+	if r.request(source(2), late); p.at.addr() != source(2) {
+		t.Error("a late packet has moved the session")
+	}
+}
+
+func TestLimitsBySource(t *testing.T) {
+	r := newRig(t, Limits{
+		HelloRate: Rate{10, 20}, InitRate: Rate{1, 5}, StrangerRate: Rate{1, 10}, PeersPerSource: 4,
+	})
+	stun := appendStunRequest(nil, stunID{1})
+	count := func(n int, from func(int) netip.AddrPort, d []byte) (answered int) {
+		for i := range n {
+			if r.request(from(i), d) != nil {
+				answered++
+			}
+		}
+		return answered
+	}
+	one := func(int) netip.AddrPort { return source(1) }
+	sameNet := func(i int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1)), 9)
+	}
+	hi := hello{1, PurposeServer, [16]byte{1}}.Append(nil)
+	if got := count(100, one, hi); got != 20 {
+		t.Errorf("%d of 100 HELLOs at once are answered", got)
+	}
+	if got := count(100, sameNet, stun); got != 10 {
+		t.Errorf("%d of 100 STUN requests of one network are answered", got)
+	}
+	if got := count(100, source, stun); got != 100 {
+		t.Errorf("%d of 100 sources are answered", got)
+	}
+	r.now += time.Minute
+	for i := range 4 {
+		r.join(source(1), newKey(t), registration{instance: uint64(i + 1)})
+	}
+	more, _ := r.initiate(source(1), newKey(t), listener)
+	if r.request(source(1), more.init) != nil || r.s.Stats().Full != 1 {
+		t.Error("a source got more sessions than it may have")
+	}
+	r.join(source(2), newKey(t), listener)
+	r.now += PendingLife + time.Second
+	for range sweepTurns {
+		r.s.sweepOnce(r.now)
+	}
+	if got := r.s.Stats(); got.Pending != 0 || r.s.registry.sources.count(source(1).Addr()) != 0 {
+		t.Errorf("after their time %d sessions are left", got.Pending)
+	}
+}
+
+func TestProcessesOfOneGUIDAreBounded(t *testing.T) {
+	r := newRig(t, Limits{})
+	key := newKey(t)
+	var first, last *member
+	for i := range maxProcesses + 5 {
+		last = r.join(source(i), key, registration{instance: uint64(i + 1), flags: flagListening})
+		last.tell(last.at, ping(0))
+		if i == 0 {
+			first = last
+		}
+	}
+	if got := r.s.Stats().Peers; got != maxProcesses {
+		t.Errorf("%d processes are registered", got)
+	}
+	if r.s.registry.find(key.GUID(), 0).index != last.index || r.s.registry.get(first.index) != nil {
+		t.Error("it is not the oldest that has gone")
+	}
+}
+
+// A flood of handshakes with good cookies, which never confirm, does not keep
+// a peer out.
+func TestPendingSessionsAreCrowdedOut(t *testing.T) {
+	r := newRig(t, Limits{})
+	r.s.registry.maxUnanswered = 20
+	for i := range 60 {
+		r.join(source(i), newKey(t), listener)
+	}
+	if got := r.s.Stats().Pending; got > 20 {
+		t.Errorf("%d sessions are pending", got)
+	}
+	m := r.join(source(1000), newKey(t), listener)
+	if a, ok := m.tell(m.at, ping(0)); !ok || a.kind != kindAlive {
+		t.Error("a peer is kept out")
+	}
+}
+
+// Peers that register while strangers flood the server's link do so soon.
+func TestFloodIsNotFelt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := netsim.New(1)
+		startServer(t, n.Host(serverHost), nil)
+		flooder := startPeer(t, n.Host("198.51.100.66"), nil)
+		done := make(chan struct{})
+		hi := hello{1, PurposeServer, [16]byte{1}}.Append(nil)
+		init := initiation{version: 1, purpose: PurposeServer, noise: make([]byte, 120)}.Append(nil)
+		go func() {
+			defer close(done)
+			for range 1000 { // 20,000 of each within a second
+				flooder.conn.Write(udp.Batch{Addr: netip.MustParseAddrPort(serverAddr), Data: bytes.Repeat(hi, 20), Size: len(hi)})
+				flooder.conn.Write(udp.Batch{Addr: netip.MustParseAddrPort(serverAddr), Data: bytes.Repeat(init, 20), Size: len(init)})
+				time.Sleep(ms)
+			}
+		}()
+		time.Sleep(100 * ms)
+		if took := startPeer(t, n.Host("198.51.100.2"), nil).mustRegister(time.Second); took > 100*ms {
+			t.Errorf("registered after %v", took)
+		}
+		<-done
+	})
+}
+
+// FuzzServer gives the server arbitrary datagrams, and arbitrary messages in
+// genuine packets.
+func FuzzServer(f *testing.F) {
+	r := newRig(f, Limits{})
+	f.Add([]byte{}, byte(1), make([]byte, 28))
+	f.Add(hello{1, PurposeServer, [16]byte{}}.Append(nil), byte(kindList), list{3}.Append(nil))
+	f.Add(appendStunRequest(nil, stunID{}), byte(kindIntroduce), introduce{what: 1, data: []byte("x")}.Append(nil))
+	f.Add(AppendRelay(nil, 1), byte(kindAnswer), answer{[]byte("x")}.Append(nil))
+	key := newKey(f)
+	f.Fuzz(func(t *testing.T, d []byte, k byte, body []byte) {
+		r.t = t
+		r.now += time.Second
+		r.request(source(1), d)
+		if len(body) > 1100 {
+			body = body[:1100]
+		}
+		m := r.join(source(2), key, listener)
+		m.tell(m.at, message{kind(k), 1, body})
+		m.tell(source(3), message{kind(k), 2, body})
+	})
+}
