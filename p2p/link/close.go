@@ -68,3 +68,7 @@ func (l *Link) sendClose(code uint64, reason string) {
 		}
 	}
 }
+
+// Abandon ends the link without a word to the other side, which is known to
+// have gone.
+func (l *Link) Abandon(err error) { l.do(func() { l.end(err) }) }

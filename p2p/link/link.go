@@ -50,6 +50,7 @@ const (
 	CodeProtocol = 1
 	CodeReplaced = 2
 	CodeInternal = 3
+	CodeGone     = 4 // never sent: the other side's process has ended
 	AppCode      = 64
 )
 
@@ -89,6 +90,8 @@ type Config struct {
 	Route func(netip.AddrPort) (r Route, ok bool)
 	// Allow says whether paths of a kind may be used; nil allows all.
 	Allow func(relayed bool) bool
+	// Loopback says that the other side may be on this very host.
+	Loopback bool
 	// Own says whether an address is one of this host's interfaces.
 	Own func(netip.Addr) bool
 	// OnPath is told the path in use whenever another is chosen, or the same

@@ -56,6 +56,19 @@ func transfer(t *testing.T, from, to *Link, data []byte) time.Duration {
 	return time.Since(start)
 }
 
+func (t *streams) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.live)
+}
+
+// arrived returns up to where data can be read.
+func (s *Stream) arrived() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.in.available()
+}
+
 func TestTransferUnderFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -127,7 +140,7 @@ func TestStreamsBothWaysAtOnce(t *testing.T) {
 			<-done
 		}
 		time.Sleep(5 * time.Second)
-		if a, b := len(w.a.streams.live), len(w.b.streams.live); a+b != 0 {
+		if a, b := w.a.streams.count(), w.b.streams.count(); a+b != 0 {
 			t.Errorf("%d and %d streams are still there", a, b)
 		}
 	})
@@ -151,7 +164,10 @@ func TestReaderHoldsWriterBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := len(r.in.ring.buf); n > firstWindow {
+		r.mu.Lock()
+		n := len(r.in.ring.buf)
+		r.mu.Unlock()
+		if n > firstWindow {
 			t.Errorf("%d bytes are held for a stream that nobody reads", n)
 		}
 		r.Close() // and now it is not wanted
@@ -197,11 +213,11 @@ func TestOutageOfThirtySeconds(t *testing.T) {
 		time.AfterFunc(30*time.Second, func() { w.set(func() { w.cut[1] = false }) })
 		healed := time.Now().Add(30 * time.Second)
 		time.Sleep(29 * time.Second)
-		before := r.in.available()
+		before := r.arrived()
 		if w.a.Path().Kind != punch.PathNone {
 			t.Errorf("path during the outage: %v", w.a.Path())
 		}
-		for r.in.available() == before {
+		for r.arrived() == before {
 			time.Sleep(10 * time.Millisecond)
 			if time.Since(healed) > 5*time.Second {
 				t.Fatal("nothing moved within 5 s of the outage's end")

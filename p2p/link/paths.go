@@ -26,6 +26,7 @@ const (
 	forgetDead    = 2 * time.Minute
 	desperateGap  = time.Second // between pings while nothing answers
 	deadMinMisses = 2
+	followAfter   = 500 * time.Millisecond
 
 	probeBudget = 48               // addresses probed only because the other side named them
 	probeRefill = 10 * time.Second // for each more
@@ -106,6 +107,16 @@ func (l *Link) AddProven(r Route) {
 	})
 }
 
+// AddCandidate adds an address at which the other side is likely to receive,
+// and has it probed.
+func (l *Link) AddCandidate(r Route) {
+	l.do(func() {
+		if p := l.addPath(r); p != nil && p.state != valid {
+			p.schedule = punch.NewSchedule(l.now)
+		}
+	})
+}
+
 // AddCandidates has addresses of the other side probed. observed is what the
 // server saw, and may be the zero value; cs is what the other side itself
 // names. Openers go out at once, probes begin after the delay.
@@ -146,7 +157,7 @@ func (l *Link) mayProbe(p *path) bool {
 
 func (l *Link) addCandidate(a netip.AddrPort) *path {
 	r, ok := l.cfg.Route(a)
-	if !ok || !punch.Usable(a, true) {
+	if !ok || !punch.Usable(a, l.cfg.Loopback) {
 		return nil
 	}
 	return l.addPath(r)
@@ -329,6 +340,19 @@ func (l *Link) desperate() {
 		}
 	}
 	l.cfg.OnTrouble()
+}
+
+// follow considers that the other side sends data by another path than the
+// one in use here. If that has not answered of late, its own packets may not
+// get through any more: leave it, until it does answer.
+func (l *Link) follow(p *path) {
+	l.elsewhere = l.now
+	c := l.chosen
+	if c == nil || c.state != valid || p.state != valid || l.now.Sub(c.proven) < max(followAfter, 2*c.rtt.estimate()) {
+		return
+	}
+	l.kill(c)
+	l.ping(c, nil)
 }
 
 // forget drops paths that have been dead for long.

@@ -31,7 +31,7 @@ func (l *Link) packet(n uint64, plain []byte) {
 		return
 	}
 	if eliciting && l.from != l.chosen {
-		l.elsewhere = l.now
+		l.follow(l.from)
 	}
 	l.acks.received(n, l.now, eliciting, l.ackDelay())
 }

@@ -28,11 +28,11 @@ type wire struct {
 	jitter    time.Duration
 	loss      float64
 	duplicate float64
-	rate      float64              // bytes per second; 0: no limit
-	queue     time.Duration        // that the rate may put before a packet
-	busy      [2]time.Time         // until when each direction sends
-	cut       map[uint16]bool      // ports that no packet goes to or comes from
-	sent      map[uint16]int       // datagrams by port
+	rate      float64         // bytes per second; 0: no limit
+	queue     time.Duration   // that the rate may put before a packet
+	busy      [2]time.Time    // until when each direction sends
+	cut       map[uint16]bool // ports that no packet goes to or comes from
+	sent      map[uint16]int  // datagrams by port
 	trouble   int
 	paths     []Path // that a was told
 }
@@ -47,7 +47,7 @@ func newWire(t *testing.T, change func(*wire)) *wire {
 	s.Send[0], s.Receive[0] = 1, 2
 	config := func(end int, s noise.Secrets) Config {
 		return Config{
-			Initiator: end == 0, Secrets: s, Index: 1,
+			Initiator: end == 0, Secrets: s, Index: 1, Loopback: true,
 			Route:  func(a netip.AddrPort) (Route, bool) { return w.route(end, a.Port(), 0), true },
 			Own:    func(netip.Addr) bool { return false },
 			OnPath: func(p Path) { w.onPath(end, p) },
@@ -101,10 +101,10 @@ func (w *wire) route(end int, port uint16, channel uint64) Route {
 	return Route{c.(*wireConn), netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port), channel}
 }
 
-func (c *wireConn) Read([]udp.Batch) (int, error)     { select {} }
+func (c *wireConn) Read([]udp.Batch) (int, error)       { select {} }
 func (c *wireConn) WriteTTL(b udp.Batch, ttl int) error { return nil } // dies on the way
-func (c *wireConn) LocalAddr() netip.AddrPort         { return netip.AddrPort{} }
-func (c *wireConn) Close() error                      { return nil }
+func (c *wireConn) LocalAddr() netip.AddrPort           { return netip.AddrPort{} }
+func (c *wireConn) Close() error                        { return nil }
 
 // Write carries datagrams to the other end.
 func (c *wireConn) Write(b udp.Batch) error {
@@ -170,4 +170,3 @@ func run(t *testing.T, change func(*wire), f func(t *testing.T, w *wire)) {
 		time.Sleep(time.Minute) // packets that are on their way return their buffers
 	})
 }
-

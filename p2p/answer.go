@@ -1,0 +1,133 @@
+package p2p
+
+import (
+	"context"
+	"encoding/binary"
+	"net/netip"
+
+	"p2ptool/p2p/link"
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/rendezvous"
+)
+
+// answer takes a call that came through the server.
+func (p *Peer) answer(c *rendezvous.Call) {
+	switch c.What {
+	case rendezvous.WhatNewLink:
+		p.answerNew(c)
+	case rendezvous.WhatOldLink:
+		p.answerOld(c)
+	default:
+		c.Refuse()
+	}
+}
+
+func (p *Peer) answerNew(c *rendezvous.Call) {
+	state, payload, err := noise.Respond(p.opts.Key, linkPrologue(), c.Data)
+	if err != nil || c.Version != rendezvous.Version {
+		c.Refuse()
+		return
+	}
+	g, err := parseGreeting(payload)
+	remote := state.Remote().GUID()
+	if err != nil || remote == p.guid {
+		c.Refuse()
+		return
+	}
+	if p.wins(remote, g) {
+		return // the other peer takes our call instead
+	}
+	index := p.newIndex()
+	msg, secrets, err := state.Reply(p.greeting(index).append(nil))
+	if err != nil {
+		c.Refuse()
+		return
+	}
+	l := p.newLink(p.ctx, false, secrets, index, remote, g)
+	p.addPaths(l, c.Observed, c.Channel, g.candidates, responderDelay)
+	c.Answer(msg)
+	p.await(l)
+}
+
+// wins reports whether a handshake that crosses one of our own gives way: both
+// are between listening processes, and ours is the smaller GUID.
+func (p *Peer) wins(remote GUID, g greeting) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.attempts[remote]
+	return a != nil && a.introduced && g.listening && !p.opts.Calling && string(p.guid[:]) < string(remote[:])
+}
+
+// await waits for the first packet of a link that another peer began. Before
+// it the handshake may have been a replay, and nothing has come of it.
+func (p *Peer) await(l *Link) {
+	ctx, cancel := context.WithTimeout(p.ctx, pendingPatience)
+	defer cancel()
+	if err := l.ready(ctx); err != nil {
+		l.CloseWith(CodeDone, "")
+		return
+	}
+	l.start()
+	if p.adopt(l) {
+		return
+	}
+	select {
+	case p.accepted <- l:
+	default:
+		l.CloseWith(CodeDone, "nobody accepts the link")
+	}
+}
+
+// adopt gives a link to whoever waits in Connect for one to the same listener.
+func (p *Peer) adopt(l *Link) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.attempts[l.remote]
+	if a == nil || !l.listening {
+		return false
+	}
+	delete(p.attempts, l.remote)
+	a.link = l
+	close(a.done)
+	a.cancel(errAdopted)
+	return true
+}
+
+// answerInit takes a session that another peer makes without a server, and
+// returns the RESPONSE.
+func (p *Peer) answerInit(in *rendezvous.Incoming) []byte {
+	g, err := parseGreeting(in.Payload)
+	remote := in.Remote.GUID()
+	r, ok := p.route(in.From)
+	if err != nil || remote == p.guid || !ok {
+		return nil
+	}
+	index := p.newIndex()
+	g.index = in.Index
+	reply, secrets, err := in.Accept(index, p.greeting(index).append(nil))
+	if err != nil {
+		return nil
+	}
+	l := p.newLink(p.ctx, false, secrets, index, remote, g)
+	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, responderDelay)
+	l.inner.AddCandidate(r)
+	p.spawn(func() { p.await(l) })
+	return reply
+}
+
+// answerOld takes a letter of a link that both sides have, and whose other end
+// has found no path any more.
+func (p *Peer) answerOld(c *rendezvous.Call) {
+	h, ok := noise.ParseHeader(c.Data)
+	inner := p.session(h.Index)
+	if !ok || inner == nil || !inner.ReadLetter(c.Data) {
+		c.Refuse()
+		return
+	}
+	p.reunite(inner, c.Observed, c.Channel)
+	c.Answer(binary.BigEndian.AppendUint32(nil, h.Index))
+}
+
+func (p *Peer) reunite(inner *link.Link, observed netip.AddrPort, channel uint64) {
+	p.addPaths(&Link{inner: inner}, observed, channel, nil, 0)
+}

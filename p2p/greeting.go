@@ -1,0 +1,158 @@
+package p2p
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+
+	"p2ptool/p2p/punch"
+)
+
+// A greeting is what the two ends of a link tell each other in the
+// handshake's payload:
+//
+//	 0  session index, 4    what stands in packets to the sender
+//	 4  instance, 8
+//	12  flags, 1            1: the sender is listening
+//	13  candidates          a count of one byte, and as many
+//
+// What follows is skipped.
+type greeting struct {
+	index      uint32
+	instance   uint64
+	listening  bool
+	candidates []punch.Candidate
+}
+
+const (
+	greetingHead  = 13
+	flagListening = 1
+)
+
+var errGreeting = errors.New("malformed handshake payload")
+
+func (g greeting) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, g.index)
+	b = binary.BigEndian.AppendUint64(b, g.instance)
+	var flags byte
+	if g.listening {
+		flags |= flagListening
+	}
+	return punch.AppendCandidates(append(b, flags), g.candidates)
+}
+
+func parseGreeting(b []byte) (greeting, error) {
+	if len(b) < greetingHead {
+		return greeting{}, errGreeting
+	}
+	cs, _, err := punch.ParseCandidates(b[greetingHead:])
+	return greeting{
+		index:      binary.BigEndian.Uint32(b),
+		instance:   binary.BigEndian.Uint64(b[4:]),
+		listening:  b[12]&flagListening != 0,
+		candidates: cs,
+	}, err
+}
+
+// greeting makes the own greeting for a session.
+func (p *Peer) greeting(index uint32) greeting {
+	return greeting{index, p.instance, !p.opts.Calling, p.candidates()}
+}
+
+// candidates returns the addresses at which this peer may be reached: those
+// that the server saw first, for they matter most where there are too many.
+func (p *Peer) candidates() []punch.Candidate {
+	var cs []punch.Candidate
+	add := func(kind punch.CandidateKind, a netip.AddrPort) {
+		for _, c := range cs {
+			if c.Addr == a {
+				return
+			}
+		}
+		if a.IsValid() && len(cs) < punch.MaxCandidates {
+			cs = append(cs, punch.Candidate{Kind: kind, Addr: a})
+		}
+	}
+	// An address of our own that the server saw is a host candidate.
+	host := p.hostAddrs()
+	for _, a := range p.observed() {
+		if !contains(host, a.addr) {
+			add(a.kind, a.addr)
+		}
+	}
+	for _, a := range host {
+		add(punch.Host, a)
+	}
+	return cs
+}
+
+func contains(as []netip.AddrPort, a netip.AddrPort) bool {
+	for _, b := range as {
+		if a == b {
+			return true
+		}
+	}
+	return false
+}
+
+type observedAddr struct {
+	kind punch.CandidateKind
+	addr netip.AddrPort
+}
+
+func (p *Peer) observed() []observedAddr {
+	if p.client == nil {
+		return nil
+	}
+	v := p.client.View()
+	return []observedAddr{
+		{punch.Reflexive, v.V4.Main}, {punch.Reflexive, v.V6.Main},
+		{punch.ReflexiveOther, v.V4.Second}, {punch.ReflexiveOther, v.V6.Second},
+	}
+}
+
+// hostAddrs returns the addresses of the interfaces at the sockets' ports.
+// Loopback is among them only where the server is reached by it, or there is
+// nothing else. Link-local IPv6 is not: it means nothing without a zone.
+func (p *Peer) hostAddrs() []netip.AddrPort {
+	all, err := p.opts.Network.Addrs()
+	if err != nil {
+		return nil
+	}
+	var out, loopback []netip.AddrPort
+	for _, c := range p.conns {
+		bound := c.LocalAddr()
+		for _, ip := range all {
+			switch {
+			case ip.Is4() != bound.Addr().Is4(), ip.Is6() && ip.IsLinkLocalUnicast(),
+				!bound.Addr().IsUnspecified() && bound.Addr() != ip:
+			case ip.IsLoopback():
+				loopback = append(loopback, netip.AddrPortFrom(ip, bound.Port()))
+			default:
+				out = append(out, netip.AddrPortFrom(ip, bound.Port()))
+			}
+		}
+	}
+	if len(out) == 0 || p.serverIsLocal() {
+		out = append(out, loopback...)
+	}
+	return out
+}
+
+func (p *Peer) serverIsLocal() bool {
+	return p.client != nil && p.client.ServerAddr().Addr().IsLoopback()
+}
+
+// own reports whether an address is one of this host's.
+func (p *Peer) own(ip netip.Addr) bool {
+	all, err := p.opts.Network.Addrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range all {
+		if a == ip {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,332 @@
+package p2p
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/link"
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/punch"
+)
+
+// PublicKey is a peer's or a server's key.
+type PublicKey = identity.PublicKey
+
+// Errors of links and streams; test with errors.As and errors.Is.
+type (
+	// CloseError says that a link was closed, by whom and why.
+	CloseError = link.CloseError
+	// ResetError says that the other side gave a stream up.
+	ResetError = link.ResetError
+)
+
+var (
+	// ErrIdle ends a link whose other side has been silent for two minutes.
+	ErrIdle = link.ErrIdle
+	// ErrStreamClosed says that a stream was closed on this side.
+	ErrStreamClosed = link.ErrStreamClosed
+)
+
+// Codes with which links are closed. Those of applications begin at AppCode.
+const (
+	CodeDone     = link.CodeDone
+	CodeReplaced = link.CodeReplaced
+	CodeGone     = link.CodeGone
+	AppCode      = link.AppCode
+)
+
+const (
+	connectPatience = 10 * time.Second // until any path must answer
+	pendingPatience = 15 * time.Second // for the first packet of a link that another peer began
+	relayGraceMin   = 60 * time.Millisecond
+	relayGraceMax   = 300 * time.Millisecond
+	streamBacklog   = 64 // streams that wait for AcceptStream
+)
+
+// A Link is one end of an authenticated, encrypted session with another peer.
+// Its methods may be called from several goroutines.
+type Link struct {
+	peer      *Peer
+	inner     *link.Link
+	index     uint32 // our session
+	remote    GUID
+	instance  uint64 // the other process
+	listening bool   // the other process takes calls
+	streams   chan *Stream
+	changed   chan struct{} // one place: the path has changed
+
+	mu       sync.Mutex
+	told     bool // Connected was reported
+	reunited time.Time
+	reunions int
+}
+
+// newLink makes a link of a handshake's outcome. It has no path yet.
+func (p *Peer) newLink(ctx context.Context, initiator bool, s noise.Secrets, index uint32, remote GUID, g greeting) *Link {
+	l := &Link{
+		peer: p, index: index, remote: remote, instance: g.instance, listening: g.listening,
+		streams: make(chan *Stream, streamBacklog),
+		changed: make(chan struct{}, 1),
+	}
+	l.inner = link.New(link.Config{
+		Initiator: initiator, Secrets: s, Index: g.index,
+		Route: p.route, Own: p.own, Allow: allow(ctx),
+		Loopback:  p.hasLoopback(),
+		OnPath:    l.onPath,
+		OnTrouble: l.onTrouble,
+	})
+	p.mu.Lock()
+	closed := p.closed
+	if !closed {
+		p.sessions[index] = l.inner
+		p.wg.Go(l.watch)
+	}
+	p.mu.Unlock()
+	if closed {
+		l.inner.Close(link.CodeDone, "")
+	}
+	return l
+}
+
+// watch waits for the link's end and cleans up.
+func (l *Link) watch() {
+	<-l.inner.Done()
+	l.peer.forget(l)
+	l.mu.Lock()
+	told := l.told
+	l.mu.Unlock()
+	if told {
+		l.peer.events.put(Disconnected{l, l.inner.Err()})
+	}
+}
+
+// newIndex reserves a session index.
+func (p *Peer) newIndex() uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		i := rand.Uint32()
+		if _, taken := p.sessions[i]; !taken && (p.client == nil || !p.client.Owns(i)) {
+			return i
+		}
+	}
+}
+
+func (p *Peer) forget(l *Link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sessions[l.index] == l.inner {
+		delete(p.sessions, l.index)
+	}
+	delete(p.links, l)
+}
+
+// onPath is told of the path by the link's loop.
+func (l *Link) onPath(p link.Path) {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+	l.mu.Lock()
+	told := l.told
+	if p.Kind != punch.PathNone {
+		l.reunions = 0
+	}
+	l.mu.Unlock()
+	switch {
+	case !told:
+	case p.Kind == punch.PathNone:
+		l.peer.events.put(PathLost{l})
+	default:
+		l.peer.events.put(PathChanged{l, Path(p)})
+	}
+}
+
+// Peer returns the GUID of the other end.
+func (l *Link) Peer() GUID { return l.remote }
+
+// Path returns the path in use. Its Kind is PathNone while none answers.
+func (l *Link) Path() Path { return Path(l.inner.Path()) }
+
+// Done is closed when the link has ended.
+func (l *Link) Done() <-chan struct{} { return l.inner.Done() }
+
+// Err returns why the link ended: a *CloseError, ErrIdle, or nil while it
+// is up.
+func (l *Link) Err() error { return l.inner.Err() }
+
+// Close closes the link with CodeDone: see CloseWith.
+func (l *Link) Close() error { return l.CloseWith(CodeDone, "") }
+
+// CloseWith ends the link at once and tells the other side the code and the
+// reason. What streams have not delivered is lost: protocols confirm what
+// matters before. It waits until the other side has heard of it, at most a
+// second. Twice is fine.
+func (l *Link) CloseWith(code uint64, reason string) error { return l.inner.Close(code, reason) }
+
+// Ping measures a round trip and tells the path that it took.
+func (l *Link) Ping(ctx context.Context) (time.Duration, Path, error) {
+	d, p, err := l.inner.Ping(ctx)
+	return d, Path(p), err
+}
+
+// SendDatagram sends b once, without any promise; it has at most 1,100 bytes.
+func (l *Link) SendDatagram(b []byte) error { return l.inner.SendDatagram(b) }
+
+// ReceiveDatagram waits for the next datagram.
+func (l *Link) ReceiveDatagram(ctx context.Context) ([]byte, error) {
+	return l.inner.ReceiveDatagram(ctx)
+}
+
+// alive reports whether the link is up and was heard of lately.
+func (l *Link) alive() bool {
+	return l.Err() == nil && l.Path().Kind != punch.PathNone
+}
+
+// ready waits until the link has a path: a direct one, or the relay's after a
+// moment in which a direct one may still come.
+func (l *Link) ready(ctx context.Context) error {
+	timeout := time.NewTimer(connectPatience)
+	defer timeout.Stop()
+	var grace <-chan time.Time
+	for {
+		switch p := l.Path(); {
+		case p.Kind == punch.PathNone:
+		case p.Kind != punch.PathRelay || requireOf(ctx) == RequireRelay:
+			return nil
+		case grace == nil:
+			grace = time.After(min(max(p.RTT, relayGraceMin), relayGraceMax))
+		}
+		select {
+		case <-l.changed:
+		case <-grace:
+			return nil
+		case <-l.Done():
+			return l.Err()
+		case <-timeout.C:
+			return ErrNoPath
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// start reports a link that is up and serves its streams.
+func (l *Link) start() {
+	p := l.peer
+	p.mu.Lock()
+	if p.closed || l.Err() != nil {
+		p.mu.Unlock()
+		return
+	}
+	old := p.replacedBy(l)
+	p.links[l] = true
+	p.wg.Go(l.serve)
+	p.mu.Unlock()
+	for _, o := range old {
+		p.spawn(func() { o.CloseWith(CodeReplaced, "") })
+	}
+	l.mu.Lock()
+	l.told = true
+	l.mu.Unlock()
+	p.events.put(Connected{l, l.Path()})
+}
+
+// replacedBy returns the links that l takes the place of: those with the same
+// listener, of which there is one at a time, so that an earlier link is with a
+// process that has ended, or has lost it.
+func (p *Peer) replacedBy(l *Link) (old []*Link) {
+	for o := range p.links {
+		if o.remote == l.remote && o.listening && l.listening && !p.opts.Calling {
+			old = append(old, o)
+		}
+	}
+	return old
+}
+
+// A Stream is an ordered, reliable stream of bytes in each direction. One
+// goroutine may read while another writes.
+type Stream struct {
+	*link.Stream
+	kind string
+}
+
+// Kind returns what the stream is for, as the side that opened it says.
+func (s *Stream) Kind() string { return s.kind }
+
+const maxKind = 64
+
+// OpenStream opens a stream of a kind, a name of 1 to 64 bytes.
+func (l *Link) OpenStream(kind string) (*Stream, error) {
+	if len(kind) == 0 || len(kind) > maxKind {
+		return nil, errKind
+	}
+	s, err := l.inner.OpenStream()
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.Write(append([]byte{byte(len(kind))}, kind...))
+	return &Stream{s, kind}, err
+}
+
+// AcceptStream waits for the next stream that the other side opens, of a kind
+// that has no handler. Streams that nobody accepts are reset after a few.
+func (l *Link) AcceptStream(ctx context.Context) (*Stream, error) {
+	select {
+	case s := <-l.streams:
+		return s, nil
+	case <-l.Done():
+		return nil, l.Err()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// serve hands the streams that the other side opens to their handlers.
+func (l *Link) serve() {
+	for {
+		s, err := l.inner.AcceptStream(l.peer.ctx)
+		if err != nil {
+			return
+		}
+		l.peer.spawn(func() { l.serveStream(s) })
+	}
+}
+
+func (l *Link) serveStream(in *link.Stream) {
+	kind, err := readKind(in)
+	if err != nil {
+		in.Reset(CodeDone)
+		return
+	}
+	s := &Stream{in, kind}
+	if h := l.peer.opts.Handlers[kind]; h != nil {
+		h(l, s)
+		s.Close()
+		return
+	}
+	select {
+	case l.streams <- s:
+	default:
+		s.Reset(CodeDone)
+	}
+}
+
+func readKind(r io.Reader) (string, error) {
+	var b [1 + maxKind]byte
+	if _, err := io.ReadFull(r, b[:1]); err != nil {
+		return "", err
+	}
+	n := int(b[0])
+	if n == 0 || n > maxKind {
+		return "", errKind
+	}
+	if _, err := io.ReadFull(r, b[1:1+n]); err != nil {
+		return "", err
+	}
+	return string(b[1 : 1+n]), nil
+}

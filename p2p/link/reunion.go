@@ -1,0 +1,58 @@
+package link
+
+import (
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/udp"
+)
+
+// Letter returns a packet of the link that tells where we may be reached, to
+// be carried to the other side by somebody who cannot read it, when no path is
+// left. It returns nil if the link has ended.
+func (l *Link) Letter(cs []punch.Candidate) []byte {
+	out := make(chan []byte, 1)
+	ok := l.do(func() {
+		p := newPath(Route{})
+		out <- l.sendFrames(p, func(b []byte) []byte {
+			return punch.AppendCandidates(append(b, frameCandidates), cs)
+		})
+	})
+	if !ok {
+		return nil
+	}
+	select {
+	case b := <-out:
+		return b
+	case <-l.done:
+		return nil
+	}
+}
+
+// ReadLetter takes a packet that somebody carried here and reports whether it
+// came from the other side, not before. It waits for the link's loop.
+func (l *Link) ReadLetter(packet []byte) bool {
+	out := make(chan bool, 1)
+	ok := l.do(func() {
+		n, plain, err := l.receiver.Open(append([]byte(nil), packet...))
+		if err == nil {
+			l.heard = l.now
+			l.from = newPath(Route{Conn: nowhere{}})
+			l.packet(n, plain)
+		}
+		out <- err == nil
+	})
+	if !ok {
+		return false
+	}
+	select {
+	case ok := <-out:
+		return ok
+	case <-l.done:
+		return false
+	}
+}
+
+// nowhere is the socket of a letter's path: a letter is not answered.
+type nowhere struct{ udp.Conn }
+
+func (nowhere) Write(udp.Batch) error         { return nil }
+func (nowhere) WriteTTL(udp.Batch, int) error { return nil }

@@ -1,0 +1,160 @@
+// Package p2p connects peers that are known by GUID.
+//
+// A Peer registers with a rendezvous Server, finds other peers by GUID, punches
+// through the NATs between them and gives a Link: an authenticated, encrypted
+// session with reliable streams and unreliable datagrams. A link lives on
+// while the paths under it change, from relay to direct and back.
+//
+// Whom it trusts: a link's other end is the holder of the key that its GUID is
+// derived from, whatever the server says. The server is trusted with nothing
+// but availability: it learns who wants to talk to whom, from which address and
+// how much is relayed, and can refuse to serve.
+package p2p
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/udp"
+)
+
+// Errors that tell why something could not be done; test with errors.Is.
+var (
+	ErrOwnGUID    = errors.New("that is the own GUID")
+	ErrOffline    = errors.New("peer is not online")
+	ErrRefused    = errors.New("refused by the peer")
+	ErrNoPath     = errors.New("no path to the peer")
+	ErrNoServer   = errors.New("server does not answer")
+	ErrServerKey  = errors.New("server's key is not the expected one")
+	ErrNotServing = errors.New("no server is configured")
+	ErrClosed     = errors.New("closed")
+)
+
+// A GUID names a peer.
+type GUID = identity.GUID
+
+// A PathKind tells what a path is, best first. Its String is "lan", "direct",
+// "relay" or "tcp-relay".
+type PathKind = punch.PathKind
+
+const (
+	PathNone   = punch.PathNone
+	PathLAN    = punch.PathLAN
+	PathDirect = punch.PathDirect
+	PathRelay  = punch.PathRelay
+)
+
+// A Path is the way that a link's packets take now.
+type Path struct {
+	Kind PathKind
+	Addr netip.AddrPort // the peer's address, or the server's where relayed
+	RTT  time.Duration  // smoothed round trip
+}
+
+// PeerOptions configure a Peer. The zero value of each field but Key is usable.
+type PeerOptions struct {
+	// Key is the peer's identity.
+	Key identity.SecretKey
+
+	// Server is the rendezvous server, "host:port". Empty: none, then only
+	// ConnectAddr reaches peers and only they reach this one.
+	Server string
+
+	// CheckServerKey is asked whether the server at addr (Server as given) may
+	// have this key, before anything of worth is sent. Nil accepts any key. An error
+	// ends the attempts for good, and is given by Registered.
+	CheckServerKey func(addr string, key identity.PublicKey) error
+
+	// Listen is the address to bind to, "host:port"; empty is ":0".
+	Listen string
+
+	// Calling makes a peer that calls others and takes no calls, so that it
+	// may run beside a listening one of the same key.
+	Calling bool
+
+	// Name is shown to others in the server's list, if Listed.
+	Name   string
+	Listed bool
+
+	// Handlers take the streams that other peers open, by kind. A handler runs
+	// on a goroutine of its own; the stream is closed when it returns.
+	// Streams of other kinds wait for Link.AcceptStream.
+	Handlers map[string]func(*Link, *Stream)
+
+	// OnEvent is told what happens, in order, from one goroutine. It may block,
+	// but must not call Peer.Close.
+	OnEvent func(Event)
+
+	// Network is where sockets come from; nil: the system.
+	Network udp.Network
+}
+
+// An Event is one of Registered, ServerLost, Replaced, Connected, PathChanged,
+// PathLost and Disconnected.
+type Event interface{ event() }
+
+type (
+	// Registered says that the server knows this peer, now or again.
+	Registered struct {
+		Server   string         // as in PeerOptions
+		Observed netip.AddrPort // this peer's address as the server sees it
+	}
+	// ServerLost says that the server stopped answering. Links go on.
+	ServerLost struct{ Server string }
+	// Replaced says that another process with the same key listens from now
+	// on: this one is not found by others any more.
+	Replaced struct{}
+	// Connected says that a link is up, whoever began it.
+	Connected struct {
+		Link *Link
+		Path Path
+	}
+	// PathChanged says that a link's packets take another path.
+	PathChanged struct {
+		Link *Link
+		Path Path
+	}
+	// PathLost says that no path of a link answers. The link waits for two
+	// minutes; PathChanged says that it is back.
+	PathLost struct{ Link *Link }
+	// Disconnected says that a link has ended, and why.
+	Disconnected struct {
+		Link *Link
+		Err  error
+	}
+)
+
+func (Registered) event()   {}
+func (ServerLost) event()   {}
+func (Replaced) event()     {}
+func (Connected) event()    {}
+func (PathChanged) event()  {}
+func (PathLost) event()     {}
+func (Disconnected) event() {}
+
+// PeerInfo is a line of the server's list.
+type PeerInfo struct {
+	GUID  GUID
+	Name  string // as the peer gives it: not to be trusted, may hold any UTF-8
+	Since time.Time
+}
+
+// Require restricts the paths that Connect is content with.
+type Require int
+
+const (
+	RequireAny    Require = iota
+	RequireDirect         // a path without the relay, or ErrNoPath
+	RequireRelay          // the relay alone, even where a direct path exists
+)
+
+type requireKey struct{}
+
+// WithRequire returns a context under which Connect and ConnectAddr observe r.
+func WithRequire(ctx context.Context, r Require) context.Context {
+	return context.WithValue(ctx, requireKey{}, r)
+}

@@ -1,0 +1,249 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"p2ptool/p2p/link"
+	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/udp"
+)
+
+const (
+	registerPatience = 10 * time.Second // for the server's first answer
+	acceptBacklog    = 64               // links that wait for Accept
+	initBacklog      = 32               // handshakes that wait for the worker
+	addrPoll         = 3 * time.Second  // between looks at the interfaces
+)
+
+// A Peer is one process of a peer. Its methods may be called from several
+// goroutines.
+type Peer struct {
+	opts      PeerOptions
+	guid      GUID
+	instance  uint64
+	conns     []udp.Conn
+	client    *rendezvous.Client // nil without a server
+	responder *rendezvous.Responder
+	events    eventQueue
+	accepted  chan *Link
+	inits     chan initiation
+
+	ctx    context.Context // ends with the peer
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // of all goroutines but the readers
+	reads  sync.WaitGroup
+
+	mu       sync.Mutex
+	closed   bool
+	sessions map[uint32]*link.Link // by our index
+	dials    map[uint32]*rendezvous.Dial
+	links    map[*Link]bool
+	attempts map[GUID]*attempt
+}
+
+// NewPeer opens the sockets and begins to register with the server in the
+// background. It fails where no socket can be opened.
+func NewPeer(o PeerOptions) (*Peer, error) {
+	if o.Key.IsZero() {
+		return nil, errors.New("a peer needs a key")
+	}
+	if o.Network == nil {
+		o.Network = udp.System{}
+	}
+	conns, err := listen(o.Network, o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{
+		opts: o, guid: o.Key.GUID(), instance: rand.Uint64() | 1, conns: conns,
+		responder: rendezvous.NewResponder(rendezvous.ResponderConfig{Key: o.Key, Purpose: rendezvous.PurposeLink}, time.Now()),
+		accepted:  make(chan *Link, acceptBacklog),
+		inits:     make(chan initiation, initBacklog),
+		sessions:  map[uint32]*link.Link{},
+		dials:     map[uint32]*rendezvous.Dial{},
+		links:     map[*Link]bool{},
+		attempts:  map[GUID]*attempt{},
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.events.init(o.OnEvent)
+	if o.Server != "" {
+		p.client = rendezvous.NewClient(p.clientConfig())
+	}
+	p.spawn(p.answerInits)
+	p.spawn(p.watchAddrs)
+	for _, c := range conns {
+		p.reads.Go(func() { _ = udp.Serve(c, p.handle) })
+	}
+	return p, nil
+}
+
+func (p *Peer) clientConfig() rendezvous.ClientConfig {
+	o := p.opts
+	c := rendezvous.ClientConfig{
+		Key: o.Key, Server: o.Server, Instance: p.instance,
+		Listening: !o.Calling, Listed: o.Listed, Name: o.Name,
+		Send: p.sendTo,
+		OnRegistered: func(_ netip.AddrPort, v rendezvous.View) {
+			p.events.put(Registered{o.Server, firstValid(v.V4.Main, v.V6.Main)})
+		},
+		OnLost:     func() { p.events.put(ServerLost{o.Server}) },
+		OnReplaced: func() { p.events.put(Replaced{}) },
+		OnView:     func(rendezvous.View) { p.tellCandidates() },
+		OnCall:     func(c *rendezvous.Call) { p.spawn(func() { p.answer(c) }) },
+	}
+	if check := o.CheckServerKey; check != nil {
+		c.CheckKey = func(k PublicKey) error { return check(o.Server, k) }
+	}
+	return c
+}
+
+// spawn runs f on a goroutine that Close waits for.
+func (p *Peer) spawn(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.wg.Go(f)
+	}
+}
+
+// GUID returns the peer's own GUID.
+func (p *Peer) GUID() GUID { return p.guid }
+
+// LocalAddrs returns the addresses of the peer's sockets.
+func (p *Peer) LocalAddrs() []netip.AddrPort {
+	var out []netip.AddrPort
+	for _, c := range p.conns {
+		out = append(out, c.LocalAddr())
+	}
+	return out
+}
+
+// Registered waits until the server has registered this peer. It returns
+// ErrNoServer where the server has not answered when ctx ends or after ten
+// seconds, an error that wraps ErrServerKey where its key was refused, and
+// ErrNotServing where none is configured.
+func (p *Peer) Registered(ctx context.Context) error {
+	if p.client == nil {
+		return ErrNotServing
+	}
+	ctx, cancel := context.WithTimeout(ctx, registerPatience)
+	defer cancel()
+	return p.serverError(ctx, p.client.Registered(ctx))
+}
+
+// serverError turns an error of the client into one of this package.
+func (p *Peer) serverError(ctx context.Context, err error) error {
+	var key *rendezvous.KeyError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &key):
+		return fmt.Errorf("%w: %w", ErrServerKey, key.Err)
+	case errors.Is(err, rendezvous.ErrClosed):
+		return ErrClosed
+	case errors.Is(err, rendezvous.ErrNotFound):
+		return ErrOffline
+	case errors.Is(err, rendezvous.ErrRefused):
+		return ErrRefused
+	case errors.Is(err, rendezvous.ErrUnanswered):
+		return ErrNoServer
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return ErrNoServer
+	}
+	return err
+}
+
+// Peers returns the peers that are online and agreed to be listed.
+func (p *Peer) Peers(ctx context.Context) ([]PeerInfo, error) {
+	if err := p.Registered(ctx); err != nil {
+		return nil, err
+	}
+	list, err := p.client.List(ctx)
+	if err != nil {
+		return nil, p.serverError(ctx, err)
+	}
+	now := time.Now()
+	out := make([]PeerInfo, len(list))
+	for i, l := range list {
+		out[i] = PeerInfo{l.GUID, l.Name, now.Add(-time.Duration(l.Seconds) * time.Second)}
+	}
+	return out, nil
+}
+
+// Accept waits for the next link that another peer begins. Of links that
+// nobody accepts a few wait, the others are closed.
+func (p *Peer) Accept(ctx context.Context) (*Link, error) {
+	select {
+	case l := <-p.accepted:
+		return l, nil
+	case <-p.ctx.Done():
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Close closes all links, says goodbye to the server, closes the sockets, and
+// waits for all goroutines, handlers and OnEvent among them; that takes less
+// than a second but for those two. Twice is fine.
+func (p *Peer) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	var sessions []*link.Link
+	for _, l := range p.sessions {
+		sessions = append(sessions, l)
+	}
+	p.mu.Unlock()
+	p.cancel()
+	var closing sync.WaitGroup
+	for _, l := range sessions {
+		closing.Go(func() { l.Close(link.CodeDone, "") })
+	}
+	if p.client != nil {
+		closing.Go(func() { p.client.Close() })
+	}
+	closing.Wait()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.reads.Wait()
+	p.wg.Wait()
+	p.events.close()
+	return nil
+}
+
+// watchAddrs tells links and server when the host's addresses have changed.
+func (p *Peer) watchAddrs() {
+	tick := time.NewTicker(addrPoll)
+	defer tick.Stop()
+	last := fmt.Sprint(p.hostAddrs())
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if now := fmt.Sprint(p.hostAddrs()); now != last {
+			last = now
+			if p.client != nil {
+				p.client.RefreshNow()
+			}
+			p.tellCandidates()
+		}
+	}
+}
+
+func firstValid(addrs ...netip.AddrPort) netip.AddrPort {
+	for _, a := range addrs {
+		if a.IsValid() {
+			return a
+		}
+	}
+	return netip.AddrPort{}
+}

@@ -1,0 +1,83 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"p2ptool/p2p/link"
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/rendezvous"
+)
+
+const (
+	reunionFirst = 2 * time.Second
+	reunionLast  = 30 * time.Second
+
+	replacedPatience = 2 * time.Second // for a process of which there is a newer one
+)
+
+// onTrouble is told, by the link's loop, that the path in use does not answer.
+func (l *Link) onTrouble() {
+	p := l.peer
+	if p.client == nil {
+		return
+	}
+	p.client.RefreshNow() // our own address may have changed
+	if l.Path().Kind != punch.PathNone {
+		return
+	}
+	now := time.Now()
+	l.mu.Lock()
+	wait := min(reunionFirst<<min(l.reunions, 10), reunionLast)
+	due := l.told && now.Sub(l.reunited) >= wait
+	if due {
+		l.reunited = now
+		l.reunions++
+	}
+	l.mu.Unlock()
+	if due {
+		p.spawn(func() { p.seek(l) })
+	}
+}
+
+// seek has the server introduce the two ends of a link anew. Where the other
+// end's process has given way to another one, and does not answer, the link is
+// over.
+func (p *Peer) seek(l *Link) {
+	patience := reunionLast
+	replaced := false
+	if l.listening {
+		f, err := p.client.Lookup(p.ctx, l.remote, 0)
+		replaced = err == nil && f.Instance != l.instance
+	}
+	if replaced {
+		patience = replacedPatience
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	answer, err := p.client.Introduce(ctx, rendezvous.Introduction{
+		GUID: l.remote, Instance: l.instance, Version: rendezvous.Version,
+		What: rendezvous.WhatOldLink, Data: l.inner.Letter(p.candidates()),
+	})
+	switch {
+	case err == nil:
+		p.reunite(l.inner, answer.Observed, answer.Channel)
+	case replaced, errors.Is(err, rendezvous.ErrRefused): // there, and does not know the link
+		l.inner.Abandon(errGone())
+	}
+}
+
+func errGone() error {
+	return &CloseError{Remote: true, Code: link.CodeGone, Reason: "its process has ended"}
+}
+
+// tellCandidates tells all links where this peer may be reached from now on.
+func (p *Peer) tellCandidates() {
+	cs := p.candidates()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.sessions {
+		l.SetCandidates(cs)
+	}
+}

@@ -1,0 +1,79 @@
+package p2p
+
+import (
+	"net/netip"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/udp"
+)
+
+// ServerOptions configure a Server. The zero value of each field but Key is usable.
+type ServerOptions struct {
+	// Key is the server's identity, which its peers pin or trust on first use.
+	Key identity.SecretKey
+
+	// Listen is the address to bind to, "host:port"; empty is ":3478". Without
+	// a host both address families are served. Port 0 is any. The next port up
+	// is the second observer, which tells peers how their NAT maps.
+	Listen string
+
+	// Relay limits what is carried between peers.
+	Relay RelayOptions
+
+	// Network is where sockets come from; nil: the system.
+	Network udp.Network
+}
+
+// RelayOptions limit the relay; zero: the defaults.
+type RelayOptions struct {
+	Disabled  bool
+	LinkRate  int64 // bytes per second and link; 0: 32 MiB
+	TotalRate int64 // bytes per second in all; 0: 256 MiB
+}
+
+// defaultListen is the port of STUN, which the server speaks too.
+const defaultListen = ":3478"
+
+// A Server is a rendezvous server: peers register with it, find each other
+// through it, and have it relay where they find no direct path. Its methods
+// are safe for concurrent use.
+type Server struct {
+	key    identity.PublicKey
+	server *rendezvous.Server
+}
+
+// ServerStats tell what a Server does.
+type ServerStats = rendezvous.Stats
+
+// NewServer binds the ports and begins to serve, until Close.
+func NewServer(o ServerOptions) (*Server, error) {
+	if o.Listen == "" {
+		o.Listen = defaultListen
+	}
+	if o.Network == nil {
+		o.Network = udp.System{}
+	}
+	s, err := rendezvous.Listen(rendezvous.ServerConfig{
+		Key: o.Key, Network: o.Network, Listen: o.Listen, Relay: rendezvous.RelayConfig(o.Relay),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Server{key: o.Key.Public(), server: s}, nil
+}
+
+// Addr returns the address that the server listens on, with the port that was
+// bound; an unspecified IPv6 address stands for both families.
+func (s *Server) Addr() netip.AddrPort { return s.server.Addr() }
+
+// Key returns the server's public key.
+func (s *Server) Key() identity.PublicKey { return s.key }
+
+// Stats returns the current numbers.
+func (s *Server) Stats() ServerStats { return s.server.Stats() }
+
+// Close closes the sockets and waits for the server's goroutines. It tells the
+// peers nothing: their links go on, and they register again once a server is
+// back. Twice is fine.
+func (s *Server) Close() error { return s.server.Close() }
