@@ -210,7 +210,8 @@ func (c *Client) State() State {
 	return c.state
 }
 
-// Registered blocks until the client is registered. It returns a KeyError where
+// Registered blocks until the client is registered, and found by others; a
+// request need not wait for it. It returns a KeyError where
 // the server's key was refused, and ErrClosed after Close.
 func (c *Client) Registered(ctx context.Context) error {
 	for {

@@ -26,18 +26,19 @@ const suspicionPause = 1500 * time.Millisecond
 // A keeper keeps one session with the server. It belongs to the client's
 // goroutine.
 type keeper struct {
-	c         *Client
-	session   Session
-	crypto    noise.Compact
-	interval  time.Duration
-	next      time.Time       // of the next KEEPALIVE
-	waits     []time.Duration // for the answer to the last one; nil: there was one
-	lost      bool
-	token     uint64    // to be returned with the next KEEPALIVE
-	returned  time.Time // when a token was last returned
-	suspected time.Time // when a sign of life was last asked for by a stranger
-	calls     calls
-	stun      stunClient
+	c          *Client
+	session    Session
+	crypto     noise.Compact
+	interval   time.Duration
+	next       time.Time       // of the next KEEPALIVE
+	waits      []time.Duration // for the answer to the last one; nil: there was one
+	registered bool            // the server has shown that it has the session
+	lost       bool
+	token      uint64    // to be returned with the next KEEPALIVE
+	returned   time.Time // when a token was last returned
+	suspected  time.Time // when a sign of life was last asked for by a stranger
+	calls      calls
+	stun       stunClient
 }
 
 func newKeeper(c *Client, s Session, servers []netip.AddrPort) *keeper {
@@ -62,10 +63,6 @@ func seconds(n uint16) time.Duration { return time.Duration(max(n, 1)) * time.Se
 func (k *keeper) run() {
 	c := k.c
 	if !k.lost {
-		c.setState(Registered, nil)
-		if c.config.OnRegistered != nil {
-			c.config.OnRegistered(k.session.Addr, c.View())
-		}
 		now := time.Now()
 		k.probe(now, patientWaits) // this packet confirms the session
 		k.stun.restart(now)
@@ -81,9 +78,24 @@ func (k *keeper) run() {
 		k.send(message{kind: kindBye})
 		return
 	}
-	c.setState(Lost, nil)
-	if c.config.OnLost != nil {
-		c.config.OnLost()
+	if k.registered {
+		c.setState(Lost, nil)
+		if c.config.OnLost != nil {
+			c.config.OnLost()
+		}
+	}
+}
+
+// confirmed notes that a packet of the server's has come: it has got the one
+// that confirms the session, and others find this peer from now on.
+func (k *keeper) confirmed() {
+	if k.registered {
+		return
+	}
+	k.registered = true
+	k.c.setState(Registered, nil)
+	if k.c.config.OnRegistered != nil {
+		k.c.config.OnRegistered(k.session.Addr, k.c.View())
 	}
 }
 
@@ -159,6 +171,7 @@ func (k *keeper) datagram(now time.Time, r received) {
 	switch d := r.datagram; {
 	case d[0] == TypeData:
 		if plain, _, err := k.crypto.Open(d); err == nil {
+			k.confirmed()
 			if m, err := parseMessage(plain); err == nil {
 				k.message(now, m)
 			}

@@ -13,13 +13,20 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-func TestRegisterTakesTwoRoundTrips(t *testing.T) {
+func TestRegister(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := netsim.New(1)
 		s := startServer(t, n.Host(serverHost), nil)
 		p := startPeer(t, linked(n, "198.51.100.2", 50*ms), nil)
-		if took := p.mustRegister(time.Second); took != 200*ms {
-			t.Errorf("registered after %v, want two round trips of 100 ms", took)
+		start := time.Now()
+		if f, err := p.Lookup(t.Context(), p.key.GUID(), 0); err != nil || f.Instance != p.config.Instance {
+			t.Errorf("a peer does not find itself: %v", err)
+		}
+		if took := time.Since(start); took != 300*ms {
+			t.Errorf("found after %v, want three round trips of 100 ms", took)
+		}
+		if took := p.mustRegister(time.Second); took != 0 {
+			t.Errorf("registered %v after it was found", took)
 		}
 		time.Sleep(100 * ms)
 		synctest.Wait()
