@@ -42,24 +42,27 @@ func (p *program) receive(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(c.Context)
 	outcomes := make(chan outcome)
 	in.ended = func(o outcome) {
 		select {
 		case outcomes <- o:
-		case <-c.Context.Done():
+		case <-ctx.Done():
 		}
 	}
 	n, err := p.start(cfg, role{handlers: map[string]func(*p2p.Link, *p2p.Stream){
-		kindFile: func(l *p2p.Link, s *p2p.Stream) { in.take(c.Context, l, s) },
+		kindFile: func(l *p2p.Link, s *p2p.Stream) { in.take(ctx, l, s) },
 	}})
 	if err != nil {
+		cancel()
 		return err
 	}
 	defer n.Close()
-	if err := n.ready(c.Context); err != nil {
+	defer cancel() // before, since Close waits for the handlers
+	if err := n.ready(ctx); err != nil {
 		return err
 	}
-	return in.wait(c.Context, outcomes, c.Bool("once") || c.Bool("stdout"))
+	return in.wait(ctx, outcomes, c.Bool("once") || c.Bool("stdout"))
 }
 
 // receiver makes the inbox that the flags ask for.
@@ -88,23 +91,6 @@ func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 // inbox makes an inbox by the config's rules.
 func (p *program) inbox(cfg *config.Config) *inbox {
 	return &inbox{p: p, rules: rules{cfg: cfg}}
-}
-
-// ready waits until others can find the node, and says as whom.
-func (n *node) ready(ctx context.Context) error {
-	if n.cfg.Peer.Server != "" {
-		if err := n.registered(ctx); err != nil {
-			return err
-		}
-	}
-	for _, addr := range n.LocalAddrs() {
-		n.p.out.event(listeningEvent{Addr: addr.String()})
-		if n.cfg.Peer.Server == "" {
-			n.p.out.note("listening on %s", addr)
-		}
-	}
-	n.p.out.note("waiting as %s", n.GUID())
-	return nil
 }
 
 // wait returns when the context ends, or with once, after a transfer.

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 
 	"p2ptool/internal/config"
@@ -10,16 +11,16 @@ import (
 
 // A reporter says what happens to a peer: to a person and as events.
 type reporter struct {
-	p     *program
-	cfg   *config.Config
-	quiet bool // events only
+	p    *program
+	cfg  *config.Config
+	role role
 }
 
 // tell is the OnEvent of a peer.
 func (r *reporter) tell(e p2p.Event) {
 	switch e := e.(type) {
 	case p2p.Registered:
-		r.note("registered at %s as %s", e.Server, r.cfg.GUID())
+		r.presence("registered at %s as %s", e.Server, r.cfg.GUID())
 		r.p.out.event(registeredEvent{r.cfg.GUID().String(), e.Observed.String(), e.Server})
 	case p2p.ServerLost:
 		r.note("server %s does not answer, trying again", e.Server)
@@ -28,6 +29,9 @@ func (r *reporter) tell(e p2p.Event) {
 	case p2p.Connected:
 		r.note("connected to %s: %s", nameOf(r.cfg, e.Link.Peer()), describe(e.Path))
 		r.p.out.event(connectedEvent{fieldsOf(e.Link.Peer(), e.Path)})
+	case p2p.PathLost:
+		r.note("no path to %s answers, looking for another", nameOf(r.cfg, e.Link.Peer()))
+		r.p.out.event(pathEvent{fieldsOf(e.Link.Peer(), e.Link.Path())})
 	case p2p.PathChanged:
 		r.note("path to %s is now %s", nameOf(r.cfg, e.Link.Peer()), describe(e.Path))
 		r.p.out.event(pathEvent{fieldsOf(e.Link.Peer(), e.Path)})
@@ -38,16 +42,29 @@ func (r *reporter) tell(e p2p.Event) {
 
 func (r *reporter) disconnected(e p2p.Disconnected) {
 	reason := ""
-	if e.Err != nil {
+	closed, ok := errors.AsType[*p2p.CloseError](e.Err)
+	regular := ok && closed.Code == p2p.CodeDone && closed.Reason == ""
+	switch {
+	case regular:
+		r.presence("link to %s ended", nameOf(r.cfg, e.Link.Peer()))
+	case e.Err != nil:
 		reason = terminal.Visible(e.Err.Error())
+		r.note("link to %s ended: %s", nameOf(r.cfg, e.Link.Peer()), reason)
 	}
-	r.note("link to %s ended: %s", nameOf(r.cfg, e.Link.Peer()), reason)
 	r.p.out.event(disconnectedEvent{e.Link.Peer().String(), reason})
 }
 
+// note says what concerns every command.
 func (r *reporter) note(format string, args ...any) {
-	if !r.quiet {
+	if !r.role.quiet {
 		r.p.out.note(format, args...)
+	}
+}
+
+// presence says what concerns those that are there to be called.
+func (r *reporter) presence(format string, args ...any) {
+	if !r.role.calling {
+		r.note(format, args...)
 	}
 }
 

@@ -1,0 +1,128 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"p2ptool/internal/config"
+	"p2ptool/p2p"
+	"p2ptool/p2p/identity"
+)
+
+// A node is a running peer with what is said about it.
+type node struct {
+	*p2p.Peer
+	p         *program
+	cfg       *config.Config
+	require   p2p.Require
+	accepting sync.WaitGroup
+}
+
+// role says as what a node registers.
+type role struct {
+	calling  bool // takes no calls
+	handlers map[string]func(*p2p.Link, *p2p.Stream)
+	called   func(*p2p.Link) // is told of links that others begin; may be nil
+	quiet    bool            // lifecycle lines are not for this command's user
+}
+
+// start makes a node of the config. It registers in the background.
+func (p *program) start(cfg *config.Config, r role) (*node, error) {
+	n := &node{p: p, cfg: cfg}
+	peer, err := p2p.NewPeer(p2p.PeerOptions{
+		Key:            cfg.SecretKey.SecretKey,
+		Server:         string(cfg.Peer.Server),
+		CheckServerKey: p.checkServer(cfg),
+		Listen:         string(cfg.Peer.Listen),
+		Calling:        r.calling,
+		Name:           string(cfg.Peer.Name),
+		Listed:         cfg.Peer.Listed && !r.calling,
+		Handlers:       r.handlers,
+		OnEvent:        (&reporter{p: p, cfg: cfg, role: r}).tell,
+	})
+	if err != nil {
+		return nil, hint(err, "--listen HOST:PORT binds to another address")
+	}
+	n.Peer = peer
+	n.accepting.Go(func() { n.accept(r.called) })
+	return n, nil
+}
+
+// accept takes the links that others begin, until the node is closed. Their streams
+// have handlers; to be refused for want of interest would be wrong.
+func (n *node) accept(called func(*p2p.Link)) {
+	for {
+		link, err := n.Accept(context.Background())
+		if err != nil {
+			return
+		}
+		if called != nil {
+			called(link)
+		}
+	}
+}
+
+// Close is that of the peer.
+func (n *node) Close() error {
+	err := n.Peer.Close()
+	n.accepting.Wait()
+	return err
+}
+
+// checkServer returns what decides on a server's key: the one that is pinned in
+// the config, else the one that was shown first.
+func (p *program) checkServer(cfg *config.Config) func(string, identity.PublicKey) error {
+	if pinned := cfg.Peer.ServerKey; !pinned.IsZero() {
+		return func(addr string, key identity.PublicKey) error {
+			if key.Equal(pinned.PublicKey) {
+				return nil
+			}
+			return hint(as(p2p.ErrServerKey, fmt.Errorf("server %q shows %s", addr, key)),
+				"the expected one is server_key under [peer] in %s", cfg.File())
+		}
+	}
+	return func(addr string, key identity.PublicKey) error {
+		dir, err := p.state()
+		if err != nil {
+			return err
+		}
+		added, err := dir.trust(addr, key)
+		if added {
+			p.out.note("server %q is new here, its key is remembered: %s", addr, key)
+		}
+		return err
+	}
+}
+
+// registered waits until the server knows the node.
+func (n *node) registered(ctx context.Context) error {
+	return n.serverError(n.Registered(ctx))
+}
+
+// ready waits until others can find the node, and says as whom.
+func (n *node) ready(ctx context.Context) error {
+	if n.cfg.Peer.Server != "" {
+		if err := n.registered(ctx); err != nil {
+			return err
+		}
+	}
+	for _, addr := range n.LocalAddrs() {
+		n.p.out.event(listeningEvent{Addr: addr.String()})
+		if n.cfg.Peer.Server == "" {
+			n.p.out.note("listening on %s", addr)
+		}
+	}
+	n.p.out.note("waiting as %s", n.GUID())
+	return nil
+}
+
+// serverError says which server it was, and what to do.
+func (n *node) serverError(err error) error {
+	if errors.Is(err, p2p.ErrNoServer) {
+		err = as(p2p.ErrNoServer, fmt.Errorf("server %q does not answer", n.cfg.Peer.Server))
+		return hint(err, "is `p2ptool serve` running there, and does UDP get through?")
+	}
+	return err
+}
