@@ -47,14 +47,15 @@ type receiver struct {
 	st    *store // nil with a Writer
 	batch *batch // nil with a Writer
 
-	offers chan *offerMsg
-	offer  *offerMsg // set before accepted
-	taken  atomic.Bool
-	win    *window[incoming]
-	plans  *queue[plan]
-	work   chan *arrival // in the order of arrival
-	hashes chan *arrival
-	finals chan *incoming
+	offered bool // of readLoop
+	offers  chan *offerMsg
+	offer   *offerMsg // set before accepted
+	taken   atomic.Bool
+	win     *window[incoming]
+	plans   *queue[plan]
+	work    chan *arrival // in the order of arrival
+	hashes  chan *arrival
+	finals  chan *incoming
 
 	resumables chan struct{} // one token for each file that is open for resumption
 
@@ -224,16 +225,16 @@ func (r *receiver) routeOffer(m *offerMsg) error {
 	if m.version != version {
 		return &Error{Kind: ErrVersion, Reason: fmt.Sprintf("version %d", m.version)}
 	}
-	select {
-	case r.offers <- m:
-		return nil
-	default:
+	if r.offered {
 		return unexpected("a second offer")
 	}
+	r.offered = true
+	r.offers <- m
+	return nil
 }
 
 func (r *receiver) routeTotal(m *totalMsg) error {
-	if !r.taken.Load() && len(r.offers) == 0 {
+	if !r.offered {
 		return unexpected("total before the offer")
 	}
 	r.ev.total.Store(m.bytes)

@@ -300,7 +300,7 @@ func TestResumeBatch(t *testing.T) {
 func TestResumeLostEnd(t *testing.T) {
 	t.Parallel()
 	data := noise(1, 100)
-	for cut := int64(1); cut < 160; cut += 3 {
+	for cut := int64(1); cut < 160; cut += 9 {
 		src, dst := write(t, filepath.Join(t.TempDir(), "a"), data), t.TempDir()
 		a, b := newPipe()
 		b.out.left = cut
