@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"p2ptool/p2p/identity"
@@ -101,16 +102,17 @@ type Client struct {
 	refresh  chan struct{}
 	wake     chan struct{} // something is in answers
 
-	mu       sync.Mutex // guards what follows
-	state    State
-	changed  chan struct{} // closed and made anew when state or err change
-	err      error         // of the key
-	current  netip.AddrPort
-	index    uint32
-	hasIndex bool
-	view     View
-	dials    map[uint32]*Dial
-	answers  []outgoingAnswer
+	mu        sync.Mutex // guards what follows
+	state     State
+	changed   chan struct{} // closed and made anew when state or err change
+	err       error         // of the key
+	current   netip.AddrPort
+	observers []netip.AddrPort // that were asked by STUN
+	index     uint32
+	hasIndex  bool
+	view      View
+	dials     map[uint32]*Dial
+	answers   []outgoingAnswer
 
 	// What follows belongs to the goroutine.
 	replaced bool
@@ -178,7 +180,13 @@ func (c *Client) wants(from netip.AddrPort, b []byte) bool {
 	case TypeUnknown, TypeStale:
 		return from == c.ServerAddr()
 	}
-	return LooksLikeSTUN(b)
+	return LooksLikeSTUN(b) && c.observes(from)
+}
+
+func (c *Client) observes(from netip.AddrPort) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.observers, from)
 }
 
 // Owns reports whether packets to that session index are the client's.

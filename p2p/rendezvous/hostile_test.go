@@ -31,11 +31,11 @@ func (r *rig) request(from netip.AddrPort, d []byte) []byte {
 	r.t.Helper()
 	size := len(d)
 	d = bytes.Clone(d)
-	var reply []byte
-	if len(d) > 0 && d[0] == TypeInit {
-		reply = r.s.init(r.now, from, d)
-	} else {
-		reply = r.s.datagram(r.now, from, d)
+	reply := r.s.datagram(r.now, from, d)
+	select {
+	case hs := <-r.s.inits:
+		reply = r.s.init(r.now, hs)
+	default:
 	}
 	if len(reply) > size {
 		r.t.Errorf("a datagram of type %d and %d bytes is answered with %d", d[0], size, len(reply))
@@ -240,6 +240,37 @@ func TestNothingIsAmplified(t *testing.T) {
 	unknown[4]++
 	if got := r.request(strange, unknown); len(got) != unknownSize {
 		t.Errorf("an unknown session is answered with %x", got)
+	}
+}
+
+// A packet whose index is, after a restart, that of another's session is
+// answered as one of an unknown session; a repeated one is not.
+func TestIndexOfAnother(t *testing.T) {
+	r := newRig(t, Limits{})
+	m := r.join(source(1), newKey(t), listener)
+	d := m.seal(ping(0))
+	if got := r.request(m.at, d); len(got) <= unknownSize {
+		t.Errorf("a packet is answered with %x", got)
+	}
+	if got := r.request(m.at, d); got != nil {
+		t.Errorf("a repeated packet is answered with %x", got)
+	}
+	other := noise.Secrets{Send: [32]byte{1}}.NewCompact()
+	stale, _ := other.Seal(ping(0).Append(make([]byte, noise.HeaderSize, 100)), TypeData, m.index)
+	if got, err := ParseUnknown(r.request(source(2), stale)); err != nil || got != m.index {
+		t.Errorf("a packet of another session is answered with %x, %v", got, err)
+	}
+}
+
+// A session that is reserved has no keys: what is sealed with zeros must not
+// open.
+func TestReservedSessionOpensNothing(t *testing.T) {
+	r := newRig(t, Limits{})
+	p := r.s.registry.add(0, source(1))
+	zeros := noise.Secrets{}.NewCompact()
+	d, _ := zeros.Seal(ping(0).Append(make([]byte, noise.HeaderSize, 100)), TypeData, p.index)
+	if got := r.request(source(1), d); len(got) != unknownSize || p.state != stateReserved {
+		t.Errorf("answered with %x, state %d", got, p.state)
 	}
 }
 

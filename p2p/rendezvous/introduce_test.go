@@ -66,7 +66,7 @@ func TestIntroduceOnceUnderLoss(t *testing.T) {
 		s := startServer(t, n.Host(serverHost), nil)
 		lossy := func(addr string) *netsim.Host {
 			h := n.Host(addr)
-			h.Link(netsim.Link{Delay: 20 * ms, Loss: 0.2, Duplicate: 0.2, Reorder: 0.1})
+			h.Link(netsim.Link{Delay: 20 * ms, Loss: 0.1, Duplicate: 0.2, Reorder: 0.1})
 			return h
 		}
 		a := startPeer(t, lossy("198.51.100.2"), nil)
@@ -74,7 +74,7 @@ func TestIntroduceOnceUnderLoss(t *testing.T) {
 		b.answerWith(echo)
 		a.mustRegister(time.Minute)
 		b.mustRegister(time.Minute)
-		const count = 30
+		const count = 20
 		failed := 0
 		for range count {
 			if got, err := a.introduce(b.key.GUID(), "x"); err != nil {
@@ -83,7 +83,7 @@ func TestIntroduceOnceUnderLoss(t *testing.T) {
 				t.Errorf("answered with %q", got.Data)
 			}
 		}
-		if failed > 1 || len(b.called()) > count {
+		if failed > 0 || len(b.called()) > count {
 			t.Errorf("%d of %d failed, with %d calls", failed, count, len(b.called()))
 		}
 		if got := s.Stats().Channels; got > count {

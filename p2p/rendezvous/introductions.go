@@ -63,8 +63,9 @@ func (t *introductions) answer(i *introduction, reply message) {
 	}
 }
 
-// forget drops those whose time is over, and the oldest of too many.
-func (t *introductions) forget(now time.Duration) {
+// forget drops those whose time is over, and the oldest of too many. It calls
+// unused with the channels of those that were not answered.
+func (t *introductions) forget(now time.Duration, unused func(channel uint64)) {
 	for len(t.oldest) > 0 {
 		i := t.oldest[0]
 		if now-i.made < introductionLife && len(t.oldest) <= maxIntroductions {
@@ -72,6 +73,7 @@ func (t *introductions) forget(now time.Duration) {
 		}
 		if i.reply.kind == 0 {
 			t.answer(i, message{kind: kindFailed})
+			unused(i.channel)
 		}
 		delete(t.byRequest, i.key)
 		t.oldest[0] = nil

@@ -52,12 +52,15 @@ func newKeeper(c *Client, s Session, servers []netip.AddrPort) *keeper {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.current = s.Addr
+	c.observers = k.stun.addrs()
 	c.view = View{}
 	*c.view.of(s.Addr.Addr()) = Observed{Main: w.observed}
 	return k
 }
 
-func seconds(n uint16) time.Duration { return time.Duration(max(n, 1)) * time.Second }
+// seconds returns the time to the next KEEPALIVE that the server tells, within
+// what makes sense: NATs forget in 30 s.
+func seconds(n uint16) time.Duration { return time.Duration(min(max(n, 1), 25)) * time.Second }
 
 // run keeps the session until it is lost or the client is closed.
 func (k *keeper) run() {
@@ -72,7 +75,7 @@ func (k *keeper) run() {
 		k.loop()
 	}
 	c.mu.Lock()
-	c.current, c.hasIndex = netip.AddrPort{}, false
+	c.current, c.observers, c.hasIndex = netip.AddrPort{}, nil, false
 	c.mu.Unlock()
 	if c.ctx.Err() != nil {
 		k.send(message{kind: kindBye})

@@ -44,6 +44,14 @@ func newStunClient(addr netip.AddrPort, servers []netip.AddrPort, second uint16)
 	return s
 }
 
+// addrs returns from where answers may come.
+func (s *stunClient) addrs() (all []netip.AddrPort) {
+	for _, t := range s.targets {
+		all = append(all, t.addr)
+	}
+	return all
+}
+
 // restart asks all anew.
 func (s *stunClient) restart(now time.Time) {
 	for i := range s.targets {

@@ -11,8 +11,9 @@ import (
 
 // The states of a session at the server.
 const (
-	stateFree    = iota
-	statePending // RESPONSE was sent, no packet of the session has come yet
+	stateFree     = iota
+	stateReserved // the handshake is being made
+	statePending  // RESPONSE was sent, no packet of the session has come yet
 	stateConfirmed
 )
 
@@ -92,7 +93,7 @@ func (r *registry) get(index uint32) *session {
 	return nil
 }
 
-// add makes a pending session for whoever receives at an address, or returns
+// add reserves a session for whoever receives at an address, or returns
 // nil where there are too many.
 func (r *registry) add(now time.Duration, from netip.AddrPort) *session {
 	if r.sessions >= r.maxSessions || r.sources.count(from.Addr()) >= r.maxPerSource {
@@ -106,7 +107,7 @@ func (r *registry) add(now time.Duration, from netip.AddrPort) *session {
 	r.free = s.next
 	// The bits above the slot are random, so that an index from before a
 	// restart rarely meets a session of somebody else.
-	*s = session{index: rand.Uint32()<<slotBits | slot, state: statePending, heard: now, at: endpointOf(from)}
+	*s = session{index: rand.Uint32()<<slotBits | slot, state: stateReserved, heard: now, at: endpointOf(from)}
 	r.sessions++
 	r.sources.add(from.Addr(), 1)
 	r.pending = append(r.pending, s.index)
@@ -128,11 +129,11 @@ func (r *registry) grow() {
 func (r *registry) crowdedOut() *session {
 	for len(r.pending) > 0 {
 		s := r.get(r.pending[0])
-		if s != nil && s.state == statePending && len(r.pending) <= r.maxUnanswered {
+		if s != nil && s.state != stateConfirmed && len(r.pending) <= r.maxUnanswered {
 			return nil
 		}
 		r.pending = r.pending[1:]
-		if s != nil && s.state == statePending {
+		if s != nil && s.state != stateConfirmed {
 			return s
 		}
 	}
@@ -286,7 +287,7 @@ func (r *registry) sweep(now time.Duration, n int, expire func(*session)) {
 // patience returns for how long a session may be silent: until three
 // keepalives are missing, or the first packet is.
 func (s *session) patience() time.Duration {
-	if s.state == statePending {
+	if s.state != stateConfirmed {
 		return PendingLife
 	}
 	return 3*time.Duration(s.told)*time.Second + time.Second

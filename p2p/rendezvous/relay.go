@@ -89,17 +89,18 @@ func byteRate(perSecond, otherwise int64) Rate {
 }
 
 // open makes a pair of channels between two sessions and returns their ids,
-// a's first; zeros where the relay is off. ok is false where there are too many.
-func (r *relay) open(now time.Duration, a, b *session) (forA, forB uint64, ok bool) {
+// a's first; zeros where the relay is off, or has too many: then the two have
+// to find a direct path.
+func (r *relay) open(now time.Duration, a, b *session) (forA, forB uint64) {
 	if r.disabled {
-		return 0, 0, true
+		return 0, 0
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	oa, ob := r.owners[a.index], r.owners[b.index]
 	if len(r.pairs) >= maxChannels || oa != nil && len(oa.channels) >= maxPeerChannels ||
 		ob != nil && len(ob.channels) >= maxPeerChannels {
-		return 0, 0, false
+		return 0, 0
 	}
 	p := &pair{used: now, position: len(r.pairs)}
 	p.ends[0] = channel{id: r.newIDLocked(), owner: r.ownerLocked(a), pair: p, other: &p.ends[1]}
@@ -111,7 +112,7 @@ func (r *relay) open(now time.Duration, a, b *session) (forA, forB uint64, ok bo
 		o.channels = append(o.channels, &p.ends[i])
 	}
 	r.pairs = append(r.pairs, p)
-	return p.ends[0].id, p.ends[1].id, true
+	return p.ends[0].id, p.ends[1].id
 }
 
 func (r *relay) newIDLocked() uint64 {
@@ -212,7 +213,7 @@ func (r *relay) sweep(now time.Duration, n int) {
 	}
 }
 
-// open channels, for Stats.
+// count returns how many pairs are open.
 func (r *relay) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,6 +13,9 @@ import (
 // the server's memory of introductions, so that none is made twice.
 const requestPatience = 8 * time.Second
 
+// lastRequestRetry bounds the wait until a request is sent again.
+const lastRequestRetry = time.Second
+
 // A request waits for the answer of the server.
 type request struct {
 	ctx   context.Context
@@ -71,6 +74,7 @@ const maxListing = 1 << 20
 func (c *Client) List(ctx context.Context) ([]Listing, error) {
 	var all []Listing
 	seen := make(map[identity.GUID]bool)
+	told := 0
 	for cursor := uint64(0); ; {
 		m, err := c.ask(ctx, kindList, kindPeers, list{cursor}.Append(nil))
 		if err != nil {
@@ -86,10 +90,11 @@ func (c *Client) List(ctx context.Context) ([]Listing, error) {
 				all = append(all, l)
 			}
 		}
-		if p.next == 0 || len(all) >= maxListing {
+		told += len(p.peers)
+		if p.next == 0 || told >= maxListing {
 			return all, nil
 		}
-		if cursor != 0 && p.next >= cursor {
+		if len(p.peers) == 0 || cursor != 0 && p.next >= cursor {
 			return nil, errMalformed // it would never end
 		}
 		cursor = p.next
@@ -196,7 +201,7 @@ func (k *keeper) retransmit(now time.Time) (next time.Time) {
 			continue
 		case !now.Before(r.next):
 			k.send(message{r.kind, number, r.body})
-			r.next, r.wait = now.Add(r.wait), min(2*r.wait, lastRetry)
+			r.next, r.wait = now.Add(r.wait), min(2*r.wait, lastRequestRetry)
 		}
 		if next.IsZero() || r.next.Before(next) {
 			next = r.next

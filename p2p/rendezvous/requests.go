@@ -83,6 +83,9 @@ func (s *Server) aliveLocked(t *turn, p *session, m message) message {
 	p.told = s.intervalLocked()
 	a := alive{seconds: p.told, observed: t.from}
 	if at := endpointOf(t.from); at != p.at {
+		if !s.stranger(t.now, t.from) {
+			return message{}
+		}
 		a.token = s.responder.cookies.token(s.start.Add(t.now), p.index, at)
 	}
 	k := kindAlive
@@ -112,7 +115,7 @@ func (s *Server) introduceLocked(t *turn, p *session, m message) message {
 	if err != nil {
 		return failed(m, CodeMalformed)
 	}
-	s.introductions.forget(t.now)
+	s.introductions.forget(t.now, s.relay.close)
 	key := introductionKey{p.index, m.request}
 	if i := s.introductions.byRequest[key]; i != nil {
 		if i.reply.kind == 0 {
@@ -129,10 +132,7 @@ func (s *Server) introduceLocked(t *turn, p *session, m message) message {
 	case s.introductions.unanswered[o.index] >= maxUnansweredCalls:
 		return failed(m, CodeTooMany)
 	}
-	mine, theirs, ok := s.relay.open(t.now, p, o)
-	if !ok {
-		return failed(m, CodeTooMany)
-	}
+	mine, theirs := s.relay.open(t.now, p, o)
 	c := call{observed: p.at.addr(), channel: theirs, version: r.version, what: r.what, data: r.data}
 	i := &introduction{key: key, callee: o.index, made: t.now, channel: mine, call: c.Append(nil)}
 	s.introductions.add(i)
@@ -145,6 +145,7 @@ func (s *Server) callLocked(t *turn, i *introduction) {
 	o := s.registry.get(i.callee)
 	if o == nil {
 		s.introductions.answer(i, failed(message{request: i.key.request}, CodeNotFound))
+		s.relay.close(i.channel)
 		return
 	}
 	d := sealMessage(o, message{kindCall, i.number, i.call})

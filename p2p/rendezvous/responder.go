@@ -1,6 +1,7 @@
 package rendezvous
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"net/netip"
 	"sync"
@@ -51,6 +52,8 @@ type responderDrops struct{ limited, cookie, handshake atomic.Uint64 }
 type handshake struct {
 	digest   [16]byte
 	made     time.Time
+	from     netip.AddrPort
+	init     []byte // until it is responded to
 	response []byte // nil: being made, or refused
 }
 
@@ -107,6 +110,17 @@ func (r *Responder) Hello(now time.Time, from netip.AddrPort, d []byte) []byte {
 
 // Init takes an INIT: see HandleDatagram.
 func (r *Responder) Init(now time.Time, from netip.AddrPort, d []byte) (reply []byte, in *Incoming) {
+	hs, reply := r.admit(now, from, d)
+	if hs == nil {
+		return reply, nil
+	}
+	return nil, r.respond(hs)
+}
+
+// admit does the cheap part of Init: it checks the cookie, and that the
+// INIT is new and within the limits. Where there is nothing to respond to, it
+// returns what to send, or nothing.
+func (r *Responder) admit(now time.Time, from netip.AddrPort, d []byte) (*handshake, []byte) {
 	m, err := parseInitiation(d)
 	if err != nil || m.purpose != r.config.Purpose || m.version == noVersion || m.version > Version {
 		return nil, nil
@@ -115,19 +129,33 @@ func (r *Responder) Init(now time.Time, from netip.AddrPort, d []byte) (reply []
 		r.drops.cookie.Add(1)
 		return nil, nil
 	}
-	hs, reply := r.remember(now, from, d)
-	if hs == nil {
-		return reply, nil
+	return r.remember(now, from, d)
+}
+
+// respond does the dear part of Init: public-key operations.
+func (r *Responder) respond(hs *handshake) *Incoming {
+	m, err := parseInitiation(hs.init)
+	if err != nil {
+		return nil
 	}
 	state, payload, err := noise.Respond(r.config.Key, Prologue(m.version, m.purpose), m.noise)
 	if err != nil {
 		r.drops.handshake.Add(1)
-		return nil, nil
+		return nil
 	}
-	return nil, &Incoming{
-		From: from, Remote: state.Remote(), Index: m.index, Version: m.version, Payload: payload,
-		responder: r, handshake: hs, state: state, purpose: m.purpose, size: len(d),
+	in := &Incoming{
+		From: hs.from, Remote: state.Remote(), Index: m.index, Version: m.version, Payload: payload,
+		responder: r, handshake: hs, state: state, purpose: m.purpose, size: len(hs.init),
 	}
+	hs.init = nil
+	return in
+}
+
+// forget drops an INIT that was admitted, so that its repetition is, too.
+func (r *Responder) forget(hs *handshake) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.recent, hs.digest)
 }
 
 // remember finds or makes the record of an INIT whose cookie is right. A nil
@@ -145,7 +173,7 @@ func (r *Responder) remember(now time.Time, from netip.AddrPort, d []byte) (*han
 		r.drops.limited.Add(1)
 		return nil, nil
 	}
-	hs := &handshake{digest: digest, made: now}
+	hs := &handshake{digest: digest, made: now, from: from, init: bytes.Clone(d)}
 	r.recent[digest] = hs
 	r.oldest = append(r.oldest, hs)
 	return hs, nil
@@ -155,7 +183,9 @@ func (r *Responder) forgetLocked(now time.Time) {
 	// Where the table is full the oldest goes: whoever is honest has long
 	// had its RESPONSE, and new ones are not kept out.
 	for len(r.oldest) > 0 && (now.Sub(r.oldest[0].made) >= PendingLife || len(r.oldest) >= r.config.MaxPending) {
-		delete(r.recent, r.oldest[0].digest)
+		if hs := r.oldest[0]; r.recent[hs.digest] == hs {
+			delete(r.recent, hs.digest)
+		}
 		r.oldest[0] = nil
 		r.oldest = r.oldest[1:]
 	}

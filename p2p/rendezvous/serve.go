@@ -14,32 +14,32 @@ func (s *Server) register() {
 		select {
 		case <-s.done:
 			return
-		case j := <-s.inits:
-			if reply := s.init(s.now(), j.from, j.datagram); reply != nil {
-				s.send(j.from, reply)
+		case hs := <-s.inits:
+			if reply := s.init(s.now(), hs); reply != nil {
+				s.send(hs.from, reply)
 			}
 		}
 	}
 }
 
-// init takes an INIT and returns the RESPONSE, or nil. The session that it
-// makes is pending: it is found by its index, and by nothing else.
-func (s *Server) init(now time.Duration, from netip.AddrPort, d []byte) []byte {
-	reply, in := s.responder.Init(s.start.Add(now), from, d)
+// init makes the handshake for an INIT and returns the RESPONSE, or nil. The
+// session that it makes is pending: it is found by its index, and by nothing else.
+func (s *Server) init(now time.Duration, hs *handshake) []byte {
+	in := s.responder.respond(hs)
 	if in == nil {
-		return reply
+		return nil
 	}
 	reg, err := parseRegistration(in.Payload)
 	if err != nil {
 		s.drops.malformed.Add(1)
 		return nil
 	}
-	index, seconds, ok := s.reserve(now, from)
+	index, seconds, ok := s.reserve(now, hs.from)
 	if !ok {
 		s.drops.full.Add(1)
 		return nil
 	}
-	w := welcome{seconds: seconds, observed: from, second: s.sockets.secondPort()}
+	w := welcome{seconds: seconds, observed: hs.from, second: s.sockets.secondPort()}
 	reply, secrets, err := in.Accept(index, w.Append(nil))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,10 +56,11 @@ func (s *Server) init(now time.Duration, from netip.AddrPort, d []byte) []byte {
 	p.guid = in.Remote.GUID()
 	p.instance, p.flags, p.version, p.name = reg.instance, reg.flags, reg.version, reg.name
 	p.remote, p.told = in.Index, seconds
+	p.state = statePending
 	return reply
 }
 
-// reserve makes a session and returns its index and its time between
+// reserve makes a session without keys and returns its index and its time between
 // keepalives.
 func (s *Server) reserve(now time.Duration, from netip.AddrPort) (index uint32, seconds uint16, ok bool) {
 	s.mu.Lock()
@@ -110,13 +111,15 @@ func (s *Server) open(now time.Duration, from netip.AddrPort, d []byte) (reply [
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.registry.get(h.Index)
-	if p == nil {
+	if p == nil || p.state == stateReserved { // one without keys must open nothing
 		return nil, nil, false
 	}
 	plain, newest, err := p.crypto.Open(d)
 	if err != nil {
+		// From elsewhere it may be a packet from before a restart, whose index
+		// is now that of another's session.
 		s.drops.unopened.Add(1)
-		return nil, nil, true
+		return nil, nil, endpointOf(from) == p.at
 	}
 	m, err := parseMessage(plain)
 	if err != nil {
@@ -184,7 +187,7 @@ func (s *Server) sweep() {
 
 func (s *Server) sweepOnce(now time.Duration) {
 	s.mu.Lock()
-	s.introductions.forget(now)
+	s.introductions.forget(now, s.relay.close)
 	left := len(s.registry.chunks) * chunkSize / sweepTurns
 	s.mu.Unlock()
 	for ; left > 0; left -= sweepSlice {

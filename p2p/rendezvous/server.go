@@ -70,7 +70,7 @@ type Server struct {
 	responder *Responder
 	strangers *sourceLimit
 	relay     *relay
-	inits     chan initJob
+	inits     chan *handshake // that wait for a worker
 	done      chan struct{}
 	closing   sync.Once
 	running   sync.WaitGroup
@@ -83,12 +83,6 @@ type Server struct {
 
 // serverDrops counts what was not answered.
 type serverDrops struct{ malformed, limited, unknown, unopened, busy, full atomic.Uint64 }
-
-// An initJob is an INIT that waits for a worker.
-type initJob struct {
-	from     netip.AddrPort
-	datagram []byte
-}
 
 // Listen binds the ports and begins to serve.
 func Listen(c ServerConfig) (*Server, error) {
@@ -111,7 +105,7 @@ func newServer(c ServerConfig, socks sockets, now time.Time) *Server {
 		}, now),
 		strangers:     newSourceLimit(c.Limits.StrangerRate),
 		relay:         newRelay(c.Relay),
-		inits:         make(chan initJob, initQueue),
+		inits:         make(chan *handshake, initQueue),
 		done:          make(chan struct{}),
 		registry:      newRegistry(c.Limits.Peers, c.Limits.PeersPerSource),
 		introductions: newIntroductions(),
@@ -206,16 +200,26 @@ func (s *Server) datagram(now time.Duration, from netip.AddrPort, d []byte) []by
 	case d[0] == TypeHello:
 		return s.responder.Hello(s.start.Add(now), from, d)
 	case d[0] == TypeInit:
-		select {
-		case s.inits <- initJob{from, append([]byte(nil), d...)}:
-		default:
-			s.drops.busy.Add(1)
-		}
-		return nil
+		return s.admit(now, from, d)
 	case d[0] == TypeData && len(d) >= noise.Overhead:
 		return s.data(now, from, d)
 	}
 	s.drops.malformed.Add(1)
+	return nil
+}
+
+// admit takes an INIT, whose handshake a worker makes.
+func (s *Server) admit(now time.Duration, from netip.AddrPort, d []byte) []byte {
+	hs, reply := s.responder.admit(s.start.Add(now), from, d)
+	if hs == nil {
+		return reply
+	}
+	select {
+	case s.inits <- hs:
+	default:
+		s.drops.busy.Add(1)
+		s.responder.forget(hs)
+	}
 	return nil
 }
 
