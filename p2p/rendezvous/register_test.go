@@ -64,7 +64,7 @@ func TestSymmetricNATIsSeen(t *testing.T) {
 	})
 }
 
-func TestStaysRegisteredForHours(t *testing.T) {
+func TestStaysRegistered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := netsim.New(1)
 		s := startServer(t, n.Host(serverHost), nil)
@@ -73,7 +73,7 @@ func TestStaysRegisteredForHours(t *testing.T) {
 		h.Link(netsim.Link{Delay: 20 * ms, Loss: 0.05})
 		p := startPeer(t, h, nil)
 		p.mustRegister(10 * time.Second)
-		time.Sleep(3 * time.Hour)
+		time.Sleep(time.Hour)
 		if p.State() != Registered || s.Stats().Peers != 1 || p.count("lost") != 0 {
 			t.Errorf("state %v, lost %d times", p.State(), p.count("lost"))
 		}
@@ -117,7 +117,7 @@ func TestServerRestart(t *testing.T) {
 		n := netsim.New(1)
 		s := startServer(t, n.Host(serverHost), nil)
 		var peers []*testPeer
-		for i := range 20 {
+		for i := range 10 {
 			p := startPeer(t, linked(n, addrOf(i), 20*ms), nil)
 			p.mustRegister(time.Second)
 			peers = append(peers, p)
@@ -322,7 +322,7 @@ func TestListPaging(t *testing.T) {
 		n := netsim.New(1)
 		s := startServer(t, n.Host(serverHost), nil)
 		want := make(map[identity.GUID]string)
-		const count = 60
+		const count = 40
 		for i := range count {
 			name := fmt.Sprintf("peer %d %s", i, "012345678901234567890123456789012345678901234567890123456789"[:i%55])
 			p := startPeer(t, n.Host(addrOf(i)), func(c *ClientConfig) { c.Name, c.Listed = name, i%5 != 0 })
