@@ -113,6 +113,18 @@ func (n *node) Cut() { n.set(func(p *path) { p.shut = true }) }
 // Heal ends a Cut.
 func (n *node) Heal() { n.set(func(p *path) { p.shut = false }) }
 
+// A Place is a Host or a Router.
+type Place interface{ itself() *node }
+
+func (n *node) itself() *node { return n }
+
+// Part lets no packet pass between this and another place on the same segment, until
+// Join; nobody is told. Each still reaches all others.
+func (n *node) Part(from Place) { n.seg.part(n.port, from.itself().port, true) }
+
+// Join ends a Part.
+func (n *node) Join(to Place) { n.seg.part(n.port, to.itself().port, false) }
+
 // Lost tells how many packets did not pass the link, in both directions.
 func (n *node) Lost() int {
 	n.seg.mu.Lock()

@@ -64,7 +64,7 @@ var possible = sync.OnceValue(func() error {
 })
 
 func (l *Lab) segment(hops int) *segment {
-	s := &segment{hops: hops, ports: make(map[netip.Addr]*port)}
+	s := &segment{hops: hops, ports: make(map[netip.Addr]*port), parted: make(map[[2]*port]bool)}
 	l.segments = append(l.segments, s)
 	return s
 }

@@ -123,6 +123,26 @@ func eventually(t *testing.T, so func() bool) {
 	}
 }
 
+// TestPart: two places do not reach each other, and both reach a third.
+func TestPart(t *testing.T) {
+	t.Parallel()
+	l := New(t)
+	a, b, c := l.Host("203.0.113.1"), l.Router("203.0.113.2", FullCone), l.Host("203.0.113.3")
+	atA, atB, atC := open(t, a, "203.0.113.1:1000"), open(t, b, "203.0.113.2:2000"), open(t, c, "203.0.113.3:3000")
+	a.Part(b)
+	atA.send(atB.addr(), "lost")
+	atB.send(atA.addr(), "lost")
+	for _, from := range []*inbox{atA, atB} {
+		from.send(atC.addr(), "to the third")
+		atC.expect("to the third")
+		atC.send(from.addr(), "back")
+		from.expect("back")
+	}
+	a.Join(b)
+	atB.send(atA.addr(), "joined")
+	atA.expect("joined")
+}
+
 func TestLossIsAPart(t *testing.T) {
 	t.Parallel()
 	a, _, from, to := two(t)

@@ -23,7 +23,8 @@ type segment struct {
 
 	mu      sync.Mutex // also guards the ports' paths and queues
 	ports   map[netip.Addr]*port
-	gateway *port  // where packets go that are for none of the ports
+	gateway *port // where packets go that are for none of the ports
+	parted  map[[2]*port]bool
 	order   uint64 // how many packets were queued
 
 	loops sync.WaitGroup
@@ -65,6 +66,13 @@ func (s *segment) setGateway(p *port) {
 	s.gateway = p
 }
 
+// part sets whether packets between two ports are dropped.
+func (s *segment) part(a, b *port, parted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parted[[2]*port{a, b}], s.parted[[2]*port{b, a}] = parted, parted
+}
+
 func (s *segment) disclaim(addr netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +109,7 @@ func (s *segment) forward(from *port, packet []byte) {
 	if to == nil {
 		to = s.gateway
 	}
-	if to == nil || to == from {
+	if to == nil || to == from || s.parted[[2]*port{from, to}] {
 		return
 	}
 	at, ok := from.up.pass(time.Now(), len(packet))
