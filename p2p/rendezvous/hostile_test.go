@@ -314,10 +314,15 @@ func TestClaimedAddressIsNotBelieved(t *testing.T) {
 	}
 	late := m.seal(ping(got.token))
 	if m.tell(source(2), ping(got.token)); p.at.addr() != source(2) {
-		t.Error("the session has not moved with its token")
+		t.Fatal("the session has not moved with its token")
 	}
-	if r.request(source(2), late); p.at.addr() != source(2) {
-		t.Error("a late packet has moved the session")
+	a, _ = m.tell(source(4), ping(0))
+	got, _ = parseAlive(a.body)
+	if m.tell(source(4), ping(got.token)); p.at.addr() != source(4) {
+		t.Fatal("the session has not moved on")
+	}
+	if r.request(source(2), late); p.at.addr() != source(4) {
+		t.Error("a late packet has moved the session back")
 	}
 }
 
