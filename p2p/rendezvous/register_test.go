@@ -209,7 +209,7 @@ func TestNewestListenerWins(t *testing.T) {
 		}
 		check("at first")
 		for i := range 5 { // whoever of them comes back first
-			time.Sleep(time.Second)
+			time.Sleep(2 * time.Second)
 			s.Close()
 			s.start()
 			check(fmt.Sprintf("after restart %d", i))
