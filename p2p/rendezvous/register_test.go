@@ -178,69 +178,6 @@ func TestNewServerKeyIsRefused(t *testing.T) {
 	})
 }
 
-func TestNewestListenerWins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := netsim.New(1)
-		s := startServer(t, n.Host(serverHost), nil)
-		key := newKey(t)
-		first := startPeer(t, n.Host("198.51.100.2"), withKey(key))
-		first.mustRegister(time.Second)
-		time.Sleep(7 * time.Second)
-		second := startPeer(t, n.Host("198.51.100.3"), withKey(key))
-		second.mustRegister(time.Second)
-		calling := startPeer(t, n.Host("198.51.100.4"), func(c *ClientConfig) { c.Key, c.Listening = key, false })
-		calling.mustRegister(time.Second)
-		other := startPeer(t, n.Host("198.51.100.5"), nil)
-		other.mustRegister(time.Second)
-
-		check := func(when string) {
-			t.Helper()
-			time.Sleep(time.Minute)
-			f, err := other.Lookup(t.Context(), key.GUID(), 0)
-			if err != nil || f.Instance != second.config.Instance {
-				t.Errorf("%s the listener is %v, %v", when, f.Instance, err)
-			}
-			if a, b, c := first.count("replaced"), second.count("replaced"), calling.count("replaced"); a != 1 || b+c != 0 {
-				t.Errorf("%s the listeners were told %d, %d, %d times", when, a, b, c)
-			}
-			if got := s.Stats().Peers; got != 4 {
-				t.Errorf("%s %d processes are registered", when, got)
-			}
-		}
-		check("at first")
-		for i := range 5 { // whoever of them comes back first
-			time.Sleep(2 * time.Second)
-			s.Close()
-			s.start()
-			check(fmt.Sprintf("after restart %d", i))
-		}
-		f, err := other.Lookup(t.Context(), key.GUID(), first.config.Instance)
-		if err != nil || f.Instance != first.config.Instance {
-			t.Errorf("the first is not found by its instance: %v", err)
-		}
-	})
-}
-
-func TestReplacedIsToldWhenItsNoticeIsLost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := netsim.New(1)
-		startServer(t, n.Host(serverHost), nil)
-		key := newKey(t)
-		h := n.Host("198.51.100.2")
-		first := startPeer(t, h, withKey(key))
-		first.mustRegister(time.Second)
-		time.Sleep(6 * time.Second)
-		h.Cut()
-		startPeer(t, n.Host("198.51.100.3"), withKey(key)).mustRegister(time.Second)
-		time.Sleep(time.Second)
-		h.Heal()
-		time.Sleep(10 * time.Second)
-		if first.count("replaced") != 1 {
-			t.Error("the listener was not told that it is replaced")
-		}
-	})
-}
-
 func TestAddressChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := netsim.New(1)
