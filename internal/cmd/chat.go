@@ -53,7 +53,7 @@ type conversation struct {
 	p        *program
 	cfg      *config.Config
 	target   config.Target
-	require  p2p.Require
+	role     role
 	wait     time.Duration // for the peer to come, and to come back
 	linger   time.Duration // after the last line from a pipe
 	waitLine *regexp.Regexp
@@ -82,7 +82,7 @@ func (p *program) conversation(c *cli.Context) (*conversation, error) {
 	if co.target, err = target(cfg, c.Args().First()); err != nil {
 		return nil, err
 	}
-	if co.require, err = require(c); err != nil {
+	if co.role, err = p.role(c); err != nil {
 		return nil, err
 	}
 	if s := c.String("wait-line"); s != "" {
@@ -119,8 +119,9 @@ func (co *conversation) said(_ *talk, text string) {
 // run connects, and has the conversation while it is there.
 func (co *conversation) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 	co.inbox.received = co.arrivals.add
+	co.role.handlers = co.handlers(ctx)
 	co.talk = co.talks.talk(co.target.GUID)
-	n, err := co.p.meet(ctx, co.cfg, co.target, co.require, co.wait, role{handlers: co.handlers(ctx)})
+	n, err := co.p.meet(ctx, co.cfg, co.target, co.wait, co.role)
 	if err != nil {
 		co.talks.close()
 		return err
@@ -148,6 +149,9 @@ func (co *conversation) handlers(ctx context.Context) map[string]func(*p2p.Link,
 
 // keep has the streams, and reconnects where links break.
 func (co *conversation) keep(ctx context.Context) error {
+	if co.n.came {
+		co.talk.called(ctx)
+	}
 	return co.talk.keep(ctx, func(ctx context.Context) (*p2p.Link, error) {
 		return co.n.reach(ctx, co.target, max(co.wait, reconnectFor))
 	})

@@ -13,11 +13,16 @@ import (
 	"p2ptool/p2p"
 )
 
+// patienceWithServer is how long a server may take to answer, if --timeout does
+// not say.
+const patienceWithServer = 10 * time.Second
+
 // onlineFlags are those of all commands that go online.
 func onlineFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "server", Usage: "use the rendezvous server at `HOST:PORT`"},
 		&cli.StringFlag{Name: "listen", Usage: "bind to `ADDRESS`, host:port"},
+		&cli.DurationFlag{Name: "timeout", Usage: "give up on a server that does not answer for `DURATION`", Value: patienceWithServer},
 	}
 }
 
@@ -52,28 +57,32 @@ func (p *program) online(c *cli.Context) (*config.Config, error) {
 	return cfg, nil
 }
 
-// require reads --require.
-func require(c *cli.Context) (p2p.Require, error) {
-	switch r := c.String("require"); r {
+// role reads --require and --timeout.
+func (p *program) role(c *cli.Context) (role, error) {
+	r := role{timeout: c.Duration("timeout")}
+	switch s := c.String("require"); s {
 	case "", "any":
-		return p2p.RequireAny, nil
 	case "direct":
-		return p2p.RequireDirect, nil
+		r.require = p2p.RequireDirect
 	case "relay":
-		return p2p.RequireRelay, nil
+		r.require = p2p.RequireRelay
 	default:
-		return 0, usage("--require: %q is not known, use \"direct\", \"relay\" or \"any\"", r)
+		return r, usage("--require: %q is not known, use \"direct\", \"relay\" or \"any\"", s)
 	}
+	if r.timeout <= 0 {
+		return r, usage("--timeout: %s is no time to answer in, use for example 10s", r.timeout)
+	}
+	return r, nil
 }
 
 // connect makes one attempt to reach the target.
 func (n *node) connect(ctx context.Context, t config.Target) (*p2p.Link, error) {
-	ctx = p2p.WithRequire(ctx, n.require)
+	ctx = p2p.WithRequire(ctx, n.role.require)
 	var link *p2p.Link
 	var err error
 	if t.Addr != "" {
 		link, err = n.ConnectAddr(ctx, t.GUID, string(t.Addr))
-	} else {
+	} else if err = n.registered(ctx); err == nil {
 		link, err = n.Connect(ctx, t.GUID)
 	}
 	switch {
@@ -93,13 +102,12 @@ func (n *node) connect(ctx context.Context, t config.Target) (*p2p.Link, error) 
 // meet starts a node that is connected to the target, which is called at first.
 // If it is not there, and may come within the wait, the node can be called
 // as well from then on, so that two that wait for each other meet.
-func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target, req p2p.Require, wait time.Duration, r role) (*node, error) {
+func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target, wait time.Duration, r role) (*node, error) {
 	r.calling = true
 	n, err := p.start(cfg, r)
 	if err != nil {
 		return nil, err
 	}
-	n.require = req
 	if _, err = n.connect(ctx, t); err == nil {
 		return n, nil
 	}
@@ -117,16 +125,13 @@ func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target,
 	if n, err = p.start(cfg, r); err != nil {
 		return nil, err
 	}
-	n.require = req
 	_, err = n.reach(ctx, t, wait)
-	if err == nil || context.Cause(ctx) == errCame {
+	n.came = context.Cause(ctx) == errCame
+	if err == nil || n.came {
 		return n, nil
 	}
 	return nil, errors.Join(err, n.Close())
 }
-
-// errCame ends the wait for a peer that has called by itself.
-var errCame = errors.New("the peer has called")
 
 // reach connects to the target, and tries again for as long as wait where it
 // may still come.

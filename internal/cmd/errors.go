@@ -13,12 +13,28 @@ import (
 	"p2ptool/transfer"
 )
 
+// A cause ends a context on purpose. For the packages below it is
+// context.Canceled.
+type cause string
+
+func (c cause) Error() string { return string(c) }
+
+// Is makes errors.Is(c, context.Canceled) true.
+func (c cause) Is(target error) bool { return target == context.Canceled }
+
+// The causes with which contexts are ended here.
+const (
+	errInterrupted = cause("interrupted")
+	errQuit        = cause("quit")                // as the user of a chat wishes
+	errLeft        = cause("the other side left") // the chat
+	errCame        = cause("the peer has called") // while it was waited for
+)
+
 // Errors of this package, beside those of the packages below.
 var (
-	errInterrupted = errors.New("interrupted")
-	errUsage       = errors.New("wrong usage")
-	errTimeout     = errors.New("timed out")
-	errPartial     = errors.New("some files failed")
+	errUsage   = errors.New("wrong usage")
+	errTimeout = errors.New("timed out")
+	errPartial = errors.New("some files failed")
 )
 
 const (

@@ -123,7 +123,6 @@ func (in *inbox) note(dir string, e transfer.Event) {
 func (in *inbox) decide(ctx context.Context, link *p2p.Link, o transfer.Offer) error {
 	switch v, err := in.rules.judge(link.Peer(), o); {
 	case v == refuse:
-		in.p.out.note("refused files of %s: %s", in.name(link), err)
 		return err
 	case v == accept:
 		return nil
@@ -131,7 +130,6 @@ func (in *inbox) decide(ctx context.Context, link *p2p.Link, o transfer.Offer) e
 	in.asking.Lock()
 	defer in.asking.Unlock()
 	if !terminal.IsTerminal(in.p.env.Stdin) {
-		in.p.out.note("refused files of %s: there is no terminal to ask on", in.name(link))
 		return errNobodyIs
 	}
 	yes, err := in.asker()(ctx, question(in.name(link), o))

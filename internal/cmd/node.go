@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"p2ptool/internal/config"
 	"p2ptool/p2p"
@@ -16,13 +17,16 @@ type node struct {
 	*p2p.Peer
 	p         *program
 	cfg       *config.Config
-	require   p2p.Require
+	role      role
+	came      bool // the target of meet has called by itself
 	accepting sync.WaitGroup
 }
 
-// role says as what a node registers.
+// A role is what a command wants of its node.
 type role struct {
-	calling  bool // takes no calls
+	require  p2p.Require
+	timeout  time.Duration // for the server to answer
+	calling  bool          // takes no calls
 	handlers map[string]func(*p2p.Link, *p2p.Stream)
 	called   func(*p2p.Link) // is told of links that others begin; may be nil
 	quiet    bool            // lifecycle lines are not for this command's user
@@ -30,7 +34,7 @@ type role struct {
 
 // start makes a node of the config. It registers in the background.
 func (p *program) start(cfg *config.Config, r role) (*node, error) {
-	n := &node{p: p, cfg: cfg}
+	n := &node{p: p, cfg: cfg, role: r}
 	peer, err := p2p.NewPeer(p2p.PeerOptions{
 		Key:            cfg.SecretKey.SecretKey,
 		Server:         string(cfg.Peer.Server),
@@ -98,6 +102,8 @@ func (p *program) checkServer(cfg *config.Config) func(string, identity.PublicKe
 
 // registered waits until the server knows the node.
 func (n *node) registered(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, n.role.timeout)
+	defer cancel()
 	return n.serverError(n.Registered(ctx))
 }
 

@@ -30,7 +30,12 @@ func (p *program) peers(c *cli.Context) error {
 	if cfg.Peer.Server == "" {
 		return noServer()
 	}
-	n, err := p.start(cfg, role{calling: true, quiet: true})
+	r, err := p.role(c)
+	if err != nil {
+		return err
+	}
+	r.calling, r.quiet = true, true
+	n, err := p.start(cfg, r)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (p *program) ping(c *cli.Context) error {
 	if c.Int("n") < 1 {
 		return usage("-n: %d is not a number of pings, use 1 or more", c.Int("n"))
 	}
-	n, t, err := p.caller(c, c.Args().First(), role{quiet: true})
+	n, t, err := p.caller(c, c.Args().First())
 	if err != nil {
 		return err
 	}
@@ -48,12 +48,8 @@ func (p *program) ping(c *cli.Context) error {
 }
 
 // caller starts a node that calls others, for a command that connects to who.
-func (p *program) caller(c *cli.Context, who string, r role) (*node, config.Target, error) {
+func (p *program) caller(c *cli.Context, who string) (*node, config.Target, error) {
 	cfg, err := p.online(c)
-	if err != nil {
-		return nil, config.Target{}, err
-	}
-	req, err := require(c)
 	if err != nil {
 		return nil, config.Target{}, err
 	}
@@ -61,12 +57,15 @@ func (p *program) caller(c *cli.Context, who string, r role) (*node, config.Targ
 	if err != nil {
 		return nil, t, err
 	}
-	r.calling = true
+	r, err := p.role(c)
+	if err != nil {
+		return nil, t, err
+	}
+	r.calling, r.quiet = true, true
 	n, err := p.start(cfg, r)
 	if err != nil {
 		return nil, t, err
 	}
-	n.require = req
 	return n, t, nil
 }
 

@@ -42,6 +42,10 @@ func (p *program) receive(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	r, err := p.role(c)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(c.Context)
 	outcomes := make(chan outcome)
 	in.ended = func(o outcome) {
@@ -50,9 +54,10 @@ func (p *program) receive(c *cli.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	n, err := p.start(cfg, role{handlers: map[string]func(*p2p.Link, *p2p.Stream){
+	r.handlers = map[string]func(*p2p.Link, *p2p.Stream){
 		kindFile: func(l *p2p.Link, s *p2p.Stream) { in.take(ctx, l, s) },
-	}})
+	}
+	n, err := p.start(cfg, r)
 	if err != nil {
 		cancel()
 		return err
@@ -108,9 +113,9 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool) e
 				last = in.explain(o.err)
 			}
 			switch {
-			case !once && o.err != nil:
+			case o.err != nil && (!once || in.passedOver(o.err)):
 				in.p.complain(last)
-			case !once || in.passedOver(o.err):
+			case !once:
 			case in.mayReturn(o.err):
 				in.p.out.note("link to %s broke, waiting for it to go on", nameOf(in.rules.cfg, o.peer))
 				giveUp = time.After(senderReturns)

@@ -58,7 +58,7 @@ func (p *program) presence(c *cli.Context) (*conversation, error) {
 	co.inbox.rules.yes, co.inbox.rules.into = c.Bool("yes"), c.String("dir")
 	co.inbox.received = co.arrivals.add
 	co.talks = &talks{p: p, name: func(peer p2p.GUID) string { return nameOf(cfg, peer) }}
-	if co.require, err = require(c); err != nil {
+	if co.role, err = p.role(c); err != nil {
 		return nil, err
 	}
 	who := cfg.Peer.Connect
@@ -79,11 +79,12 @@ func (p *program) presence(c *cli.Context) (*conversation, error) {
 
 // stayOnline is there until it is interrupted or its script quits.
 func (co *conversation) stayOnline(ctx context.Context, cancel context.CancelCauseFunc) error {
-	n, err := co.p.start(co.cfg, role{handlers: co.handlers(ctx)})
+	co.role.handlers = co.handlers(ctx)
+	n, err := co.p.start(co.cfg, co.role)
 	if err != nil {
 		return err
 	}
-	co.n, n.require = n, co.require
+	co.n = n
 	err = n.ready(ctx)
 	if errors.Is(err, p2p.ErrNoServer) && ctx.Err() == nil {
 		co.p.complain(err) // and is tried again in the background

@@ -1,7 +1,7 @@
 package cmd
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -53,6 +53,7 @@ func (m leakChecked) Run() int {
 //	                           sets VAR to the first group
 //	interrupt NAME             sends it SIGINT
 //	ended NAME N               waits for its end and wants the exit status N
+//	random FILE BYTES          makes a file of random bytes
 //	guid CONFIG VAR            sets VAR to the GUID of a config
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -72,15 +73,16 @@ func TestScripts(t *testing.T) {
 			jobs := map[string]*job{}
 			e.Values[jobsKey{}] = jobs
 			e.Defer(func() {
-				for _, j := range jobs {
+				for name, j := range jobs {
 					j.kill()
+					e.T().Log(name, "said\n", string(j.output))
 				}
 			})
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "spawn": spawn, "await": await,
-			"interrupt": interrupt, "ended": ended, "guid": guid,
+			"interrupt": interrupt, "ended": ended, "guid": guid, "random": random,
 		},
 	})
 }
@@ -200,6 +202,13 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+func random(ts *testscript.TestScript, _ bool, args []string) {
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	_, err = writeRandom(context.Background(), ts.MkAbs(args[0]), size)
+	ts.Check(err)
+}
+
 func guid(ts *testscript.TestScript, _ bool, args []string) {
 	cfg, err := config.Load(ts.MkAbs(args[0]))
 	ts.Check(err)
@@ -215,7 +224,6 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 	limit := time.AfterFunc(30*time.Second, func() { j.cmd.Process.Kill() })
 	defer limit.Stop()
 	<-j.done
-	ts.Logf("%s", bytes.TrimSpace(j.output))
 	if j.err != nil || args[1] != "0" {
 		wantStatus(ts, j.err, args[1])
 	}

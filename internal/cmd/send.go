@@ -50,14 +50,16 @@ func (p *program) send(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	n, err := p.start(cfg, role{calling: true})
+	r, err := p.role(c)
+	if err != nil {
+		return err
+	}
+	r.calling = true
+	n, err := p.start(cfg, r)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	if n.require, err = require(c); err != nil {
-		return err
-	}
 	s := &sending{n: n, source: source, limit: int64(limit), wait: c.Duration("wait")}
 	return s.toAll(c.Context, targets)
 }
@@ -193,7 +195,17 @@ func (s *sending) over(ctx context.Context, link *p2p.Link, t config.Target, id 
 	w := s.n.p.watch("sending to", t.String(), link)
 	res, err := transfer.Send(ctx, stream, s.source, transfer.SendOptions{ID: id, Limit: s.limit, OnEvent: w.tell})
 	w.end(res, err)
+	if errors.Is(err, transfer.ErrInterrupted) && left(link) {
+		err = &transfer.Error{Kind: transfer.ErrCanceled, Peer: true, Resumable: true, Err: link.Err()}
+	}
 	return err
+}
+
+// left reports whether the other side has closed a link on purpose. Of what it
+// said before that on streams some may be lost.
+func left(link *p2p.Link) bool {
+	closed, ok := errors.AsType[*p2p.CloseError](link.Err())
+	return ok && closed.Remote && closed.Code == p2p.CodeDone
 }
 
 // resumes reports whether it is worth to connect again: when the link broke, and when

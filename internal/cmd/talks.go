@@ -34,7 +34,9 @@ type talk struct {
 	session *chat.Session
 	lines   script.Lines             // what the peer said, for a script
 	link    atomic.Pointer[p2p.Link] // the one that the last stream was of
-	idle    chan struct{}            // gets a token when a stream ends
+	begun   chan struct{}            // gets a token when a stream begins
+	idle    chan struct{}            // gets a token when one ends
+	heard   chan struct{}            // closed when the peer will say no more
 }
 
 // talk returns the conversation with the peer, beginning one if there is none;
@@ -51,7 +53,9 @@ func (ts *talks) talk(peer p2p.GUID) *talk {
 	t := &talk{
 		peer:    peer,
 		session: chat.New(chat.Options{Delivered: func(id uint64) { ts.p.out.event(deliveredEvent{id}) }}),
+		begun:   make(chan struct{}, 1),
 		idle:    make(chan struct{}, 1),
+		heard:   make(chan struct{}),
 	}
 	if ts.with == nil {
 		ts.with = make(map[p2p.GUID]*talk)
@@ -63,6 +67,7 @@ func (ts *talks) talk(peer p2p.GUID) *talk {
 
 // listen shows what the peer says until the conversation is over.
 func (ts *talks) listen(t *talk) {
+	defer close(t.heard)
 	for {
 		m, err := t.session.Receive(context.Background())
 		if err != nil {
@@ -100,12 +105,34 @@ func (ts *talks) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 // serve has the conversation over one stream.
 func (t *talk) serve(ctx context.Context, link *p2p.Link, stream *p2p.Stream) error {
 	t.link.Store(link)
-	err := t.session.Run(ctx, stream)
+	wake(t.begun)
+	defer wake(t.idle)
+	return t.session.Run(ctx, stream)
+}
+
+// wake puts a token into a channel that holds one at most.
+func wake(c chan struct{}) {
 	select {
-	case t.idle <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
-	return err
+}
+
+// courtesy is how long the side that was called leaves it to the other to open
+// the stream, so that they need not agree on one of two.
+const courtesy = time.Second
+
+// called waits for the stream of a peer that called, and for its end. It
+// returns soon if there is none.
+func (t *talk) called(ctx context.Context) {
+	timer := time.NewTimer(courtesy)
+	defer timer.Stop()
+	select {
+	case <-t.begun:
+		_ = t.replaced(ctx) // keep sees the context's end by itself
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // keep has the conversation over streams of its own, as often as they break. It
@@ -130,6 +157,7 @@ func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Lin
 		case errors.Is(err, chat.ErrProtocol):
 			return err
 		case errors.Is(err, chat.ErrReplaced):
+			<-t.idle // that of the stream which was replaced
 			err = t.replaced(ctx)
 		default:
 			err = pause.sleep(ctx, time.Duration(lastPause))
@@ -140,13 +168,8 @@ func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Lin
 	}
 }
 
-// replaced waits until the stream that took over has ended as well. The first
-// token is that of the stream which was replaced.
+// replaced waits until the stream that is the conversation's now has ended.
 func (t *talk) replaced(ctx context.Context) error {
-	select {
-	case <-t.idle:
-	default:
-	}
 	select {
 	case <-t.idle:
 		return nil

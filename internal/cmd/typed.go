@@ -15,9 +15,6 @@ import (
 	"p2ptool/transfer"
 )
 
-// errQuit ends a conversation as its user wishes.
-var errQuit = errors.New("quit")
-
 // typed takes lines from the terminal until /quit, Ctrl-D or Ctrl-C.
 func (co *conversation) typed(ctx context.Context, cancel context.CancelCauseFunc) error {
 	screen := co.p.env.Stdout
@@ -40,8 +37,8 @@ func (co *conversation) typed(ctx context.Context, cancel context.CancelCauseFun
 		select {
 		case <-editor.Interrupted():
 			cancel(errInterrupted)
-		case <-co.talk.session.Done():
-			cancel(errQuit)
+		case <-co.talk.heard:
+			cancel(errLeft)
 		case <-stop:
 		}
 	})
@@ -52,10 +49,10 @@ func (co *conversation) typed(ctx context.Context, cancel context.CancelCauseFun
 
 // over tells what the end of typing means.
 func (co *conversation) over(ctx context.Context, err error) error {
-	switch cause := context.Cause(ctx); {
+	switch {
 	case errors.Is(err, terminal.ErrInterrupted):
 		return errInterrupted
-	case errors.Is(cause, errQuit):
+	case context.Cause(ctx) == errLeft:
 		co.p.out.note("%s has left the chat", co.target)
 		return nil
 	case errors.Is(err, io.EOF), errors.Is(err, os.ErrClosed), errors.Is(err, errQuit):
@@ -128,7 +125,7 @@ func (co *conversation) stay(ctx context.Context) error {
 	case <-matched:
 	case <-late:
 		return co.missed(fmt.Errorf("%w after %s", errTimeout, co.linger))
-	case <-co.talk.session.Done():
+	case <-co.talk.heard:
 		return co.missed(chat.ErrPeerLeft)
 	case <-ctx.Done():
 		return context.Cause(ctx)
