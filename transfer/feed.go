@@ -52,9 +52,7 @@ func (s *sender) feed() error {
 		}
 		select {
 		case <-s.agains.ready:
-			s.agains.signal()
 		case <-s.answered.ready:
-			s.answered.signal()
 		case <-s.ctx.Done():
 			return nil
 		}

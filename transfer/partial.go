@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -12,9 +13,14 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
+// Data is synced and journaled once there is as much of it as in all flushes before, within
+// these bounds, or after a while: little is lost of a file that has just begun, and
+// little time with one that is long.
 const (
-	flushBytes = 32 << 20    // unsynced data after which it is synced and journaled
-	flushAfter = time.Second // time after which it is
+	minFlush   = 1 << 20
+	maxFlush   = 32 << 20
+	flushAfter = time.Second
+	maxDirty   = 64 << 20 // beside what a running flush syncs; then that is waited for
 )
 
 var errJournal = errors.New("journal was damaged while in use")
@@ -35,6 +41,7 @@ type partial struct {
 
 	pending  []written  // on the file, not in the journal
 	dirty    int64      // bytes of pending
+	flushed  int64      // bytes that were handed to flushes
 	since    time.Time  // of the last flush
 	flushing chan error // gets the result of the flush that runs; nil if none does
 }
@@ -58,12 +65,10 @@ func openPartial(st *store, key string, src journalHeader, fresh bool) (*partial
 		return nil, err
 	}
 	if fresh && p.j != nil {
-		if err := p.removeJournal(); err != nil {
+		if err := p.dropJournal(); err != nil {
 			p.closeFiles()
 			return nil, err
 		}
-		p.j.f.Close()
-		p.j = nil
 	}
 	if p.j == nil {
 		if err := f.Truncate(0); err != nil {
@@ -224,11 +229,15 @@ func (p *partial) write(i int64, data []byte, h cv) error {
 	}
 	p.pending = append(p.pending, written{i, h})
 	p.dirty += int64(len(data))
-	if p.dirty < flushBytes && time.Since(p.since) < flushAfter {
+	if p.dirty < p.flushAt() && time.Since(p.since) < flushAfter || p.dirty < maxDirty && p.isFlushing() {
 		return nil
 	}
 	return p.startFlush()
 }
+
+func (p *partial) flushAt() int64 { return min(max(p.flushed, minFlush), maxFlush) }
+
+func (p *partial) isFlushing() bool { return p.flushing != nil && len(p.flushing) == 0 }
 
 // startFlush hands what is pending to a flush of its own, after the one before.
 func (p *partial) startFlush() error {
@@ -238,6 +247,7 @@ func (p *partial) startFlush() error {
 	if err := p.makeJournal(); err != nil {
 		return err
 	}
+	p.flushed += p.dirty
 	ws, j, f, done := p.pending, p.j, p.f, make(chan error, 1)
 	p.pending, p.dirty, p.since, p.flushing = nil, 0, time.Now(), done
 	go func() { done <- flush(f, j, ws) }()
@@ -248,7 +258,7 @@ func flush(f *os.File, j *journal, ws []written) error {
 	if err := disk.SyncData(f); err != nil {
 		return err
 	}
-	slices.SortFunc(ws, func(a, b written) int { return int(a.i - b.i) })
+	slices.SortFunc(ws, byIndex)
 	return errors.Join(j.put(ws), j.sync())
 }
 
@@ -271,7 +281,18 @@ func (p *partial) makeJournal() error {
 	}
 	p.j = &journal{f: f, journalHeader: p.src}
 	rand.Read(p.j.salt[:])
-	return errors.Join(p.sealHeader(), disk.SyncDir(p.state, "."))
+	if err := errors.Join(p.sealHeader(), disk.SyncDir(p.state, ".")); err != nil {
+		return errors.Join(err, p.dropJournal())
+	}
+	return nil
+}
+
+// dropJournal removes a journal that is of no use.
+func (p *partial) dropJournal() error {
+	err := p.removeJournal()
+	p.j.f.Close()
+	p.j = nil
+	return err
 }
 
 // seal gives the whole file its mode and modification time, syncs it, and returns its
@@ -298,7 +319,7 @@ func (p *partial) seal(mode fs.FileMode, mtime time.Time, known *[32]byte) ([32]
 // digest returns the digest of a synced file of total chunks, two at least.
 func (p *partial) digest(total int64) ([32]byte, error) {
 	ws := p.pending
-	slices.SortFunc(ws, func(a, b written) int { return int(a.i - b.i) })
+	slices.SortFunc(ws, byIndex)
 	if p.j != nil {
 		if err := p.j.put(ws); err != nil {
 			return [32]byte{}, err
@@ -323,12 +344,37 @@ func (p *partial) keep() error {
 	if p.j == nil && (len(p.pending) == 0 || chunkCount(p.src.size) < 2) {
 		return errors.Join(err, p.discard())
 	}
-	if err == nil && len(p.pending) > 0 {
-		err = errors.Join(p.startFlush(), p.waitFlush())
+	if err == nil {
+		err = p.flushRest()
 	}
 	p.closeFiles()
 	return err
 }
+
+// flushRest journals what is pending. On a full disk it gives up the last chunk, so that
+// there is room for the journal.
+func (p *partial) flushRest() error {
+	slices.SortFunc(p.pending, byIndex)
+	for {
+		n := len(p.pending)
+		if n == 0 {
+			return nil
+		}
+		err := p.makeJournal()
+		if err == nil {
+			err = flush(p.f, p.j, p.pending)
+		}
+		if !disk.Full(err) {
+			return err
+		}
+		if err := p.f.Truncate(p.pending[n-1].i * chunkSize); err != nil {
+			return err
+		}
+		p.pending = p.pending[:n-1]
+	}
+}
+
+func byIndex(a, b written) int { return cmp.Compare(a.i, b.i) }
 
 // discard removes the file and its journal.
 func (p *partial) discard() error {

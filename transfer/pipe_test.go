@@ -15,6 +15,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(childRole); role != "" {
+		os.Exit(child(role, os.Args[1]))
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -40,7 +40,6 @@ func (s *sender) writeLoop() error {
 				return err
 			}
 		case <-s.out.ready:
-			s.out.signal()
 		case <-s.ctx.Done():
 		}
 	}
