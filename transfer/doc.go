@@ -1,0 +1,97 @@
+// Package transfer sends and receives files and folders over one stream.
+//
+// The stream is any io.ReadWriteCloser that is reliable, ordered, encrypted and
+// authenticated at both ends; the package adds none of that. Send offers, Receive
+// decides, and what is wanted is sent without being read beforehand. A file counts
+// as sent when it is synced to the receiver's disk under its final name, and not before.
+// What a transfer that broke left behind is not sent again, by the same call, whenever it
+// is made. Modes (without setuid and the like) and modification times are kept, of
+// folders as well; symbolic links, pipes and devices are not sent.
+//
+// Whom it trusts. The receiver trusts the sender with nothing but the bytes: all paths go
+// through an os.Root and the rule in names.go, nothing that exists is replaced unless
+// Conflict says so, memory is bounded whatever the sender announces (about 6 MiB of
+// buffers, and at most 4,096 unfinished entries), and room on the disk is checked before data
+// comes. The sender trusts the receiver to say what it holds. Both trust those
+// who may write to the target folder, as far as they do so between two attempts: a
+// partial file that was touched is hashed again.
+//
+// What the digest says. It is the BLAKE3 of the file that is on the receiver's disk, as
+// b3sum prints it. Each chunk was hashed by the sender as it was read and by the receiver
+// as it came, in this attempt or in an earlier one of which the receiver's journal says
+// so; chunks of an earlier attempt are used unseen only if the source has the size,
+// the times and the inode that it had. Neither side reads anything again to be sure.
+//
+// # Messages
+//
+// All numbers are big-endian. A message is
+//
+//	 0        1                    4
+//	+--------+--------------------+------
+//	| type   | length of the body | body
+//	+--------+--------------------+------
+//
+// A body has at most 65,536 bytes, that of DATA 40 and one chunk. A chunk is 262,144 bytes, the
+// last one of a file what is left; its hash is the chaining value of its subtree in the
+// file's BLAKE3 tree. In a version a message has exactly these fields; anything else
+// breaks the protocol, which ends the transfer. Text at the end of a body has no length of its own.
+// Entries are counted from 0. Files and bytes that are not known are -1; sizes are at most 2^49.
+//
+//	from the sender
+//	 1 OFFER    version, 1 (now 1); transfer, 16; files, 8; bytes, 8; names, 4: how many there are;
+//	            hash over all names, 32; names here, 2: at most 256; each length, 2, and name
+//	 2 TOTAL    files, 8; bytes, 8: what the offer did not know
+//	 3 ENTRY    entry, 4; kind, 1: 0 file, 1 file of unknown size, 2 folder; permissions, 2;
+//	            modification time in ns since 1970, 8; size, 8; tag, 16; path
+//	 4 LEAVE    the innermost folder has no more entries
+//	 5 DATA     entry, 4; chunk, 4; hash, 32; the chunk
+//	 6 HASHES   entry, 4; first chunk, 4; hashes, 32 each, at most 256
+//	 7 END      entry, 4; code, 1; size, 8; digest, 32; reason
+//	 8 DONE     entries, 4: so many there are
+//	 9 BYE      the summary came
+//
+//	from the receiver
+//	16 ACCEPT   version, 1
+//	17 WANT     entry, 4: all of it
+//	18 HAVE     entry, 4; check, 1; runs, 2: at most 1,024; each first chunk, 4, and count, 4; hashes, 32 each
+//	19 NEED     entry, 4; first chunk, 4; 256 bits, 32: which of HASHES, lowest bit first
+//	20 AGAIN    entry, 4; chunk, 4: it came wrong
+//	21 RESULT   entry, 4; code, 1; digest, 32; reason
+//	22 SUMMARY  files, 8; failed, 8; skipped, 8; bytes, 8
+//
+//	from either
+//	31 ABORT    code, 1; reason: the last message
+//
+// Codes: 0 done, 1 held whole from before, 2 skipped as its name is taken, 3 failed otherwise,
+// 4 source changed, 5 integrity, 6 storage, 7 cancelled, 8 protocol broken, 9 refused, 10 no common version.
+// Reasons are UTF-8 of at most 512 bytes.
+//
+// # Order
+//
+//	sender                                   receiver
+//	  OFFER  ------------------------------->
+//	     <---------------------------  ACCEPT, or ABORT (refused)
+//	  ENTRY, ENTRY, ENTRY … ---------------->  as many as the window holds
+//	     <-------  for each WANT, HAVE or RESULT, in the order of the entries
+//	  DATA … END, DATA … END --------------->  of the wanted ones, in that order
+//	     <--------------------------  RESULT   once it is synced and has its name
+//	  DONE  -------------------------------->
+//	     <--------------------------  SUMMARY  after the last RESULT
+//	  BYE  --------------------------------->
+//
+// Neither side waits for an answer before it goes on, but within the window: from the
+// oldest entry without RESULT there are at most 4,096, and their paths have at most 1 MiB.
+// A folder's entry comes before those in it, LEAVE after them; a folder gets a RESULT at once.
+//
+// Of a file that is wanted all chunks come in ascending order, but for runs that
+// the receiver has. With check 0 these are of the same source, as size, time and tag tell:
+// the sender skips them and takes their part of the digest from the hashes, which are those of
+// the largest aligned subtrees that a run falls into, the file's last chunk always alone. With
+// check 1 they may be of another state of it, and come without hashes: where such a run
+// begins the sender sends HASHES of up to 256 of its chunks, waits for NEED and sends
+// DATA of what is needed, until the run is through.
+//
+// A chunk that does not match its hash is asked for AGAIN, up to 16 times a file, and is then sent
+// out of order. The END of a file that can no longer be read carries the code for it, and a
+// RESULT that comes before END ends the file early: END follows with what was sent.
+package transfer
