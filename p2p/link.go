@@ -2,6 +2,8 @@ package p2p
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"sync"
@@ -39,12 +41,15 @@ const (
 	AppCode      = link.AppCode
 )
 
+// ResetNoHandler is the code with which a stream is reset of whose kind the
+// other side takes none. Codes of applications begin at AppCode.
+const ResetNoHandler = 1
+
 const (
 	connectPatience = 10 * time.Second // until any path must answer
 	pendingPatience = 15 * time.Second // for the first packet of a link that another peer began
 	relayGraceMin   = 60 * time.Millisecond
 	relayGraceMax   = 300 * time.Millisecond
-	streamBacklog   = 64 // streams that wait for AcceptStream
 )
 
 // A Link is one end of an authenticated, encrypted session with another peer.
@@ -54,9 +59,8 @@ type Link struct {
 	inner     *link.Link
 	index     uint32 // our session
 	remote    GUID
-	instance  uint64 // the other process
-	listening bool   // the other process takes calls
-	streams   chan *Stream
+	instance  uint64        // the other process
+	listening bool          // the other process takes calls
 	changed   chan struct{} // one place: the path has changed
 
 	mu       sync.Mutex
@@ -69,7 +73,6 @@ type Link struct {
 func (p *Peer) newLink(ctx context.Context, initiator bool, s noise.Secrets, index uint32, remote GUID, g greeting) *Link {
 	l := &Link{
 		peer: p, index: index, remote: remote, instance: g.instance, listening: g.listening,
-		streams: make(chan *Stream, streamBacklog),
 		changed: make(chan struct{}, 1),
 	}
 	l.inner = link.New(link.Config{
@@ -258,6 +261,29 @@ type Stream struct {
 // Kind returns what the stream is for, as the side that opened it says.
 func (s *Stream) Kind() string { return s.kind }
 
+// Read reads what has arrived, at least one byte unless there is an error:
+// io.EOF at the stream's end, ErrRefused where the other side takes no streams
+// of the kind, a ResetError where it gave the stream up, ErrStreamClosed after
+// Close, the link's end otherwise.
+func (s *Stream) Read(b []byte) (int, error) {
+	n, err := s.Stream.Read(b)
+	return n, s.explain(err)
+}
+
+// Write buffers b and returns when all of it is buffered. Its errors are those
+// of Read, but for io.EOF.
+func (s *Stream) Write(b []byte) (int, error) {
+	n, err := s.Stream.Write(b)
+	return n, s.explain(err)
+}
+
+func (s *Stream) explain(err error) error {
+	if errors.Is(err, ResetError{Code: ResetNoHandler}) {
+		return fmt.Errorf("%w: it takes no %q now", ErrRefused, s.kind)
+	}
+	return err
+}
+
 const maxKind = 64
 
 // OpenStream opens a stream of a kind, a name of 1 to 64 bytes.
@@ -271,19 +297,6 @@ func (l *Link) OpenStream(kind string) (*Stream, error) {
 	}
 	_, err = s.Write(append([]byte{byte(len(kind))}, kind...))
 	return &Stream{s, kind}, err
-}
-
-// AcceptStream waits for the next stream that the other side opens, of a kind
-// that has no handler. Streams that nobody accepts are reset after a few.
-func (l *Link) AcceptStream(ctx context.Context) (*Stream, error) {
-	select {
-	case s := <-l.streams:
-		return s, nil
-	case <-l.Done():
-		return nil, l.Err()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 }
 
 // serve hands the streams that the other side opens to their handlers.
@@ -300,20 +313,17 @@ func (l *Link) serve() {
 func (l *Link) serveStream(in *link.Stream) {
 	kind, err := readKind(in)
 	if err != nil {
-		in.Reset(CodeDone)
+		in.Reset(ResetNoHandler)
 		return
 	}
 	s := &Stream{in, kind}
-	if h := l.peer.opts.Handlers[kind]; h != nil {
-		h(l, s)
-		s.Close()
+	h := l.peer.opts.Handlers[kind]
+	if h == nil {
+		s.Reset(ResetNoHandler)
 		return
 	}
-	select {
-	case l.streams <- s:
-	default:
-		s.Reset(CodeDone)
-	}
+	h(l, s)
+	s.Close()
 }
 
 func readKind(r io.Reader) (string, error) {

@@ -81,8 +81,8 @@ type PeerOptions struct {
 	Listed bool
 
 	// Handlers take the streams that other peers open, by kind. A handler runs
-	// on a goroutine of its own; the stream is closed when it returns.
-	// Streams of other kinds wait for Link.AcceptStream.
+	// on a goroutine of its own; the stream is closed when it returns. A
+	// stream of another kind is reset with ResetNoHandler.
 	Handlers map[string]func(*Link, *Stream)
 
 	// OnEvent is told what happens, in order, from one goroutine. It may block,

@@ -392,6 +392,25 @@ func TestMappingChanges(t *testing.T) {
 	})
 }
 
+func TestStreamThatNobodyTakes(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a, b := w.public("198.51.100.1", nil), w.public("198.51.100.2", nil)
+		l, _ := mustConnect(t, a, b)
+		s, err := l.OpenStream("nonsense")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Read(make([]byte, 1)); !errors.Is(err, p2p.ErrRefused) {
+			t.Errorf("reading from it: %v", err)
+		}
+		if _, err := s.Write([]byte{1}); !errors.Is(err, p2p.ErrRefused) {
+			t.Errorf("writing to it: %v", err)
+		}
+		a.Close()
+		b.Close()
+	})
+}
+
 // A listener that is killed and comes back is found again, and the old link
 // ends soon.
 func TestListenerRestarts(t *testing.T) {

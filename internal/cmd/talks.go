@@ -154,7 +154,7 @@ func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Lin
 			return context.Cause(ctx)
 		case err == nil, errors.Is(err, chat.ErrClosed), errors.Is(err, chat.ErrPeerLeft):
 			return nil
-		case errors.Is(err, chat.ErrProtocol):
+		case errors.Is(err, chat.ErrProtocol), errors.Is(err, p2p.ErrRefused):
 			return err
 		case errors.Is(err, chat.ErrReplaced):
 			<-t.idle // that of the stream which was replaced
