@@ -1,8 +1,10 @@
 package link
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,6 +35,9 @@ type wire struct {
 	busy      [2]time.Time    // until when each direction sends
 	cut       map[uint16]bool // ports that no packet goes to or comes from
 	sent      map[uint16]int  // datagrams by port
+	drop      func(from int, d []byte) bool
+	crossing  []crossing // by the time they arrive
+	timer     *time.Timer
 	trouble   int
 	paths     []Path // that a was told
 }
@@ -112,17 +117,25 @@ func (c *wireConn) Write(b udp.Batch) error {
 	return nil
 }
 
+// A crossing is a datagram on its way.
+type crossing struct {
+	due  time.Time
+	end  int // where it goes
+	port uint16
+	data []byte
+}
+
 func (w *wire) carry(from int, port uint16, d []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sent[port]++
 	for range 1 + w.chance(w.duplicate) {
-		if w.cut[port] || w.chance(w.loss) == 1 {
+		if w.cut[port] || w.chance(w.loss) == 1 || w.drop != nil && w.drop(from, d) {
 			continue
 		}
+		now := time.Now()
 		late := w.delay + time.Duration(w.rnd.Float64()*float64(w.jitter))
 		if w.rate > 0 {
-			now := time.Now()
 			if w.busy[from].Before(now) {
 				w.busy[from] = now
 			}
@@ -132,10 +145,56 @@ func (w *wire) carry(from int, port uint16, d []byte) {
 			w.busy[from] = w.busy[from].Add(time.Duration(float64(len(d)) / w.rate * float64(time.Second)))
 			late += w.busy[from].Sub(now)
 		}
-		buf := udp.NewBuffer()
-		data := append(buf.Bytes()[:0], d...)
-		time.AfterFunc(late, func() { w.deliver(1-from, port, data, buf) })
+		w.dispatch(crossing{now.Add(late), 1 - from, port, bytes.Clone(d)})
 	}
+}
+
+// dispatch puts a datagram behind all that are due no later: what leaves at
+// one instant must not be shuffled, as it would be with a timer each.
+func (w *wire) dispatch(c crossing) {
+	i := len(w.crossing)
+	for i > 0 && w.crossing[i-1].due.After(c.due) {
+		i--
+	}
+	w.crossing = slices.Insert(w.crossing, i, c)
+	if i == 0 {
+		w.setTimer()
+	}
+}
+
+func (w *wire) setTimer() {
+	d := time.Until(w.crossing[0].due)
+	if w.timer == nil {
+		w.timer = time.AfterFunc(d, w.arrive)
+		return
+	}
+	w.timer.Reset(d)
+}
+
+// arrive hands over all datagrams that are due.
+func (w *wire) arrive() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	n := 0
+	for ; n < len(w.crossing) && !w.crossing[n].due.After(now); n++ {
+		w.deliver(w.crossing[n])
+	}
+	w.crossing = slices.Delete(w.crossing, 0, n)
+	if len(w.crossing) > 0 {
+		w.setTimer()
+	}
+}
+
+func (w *wire) deliver(c crossing) {
+	buf := udp.NewBuffer()
+	defer buf.Release()
+	l, r, d := []*Link{w.a, w.b}[c.end], w.route(c.end, c.port, 0), c.data
+	if d[0] == typeRelay {
+		r.Channel, d = 7, d[relayHead:]
+	}
+	d = append(buf.Bytes()[:0], d...)
+	l.Deliver(r, udp.Batch{Addr: r.Addr, Data: d, Size: len(d), Buf: buf})
 }
 
 func (w *wire) chance(p float64) int {
@@ -143,15 +202,6 @@ func (w *wire) chance(p float64) int {
 		return 1
 	}
 	return 0
-}
-
-func (w *wire) deliver(end int, port uint16, d []byte, buf *udp.Buffer) {
-	l, r := []*Link{w.a, w.b}[end], w.route(end, port, 0)
-	if d[0] == typeRelay {
-		r.Channel, d = 7, d[relayHead:]
-	}
-	l.Deliver(r, udp.Batch{Addr: r.Addr, Data: d, Size: len(d), Buf: buf})
-	buf.Release()
 }
 
 func (w *wire) set(f func()) {
