@@ -13,7 +13,7 @@ import (
 // until it counts as dead.
 var (
 	watchBusy    = patience{time.Second, 250 * time.Millisecond, 2 * time.Second}
-	watchChosen  = patience{3 * time.Second, time.Second, 6 * time.Second}
+	watchChosen  = patience{3 * time.Second, 500 * time.Millisecond, 6 * time.Second}
 	watchStandby = patience{15 * time.Second, time.Second, 18 * time.Second}
 )
 
