@@ -33,8 +33,6 @@ type incoming struct {
 	final   string   // the name that it got
 }
 
-func (in *incoming) isFailed() bool { return in.failed }
-
 // inOrder tells whether every chunk comes, and in order, so that sum gives the digest.
 func (in *incoming) inOrder(r *receiver) bool {
 	return in.m.what == entryStream || r.st == nil || in.total < 2

@@ -178,21 +178,40 @@ func (p *planner) file(in *incoming) error {
 		}
 	}
 	in.key = p.st.key([]byte(in.m.path))
-	held := int64(0)
+	var have *haveMsg
 	if p.hasPartial(in) {
-		var err error
-		if held, err = p.resume(in); err != nil {
-			return err
-		}
-		if in.isFailed() {
+		select {
+		case p.resumables <- struct{}{}:
+			in.counted = true
+		case <-p.ctx.Done():
 			return nil
 		}
+		var err error
+		if have, err = p.resume(in); err != nil {
+			return p.failOr(in, err)
+		}
+	}
+	return p.want(in, have)
+}
+
+// want asks for a file, or for what is not held of it, if there is room. From then on
+// the file belongs to takeLoop.
+func (p *planner) want(in *incoming, have *haveMsg) error {
+	held := int64(0)
+	for _, r := range in.runs {
+		held += min(r.end()*chunkSize, in.m.size) - int64(r.first)*chunkSize
 	}
 	if err := p.st.room(in.m.size-held, -1); err != nil {
 		return err
 	}
-	if in.p == nil || len(in.runs) == 0 {
-		in.wanted.Store(true)
+	if !in.check {
+		p.ev.done.Add(held)
+		p.ev.resumed.Add(held)
+	}
+	in.wanted.Store(true)
+	if have != nil {
+		p.send(have)
+	} else {
 		p.send(&wantMsg{in.m.n})
 	}
 	return nil
@@ -221,46 +240,17 @@ func (p *planner) hasPartial(in *incoming) bool {
 	return err == nil
 }
 
-// resume opens what is held of a file and tells the sender. It returns how many bytes that is.
-func (p *planner) resume(in *incoming) (held int64, err error) {
-	select {
-	case p.resumables <- struct{}{}:
-	case <-p.ctx.Done():
-		return 0, nil
-	}
-	in.counted = true
+// resume opens what is held of a file, and makes the message about it. It is nil if that is nothing.
+func (p *planner) resume(in *incoming) (*haveMsg, error) {
 	part, err := openPartial(p.st, in.key, in.source(), false)
-	if err == nil {
-		in.p = part
-		in.runs, in.check, err = part.resume()
-	}
-	var m *haveMsg
-	if err == nil && len(in.runs) > 0 {
-		m, err = p.have(in)
-	}
 	if err != nil {
-		return 0, p.failOr(in, err)
+		return nil, err
 	}
-	for _, r := range in.runs {
-		held += int64(r.count) * chunkSize
+	in.p = part
+	if in.runs, in.check, err = part.resume(); err != nil || len(in.runs) == 0 {
+		return nil, err
 	}
-	if m == nil {
-		return 0, nil
-	}
-	if !in.check {
-		p.countHeld(in)
-	}
-	in.wanted.Store(true)
-	p.send(m)
-	return held, nil
-}
-
-func (p *planner) countHeld(in *incoming) {
-	for _, r := range in.runs {
-		n := min(r.end()*chunkSize, in.m.size) - int64(r.first)*chunkSize
-		p.ev.done.Add(n)
-		p.ev.resumed.Add(n)
-	}
+	return p.have(in)
 }
 
 // have makes the message about what is held. What has no room in it is fetched again.

@@ -1,0 +1,123 @@
+package transfer
+
+import "fmt"
+
+// readLoop takes the sender's messages apart from each other.
+func (r *receiver) readLoop() error {
+	depth := 0
+	for {
+		m, buf, n, err := r.read()
+		if err != nil {
+			if r.isSummed() && isInterrupted(err) { // all is here, whatever the sender knows
+				r.finish()
+				return nil
+			}
+			return err
+		}
+		if done, err := r.route(m, buf, n, &depth); done || err != nil {
+			return err
+		}
+	}
+}
+
+func (r *receiver) isSummed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.summed
+}
+
+func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, err error) {
+	switch m := m.(type) {
+	case *offerMsg:
+		return false, r.routeOffer(m)
+	case *totalMsg:
+		return false, r.routeTotal(m)
+	case *byeMsg:
+		if !r.isSummed() {
+			return false, unexpected("end before the summary")
+		}
+		r.acked.Store(true)
+		r.finish()
+		return true, nil
+	}
+	if !r.taken.Load() {
+		return false, unexpected("message of type %d before the offer is accepted", m.kind())
+	}
+	switch m := m.(type) {
+	case *entryMsg:
+		return false, r.routeEntry(m, depth)
+	case *leaveMsg:
+		if *depth--; *depth < 0 {
+			return false, unexpected("end of a folder that was not begun")
+		}
+		r.plans.put(plan{leave: true})
+	case *doneMsg:
+		if _, next := r.win.bounds(); m.entries != next || *depth != 0 {
+			return false, unexpected("end of %d entries", m.entries)
+		}
+		r.plans.put(plan{done: true})
+	case *dataMsg, *hashesMsg, *endMsg:
+		return false, r.routeArrival(m, buf, n)
+	default:
+		return false, unexpected("message of type %d from a sender", m.kind())
+	}
+	return false, nil
+}
+
+func (r *receiver) routeOffer(m *offerMsg) error {
+	if m.version != version {
+		return &Error{Kind: ErrVersion, Reason: fmt.Sprintf("version %d", m.version)}
+	}
+	if r.offered {
+		return unexpected("a second offer")
+	}
+	r.offered = true
+	r.offers <- m
+	return nil
+}
+
+func (r *receiver) routeTotal(m *totalMsg) error {
+	if !r.offered {
+		return unexpected("total before the offer")
+	}
+	r.ev.total.Store(m.bytes)
+	if r.o.MaxSize > 0 && m.bytes > r.o.MaxSize {
+		return refused(fmt.Sprintf("%d bytes are more than the %d that are allowed", m.bytes, r.o.MaxSize), nil)
+	}
+	return nil
+}
+
+func (r *receiver) routeEntry(m *entryMsg, depth *int) error {
+	if m.what == entryFolder {
+		if *depth++; *depth > maxDepth {
+			return unexpected("folders %d deep", *depth)
+		}
+	}
+	in := &incoming{m: m, total: chunkCount(m.size)}
+	n, err := r.win.tryAdd(in, len(m.path))
+	if err != nil {
+		return broken(err)
+	}
+	if n != m.n {
+		return unexpected("entry %d in place of %d", m.n, n)
+	}
+	r.plans.put(plan{in: in})
+	return nil
+}
+
+func (r *receiver) routeArrival(m message, buf []byte, n int) error {
+	a := &arrival{m: m, buf: buf, n: n}
+	if buf != nil {
+		a.ready = make(chan struct{})
+		select {
+		case r.hashes <- a:
+		case <-r.ctx.Done():
+			return nil
+		}
+	}
+	select {
+	case r.work <- a:
+	case <-r.ctx.Done():
+	}
+	return nil
+}
