@@ -68,6 +68,7 @@ func (p *Peer) await(l *Link) {
 		return
 	}
 	l.start()
+	p.callRoll(l)
 	if p.adopt(l) {
 		return
 	}

@@ -220,13 +220,27 @@ func (p *Peer) callAt(ctx context.Context, guid GUID, hostport string) (*Link, e
 	return nil, err
 }
 
-// dial makes a session with the peer at an address.
+// dial makes a link to the peer at an address.
 func (p *Peer) dial(ctx context.Context, guid GUID, addr netip.AddrPort) (*Link, error) {
-	r, ok := p.route(addr)
-	if !ok {
-		return nil, fmt.Errorf("%w: no socket for %v", ErrNoPath, addr)
+	index, secrets, g, err := p.meet(ctx, guid, addr)
+	if err != nil {
+		return nil, err
 	}
-	index := p.newIndex()
+	l := p.newLink(ctx, true, secrets, index, guid, g)
+	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, 0)
+	if r, ok := p.route(addr); ok {
+		l.inner.AddProven(r)
+	}
+	return l, nil
+}
+
+// meet has the handshake with the peer at an address. It returns our session's
+// index and what the other side says of itself.
+func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort) (index uint32, secrets noise.Secrets, g greeting, err error) {
+	if _, ok := p.route(addr); !ok {
+		return 0, secrets, g, fmt.Errorf("%w: no socket for %v", ErrNoPath, addr)
+	}
+	index = p.newIndex()
 	d := rendezvous.NewDial(rendezvous.DialConfig{
 		Key: p.opts.Key, Remote: addr, Purpose: rendezvous.PurposeLink, Index: index,
 		Payload: func(byte) []byte { return p.greeting(index).append(nil) },
@@ -247,17 +261,10 @@ func (p *Peer) dial(ctx context.Context, guid GUID, addr netip.AddrPort) (*Link,
 		p.mu.Unlock()
 	}()
 	s, err := d.Run(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		g, err = parseGreeting(s.Payload)
 	}
-	g, err := parseGreeting(s.Payload)
-	if err != nil {
-		return nil, err
-	}
-	l := p.newLink(ctx, true, s.Secrets, index, guid, g)
-	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, 0)
-	l.inner.AddProven(r)
-	return l, nil
+	return index, s.Secrets, g, err
 }
 
 // route makes the route to a peer's address.

@@ -20,10 +20,9 @@ const (
 // onTrouble is told, by the link's loop, that the path in use does not answer.
 func (l *Link) onTrouble() {
 	p := l.peer
-	if p.client == nil {
-		return
+	if p.client != nil {
+		p.client.RefreshNow() // our own address may have changed
 	}
-	p.client.RefreshNow() // our own address may have changed
 	if l.Path().Kind != punch.PathNone {
 		return
 	}
@@ -37,14 +36,18 @@ func (l *Link) onTrouble() {
 	}
 	l.mu.Unlock()
 	if due {
-		p.spawn(func() { p.seek(l) })
+		p.spawn(func() {
+			if (p.client == nil || !p.seek(l)) && l.listening {
+				p.seekAt(l)
+			}
+		})
 	}
 }
 
 // seek has the server introduce the two ends of a link anew. Where the other
 // end's process has given way to another one, and does not answer, the link is
-// over.
-func (p *Peer) seek(l *Link) {
+// over. It reports whether the server knows the other end.
+func (p *Peer) seek(l *Link) bool {
 	patience := reunionLast
 	replaced := false
 	if l.listening {
@@ -64,6 +67,19 @@ func (p *Peer) seek(l *Link) {
 	case err == nil:
 		p.reunite(l.inner, answer.Observed, answer.Channel)
 	case replaced, errors.Is(err, rendezvous.ErrRefused): // there, and does not know the link
+		l.inner.Abandon(errGone())
+	}
+	return err == nil || replaced || !errors.Is(err, rendezvous.ErrNotFound)
+}
+
+// seekAt asks for the other end where it was last, for a link that was made without
+// a server. Where another process of the peer answers, the link is over: two
+// do not share an address.
+func (p *Peer) seekAt(l *Link) {
+	ctx, cancel := context.WithTimeout(p.ctx, reunionLast)
+	defer cancel()
+	_, _, g, err := p.meet(ctx, l.remote, l.Path().Addr)
+	if err == nil && g.instance != l.instance {
 		l.inner.Abandon(errGone())
 	}
 }

@@ -1,0 +1,95 @@
+package p2p_test
+
+import (
+	"testing"
+	"time"
+
+	"p2ptool/internal/netsim"
+	"p2ptool/p2p"
+)
+
+// A caller that is killed and calls again: the listener gives up the link with
+// the process that is no more, so that what that held is free.
+func TestCallerRestarts(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		key := newKey(t)
+		calling := func(o *p2p.PeerOptions) { o.Key, o.Calling = key, true }
+		_, host := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
+		b := w.public("198.51.100.2", nil)
+		a := w.peer(host, calling)
+		mustConnect(t, a, b)
+		old, err := b.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		host.Cut()
+		a.Close()
+		host.Heal()
+		a = w.peer(host, calling)
+		l, _ := mustConnect(t, a, b)
+		start := time.Now()
+		<-old.Done()
+		if d := time.Since(start); d > 3*time.Second {
+			t.Errorf("the old link ended after %v", d)
+		}
+		checkEcho(t, l, 1000)
+		a.Close()
+		b.Close()
+	})
+}
+
+// Two callers of one key live side by side, also where a third of the packets
+// is lost.
+func TestCallersSideBySide(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		key := newKey(t)
+		calling := func(o *p2p.PeerOptions) { o.Key, o.Calling = key, true }
+		nat, host := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
+		b := w.public("198.51.100.2", nil)
+		first, second := w.peer(host, calling), w.peer(host, calling)
+		one, _ := mustConnect(t, first, b)
+		nat.Link(netsim.Link{Delay: oneWay, Loss: .33})
+		two, _ := mustConnect(t, second, b)
+		time.Sleep(10 * time.Second)
+		nat.Link(netsim.Link{Delay: oneWay})
+		checkEcho(t, one, 1000)
+		checkEcho(t, two, 1000)
+		first.Close()
+		second.Close()
+		b.Close()
+	})
+}
+
+// A listener that is reached by address is killed and comes back: the old link
+// ends soon, though no server tells of it.
+func TestListenerRestartsWithoutServer(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		key := newKey(t)
+		host := w.net.Host("198.51.100.2")
+		host.Link(netsim.Link{Delay: oneWay})
+		listen := func(o *p2p.PeerOptions) { o.Key, o.Server, o.Listen = key, "", ":7000" }
+		b := w.peer(host, listen)
+		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
+		a := w.peer(ha, func(o *p2p.PeerOptions) { o.Server, o.Calling = "", true })
+		old, err := a.ConnectAddr(t.Context(), b.GUID(), "198.51.100.2:7000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		host.Cut()
+		b.Close()
+		host.Heal()
+		b = w.peer(host, listen)
+		start := time.Now()
+		<-old.Done()
+		if d := time.Since(start); d > 15*time.Second {
+			t.Errorf("the old link ended after %v", d)
+		}
+		l, err := a.ConnectAddr(t.Context(), b.GUID(), "198.51.100.2:7000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkEcho(t, l, 1000)
+		a.Close()
+		b.Close()
+	})
+}
