@@ -21,6 +21,7 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,8 @@ import (
 const (
 	replayWindow = 1 << 15         // packets that may overtake one
 	idleTimeout  = 2 * time.Minute // of silence, then the link is dead
-	maxInbox     = 4 << 20         // bytes waiting for the loop; more are dropped
+	maxInbox     = 4 << 20         // bytes of memory waiting for the loop; more are dropped
+	copyBelow    = 4 << 10         // a smaller batch is copied, so as not to hold its whole buffer
 	inboxTurn    = 32              // batches taken in before something is sent
 	turnBatches  = 4               // batches sent before something is taken in
 	minSendBuf   = 256 << 10       // bytes of a stream's buffer, at least
@@ -161,6 +163,21 @@ type arrival struct {
 	batch udp.Batch
 }
 
+// cost returns the memory that an arrival holds.
+func (a arrival) cost() int {
+	if a.batch.Buf == nil {
+		return len(a.batch.Data)
+	}
+	return len(a.batch.Buf.Bytes())
+}
+
+// release gives back the arrival's memory.
+func (a arrival) release() {
+	if a.batch.Buf != nil {
+		a.batch.Buf.Release()
+	}
+}
+
 // New starts a link without any path.
 func New(cfg Config) *Link {
 	l := &Link{
@@ -186,14 +203,21 @@ func New(cfg Config) *Link {
 // retains the batch's buffer, does not block, and drops what is too much.
 func (l *Link) Deliver(r Route, b udp.Batch) {
 	l.mu.Lock()
-	if l.err != nil || l.held+len(b.Data) > maxInbox {
-		l.mu.Unlock()
+	defer l.mu.Unlock()
+	a := arrival{r, b}
+	if len(b.Data) < copyBelow {
+		a.batch.Buf = nil
+	}
+	if l.err != nil || l.held+a.cost() > maxInbox {
 		return
 	}
-	b.Buf.Retain()
-	l.inbox = append(l.inbox, arrival{r, b})
-	l.held += len(b.Data)
-	l.mu.Unlock()
+	if a.batch.Buf == nil {
+		a.batch.Data = bytes.Clone(b.Data)
+	} else {
+		b.Buf.Retain()
+	}
+	l.inbox = append(l.inbox, a)
+	l.held += a.cost()
 	l.poke()
 }
 
@@ -281,7 +305,7 @@ func (l *Link) takeIn() bool {
 	batches := append(l.turn[:0], l.inbox[:n]...)
 	l.inbox = append(l.inbox[:0], l.inbox[n:]...)
 	for _, a := range batches {
-		l.held -= len(a.batch.Data)
+		l.held -= a.cost()
 	}
 	left := len(l.inbox) > 0
 	l.mu.Unlock()
@@ -290,7 +314,7 @@ func (l *Link) takeIn() bool {
 	}
 	for i, a := range batches {
 		l.receive(a)
-		a.batch.Buf.Release()
+		a.release()
 		batches[i] = arrival{}
 	}
 	l.turn = batches
@@ -316,7 +340,7 @@ func (l *Link) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range l.inbox {
-		a.batch.Buf.Release()
+		a.release()
 	}
 	l.inbox, l.calls = nil, nil
 	for _, p := range l.paths {

@@ -120,6 +120,13 @@ func (p *path) prove(now time.Time) {
 	p.proven, p.misses = now, 0
 }
 
+// quality is what paths are chosen by. It goes by the shortest round trip seen:
+// the present one of a path in use has the queue in it that we make, and an
+// idle one through the same bottleneck would look better.
 func (p *path) quality() punch.Quality {
-	return punch.Quality{Kind: p.kind, Addr: p.route.Addr.Addr(), RTT: p.rtt.estimate()}
+	q := punch.Quality{Kind: p.kind, Addr: p.route.Addr.Addr(), RTT: p.rtt.estimate()}
+	if p.rtt.sampled {
+		q.RTT = p.rtt.min
+	}
+	return q
 }
