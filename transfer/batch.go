@@ -27,8 +27,9 @@ import (
 //	 0  "p2ptdon1"                 0  length of the body, 2
 //	 8  ID of the transfer, 16     2  body: size, mtime, inode, mtime of the copy, each 8;
 //	24  files, 8                      digest, 32; length of the path, 2; path; final path
-//	32  bytes, 8                      checksum, 8
-//	40  zeros
+//	32  folders, 8                    checksum, 8
+//	40  bytes, 8
+//	48  zeros
 //	56  checksum, 8
 //
 // Entries follow each other; the first that does not match its checksum ends them.
@@ -110,7 +111,7 @@ func (b *batch) writeHeader(o *offerMsg) error {
 
 func appendBatchHeader(o *offerMsg) []byte {
 	h := append([]byte(batchMagic), o.id[:]...)
-	h = put64(h, o.files, o.bytes)
+	h = put64(h, o.files, o.folders, o.bytes)
 	h = append(h, make([]byte, 56-len(h))...)
 	return append(h, checksum(h)...)
 }

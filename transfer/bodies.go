@@ -4,7 +4,7 @@ import "encoding/binary"
 
 func (m *offerMsg) append(b []byte) []byte {
 	b = append(append(b, m.version), m.id[:]...)
-	b = put32(put64(b, m.files, m.bytes), m.count)
+	b = put32(put64(b, m.files, m.folders, m.bytes), m.count)
 	b = append(b, m.tops[:]...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.names)))
 	for _, n := range m.names {
@@ -19,7 +19,7 @@ func (m *offerMsg) parse(f *fields) {
 		return
 	}
 	m.id = f.id()
-	m.files, m.bytes, m.count = f.size(true), f.size(true), f.u32()
+	m.files, m.folders, m.bytes, m.count = f.size(true), f.size(true), f.size(true), f.u32()
 	m.tops = f.hash()
 	n := f.atMost(int(f.u16()), maxNames)
 	for total := 0; n > 0 && !f.bad; n-- {
@@ -30,8 +30,14 @@ func (m *offerMsg) parse(f *fields) {
 	f.bad = f.bad || int64(len(m.names)) > int64(m.count)
 }
 
-func (m *totalMsg) append(b []byte) []byte { return put64(b, m.files, m.bytes) }
-func (m *totalMsg) parse(f *fields)        { m.files, m.bytes = f.size(false), f.size(false) }
+func (m *offerMsg) event() Offer {
+	return Offer{ID: m.id, Names: m.names, Count: int64(m.count), Files: m.files, Folders: m.folders, Bytes: m.bytes}
+}
+
+func (m *totalMsg) append(b []byte) []byte { return put64(b, m.files, m.folders, m.bytes) }
+func (m *totalMsg) parse(f *fields) {
+	m.files, m.folders, m.bytes = f.size(false), f.size(false), f.size(false)
+}
 
 func (m *entryMsg) append(b []byte) []byte {
 	b = append(put32(b, m.n), byte(m.what))

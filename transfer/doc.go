@@ -35,12 +35,12 @@
 // last one of a file what is left; its hash is the chaining value of its subtree in the
 // file's BLAKE3 tree. In a version a message has exactly these fields; anything else
 // breaks the protocol, which ends the transfer. Text at the end of a body has no length of its own.
-// Entries are counted from 0. Files and bytes that are not known are -1; sizes are at most 2^49.
+// Entries are counted from 0. Files, folders and bytes that are not known are -1; sizes are at most 2^49.
 //
 //	from the sender
-//	 1 OFFER    version, 1 (now 1); transfer, 16; files, 8; bytes, 8; names, 4: how many there are;
+//	 1 OFFER    version, 1 (now 1); transfer, 16; files, 8; folders, 8; bytes, 8; names, 4: how many there are;
 //	            hash over all names, 32; names here, 2: at most 256; each length, 2, and name
-//	 2 TOTAL    files, 8; bytes, 8: what the offer did not know
+//	 2 TOTAL    files, 8; folders, 8; bytes, 8: what the offer did not know
 //	 3 ENTRY    entry, 4; kind, 1: 0 file, 1 file of unknown size, 2 folder; permissions, 2;
 //	            modification time in ns since 1970, 8; size, 8; tag, 16; path
 //	 4 LEAVE    the innermost folder has no more entries

@@ -16,8 +16,10 @@ type (
 		ID    [16]byte
 		Names []string // of the files and folders, as the sender gives them; at most 256
 		Count int64    // how many files and folders, though Names may end before
-		Files int64    // -1: not known yet
-		Bytes int64    // -1: not known yet
+		// Of Files, Folders and Bytes, -1 is not known yet.
+		Files   int64
+		Folders int64
+		Bytes   int64
 		// Resumes says that this offer, of this ID, peer and size, was accepted
 		// before and has not been completed.
 		Resumes bool
@@ -36,8 +38,10 @@ type (
 
 	// File says that all is done for one file. A sent one is safe on the receiver's disk.
 	File struct {
-		ID     [16]byte
-		Path   string // sending: as offered; receiving: where it is, below Dir; with slashes
+		ID [16]byte
+		// Path has slashes. Sending it is as offered; receiving it is where the file is,
+		// below Dir, or, of one that failed, where it would be or how the sender calls it.
+		Path   string
 		Bytes  int64
 		BLAKE3 [32]byte // of a received or sent file
 		Status Status

@@ -62,10 +62,17 @@ func (r *receiver) finishAll(ins []*incoming) error {
 // sealAll syncs files, several at a time.
 func (r *receiver) sealAll(ins []*incoming) map[*incoming]error {
 	errs := make(map[*incoming]error, len(ins))
+	var dressed []*incoming
+	for _, in := range ins {
+		errs[in] = in.p.dress(fs.FileMode(in.m.mode), time.Unix(0, in.m.mtime))
+		if errs[in] == nil {
+			dressed = append(dressed, in)
+		}
+	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	next := make(chan *incoming)
-	for range min(finalAtOnce, len(ins)) {
+	for range min(finalAtOnce, len(dressed)) {
 		wg.Go(func() {
 			for in := range next {
 				err := r.seal(in)
@@ -75,7 +82,7 @@ func (r *receiver) sealAll(ins []*incoming) map[*incoming]error {
 			}
 		})
 	}
-	for _, in := range ins {
+	for _, in := range dressed {
 		next <- in
 	}
 	close(next)
@@ -88,7 +95,7 @@ func (r *receiver) seal(in *incoming) error {
 	if in.inOrder(r) {
 		known = &in.digest
 	}
-	digest, err := in.p.seal(fs.FileMode(in.m.mode), time.Unix(0, in.m.mtime), known)
+	digest, err := in.p.seal(known)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 func samples() []message {
 	id, h := [16]byte{1, 2}, cv{3, 4}
 	return []message{
-		&offerMsg{version: version, id: id, files: 2, bytes: -1, count: 3, tops: h, names: []string{"a", "b"}},
-		&totalMsg{5, 6},
+		&offerMsg{version: version, id: id, files: 2, folders: 4, bytes: -1, count: 3, tops: h, names: []string{"a", "b"}},
+		&totalMsg{5, 6, 7},
 		&entryMsg{n: 7, what: entryFile, mode: 0o644, mtime: -8, size: 9, tag: id, path: "a/b"},
 		&entryMsg{what: entryStream, size: -1, path: "in"},
 		&leaveMsg{},

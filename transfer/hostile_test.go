@@ -61,7 +61,7 @@ func hear[T message](p *rawPeer) (want T, err error) {
 }
 
 func offerOf(names ...string) *offerMsg {
-	return &offerMsg{version: version, id: [16]byte{9}, files: -1, bytes: -1, count: uint32(len(names)), tops: topsHash(names), names: names}
+	return &offerMsg{version: version, id: [16]byte{9}, files: -1, folders: -1, bytes: -1, count: uint32(len(names)), tops: topsHash(names), names: names}
 }
 
 // receiveFrom has Receive face what script does, and returns its outcome.

@@ -48,7 +48,8 @@ type ReceiveOptions struct {
 	MaxSize int64
 
 	// Accept decides on the offer, and may take its time. An error refuses, and its text is
-	// told to the sender. Nil accepts.
+	// told to the sender. Its context ends when the sender goes away or the transfer is
+	// cancelled, and then it has to return. Nil accepts.
 	Accept func(context.Context, Offer) error
 
 	// Writer takes the one file of the transfer, in order, in place of Dir. The transfer

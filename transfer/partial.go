@@ -120,18 +120,25 @@ func (p *partial) write(i int64, data []byte, h cv) error {
 	return p.startFlush()
 }
 
-// seal gives the whole file its mode and modification time, syncs it, and returns its
-// digest. Of a file of one chunk the digest has to be known.
-func (p *partial) seal(mode fs.FileMode, mtime time.Time, known *[32]byte) ([32]byte, error) {
+// dress gives the whole file its mode and modification time. seal follows.
+func (p *partial) dress(mode fs.FileMode, mtime time.Time) error {
 	if err := p.waitFlush(); err != nil {
-		return [32]byte{}, err
+		return err
 	}
-	if err := p.f.Truncate(p.src.size); err != nil {
-		return [32]byte{}, err
+	if p.j != nil { // only then it may be longer
+		if err := p.f.Truncate(p.src.size); err != nil {
+			return err
+		}
 	}
 	// A disk may know neither modes nor times.
 	_ = p.f.Chmod(mode)
 	_ = p.state.Chtimes(p.name+partExt, time.Time{}, mtime)
+	disk.StartWriting(p.f)
+	return nil
+}
+
+// seal syncs the whole file and returns its digest. Of a file of one chunk that has to be known.
+func (p *partial) seal(known *[32]byte) ([32]byte, error) {
 	if err := p.f.Sync(); err != nil {
 		return [32]byte{}, err
 	}

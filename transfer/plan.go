@@ -37,9 +37,9 @@ type leave struct {
 // A planner decides, in the order of the entries, what is wanted of each.
 type planner struct {
 	*receiver
-	open  []folder
-	seen  uint32
-	bytes int64
+	open []folder
+	seen uint32
+	come totalMsg // what came so far
 }
 
 func (r *receiver) planLoop() error {
@@ -95,8 +95,13 @@ func (p *planner) entry(in *incoming) error {
 
 // allowed returns an error if the entry is one that nobody accepted.
 func (p *planner) allowed(in *incoming) error {
-	p.bytes += max(in.m.size, 0)
-	if p.o.MaxSize > 0 && p.bytes > p.o.MaxSize {
+	p.come.bytes += max(in.m.size, 0)
+	if in.m.what == entryFolder {
+		p.come.folders++
+	} else {
+		p.come.files++
+	}
+	if p.o.MaxSize > 0 && p.come.bytes > p.o.MaxSize {
 		return refused(fmt.Sprintf("more than the %d bytes that are allowed", p.o.MaxSize), nil)
 	}
 	if p.o.Writer != nil && (in.m.what == entryFolder || p.seen > 1) {
@@ -109,12 +114,14 @@ func (p *planner) allowed(in *incoming) error {
 	return nil
 }
 
-// expected tells whether the entries so far are about as many as were offered. Folders
-// may have grown a little since.
+// expected tells whether no more came than was offered, or a little: a folder may have
+// grown since.
 func (p *planner) expected() bool {
 	o := p.offer
-	return o.bytes < 0 || p.bytes <= o.bytes+o.bytes/8+1<<20
+	return !exceeds(p.come.bytes, o.bytes, 1<<20) && !exceeds(p.come.files, o.files, 16) && !exceeds(p.come.folders, o.folders, 16)
 }
+
+func exceeds(n, offered, slack int64) bool { return offered >= 0 && n > offered+offered/8+slack }
 
 // folder makes a folder. What could not be done is told, and the files in it fail by themselves.
 func (p *planner) folder(in *incoming, bad error) error {
@@ -201,8 +208,10 @@ func (p *planner) want(in *incoming, have *haveMsg) error {
 	for _, r := range in.runs {
 		held += min(r.end()*chunkSize, in.m.size) - int64(r.first)*chunkSize
 	}
-	if err := p.st.room(in.m.size-held, -1); err != nil {
-		return err
+	if in.total > 1 { // of small ones the room was checked with the offer
+		if err := p.st.room(in.m.size-held, -1); err != nil {
+			return err
+		}
 	}
 	if !in.check {
 		p.ev.done.Add(held)

@@ -117,7 +117,7 @@ func (r *receiver) main() error {
 
 // decide returns why the offer is not taken.
 func (r *receiver) decide(m *offerMsg) error {
-	o := Offer{ID: m.id, Names: m.names, Count: int64(m.count), Files: m.files, Bytes: m.bytes}
+	o := m.event()
 	r.offer = m
 	r.ev.setID(m.id)
 	r.tally.setID(m.id)

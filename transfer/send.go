@@ -177,7 +177,11 @@ func (s *sender) count(total chan<- totalMsg) error {
 	}
 	var t totalMsg
 	err := walk(s.ctx, s.tops, func(f found) error {
-		if f.err == nil && f.skip == "" && !f.info.IsDir() {
+		switch {
+		case f.err != nil || f.skip != "" || f.leave:
+		case f.info.IsDir():
+			t.folders++
+		default:
 			t.files++
 			t.bytes += f.info.Size()
 		}
@@ -192,7 +196,7 @@ func (s *sender) offer(total <-chan totalMsg) error {
 	for i := range s.tops {
 		names[i] = s.tops[i].name
 	}
-	m := &offerMsg{version: version, id: s.id, files: -1, bytes: -1, count: uint32(len(names)), tops: topsHash(names)}
+	m := &offerMsg{version: version, id: s.id, files: -1, folders: -1, bytes: -1, count: uint32(len(names)), tops: topsHash(names)}
 	for size := 0; len(m.names) < min(len(names), maxNames); {
 		n := names[len(m.names)]
 		if size += len(n); size > maxNameBytes {
@@ -203,11 +207,11 @@ func (s *sender) offer(total <-chan totalMsg) error {
 	timer := time.NewTimer(countFor)
 	defer timer.Stop()
 	if s.src.Reader != nil {
-		m.files = 1
+		m.files, m.folders = 1, 0
 	} else {
 		select {
 		case t := <-total:
-			m.files, m.bytes = t.files, t.bytes
+			m.files, m.folders, m.bytes = t.files, t.folders, t.bytes
 			s.ev.total.Store(t.bytes)
 		case <-timer.C:
 			s.start(func() error { return s.sendTotal(total) })
@@ -216,7 +220,7 @@ func (s *sender) offer(total <-chan totalMsg) error {
 		}
 	}
 	s.send(m)
-	s.ev.emit(Offer{ID: s.id, Names: m.names, Count: int64(m.count), Files: m.files, Bytes: m.bytes})
+	s.ev.emit(m.event())
 	return nil
 }
 

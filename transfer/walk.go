@@ -109,7 +109,7 @@ func walkOne(ctx context.Context, dir *os.Root, f found, depth int, fn func(foun
 	if f.err != nil {
 		return fn(f)
 	}
-	if f.skip = skipReason(f.info.Mode()); f.skip != "" {
+	if f.skip = skipReason(f.info); f.skip != "" {
 		return fn(f)
 	}
 	if len(f.path) > maxPath || depth > maxDepth {
@@ -122,8 +122,11 @@ func walkOne(ctx context.Context, dir *os.Root, f found, depth int, fn func(foun
 	return walkFolder(ctx, dir, f, depth, fn)
 }
 
-func skipReason(m fs.FileMode) string {
+func skipReason(fi fs.FileInfo) string {
+	m := fi.Mode()
 	switch {
+	case m.IsDir() && fi.Name() == stateFolder:
+		return "state of transfers"
 	case m&fs.ModeSymlink != 0:
 		return "a symbolic link"
 	case m.IsDir() || m.IsRegular():

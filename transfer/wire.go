@@ -55,13 +55,14 @@ type (
 	offerMsg struct {
 		version byte
 		id      [16]byte
-		files   int64 // -1: unknown, as bytes
+		files   int64 // -1: unknown, as folders and bytes
+		folders int64
 		bytes   int64
 		count   uint32
 		tops    [32]byte // over all names, though not all may be here
 		names   []string
 	}
-	totalMsg struct{ files, bytes int64 }
+	totalMsg struct{ files, folders, bytes int64 }
 	entryMsg struct {
 		n     uint32
 		what  entryKind

@@ -40,8 +40,9 @@ func SyncData(f *os.File) error {
 	}
 }
 
-// StartWriting begins to write a range to the disk, without waiting for it.
-func StartWriting(f *os.File, off, n int64) {
+// StartWriting begins to write f to the disk, without waiting for it. When that was done to
+// several files, the first of them that is synced takes the others along.
+func StartWriting(f *os.File) {
 	// Only a hint: the sync that follows reports what goes wrong.
-	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 }

@@ -13,4 +13,4 @@ func moveNew(*os.Root, string, string) error { return errors.ErrUnsupported }
 func SyncData(f *os.File) error { return f.Sync() }
 
 // StartWriting does nothing here.
-func StartWriting(*os.File, int64, int64) {}
+func StartWriting(*os.File) {}
