@@ -14,7 +14,7 @@ import (
 const requestPatience = 8 * time.Second
 
 // lastRequestRetry bounds the wait until a request is sent again.
-const lastRequestRetry = time.Second
+const lastRequestRetry = 500 * time.Millisecond
 
 // A request waits for the answer of the server.
 type request struct {
