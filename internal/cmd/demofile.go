@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -53,20 +52,29 @@ func (d *demo) file(ctx context.Context, link *p2p.Link) error {
 	d.tell(begun, "ann sent it to bob: %.1f MB/s, path %s", float64(d.size)/1e6/took.Seconds(), link.Path().Kind)
 
 	begun = time.Now()
-	read, err := digestOf(ctx, filepath.Join(d.dir, "bob", demoFile))
-	if err != nil {
+	if err := d.verify(ctx, written, sent.BLAKE3, got.file.BLAKE3); err != nil {
 		return err
-	}
-	for _, digest := range [][32]byte{sent.BLAKE3, got.file.BLAKE3, read} {
-		if !bytes.Equal(digest[:], written[:]) {
-			return as(transfer.ErrIntegrity, fmt.Errorf("the file arrived damaged: its digest is %x, and not %x", digest, written))
-		}
 	}
 	d.tell(begun, "it arrived whole, BLAKE3 %x", written)
 	d.p.out.event(doneEvent{
 		Transfer: hex.EncodeToString(got.result.ID[:]), Files: got.result.Files,
 		Bytes: got.result.Bytes, Seconds: took.Seconds(),
 	})
+	return nil
+}
+
+// verify compares the digest of what was written with the others, and with that
+// of what is on bob's disk.
+func (d *demo) verify(ctx context.Context, written [32]byte, others ...[32]byte) error {
+	read, err := digestOf(ctx, filepath.Join(d.dir, "bob", demoFile))
+	if err != nil {
+		return err
+	}
+	for _, digest := range append(others, read) {
+		if digest != written {
+			return as(transfer.ErrIntegrity, fmt.Errorf("the file arrived damaged: its digest is %x, and not %x", digest, written))
+		}
+	}
 	return nil
 }
 

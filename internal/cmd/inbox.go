@@ -31,7 +31,7 @@ type inbox struct {
 	mu     sync.Mutex
 	ask    asker // how one is put; nil: on the terminal
 
-	received func(path string) // is told of each file that is there; may be nil
+	received func(path string) // is told of each file, once its transfer is over; may be nil
 	ended    func(outcome)     // is told of each transfer that is over; may be nil
 }
 
@@ -93,6 +93,7 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 		}
 	}
 	w := in.p.watch("receiving from", in.name(link), link)
+	var paths []string
 	res, err := transfer.Receive(ctx, stream, transfer.ReceiveOptions{
 		Dir:      dir,
 		Writer:   in.out,
@@ -105,18 +106,18 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 		},
 		OnEvent: func(e transfer.Event) {
 			w.tell(e)
-			in.note(dir, e)
+			if f, ok := e.(transfer.File); ok && f.Status == transfer.StatusReceived && len(paths) < maxArrivals {
+				paths = append(paths, filepath.Join(dir, filepath.FromSlash(f.Path)))
+			}
 		},
 	})
 	w.end(res, err)
-	return err
-}
-
-// note tells of a file that is there.
-func (in *inbox) note(dir string, e transfer.Event) {
-	if f, ok := e.(transfer.File); ok && f.Status == transfer.StatusReceived && in.received != nil {
-		in.received(filepath.Join(dir, filepath.FromSlash(f.Path)))
+	for _, path := range paths {
+		if in.received != nil {
+			in.received(path)
+		}
 	}
+	return err
 }
 
 // decide answers an offer by the rules, and asks the person where they say so.

@@ -70,6 +70,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_CONFIG_HOME", "")
 			e.Setenv("XDG_STATE_HOME", "")
 			e.Setenv("GOCOVERDIR", "")
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each process, else
 			jobs := map[string]*job{}
 			e.Values[jobsKey{}] = jobs
 			e.Defer(func() {
@@ -169,7 +170,7 @@ func spawn(ts *testscript.TestScript, _ bool, args []string) {
 	j := &job{cmd: exec.Command(path, args[2:]...), done: make(chan struct{})}
 	j.grown = sync.NewCond(&j.mu)
 	j.cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "EXAMPLE", "TMPDIR", "P2PTOOL_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME"} {
+	for _, name := range []string{"PATH", "HOME", "EXAMPLE", "GORACE", "TMPDIR", "P2PTOOL_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME"} {
 		j.cmd.Env = append(j.cmd.Env, name+"="+ts.Getenv(name))
 	}
 	j.cmd.Stdout, j.cmd.Stderr = io.Writer(j), io.Writer(j)

@@ -34,7 +34,8 @@ type talk struct {
 	session *chat.Session
 	lines   script.Lines             // what the peer said, for a script
 	link    atomic.Pointer[p2p.Link] // the one that the last stream was of
-	begun   chan struct{}            // gets a token when a stream begins
+	streams atomic.Int32             // how many there are now
+	begun   chan struct{}            // gets a token when one begins
 	idle    chan struct{}            // gets a token when one ends
 	heard   chan struct{}            // closed when the peer will say no more
 }
@@ -94,7 +95,7 @@ func (ts *talks) forget(t *talk) {
 func (ts *talks) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 	t := ts.talk(link.Peer())
 	if t == nil {
-		stream.Close()
+		stream.Reset(p2p.ResetNoHandler)
 		return
 	}
 	if err := t.serve(ctx, link, stream); errors.Is(err, chat.ErrProtocol) {
@@ -105,8 +106,10 @@ func (ts *talks) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 // serve has the conversation over one stream.
 func (t *talk) serve(ctx context.Context, link *p2p.Link, stream *p2p.Stream) error {
 	t.link.Store(link)
+	t.streams.Add(1)
 	wake(t.begun)
 	defer wake(t.idle)
+	defer t.streams.Add(-1)
 	return t.session.Run(ctx, stream)
 }
 
@@ -139,16 +142,12 @@ func (t *talk) called(ctx context.Context) {
 // returns nil when the conversation is over, else why it cannot go on.
 func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Link, error)) error {
 	var pause backoff
-	for {
+	for t.lasts() {
 		link, err := connect(ctx)
 		if err != nil {
 			return err
 		}
-		if stream, openErr := link.OpenStream(kindChat); openErr == nil {
-			err = t.serve(ctx, link, stream)
-		} else {
-			err = openErr
-		}
+		err = t.over(ctx, link)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -159,6 +158,8 @@ func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Lin
 		case errors.Is(err, chat.ErrReplaced):
 			<-t.idle // that of the stream which was replaced
 			err = t.replaced(ctx)
+		case errors.Is(err, errServed):
+			err = t.replaced(ctx)
 		default:
 			err = pause.sleep(ctx, time.Duration(lastPause))
 		}
@@ -166,6 +167,32 @@ func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Lin
 			return err
 		}
 	}
+	return nil
+}
+
+// lasts reports whether nobody has said goodbye.
+func (t *talk) lasts() bool {
+	select {
+	case <-t.session.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// errServed says that the peer has opened a stream already.
+var errServed = errors.New("there is a stream")
+
+// over has the conversation over one stream of its own, unless there is one.
+func (t *talk) over(ctx context.Context, link *p2p.Link) error {
+	if t.streams.Load() > 0 {
+		return errServed
+	}
+	stream, err := link.OpenStream(kindChat)
+	if err != nil {
+		return err
+	}
+	return t.serve(ctx, link, stream)
 }
 
 // replaced waits until the stream that is the conversation's now has ended.

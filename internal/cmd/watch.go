@@ -19,7 +19,7 @@ type watch struct {
 	verb    string // "sending to" or "receiving from"
 	peer    string // the other side's name
 	link    *p2p.Link
-	bar     *terminal.Progress // nil: another one has the screen
+	bar     *terminal.Progress // nil: not yet, or another one has the screen
 	release func()
 
 	begun  time.Time // of the last part that the rate is taken of
@@ -30,22 +30,27 @@ type watch struct {
 // ratePart is how much of a transfer its rate is taken of.
 const ratePart = time.Second
 
-// watch begins to draw, if nothing else does.
 func (p *program) watch(verb, peer string, link *p2p.Link) *watch {
-	w := &watch{p: p, verb: verb, peer: peer, link: link}
-	bar := terminal.NewProgress(p.env.Stderr)
-	var ok bool
-	if w.release, ok = p.out.draw(bar, terminal.IsTerminal(p.env.Stdout)); !ok {
+	return &watch{p: p, verb: verb, peer: peer, link: link}
+}
+
+// draw begins to draw, if nothing else does. It is not before the offer is accepted,
+// so as not to draw over the question.
+func (w *watch) draw() {
+	bar := terminal.NewProgress(w.p.env.Stderr)
+	release, ok := w.p.out.draw(bar, terminal.IsTerminal(w.p.env.Stdout))
+	if !ok {
 		bar.Finish("")
-		return w
+		return
 	}
-	w.bar = bar
-	return w
+	w.bar, w.release = bar, release
 }
 
 // tell is the OnEvent of a transfer.
 func (w *watch) tell(e transfer.Event) {
 	switch e := e.(type) {
+	case transfer.Accepted:
+		w.draw()
 	case transfer.Progress:
 		w.progress(e, time.Now())
 	case transfer.File:
