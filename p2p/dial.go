@@ -1,0 +1,117 @@
+package p2p
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/rendezvous"
+)
+
+// callAt makes a link to a peer whose address is known.
+func (p *Peer) callAt(ctx context.Context, guid GUID, hostport string) (*Link, error) {
+	addrs, err := resolve(ctx, hostport)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, connectPatience, ErrNoPath)
+	defer cancel()
+	type outcome struct {
+		link *Link
+		err  error
+	}
+	results := make(chan outcome, len(addrs))
+	for _, a := range addrs {
+		p.spawn(func() {
+			l, err := p.dial(ctx, guid, a)
+			results <- outcome{l, err}
+		})
+	}
+	err = ErrNoPath
+	for range addrs {
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case r := <-results:
+			if r.err == nil {
+				return p.bringUp(ctx, r.link)
+			}
+			err = r.err
+		}
+	}
+	return nil, err
+}
+
+// dial makes a link to the peer at an address.
+func (p *Peer) dial(ctx context.Context, guid GUID, addr netip.AddrPort) (*Link, error) {
+	index, secrets, g, err := p.meet(ctx, guid, addr)
+	if err != nil {
+		return nil, err
+	}
+	l := p.newLink(ctx, true, secrets, index, guid, g)
+	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, 0)
+	if r, ok := p.route(addr); ok {
+		l.inner.AddProven(r)
+	}
+	return l, nil
+}
+
+// meet has the handshake with the peer at an address. It returns our session's
+// index and what the other side says of itself.
+func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort) (index uint32, secrets noise.Secrets, g greeting, err error) {
+	if _, ok := p.route(addr); !ok {
+		return 0, secrets, g, fmt.Errorf("%w: no socket for %v", ErrNoPath, addr)
+	}
+	index = p.newIndex()
+	d := rendezvous.NewDial(rendezvous.DialConfig{
+		Key: p.opts.Key, Remote: addr, Purpose: rendezvous.PurposeLink, Index: index,
+		Payload: func(byte) []byte { return p.greeting(index).append(nil) },
+		Check: func(k identity.PublicKey) error {
+			if k.GUID() != guid {
+				return fmt.Errorf("%w: another peer answers at %v: %v", ErrOffline, addr, k.GUID())
+			}
+			return nil
+		},
+		Send: func(b []byte) { p.sendTo(addr, b) },
+	})
+	p.mu.Lock()
+	p.dials[index] = d
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.dials, index)
+		p.mu.Unlock()
+	}()
+	s, err := d.Run(ctx)
+	if err == nil {
+		g, err = parseGreeting(s.Payload)
+	}
+	return index, s.Secrets, g, err
+}
+
+// resolve returns the addresses that host:port stands for.
+func resolve(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
+	if a, err := netip.ParseAddrPort(hostport); err == nil {
+		return []netip.AddrPort{netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}, nil
+	}
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not host:port", hostport)
+	}
+	n, err := net.DefaultResolver.LookupPort(ctx, "udp", port)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %q is not a port", hostport, port)
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, fmt.Errorf("%w: looking up %q: %w", ErrNoPath, host, err)
+	}
+	out := make([]netip.AddrPort, len(ips))
+	for i, ip := range ips {
+		out[i] = netip.AddrPortFrom(ip.Unmap(), uint16(n))
+	}
+	return out, nil
+}
