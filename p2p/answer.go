@@ -23,6 +23,11 @@ func (p *Peer) answer(c *rendezvous.Call) {
 }
 
 func (p *Peer) answerNew(c *rendezvous.Call) {
+	if !p.reserve() {
+		c.Refuse()
+		return
+	}
+	defer p.release()
 	state, payload, err := noise.Respond(p.opts.Key, linkPrologue(), c.Data)
 	if err != nil || c.Version != rendezvous.Version {
 		c.Refuse()
@@ -56,6 +61,27 @@ func (p *Peer) wins(remote GUID, g greeting) bool {
 	defer p.mu.Unlock()
 	a := p.attempts[remote]
 	return a != nil && a.introduced && g.listening && !p.opts.Calling && string(p.guid[:]) < string(remote[:])
+}
+
+// maxPending bounds the links that others have begun and that have not been
+// heard of yet.
+const maxPending = 128
+
+// reserve takes a place for such a link; release gives it back.
+func (p *Peer) reserve() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pending >= maxPending {
+		return false
+	}
+	p.pending++
+	return true
+}
+
+func (p *Peer) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pending--
 }
 
 // await waits for the first packet of a link that another peer began. Before
@@ -100,19 +126,23 @@ func (p *Peer) answerInit(in *rendezvous.Incoming) []byte {
 	g, err := parseGreeting(in.Payload)
 	remote := in.Remote.GUID()
 	r, ok := p.route(in.From)
-	if err != nil || remote == p.guid || !ok {
+	if err != nil || remote == p.guid || !ok || !p.reserve() {
 		return nil
 	}
 	index := p.newIndex()
 	g.index = in.Index
 	reply, secrets, err := in.Accept(index, p.greeting(index).append(nil))
 	if err != nil {
+		p.release()
 		return nil
 	}
 	l := p.newLink(p.ctx, false, secrets, index, remote, g)
 	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, responderDelay)
 	l.inner.AddCandidate(r)
-	p.spawn(func() { p.await(l) })
+	p.spawn(func() {
+		defer p.release()
+		p.await(l)
+	})
 	return reply
 }
 

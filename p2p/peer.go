@@ -45,6 +45,7 @@ type Peer struct {
 	dials    map[uint32]*rendezvous.Dial
 	links    map[*Link]bool
 	attempts map[GUID]*attempt
+	pending  int // links of others that are not confirmed
 }
 
 // NewPeer opens the sockets and begins to register with the server in the
