@@ -145,6 +145,7 @@ type Link struct {
 	turn          []arrival
 	heard         time.Time
 	elsewhere     time.Time // when data last came by another path than the one in use
+	fed           time.Time // when data last came
 	troubled      time.Time
 	probes        int // packets that may be sent beyond the window
 	lostPackets   uint64

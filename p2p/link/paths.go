@@ -27,6 +27,7 @@ const (
 	desperateGap  = time.Second // between pings while nothing answers
 	deadMinMisses = 2
 	followAfter   = 500 * time.Millisecond
+	fedLately     = 5 * time.Second // who only receives learns by silence alone that its path has died
 
 	probeBudget = 48               // addresses probed only because the other side named them
 	probeRefill = 10 * time.Second // for each more
@@ -246,7 +247,7 @@ func (l *Link) patience(p *path) patience {
 	switch {
 	case p != l.chosen:
 		return watchStandby
-	case p.inFlight == 0 && !l.elsewhere.After(p.proven):
+	case p.inFlight == 0 && !l.elsewhere.After(p.proven) && l.now.Sub(l.fed) > fedLately:
 		return watchChosen
 	case l.alternative(p):
 		return watchBusy

@@ -30,6 +30,9 @@ func (l *Link) packet(n uint64, plain []byte) {
 		l.closeNow(CodeProtocol, err.Error())
 		return
 	}
+	if eliciting {
+		l.fed = l.now
+	}
 	if eliciting && l.from != l.chosen {
 		l.follow(l.from)
 	}
