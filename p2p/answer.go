@@ -100,8 +100,7 @@ func (p *Peer) await(l *Link) {
 	}
 	select {
 	case p.accepted <- l:
-	default:
-		l.CloseWith(CodeDone, "nobody accepts the link")
+	default: // nobody accepts links: handlers serve it all the same
 	}
 }
 

@@ -178,7 +178,7 @@ func (p *Peer) Peers(ctx context.Context) ([]PeerInfo, error) {
 }
 
 // Accept waits for the next link that another peer begins. Of links that
-// nobody accepts a few wait, the others are closed.
+// nobody accepts 64 wait; what comes then is left to the handlers.
 func (p *Peer) Accept(ctx context.Context) (*Link, error) {
 	select {
 	case l := <-p.accepted:
