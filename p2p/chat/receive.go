@@ -97,8 +97,8 @@ func (c *conn) receiveReceipt(body []byte) error {
 func (c *conn) acknowledge(id uint64) (first, last uint64, err error) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if id > c.sent {
-		return 1, 0, fmt.Errorf("%w: a receipt for line %d, of %d sent", ErrProtocol, id, c.sent)
+	if id > c.s.lastID { // it may be of a line that another stream carried
+		return 1, 0, fmt.Errorf("%w: a receipt for line %d, of %d", ErrProtocol, id, c.s.lastID)
 	}
 	first, last = c.s.acknowledgeLocked(id)
 	return first, last, nil

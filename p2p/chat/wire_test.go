@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -134,6 +135,32 @@ func TestOpeningReadsTooMuch(t *testing.T) {
 	if err := s.WaitDelivered(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// Where two streams cross, the receipt for a line that one has carried may come
+// on the other, which has not.
+func TestReceiptOnAnotherStream(t *testing.T) {
+	t.Parallel()
+	s := New(Options{})
+	send(t, s, "x")
+	send(t, s, "y")
+	if err := runWith(s, append(hello(), appendReceipt(nil, 2)...)); errors.Is(err, ErrProtocol) {
+		t.Errorf("Run = %v", err)
+	}
+	if err := s.WaitDelivered(t.Context()); err != nil {
+		t.Error(err)
+	}
+	send(t, s, "z")
+	x, y := net.Pipe()
+	r := serve(t.Context(), s, x)
+	in := &reader{r: bufio.NewReader(y)}
+	in.next()
+	y.Write(hello())
+	if kind, body, err := in.next(); err != nil || kind != typeLine || string(body[8:]) != "z" {
+		t.Errorf("the next line: kind %d, %q, %v", kind, body, err)
+	}
+	y.Close()
+	r.wait()
 }
 
 func TestOldLinesAreDropped(t *testing.T) {

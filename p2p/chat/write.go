@@ -39,6 +39,7 @@ func (c *conn) gather(b []byte) (_ []byte, bye bool, err error) {
 		c.receipts = s.read
 		b = appendReceipt(b, c.receipts)
 	}
+	c.sent = max(c.sent, s.ackedLocked())
 	for c.sent < s.lastID && len(b) < batchSize && !s.left {
 		c.sent++
 		b = appendLine(b, c.sent, s.pending[c.sent-s.ackedLocked()-1])
