@@ -39,17 +39,29 @@ func (a *acks) received(n uint64, now time.Time, eliciting bool, delay time.Dura
 	}
 }
 
+// forget drops the numbers below n, of which the other side knows that it has
+// been told (RFC 9000, section 13.2.4). The largest is always kept.
+func (a *acks) forget(n uint64) {
+	if n > 0 && len(a.got) > 0 {
+		a.got.remove(span{0, min(n, a.largest)})
+	}
+}
+
 // wanted reports whether an ACK is due.
 func (a *acks) wanted(now time.Time) bool { return a.pending > 0 && !a.due.After(now) }
 
-// append appends an ACK frame to b and takes all for acknowledged.
-func (a *acks) append(b []byte, now time.Time, room int) []byte {
+// append appends an ACK frame to b and takes all for acknowledged. told is the
+// number below which the frame tells of all that arrived, 0 for none.
+func (a *acks) append(b []byte, now time.Time, room int) (out []byte, told uint64) {
 	if a.pending == 0 {
-		return b
+		return b, 0
 	}
-	out := appendAck(b, a.got, now.Sub(a.when), room)
-	if len(out) > len(b) {
+	out, n := appendAck(b, a.got, now.Sub(a.when), room)
+	if n > 0 {
 		a.pending = 0
 	}
-	return out
+	if n == len(a.got) {
+		told = a.largest
+	}
+	return out, told
 }

@@ -1,12 +1,43 @@
 package link
 
 import (
+	"fmt"
+	"strings"
 	"time"
-
-	"p2ptool/p2p/udp"
 )
 
-const closeTries = 3
+// Codes of CLOSE; those of the application begin at AppCode.
+const (
+	CodeDone     = 0
+	CodeProtocol = 1
+	CodeReplaced = 2
+	CodeInternal = 3
+	CodeGone     = 4 // never sent: the other side's process has ended
+	AppCode      = 64
+)
+
+const (
+	closeTries = 3
+	closeGap   = 300 * time.Millisecond // between them, at most
+)
+
+// A CloseError says that a link was closed.
+type CloseError struct {
+	Remote bool // by the other side
+	Code   uint64
+	Reason string // if Remote, in the other side's words
+}
+
+func (e *CloseError) Error() string {
+	who := "link was closed"
+	if e.Remote {
+		who = "link was closed by the peer"
+	}
+	if e.Reason == "" {
+		return fmt.Sprintf("%s (code %d)", who, e.Code)
+	}
+	return fmt.Sprintf("%s (code %d: %q)", who, e.Code, e.Reason)
+}
 
 // closing is the state of a link that we close: CLOSE is sent until the other
 // side answers with its own, or a few times.
@@ -48,13 +79,13 @@ func (l *Link) advanceClose() {
 		return
 	}
 	c.tries++
-	c.next = l.now.Add(min(l.probeTimeout(), 300*time.Millisecond))
+	c.next = l.now.Add(min(l.probeTimeout(), closeGap))
 	l.sendClose(c.code, c.reason)
 }
 
 func (l *Link) probeTimeout() time.Duration {
 	if l.chosen == nil {
-		return 0
+		return 2 * initialRTT
 	}
 	return l.chosen.rtt.probeTimeout()
 }
@@ -63,10 +94,20 @@ func (l *Link) probeTimeout() time.Duration {
 func (l *Link) sendClose(code uint64, reason string) {
 	for _, p := range l.paths {
 		if p == l.chosen || l.chosen == nil || l.chosen.state != valid {
-			pkt := l.sendFrames(p, func(b []byte) []byte { return appendClose(b, code, reason) })
-			l.write(p, udp.Batch{Data: pkt, Size: len(pkt)})
+			l.post(p, func(b []byte) []byte { return appendClose(b, code, reason) })
 		}
 	}
+}
+
+// onClose takes a CLOSE (frameHandler). One that crosses our own, or answers
+// it, ends the link as we meant to.
+func (l *Link) onClose(code uint64, reason string) {
+	if c := &l.closing; c.begun() {
+		l.end(&CloseError{Code: c.code, Reason: c.reason})
+		return
+	}
+	l.sendClose(CodeDone, "")
+	l.end(&CloseError{Remote: true, Code: code, Reason: strings.ToValidUTF8(reason, "\uFFFD")})
 }
 
 // Abandon ends the link without a word to the other side, which is known to

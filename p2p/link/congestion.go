@@ -5,7 +5,7 @@ import "time"
 const (
 	initialWindow = 10      // packets, RFC 9002, section 7.2
 	minWindow     = 2       // packets
-	maxWindow     = 1 << 26 // bytes: more than the buffers of a link hold
+	maxWindow     = 1 << 25 // bytes: as much as a link may have in its streams' buffers
 )
 
 // A congestion controller tells how much of a path may be in flight and how
@@ -13,10 +13,13 @@ const (
 // the order of events.
 type congestion interface {
 	// acked tells that bytes sent at sent have arrived. limited says that
-	// the window, and not the sender, had held back sending.
+	// the window or the pace, and not the sender, had held back sending.
 	acked(now, sent time.Time, bytes int, limited bool, r *rtt)
 	// lost tells that bytes sent at sent were lost.
 	lost(now, sent time.Time, bytes int)
+	// regained tells that bytes sent at sent, of which it was told that they
+	// were lost, have arrived.
+	regained(sent time.Time, bytes int)
 	// stalled tells that all that was sent over a long time is lost
 	// (persistent congestion, RFC 9002, section 7.6).
 	stalled()

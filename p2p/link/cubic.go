@@ -5,33 +5,27 @@ import (
 	"time"
 )
 
-// cubic is CUBIC (RFC 9438) with HyStart++ (RFC 9406, without its
-// conservative phase: slow start simply ends), in bytes.
+// cubic is CUBIC (RFC 9438) with HyStart++, in bytes.
 type cubic struct {
 	packet   float64 // bytes
 	cwnd     float64
 	ssthresh float64
+	delay    hystart
 	recovery time.Time // packets sent until then are of the last congestion event
 
 	epoch  time.Time     // when the current growth began; zero: not yet
+	idle   time.Time     // since when the window was not what held us back; zero: it is
 	k      time.Duration // from epoch until the window is wMax again
 	wMax   float64
 	wEst   float64 // what Reno would have (section 4.3)
-	origin float64
-
-	round    time.Time // packets sent from then on end the round
-	roundMin time.Duration
-	lastMin  time.Duration
-	samples  int
+	before *cubic  // before the last congestion event, while that may prove wrong
+	losses int     // in that event, not yet regained
 }
 
 const (
-	cubicC       = 0.4 // packets per s³
-	cubicBeta    = 0.7
-	cubicAlpha   = 3 * (1 - cubicBeta) / (1 + cubicBeta)
-	hyMinSamples = 8
-	hyMinChange  = 4 * time.Millisecond
-	hyMaxChange  = 16 * time.Millisecond
+	cubicC     = 0.4 // packets per s³
+	cubicBeta  = 0.7
+	cubicAlpha = 3 * (1 - cubicBeta) / (1 + cubicBeta)
 )
 
 func newCubic(packet int) *cubic {
@@ -57,40 +51,34 @@ func (c *cubic) rate(r *rtt) float64 {
 }
 
 func (c *cubic) acked(now, sent time.Time, bytes int, limited bool, r *rtt) {
-	if c.slowStart() {
-		c.watchDelay(now, sent, r)
+	slow := c.slowStart()
+	if slow && c.delay.acked(now, sent, r) {
+		c.ssthresh, c.delay = c.cwnd, hystart{}
 	}
-	if !sent.After(c.recovery) || !limited {
-		return // in recovery, or the window was not what held us back
-	}
-	if c.slowStart() {
-		c.cwnd = min(c.cwnd+float64(bytes), maxWindow)
+	switch {
+	case !sent.After(c.recovery):
+		return // in recovery
+	case !limited: // the sender had nothing more, so nothing was learned
+		if c.idle.IsZero() {
+			c.idle = now
+		}
 		return
+	case slow:
+		c.cwnd = min(c.cwnd+c.delay.growth(float64(bytes)), maxWindow)
+	default:
+		c.grow(now, float64(bytes), r)
 	}
-	c.grow(now, float64(bytes), r)
-}
-
-// watchDelay ends slow start when the round trip has grown over a round.
-func (c *cubic) watchDelay(now, sent time.Time, r *rtt) {
-	if sent.After(c.round) {
-		c.lastMin, c.roundMin, c.samples, c.round = c.roundMin, 0, 0, now
-	}
-	if c.roundMin == 0 || r.adjusted < c.roundMin {
-		c.roundMin = r.adjusted
-	}
-	c.samples++
-	if c.lastMin > 0 && c.samples >= hyMinSamples &&
-		c.roundMin >= c.lastMin+min(max(c.lastMin/8, hyMinChange), hyMaxChange) {
-		c.ssthresh = c.cwnd
-	}
+	c.idle = time.Time{}
 }
 
 // grow is congestion avoidance, section 4.
 func (c *cubic) grow(now time.Time, bytes float64, r *rtt) {
 	if c.epoch.IsZero() {
-		c.epoch, c.origin, c.wEst = now, c.cwnd, c.cwnd
+		c.epoch, c.wEst = now, c.cwnd
 		c.wMax = max(c.wMax, c.cwnd)
 		c.k = time.Duration(math.Cbrt((c.wMax-c.cwnd)/c.packet/cubicC) * float64(time.Second))
+	} else if !c.idle.IsZero() {
+		c.epoch = c.epoch.Add(now.Sub(c.idle)) // section 4.2: that time does not count
 	}
 	alpha := cubicAlpha
 	if c.wEst >= c.wMax {
@@ -106,9 +94,13 @@ func (c *cubic) grow(now time.Time, bytes float64, r *rtt) {
 
 func (c *cubic) lost(now, sent time.Time, _ int) {
 	if !sent.After(c.recovery) {
-		return // of the same event
+		c.losses++ // of the same event
+		return
 	}
-	c.recovery, c.epoch = now, time.Time{}
+	before := *c
+	before.before = nil
+	c.before, c.losses = &before, 1
+	c.recovery, c.epoch, c.idle, c.delay = now, time.Time{}, time.Time{}, hystart{}
 	if c.cwnd < c.wMax {
 		c.wMax = c.cwnd * (1 + cubicBeta) / 2 // fast convergence, section 4.7
 	} else {
@@ -118,8 +110,23 @@ func (c *cubic) lost(now, sent time.Time, _ int) {
 	c.ssthresh = c.cwnd
 }
 
+// regained takes a congestion event back when all of its packets have arrived
+// after all (section 4.9).
+func (c *cubic) regained(sent time.Time, _ int) {
+	if c.before == nil || sent.After(c.recovery) || !sent.After(c.before.recovery) {
+		return
+	}
+	if c.losses--; c.losses > 0 {
+		return
+	}
+	window := c.cwnd
+	*c = *c.before
+	c.cwnd = max(c.cwnd, window)
+}
+
+// stalled leaves the threshold at what the loss that it follows has made of
+// it, so that the way back is a fast one.
 func (c *cubic) stalled() {
-	c.epoch = time.Time{}
-	c.ssthresh = max(c.cwnd*cubicBeta, minWindow*c.packet)
+	c.epoch, c.before = time.Time{}, nil
 	c.cwnd = minWindow * c.packet
 }

@@ -1,18 +1,18 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"time"
-
-	"p2ptool/p2p/punch"
+	"slices"
 )
 
 // MaxDatagram is the most bytes that a datagram of the application may have:
 // what fits into a packet on every path.
 const MaxDatagram = 1100
 
-const maxOutDatagrams = 256
+// maxDatagrams is how many wait to be sent, and for ReceiveDatagram.
+const maxDatagrams = 64
 
 // ErrDatagramSize says that a datagram is longer than MaxDatagram.
 var ErrDatagramSize = errors.New("datagram is too long")
@@ -23,16 +23,17 @@ func (l *Link) SendDatagram(b []byte) error {
 	if len(b) > MaxDatagram {
 		return ErrDatagramSize
 	}
-	b = append([]byte(nil), b...)
-	ok := l.do(func() {
-		if len(l.outDatagrams) >= maxOutDatagrams {
-			l.outDatagrams = l.outDatagrams[1:]
-		}
-		l.outDatagrams = append(l.outDatagrams, b)
-	})
-	if !ok {
-		return l.Err()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
 	}
+	if len(l.outbox) == maxDatagrams {
+		l.outbox = slices.Delete(l.outbox, 0, 1)
+	}
+	l.outbox = append(l.outbox, bytes.Clone(b))
+	l.waiting.Store(int32(len(l.outbox)))
+	l.poke()
 	return nil
 }
 
@@ -49,51 +50,36 @@ func (l *Link) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 	}
 }
 
+// onDatagram takes a DATAGRAM (frameHandler). It is dropped while the
+// application does not read, and if it is longer than any that is sent.
+func (l *Link) onDatagram(data []byte) {
+	if len(data) > MaxDatagram {
+		return
+	}
+	select {
+	case l.datagrams <- bytes.Clone(data):
+	default:
+	}
+}
+
 func (l *Link) appendDatagrams(b []byte, room int, rec *sentPacket) []byte {
+	if l.waiting.Load() == 0 {
+		return b
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	end := len(b) + room
-	for len(l.outDatagrams) > 0 {
-		d := l.outDatagrams[0]
+	n := 0
+	for ; n < len(l.outbox) && !rec.full(); n++ {
+		d := l.outbox[n]
 		if end-len(b) < 1+sizeVarint(uint64(len(d)))+len(d) {
 			break
 		}
 		b = appendVarint(append(b, frameDatagram), uint64(len(d)))
 		b = append(b, d...)
-		rec.record(sentFrame{}) // counts for congestion, is not sent again
-		l.outDatagrams = l.outDatagrams[1:]
+		rec.record(sentFrame{kind: sentDatagram})
 	}
+	l.outbox = slices.Delete(l.outbox, 0, n)
+	l.waiting.Store(int32(len(l.outbox)))
 	return b
-}
-
-// SetCandidates tells the other side where we may be reached from now on.
-func (l *Link) SetCandidates(cs []punch.Candidate) {
-	l.do(func() { l.candidates, l.candidatesDue = cs, true })
-}
-
-func (l *Link) appendCandidates(b []byte, room int, rec *sentPacket) []byte {
-	if !l.candidatesDue || room < 2+punch.MaxCandidates*(1+punch.AddrSize) {
-		return b
-	}
-	l.candidatesDue = false
-	rec.record(sentFrame{kind: sentCandidates})
-	return punch.AppendCandidates(append(b, frameCandidates), l.candidates)
-}
-
-// Ping measures a round trip on the path in use.
-func (l *Link) Ping(ctx context.Context) (time.Duration, Path, error) {
-	answer := make(chan time.Duration, 1)
-	if !l.do(func() {
-		if l.chosen != nil {
-			l.ping(l.chosen, func(d time.Duration) { answer <- d })
-		}
-	}) {
-		return 0, Path{}, l.Err()
-	}
-	select {
-	case d := <-answer:
-		return d, l.Path(), nil
-	case <-l.done:
-		return 0, Path{}, l.Err()
-	case <-ctx.Done():
-		return 0, l.Path(), context.Cause(ctx)
-	}
 }

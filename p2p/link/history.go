@@ -5,7 +5,7 @@ import "time"
 type packetState uint8
 
 const (
-	settled  packetState = iota // acknowledged, or nothing that could be lost
+	settled  packetState = iota // acknowledged
 	inFlight                    // waits for its acknowledgement
 	lost                        // declared lost; kept a while, to learn of a wrong verdict
 )
@@ -13,11 +13,13 @@ const (
 type frameKind uint8
 
 const (
-	sentData frameKind = iota + 1
+	sentDatagram frameKind = iota // counts for congestion, is not sent again
+	sentData
 	sentWindow
 	sentReset
 	sentStop
 	sentCandidates
+	sentFiller
 )
 
 // A sentFrame is what must be sent again if its packet is lost.
@@ -28,68 +30,125 @@ type sentFrame struct {
 	data   span
 }
 
-// A sentPacket is what is remembered of a packet that was sent.
+// A sentPacket is what is remembered of a packet that wants an acknowledgement.
 type sentPacket struct {
+	number uint64
 	time   time.Time
 	path   *path
 	seq    uint64 // its place among the packets of its path
-	size   int
+	told   uint64 // its own ACK told of all numbers below this one
+	skip   uint64 // once settled: no place before this one is not
+	size   int32
 	state  packetState
-	frames []sentFrame
-	few    [2]sentFrame // what frames lies in, mostly
+
+	count uint8 // of frames
+	few   [2]sentFrame
+	more  []sentFrame // where few do not hold them
 }
 
-func (p *sentPacket) record(f sentFrame) { p.frames = append(p.frames, f) }
+func (p *sentPacket) record(f sentFrame) {
+	if int(p.count) < len(p.few) {
+		p.few[p.count] = f
+	} else {
+		p.more = append(p.more, f)
+	}
+	p.count++
+}
 
-// A history remembers the packets from the oldest that is not settled to the
-// newest, in a ring, by their number.
+// full reports whether no more frames can be recorded.
+func (p *sentPacket) full() bool { return p.count == maxFrames }
+
+// frame returns the i-th frame, of p.count.
+func (p *sentPacket) frame(i int) sentFrame {
+	if i < len(p.few) {
+		return p.few[i]
+	}
+	return p.more[i-len(p.few)]
+}
+
+const (
+	maxFrames  = 200     // recorded of one packet
+	maxTracked = 1 << 16 // packets remembered: at most some 12 MiB
+)
+
+// A history remembers the packets that want an acknowledgement in the order
+// in which they were sent, each at a place: those from the oldest that is not
+// settled to the newest. Others are not remembered, so that what the other
+// side makes us send costs no memory.
 type history struct {
 	ring       []sentPacket
-	base, next uint64 // numbers remembered: [base, next)
+	base, next uint64 // places remembered: [base, next)
 }
 
-// add returns a cleared record for the packet of the next number.
+// add returns a cleared record at the next place.
 func (h *history) add() *sentPacket {
 	if int(h.next-h.base) == len(h.ring) {
 		h.grow()
 	}
-	p := &h.ring[h.next&uint64(len(h.ring)-1)]
+	p := h.at(h.next)
 	h.next++
 	*p = sentPacket{}
-	p.frames = p.few[:0]
 	return p
 }
 
 func (h *history) grow() {
-	old, n := h.ring, uint64(len(h.ring))
-	h.ring = make([]sentPacket, max(64, 2*n))
+	old := *h
+	h.ring = make([]sentPacket, max(64, 2*len(old.ring)))
 	for i := h.base; i < h.next; i++ {
-		p := &h.ring[i&uint64(len(h.ring)-1)]
-		*p = old[i&(n-1)]
-		if len(p.frames) <= len(p.few) {
-			p.frames = p.few[:len(p.frames)] // the slice pointed into the old ring
+		*h.at(i) = *old.at(i)
+	}
+}
+
+// at returns the record at a place, one of [base, next).
+func (h *history) at(place uint64) *sentPacket { return &h.ring[place&uint64(len(h.ring)-1)] }
+
+// find returns the first place whose packet's number is at least n.
+func (h *history) find(n uint64) uint64 {
+	low, high := h.base, h.next
+	for low < high {
+		if mid := (low + high) / 2; h.at(mid).number < n {
+			low = mid + 1
+		} else {
+			high = mid
 		}
 	}
+	return low
 }
 
-// at returns the record of a packet, or nil if it is not remembered.
-func (h *history) at(n uint64) *sentPacket {
-	if n < h.base || n >= h.next {
-		return nil
+// settle marks the packet at a place, whose frames are not needed any more.
+func (h *history) settle(place uint64) {
+	p := h.at(place)
+	p.state, p.skip = settled, place+1
+	p.few, p.more, p.count = [2]sentFrame{}, nil, 0
+}
+
+// unsettled returns the first place from the given one on that is not settled.
+// It shortens the way for the next who asks, so that asking again and again
+// about what is settled costs little.
+func (h *history) unsettled(place uint64) uint64 {
+	end := place
+	for end < h.next && h.at(end).state == settled {
+		end = h.at(end).skip
 	}
-	return &h.ring[n&uint64(len(h.ring)-1)]
+	for place < end {
+		p := h.at(place)
+		place, p.skip = p.skip, end
+	}
+	return end
 }
 
-// trim forgets what is settled, and lost packets sent before old, up to the
-// first that is neither.
-func (h *history) trim(old time.Time) {
-	for h.base < h.next {
+// full reports whether no more packets should be added.
+func (h *history) full() bool { return h.next-h.base >= maxTracked }
+
+// trim forgets what is settled, and lost packets of which forget says so, up
+// to the first that is neither.
+func (h *history) trim(forget func(*sentPacket) bool) {
+	for h.base = h.unsettled(h.base); h.base < h.next; h.base = h.unsettled(h.base) {
 		p := h.at(h.base)
-		if p.state == inFlight || p.state == lost && p.time.After(old) {
+		if p.state == inFlight || !forget(p) {
 			return
 		}
-		*p = sentPacket{}
-		h.base++
+		h.settle(h.base)
 	}
 }
 

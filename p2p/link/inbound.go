@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"io"
 	"time"
 )
@@ -10,19 +11,31 @@ type inbound struct {
 	ring   ring
 	got    spans  // what has arrived; the first begins at 0
 	offset uint64 // up to where it was read
-	limit  uint64 // up to where the other side may send
-	window uint64 // how far limit is kept before offset
 	end    uint64 // where the stream ends, if ended
 	ended  bool
 	err    error // instead of more data
 	gone   bool  // the other side gave it up
-
-	raised time.Time // when limit was last raised
+	window window
 
 	stopCode           uint64
 	stopped            bool // no more is wanted
 	windowDue, stopDue bool // frames to send
 }
+
+// Errors of the other side's making; errNoRoom is none, but a packet that is
+// to be taken for lost.
+var (
+	errFlow   = errors.New("peer sent more than it may")
+	errFinal  = errors.New("peer changed where a stream ends")
+	errNoRoom = errors.New("no room for a packet")
+)
+
+// maxPieces bounds the spans of what has arrived: an honest stream has but a
+// few losses in a window. There is one piece more for so many bytes of it.
+const (
+	maxPieces     = 256
+	bytesPerPiece = 8 << 10
+)
 
 // available returns up to where data can be read.
 func (r *inbound) available() uint64 {
@@ -32,9 +45,12 @@ func (r *inbound) available() uint64 {
 	return r.got[0].end
 }
 
+// complete reports whether all of the stream has arrived and was read.
+func (r *inbound) complete() bool { return r.ended && !r.gone && !r.stopped && r.offset == r.end }
+
 // ready reports whether a read would not block.
 func (r *inbound) ready() bool {
-	return r.err != nil || r.available() > r.offset || r.ended && r.offset == r.end
+	return r.err != nil || r.available() > r.offset || r.complete()
 }
 
 // finished reports whether all that can come has come and was read.
@@ -42,87 +58,73 @@ func (r *inbound) finished() bool {
 	return r.ended && (r.gone || r.offset == r.end || r.stopped && r.available() == r.end)
 }
 
+// read copies what there is to b. The caller has seen that it is ready.
 func (r *inbound) read(b []byte) (int, error) {
-	if n := r.available() - r.offset; n > 0 && !r.stopped && !r.gone {
-		b = b[:min(uint64(len(b)), n)]
+	n := r.available() - r.offset
+	switch {
+	case n > 0 && !r.stopped && !r.gone:
+		b = b[:min(uint64(len(b)), n, maxCopy)]
 		r.ring.read(r.offset, b)
 		r.offset += uint64(len(b))
-		r.wantWindow()
+		r.windowDue = r.windowDue || !r.ended && r.window.due(r.offset)
 		return len(b), nil
+	case r.complete():
+		return 0, io.EOF
 	}
-	if r.err != nil {
-		return 0, r.err
-	}
-	return 0, io.EOF
+	return 0, r.err
 }
 
-// wantWindow asks for a WINDOW frame when half of the window is used up.
-func (r *inbound) wantWindow() {
-	if !r.ended && r.offset+r.window/2 > r.limit {
-		r.windowDue = true
-	}
-}
-
-// raise raises the limit and returns it. A window of which half was used up
-// within two round trips is too small, and doubles if it may.
-func (r *inbound) raise(now time.Time, roundTrip time.Duration, mayDouble bool) uint64 {
-	if mayDouble && now.Sub(r.raised) < 2*roundTrip {
-		r.window *= 2
-	}
-	r.raised, r.windowDue = now, false
-	r.limit = max(r.limit, r.offset+r.window)
-	return r.limit
+// raise lets the other side send more and returns up to where.
+func (r *inbound) raise(now time.Time, roundTrip time.Duration, spare *int) uint64 {
+	r.windowDue = false
+	return r.window.raise(r.offset, now, roundTrip, spare)
 }
 
 // receive takes a piece of the stream.
 func (r *inbound) receive(f streamFrame) error {
-	end := f.offset + uint64(len(f.data))
+	piece := span{f.offset, f.offset + uint64(len(f.data))}
 	switch {
-	case end > r.limit:
+	case piece.end > r.window.limit:
 		return errFlow
 	case r.gone:
 		return nil // sent before it was given up
-	case r.ended && (end > r.end || f.fin && end != r.end), f.fin && len(r.got) > 0 && r.got[len(r.got)-1].end > end:
+	case r.ended && (piece.end > r.end || f.fin && piece.end != r.end), f.fin && r.got.last() > piece.end:
 		return errFinal
+	case len(f.data) > 0 && len(r.got) >= maxPieces+r.window.size/bytesPerPiece && !r.got.touches(piece):
+		return errNoRoom
 	}
 	if f.fin {
-		r.ended, r.end = true, end
+		r.ended, r.end, r.windowDue = true, piece.end, false
 	}
-	if r.stopped {
-		r.got.add(span{f.offset, end})
-		return nil
+	if !r.stopped {
+		r.store(piece, f.data)
 	}
-	data, at := f.data, f.offset
-	if at < r.offset { // read already, at least in part
-		skip := min(r.offset-at, uint64(len(data)))
-		data, at = data[skip:], at+skip
-	}
-	if len(data) > 0 {
-		r.ring.grow(int(end-r.offset), r.offset, max(r.offset, r.highest()))
-		r.ring.write(at, data)
-	}
-	r.got.add(span{f.offset, end})
+	r.got.add(piece)
 	return nil
 }
 
-func (r *inbound) highest() uint64 {
-	if len(r.got) == 0 {
-		return 0
+// store keeps what of a piece was not read yet.
+func (r *inbound) store(piece span, data []byte) {
+	if piece.end <= r.offset {
+		return
 	}
-	return r.got[len(r.got)-1].end
+	if piece.start < r.offset {
+		data = data[r.offset-piece.start:]
+		piece.start = r.offset
+	}
+	r.ring.grow(int(piece.end-r.offset), r.offset, max(r.offset, r.got.last()))
+	r.ring.write(piece.start, data)
 }
 
 // stop gives up reading.
 func (r *inbound) stop(err error, code uint64) {
-	if r.err == nil {
-		r.err = err
-	}
+	r.fail(err)
 	if r.stopped {
 		return
 	}
-	r.stopped, r.stopCode = true, code
+	r.stopped, r.stopCode, r.windowDue = true, code, false
 	r.ring = ring{}
-	r.stopDue = !r.ended || r.available() != r.end
+	r.stopDue = !r.gone && (!r.ended || r.available() != r.end)
 }
 
 // reset says that the other side gave up sending.
@@ -142,11 +144,16 @@ func (r *inbound) fail(err error) {
 	}
 }
 
-func (r *inbound) lose(f sentFrame) {
+// lose notes that a frame has to be sent again and reports whether it has.
+func (r *inbound) lose(f sentFrame) bool {
+	wanted := !r.ended || r.stopped && !r.finished()
 	switch f.kind {
 	case sentWindow:
-		r.windowDue = !r.ended
+		r.windowDue = !r.ended && !r.stopped
+		return r.windowDue
 	case sentStop:
-		r.stopDue = !r.ended
+		r.stopDue = wanted
+		return wanted
 	}
+	return false
 }

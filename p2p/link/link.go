@@ -21,10 +21,8 @@
 package link
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -38,47 +36,12 @@ import (
 const (
 	replayWindow = 1 << 15         // packets that may overtake one
 	idleTimeout  = 2 * time.Minute // of silence, then the link is dead
-	maxInbox     = 4 << 20         // bytes of memory waiting for the loop; more are dropped
-	copyBelow    = 4 << 10         // a smaller batch is copied, so as not to hold its whole buffer
-	inboxTurn    = 32              // batches taken in before something is sent
-	turnBatches  = 4               // batches sent before something is taken in
-	minSendBuf   = 256 << 10       // bytes of a stream's buffer, at least
-	dataInbox    = 64              // datagrams waiting for ReceiveDatagram
 )
 
-// Codes of CLOSE; those of the application begin at AppCode.
-const (
-	CodeDone     = 0
-	CodeProtocol = 1
-	CodeReplaced = 2
-	CodeInternal = 3
-	CodeGone     = 4 // never sent: the other side's process has ended
-	AppCode      = 64
-)
+// ErrIdle ends a link whose other side has been silent for two minutes.
+var ErrIdle = errors.New("peer has been silent for two minutes")
 
-var (
-	// ErrIdle ends a link whose other side has been silent for two minutes.
-	ErrIdle = errors.New("peer has been silent for two minutes")
-	errAck  = errors.New("peer acknowledged what was never sent")
-)
-
-// A CloseError says that a link was closed.
-type CloseError struct {
-	Remote bool // by the other side
-	Code   uint64
-	Reason string // if Remote, in the other side's words
-}
-
-func (e *CloseError) Error() string {
-	who := "link was closed"
-	if e.Remote {
-		who = "link was closed by the peer"
-	}
-	if e.Reason == "" {
-		return fmt.Sprintf("%s (code %d)", who, e.Code)
-	}
-	return fmt.Sprintf("%s (code %d: %q)", who, e.Code, e.Reason)
-}
+var errAck = errors.New("peer acknowledged what was never sent")
 
 // Config is what a link is made of. Its functions are called by the link's
 // loop, must not block and must not call back into the link.
@@ -116,16 +79,17 @@ type Link struct {
 	cfg        Config
 	streams    streams
 	datagrams  chan []byte
-	sendBuffer atomic.Int64 // limit of each stream's buffer
-	smoothed   atomic.Int64 // round trip of the path in use
-	current    atomic.Pointer[Path]
-	heardAt    atomic.Int64 // when a packet last arrived, in Unix nanoseconds
+	sendBuffer atomic.Int64         // limit of each stream's buffer
+	smoothed   atomic.Int64         // round trip of the path in use
+	current    atomic.Pointer[Path] // but for its round trip
+	waiting    atomic.Int32         // length of outbox
+	heardAt    atomic.Int64         // when a packet last arrived, in Unix nanoseconds
 
-	mu    sync.Mutex
-	inbox []arrival
-	held  int // bytes of inbox
-	calls []func()
-	err   error // why the link ended
+	mu     sync.Mutex
+	inbox  inbox
+	calls  []func()
+	outbox [][]byte // datagrams to send
+	err    error    // why the link ended
 
 	wake chan struct{}
 	done chan struct{}
@@ -139,58 +103,40 @@ type Link struct {
 	paths         []*path
 	chosen        *path
 	from          *path // that the packet in hand came by
-	started       time.Time
-	probed        int // addresses, of the budget
+	budget        budget
 	ended         bool
-	turn          []arrival
+	turn          []arrival // taken out of the inbox
+	taken         int       // of turn
+	touched       []*Stream // that somebody may wait for
 	heard         time.Time
 	elsewhere     time.Time // when data last came by another path than the one in use
 	fed           time.Time // when data last came
 	troubled      time.Time
 	probes        int // packets that may be sent beyond the window
 	lostPackets   uint64
-	outDatagrams  [][]byte
 	candidates    []punch.Candidate // to tell the other side
 	candidatesDue bool
-	buffer        *udp.Buffer
+	buffer        *udp.Buffer // for packets
 	scratch       []span
 	closing       closing
 	reported      Path
-}
-
-// An arrival is a run of packets from one route.
-type arrival struct {
-	route Route
-	batch udp.Batch
-}
-
-// cost returns the memory that an arrival holds.
-func (a arrival) cost() int {
-	if a.batch.Buf == nil {
-		return len(a.batch.Data)
-	}
-	return len(a.batch.Buf.Bytes())
-}
-
-// release gives back the arrival's memory.
-func (a arrival) release() {
-	if a.batch.Buf != nil {
-		a.batch.Buf.Release()
-	}
+	pinged        uint64 // id of a PING in the packet in hand
+	answer        bool   // there is one
 }
 
 // New starts a link without any path.
 func New(cfg Config) *Link {
 	l := &Link{
 		cfg:       cfg,
-		datagrams: make(chan []byte, dataInbox),
+		datagrams: make(chan []byte, maxDatagrams),
 		wake:      make(chan struct{}, 1),
 		done:      make(chan struct{}),
 		sender:    cfg.Secrets.NewSender(0),
 		receiver:  cfg.Secrets.NewReceiver(replayWindow),
 		now:       time.Now(),
 	}
-	l.heard, l.started = l.now, l.now
+	l.heard = l.now
+	l.budget.began = l.now
 	l.heardAt.Store(l.now.UnixNano())
 	l.streams.init(l, cfg.Initiator)
 	l.sendBuffer.Store(minSendBuf)
@@ -201,24 +147,14 @@ func New(cfg Config) *Link {
 }
 
 // Deliver hands the link packets that arrived, without the relay's header. It
-// retains the batch's buffer, does not block, and drops what is too much.
+// copies them or retains the batch's buffer, does not block, and drops what
+// is too much.
 func (l *Link) Deliver(r Route, b udp.Batch) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	a := arrival{r, b}
-	if len(b.Data) < copyBelow {
-		a.batch.Buf = nil
+	if l.err == nil {
+		l.inbox.put(r, b)
 	}
-	if l.err != nil || l.held+a.cost() > maxInbox {
-		return
-	}
-	if a.batch.Buf == nil {
-		a.batch.Data = bytes.Clone(b.Data)
-	} else {
-		b.Buf.Retain()
-	}
-	l.inbox = append(l.inbox, a)
-	l.held += a.cost()
+	l.mu.Unlock()
 	l.poke()
 }
 
@@ -229,7 +165,11 @@ func (l *Link) OpenStream() (*Stream, error) { return l.streams.open() }
 func (l *Link) AcceptStream(ctx context.Context) (*Stream, error) { return l.streams.accept(ctx) }
 
 // Path returns the path in use; its Kind is punch.PathNone if none answers.
-func (l *Link) Path() Path { return *l.current.Load() }
+func (l *Link) Path() Path {
+	p := *l.current.Load()
+	p.RTT = l.roundTrip()
+	return p
+}
 
 // Heard returns when a packet last arrived.
 func (l *Link) Heard() time.Time { return time.Unix(0, l.heardAt.Load()) }
@@ -246,108 +186,3 @@ func (l *Link) Err() error {
 
 // roundTrip returns the smoothed round trip of the path in use.
 func (l *Link) roundTrip() time.Duration { return time.Duration(l.smoothed.Load()) }
-
-// poke makes the loop take a turn.
-func (l *Link) poke() {
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
-
-// do has the loop run f, in order with other calls; it reports false where the
-// link has ended, and f is then never run.
-func (l *Link) do(f func()) bool {
-	l.mu.Lock()
-	if l.err != nil {
-		l.mu.Unlock()
-		return false
-	}
-	l.calls = append(l.calls, f)
-	l.mu.Unlock()
-	l.poke()
-	return true
-}
-
-// run is the loop: it takes in what arrived, does what is due, sends what may
-// be sent, and sleeps until the next of these.
-func (l *Link) run() {
-	defer close(l.done)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	l.buffer = udp.NewBuffer()
-	defer l.buffer.Release()
-	for {
-		select {
-		case <-l.wake:
-		case <-timer.C:
-		}
-		l.now = time.Now()
-		more := l.takeIn()
-		l.advance()
-		if l.ended {
-			l.release()
-			return
-		}
-		if l.send() || more {
-			l.poke()
-			continue // the timer still stands; the next turn sets it
-		}
-		timer.Reset(max(l.deadline().Sub(time.Now()), 0))
-	}
-}
-
-// takeIn runs calls and handles packets; it reports whether packets are left.
-func (l *Link) takeIn() bool {
-	l.mu.Lock()
-	calls := l.calls
-	l.calls = nil
-	n := min(len(l.inbox), inboxTurn)
-	batches := append(l.turn[:0], l.inbox[:n]...)
-	l.inbox = append(l.inbox[:0], l.inbox[n:]...)
-	for _, a := range batches {
-		l.held -= a.cost()
-	}
-	left := len(l.inbox) > 0
-	l.mu.Unlock()
-	for _, f := range calls {
-		f()
-	}
-	for i, a := range batches {
-		l.receive(a)
-		a.release()
-		batches[i] = arrival{}
-	}
-	l.turn = batches
-	return left
-}
-
-// end ends the link: the loop's next look at Err stops it.
-func (l *Link) end(err error) {
-	l.mu.Lock()
-	first := l.err == nil
-	if first {
-		l.err = err
-	}
-	l.mu.Unlock()
-	l.ended = true
-	if first {
-		l.streams.fail(err)
-	}
-}
-
-// release gives back what the link holds.
-func (l *Link) release() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, a := range l.inbox {
-		a.release()
-	}
-	l.inbox, l.calls = nil, nil
-	for _, p := range l.paths {
-		for i := range p.pings {
-			p.pings[i].answer = nil
-		}
-	}
-	l.history = history{}
-}

@@ -2,48 +2,80 @@ package link
 
 import "time"
 
+// How long a lost packet is remembered, to notice that it was not lost: some
+// round trips, within these bounds.
+const (
+	rememberTrips = 8
+	rememberMin   = 100 * time.Millisecond
+	rememberMax   = 3 * time.Second
+)
+
 // onAck takes an ACK frame (frameHandler).
 func (l *Link) onAck(a ackFrame) error {
-	if a.ranges[0].end > l.history.next {
+	if a.ranges[0].end > l.sender.Counter() {
 		return errAck
 	}
-	for i, s := range a.ranges {
-		for n := max(s.start, l.history.base); n < s.end; n++ {
-			if p := l.history.at(n); p.state != settled {
-				l.ackPacket(p, a.delay, i == 0 && n == s.end-1)
-			}
+	h := &l.history
+	l.sampleRTT(a)
+	for i := len(a.ranges) - 1; i >= 0; i-- {
+		s := a.ranges[i]
+		for at := h.unsettled(h.find(s.start)); at < h.next && h.at(at).number < s.end; at = h.unsettled(at) {
+			l.ackPacket(h.at(at))
+			h.settle(at)
 		}
 	}
 	for _, p := range l.paths {
-		if p.inFlight > 0 {
+		if p.recovery.news {
+			p.recovery.news = false
 			l.detectLost(p)
 		}
 	}
-	l.history.trim(l.now.Add(-rememberLost))
+	l.trimHistory()
 	return nil
 }
 
-// ackPacket takes the acknowledgement of one packet. newest says that it is
-// the largest of the frame, whose delay is known.
-func (l *Link) ackPacket(p *sentPacket, delay time.Duration, newest bool) {
-	at := p.path
-	if newest && at == l.from {
-		at.rtt.sample(l.now.Sub(p.time), delay)
+// sampleRTT measures by the largest packet of an ACK, to which alone its delay
+// applies, if it is news and the answer came by the path that it took.
+func (l *Link) sampleRTT(a ackFrame) {
+	largest := a.ranges[0].end - 1
+	at := l.history.find(largest)
+	if at == l.history.next {
+		return
 	}
+	p := l.history.at(at)
+	if p.number == largest && p.state != settled && p.path == l.from {
+		p.path.rtt.sample(l.now.Sub(p.time), a.delay)
+	}
+}
+
+// ackPacket takes the acknowledgement of one packet.
+func (l *Link) ackPacket(p *sentPacket) {
+	at := p.path
 	late := p.state == lost
 	at.recovery.acked(p, late)
-	at.prove(l.now)
-	if !late {
-		at.inFlight -= p.size
-		at.cc.acked(l.now, p.time, p.size, at.limited, &at.rtt)
+	if late {
+		at.cc.regained(p.time, int(p.size))
+	} else {
+		at.inFlight -= int(p.size)
+		at.cc.acked(l.now, p.time, int(p.size), at.limited, &at.rtt)
 	}
-	p.state = settled
-	for _, f := range p.frames {
-		if f.stream != nil && f.stream.acked(f) {
+	l.acks.forget(p.told)
+	for i := range int(p.count) {
+		if f := p.frame(i); f.stream != nil && f.stream.acked(f) {
 			l.streams.drop(f.stream)
 		}
 	}
-	if at.state == dead {
+	l.proveBy(p)
+}
+
+// proveBy takes the arrival of a packet for an answer of its path, unless the
+// packet was sent before that path died.
+func (l *Link) proveBy(p *sentPacket) {
+	at := p.path
+	switch {
+	case at.state == valid:
+		at.prove(l.now)
+	case at.state == dead && p.time.After(at.died):
 		l.revive(at)
 	}
 }
@@ -52,11 +84,7 @@ func (l *Link) ackPacket(p *sentPacket, delay time.Duration, newest bool) {
 // the time at which the next one will be.
 func (l *Link) detectLost(p *path) {
 	p.recovery.lossAt = time.Time{}
-	for n := l.history.base; n < l.history.next; n++ {
-		s := l.history.at(n)
-		if s.path != p || s.state != inFlight {
-			continue
-		}
+	for s := range l.inFlightOn(p) {
 		at, ok := p.recovery.overdue(s, &p.rtt)
 		if !ok {
 			return
@@ -66,64 +94,100 @@ func (l *Link) detectLost(p *path) {
 			return
 		}
 		l.losePacket(s)
-		p.cc.lost(l.now, s.time, s.size)
-		l.watchStall(p, s)
+		p.cc.lost(l.now, s.time, int(s.size))
+		if p.recovery.stalled(s, &p.rtt) {
+			p.cc.stalled()
+			p.rtt.min = p.rtt.latest // RFC 9002, section 5.2
+		}
 	}
 }
 
-// watchStall notices persistent congestion (RFC 9002, section 7.6): nothing
-// arrived of what was sent over three probe timeouts.
-func (l *Link) watchStall(p *path, s *sentPacket) {
-	r := &p.recovery
-	if r.firstMiss.IsZero() {
-		r.firstMiss = s.time
-	}
-	if p.rtt.sampled && s.time.Sub(r.firstMiss) > 3*p.rtt.probeTimeout() {
-		p.cc.stalled()
-		r.firstMiss = s.time
+// inFlightOn yields what is in flight on a path, oldest first.
+func (l *Link) inFlightOn(p *path) func(yield func(*sentPacket) bool) {
+	return func(yield func(*sentPacket) bool) {
+		h := &l.history
+		at := max(p.recovery.oldest, h.base)
+		first := true
+		for at = h.unsettled(at); at < h.next; at = h.unsettled(at + 1) {
+			s := h.at(at)
+			if s.path != p || s.state != inFlight {
+				continue
+			}
+			if first {
+				p.recovery.oldest = at
+			}
+			if !yield(s) {
+				return
+			}
+			first = first && s.state != inFlight
+		}
+		if first {
+			p.recovery.oldest = h.next
+		}
 	}
 }
 
 // losePacket takes a packet out of flight and makes what it carried due again.
 func (l *Link) losePacket(s *sentPacket) {
-	s.path.inFlight -= s.size
+	p := s.path
+	p.inFlight -= int(s.size)
+	p.recovery.missed(s)
 	s.state = lost
 	l.lostPackets++
 	l.resend(s)
 }
 
 func (l *Link) resend(s *sentPacket) {
-	for _, f := range s.frames {
-		if f.kind == sentCandidates {
+	for i := range int(s.count) {
+		switch f := s.frame(i); {
+		case f.kind == sentCandidates:
 			l.candidatesDue = true
-		}
-		if f.stream != nil {
-			f.stream.lose(f)
-			l.streams.queue(f.stream)
+		case f.stream != nil && f.stream.lose(f):
+			l.streams.queue(f.stream, f.kind != sentData)
 		}
 	}
 }
 
-// loseAll takes everything out of flight that is on a path that has died. It is
-// no sign of congestion.
+// loseAll takes everything out of flight that is on a path which will not
+// carry more. It is no sign of congestion.
 func (l *Link) loseAll(p *path) {
-	for n := l.history.base; n < l.history.next; n++ {
-		if s := l.history.at(n); s.path == p && s.state == inFlight {
-			l.losePacket(s)
-		}
+	if p.inFlight == 0 {
+		return
 	}
+	for s := range l.inFlightOn(p) {
+		l.losePacket(s)
+	}
+	p.recovery.lossAt = time.Time{}
 }
 
-// probe sends again what waits longest on a path, after a timeout.
-func (l *Link) probe(p *path) {
+// timeout does what is due when nothing was heard of a path's packets for too
+// long. On the path in use what waits longest is sent again, beyond the window,
+// so that an answer tells what became of the rest. On another nothing follows
+// that could tell: all of it is sent again.
+func (l *Link) timeout(p *path) {
+	if p != l.chosen {
+		l.loseAll(p)
+		return
+	}
 	p.recovery.probes++
 	p.recovery.lastSent = l.now
-	l.probes = 2
-	left := l.probes
-	for n := l.history.base; n < l.history.next && left > 0; n++ {
-		if s := l.history.at(n); s.path == p && s.state == inFlight {
-			l.resend(s)
-			left--
+	l.probes = probePackets
+	left := probePackets
+	for s := range l.inFlightOn(p) {
+		l.resend(s)
+		if left--; left == 0 {
+			return
 		}
 	}
+}
+
+const probePackets = 2 // RFC 9002, section 6.2.4
+
+// trimHistory forgets the packets that nothing is to be learned of any more.
+func (l *Link) trimHistory() {
+	full := l.history.full()
+	l.history.trim(func(p *sentPacket) bool {
+		keep := min(max(rememberTrips*p.path.rtt.estimate(), rememberMin), rememberMax)
+		return full || l.now.Sub(p.time) > keep
+	})
 }

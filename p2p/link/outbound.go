@@ -1,5 +1,7 @@
 package link
 
+import "slices"
+
 // outbound is the sending half of a stream.
 type outbound struct {
 	ring   ring
@@ -14,9 +16,9 @@ type outbound struct {
 
 	finSent, finGot bool
 
-	code                          uint64
-	given                         bool // given up, with code
-	resetDue, resetSent, resetGot bool
+	code               uint64
+	given              bool // given up, with code
+	resetDue, resetGot bool
 }
 
 // room returns how many bytes may be written while limit may be buffered.
@@ -46,7 +48,7 @@ func (o *outbound) reset(code uint64, err error) {
 		return
 	}
 	o.given, o.resetDue, o.code = true, true, code
-	o.ring, o.again = ring{}, nil
+	o.ring, o.got, o.again = ring{}, nil, nil
 }
 
 // finished reports whether all that is to be sent has arrived.
@@ -90,36 +92,46 @@ func (o *outbound) acked(f sentFrame) bool {
 		}
 		o.again.remove(f.data)
 		f.data.start = max(f.data.start, o.base)
-		o.got.add(f.data)
-		if len(o.got) > 0 && o.got[0].start == o.base {
-			o.base = o.got[0].end
-			o.got = append(o.got[:0], o.got[1:]...)
-			return true
+		if f.data.start > o.base {
+			o.got.add(f.data)
+			return false
 		}
+		o.advance(f.data.end)
+		return true
 	}
 	return false
 }
 
+// advance notes that all below base has arrived.
+func (o *outbound) advance(base uint64) {
+	n := 0
+	for n < len(o.got) && o.got[n].start <= base {
+		base = max(base, o.got[n].end)
+		n++
+	}
+	o.base = base
+	if n > 0 {
+		o.got = slices.Delete(o.got, 0, n)
+	}
+}
+
 // lose notes that a frame has to be sent again, as far as it did not arrive
-// otherwise.
-func (o *outbound) lose(f sentFrame) {
+// otherwise, and reports whether there is anything to send.
+func (o *outbound) lose(f sentFrame) bool {
 	switch f.kind {
 	case sentReset:
 		o.resetDue = !o.resetGot
+		return o.resetDue
 	case sentData:
 		if o.given {
-			return
+			return false
 		}
 		if f.fin && !o.finGot {
 			o.finSent = false
 		}
 		f.data.start = max(f.data.start, o.base)
-		if f.data.start >= f.data.end {
-			return
-		}
-		o.again.add(f.data)
-		for _, g := range o.got {
-			o.again.remove(g)
-		}
+		o.got.missing(f.data, o.again.add)
+		return o.pending()
 	}
+	return false
 }

@@ -1,6 +1,10 @@
 package link
 
-import "time"
+import (
+	"time"
+
+	"p2ptool/p2p/udp"
+)
 
 const (
 	// burstTime bounds a burst: what the pace gives in that time, enough to
@@ -32,10 +36,12 @@ func (p *pacer) spend(n int) { p.tokens -= float64(n) }
 // ready reports whether a packet may be sent.
 func (p *pacer) ready() bool { return p.tokens > 0 }
 
-// next returns when a packet may be sent.
+// next returns when it is worth sending again: a packet if the pace is slow,
+// else a batch, or half of the burst that the bucket holds.
 func (p *pacer) next(rate float64) time.Time {
-	if p.tokens > 0 || rate == 0 {
+	if rate == 0 {
 		return p.last
 	}
-	return p.last.Add(time.Duration(-p.tokens/rate*float64(time.Second)) + time.Microsecond)
+	worth := min(rate*burstTime.Seconds()/2, udp.MaxBatch)
+	return p.last.Add(time.Duration((worth-p.tokens)/rate*float64(time.Second)) + time.Microsecond)
 }

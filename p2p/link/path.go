@@ -24,8 +24,7 @@ const (
 	typeRelay = 9 // and of one that goes by the relay
 	relayHead = 1 + 8
 
-	baseMTU  = 1200 // bytes of a datagram that every path carries
-	maxPaths = 40
+	baseMTU = 1200 // bytes of a datagram that every path carries
 )
 
 type pathState uint8
@@ -47,7 +46,6 @@ type path struct {
 	mtu    int
 
 	schedule punch.Schedule // of pings while not valid
-	tried    bool           // because the other side named it
 	opener   bool           // an opener is to be sent first
 	confirm  int            // pings to send soon after the path became valid
 	nextPing time.Time      // while valid
@@ -62,7 +60,7 @@ type path struct {
 	cc       congestion
 	pacer    pacer
 	inFlight int
-	limited  bool // the window held back data
+	limited  bool // the window or the pace held back data
 	recovery recovery
 }
 

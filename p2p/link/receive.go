@@ -10,8 +10,11 @@ import (
 func (l *Link) receive(a arrival) {
 	l.from = l.findPath(a.route)
 	a.batch.Datagrams(func(d []byte) {
+		if l.ended {
+			return
+		}
 		n, plain, err := l.receiver.Open(d)
-		if err != nil || l.ended {
+		if err != nil {
 			return // a stranger's, a duplicate, or too late
 		}
 		if l.from == nil && !l.learnPath(a.route) {
@@ -23,23 +26,35 @@ func (l *Link) receive(a arrival) {
 	l.heardAt.Store(l.heard.UnixNano())
 }
 
-// packet handles what a genuine packet carried.
+// packet handles what a genuine packet carried. One that asks for more than
+// there is room for is not acknowledged, as if it had been lost.
 func (l *Link) packet(n uint64, plain []byte) {
+	l.answer = false
 	eliciting, err := parseFrames(plain, l, &l.scratch)
-	if err != nil {
+	switch {
+	case err == errNoRoom:
+		return
+	case err != nil:
 		l.closeNow(CodeProtocol, err.Error())
 		return
+	case l.ended:
+		return
+	}
+	if l.answer {
+		l.pong(l.from, l.pinged)
 	}
 	if eliciting {
 		l.fed = l.now
-	}
-	if eliciting && l.from != l.chosen {
-		l.follow(l.from)
+		if l.from != l.chosen {
+			l.follow(l.from)
+		}
 	}
 	l.acks.received(n, l.now, eliciting, l.ackDelay())
 }
 
-func (l *Link) onPing(id uint64) { l.pong(l.from, id) }
+// onPing notes a PING. Of several in one packet only the last is answered: an
+// answer must not be more than what it answers.
+func (l *Link) onPing(id uint64) { l.pinged, l.answer = id, true }
 
 func (l *Link) onPong(id uint64, seen netip.AddrPort) {
 	p := l.from
@@ -49,7 +64,7 @@ func (l *Link) onPong(id uint64, seen netip.AddrPort) {
 	}
 	p.rtt.sample(took, 0)
 	p.prove(l.now)
-	if !p.relayed() && p.named && punch.Local(p.route.Addr.Addr()) && l.cfg.Own(seen.Addr()) {
+	if p.kind == punch.PathDirect && p.named && punch.Local(p.route.Addr.Addr()) && l.cfg.Own(seen.Addr()) {
 		p.kind = punch.PathLAN
 	}
 	l.validate(p)
@@ -57,32 +72,28 @@ func (l *Link) onPong(id uint64, seen netip.AddrPort) {
 
 func (l *Link) onWindow(stream, limit uint64) error {
 	s, err := l.streams.find(stream)
-	if s == nil {
-		return err
+	if s != nil && s.receiveWindow(limit) {
+		l.streams.queue(s, false)
 	}
-	s.receiveWindow(limit)
-	l.streams.queue(s)
-	return nil
+	return err
 }
 
 func (l *Link) onReset(stream, code uint64) error {
 	s, err := l.streams.find(stream)
-	if s == nil {
-		return err
+	if s != nil {
+		s.receiveReset(code)
+		l.streams.queue(s, true) // it may be finished
 	}
-	s.receiveReset(code)
-	l.streams.queue(s)
-	return nil
+	return err
 }
 
 func (l *Link) onStop(stream, code uint64) error {
 	s, err := l.streams.find(stream)
-	if s == nil {
-		return err
+	if s != nil {
+		s.receiveStop(code)
+		l.streams.queue(s, true)
 	}
-	s.receiveStop(code)
-	l.streams.queue(s)
-	return nil
+	return err
 }
 
 func (l *Link) onStream(f streamFrame) error {
@@ -90,21 +101,9 @@ func (l *Link) onStream(f streamFrame) error {
 	if s == nil {
 		return err
 	}
-	return s.receive(f)
-}
-
-func (l *Link) onCandidates(cs []punch.Candidate) { l.addCandidates(cs, l.now) }
-
-func (l *Link) onDatagram(data []byte) {
-	select {
-	case l.datagrams <- append([]byte(nil), data...):
-	default: // the application is not reading: unreliable, so dropped
+	finished, err := s.receive(f)
+	if finished {
+		l.streams.drop(s)
 	}
-}
-
-func (l *Link) onClose(code uint64, reason string) {
-	if !l.closing.begun() {
-		l.sendClose(CodeDone, "")
-	}
-	l.end(&CloseError{Remote: true, Code: code, Reason: reason})
+	return err
 }

@@ -3,26 +3,34 @@ package link
 import "time"
 
 const (
-	packetThreshold = 3               // RFC 9002, section 6.1.1
-	maxProbeTimeout = time.Second     // so that a link is back soon after an outage
-	maxReorderSteps = 16              // of the window, in quarters of a round trip
-	rememberLost    = 3 * time.Second // how long a wrong verdict can be noticed
+	packetThreshold = 3           // RFC 9002, section 6.1.1
+	maxProbeTimeout = time.Second // so that a link is back soon after an outage
+	maxReorderSteps = 16          // of the reordering window, in quarters of a round trip
+	calmEpisodes    = 16          // of loss without a wrong verdict, then the window is as at first
+	stallTimeouts   = 3           // RFC 9002, section 7.6.1
 )
 
 // recovery is a path's part of loss detection: RACK (RFC 8985) for packets
 // that something later overtook, a probe timeout (RFC 9002, section 6.2) for
 // the last ones.
 type recovery struct {
-	sent      uint64    // packets sent on the path, to number the next
-	ackedSeq  uint64    // of the packets acknowledged, one more than the highest
-	ackedTime time.Time // of the packets acknowledged, when the latest was sent
+	sent     uint64 // packets sent on the path, to number the next
+	ackedSeq uint64 // of the packets acknowledged, one more than the highest
+	news     bool   // packets were acknowledged since losses were looked for
+	oldest   uint64 // no place in the history before this one is in flight on the path
 
-	reordered bool // the path has been seen to reorder
-	steps     int  // of the reordering window
-	lossAt    time.Time
-	lastSent  time.Time // of packets that want an acknowledgement
-	probes    int       // timeouts in a row
-	firstMiss time.Time // send time of the oldest packet lost since the last acknowledgement
+	reordered bool   // the path has been seen to reorder
+	steps     int    // of the reordering window
+	widened   uint64 // packets from here on were sent since a step was last added
+	episode   uint64 // and from here on since an episode of loss began
+	calm      int    // episodes since
+
+	lossAt   time.Time // when the next packet will be overdue
+	lastSent time.Time // of packets that want an acknowledgement
+	probes   int       // timeouts in a row
+
+	missFirst time.Time // when the first of a run of lost packets was sent
+	missNext  uint64    // what comes behind that run
 }
 
 // window is how long a packet may be overtaken before it is lost (RFC 8985,
@@ -33,18 +41,53 @@ func (r *recovery) window(t *rtt) time.Duration {
 }
 
 // acked notes that a packet arrived; late says that it had been declared lost.
+// Packets of one ACK are to be told in the order in which they were sent: only
+// what was acknowledged after a later one has been overtaken.
 func (r *recovery) acked(p *sentPacket, late bool) {
-	if p.seq+1 < r.ackedSeq {
+	if p.seq < r.ackedSeq {
 		r.reordered = true
 	}
 	if late {
-		r.steps = min(r.steps+1, maxReorderSteps)
+		r.widen(p)
 	}
-	if p.seq >= r.ackedSeq {
-		r.ackedSeq, r.ackedTime = p.seq+1, p.time
-	}
+	r.ackedSeq = max(r.ackedSeq, p.seq+1)
 	r.probes = 0
-	r.firstMiss = time.Time{}
+	r.news = true
+}
+
+// widen makes the reordering window one step wider, once in a round trip.
+func (r *recovery) widen(p *sentPacket) {
+	r.calm = 0
+	if p.seq >= r.widened {
+		r.steps = min(r.steps+1, maxReorderSteps)
+		r.widened = r.sent
+	}
+}
+
+// missed notes that a packet was lost.
+func (r *recovery) missed(p *sentPacket) {
+	if p.seq != r.missNext {
+		r.missFirst = p.time
+	}
+	r.missNext = p.seq + 1
+	if p.seq < r.episode {
+		return
+	}
+	r.episode = r.sent
+	if r.calm++; r.calm == calmEpisodes {
+		r.steps, r.calm = 0, 0
+	}
+}
+
+// stalled reports persistent congestion (RFC 9002, section 7.6), p being the
+// packet lost last: of all that was sent over some probe timeouts nothing
+// arrived.
+func (r *recovery) stalled(p *sentPacket, t *rtt) bool {
+	if !t.sampled || p.time.Sub(r.missFirst) <= stallTimeouts*t.probeTimeout() {
+		return false
+	}
+	r.missFirst = p.time
+	return true
 }
 
 // overdue returns when a packet is to be declared lost: a time that may have

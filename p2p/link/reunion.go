@@ -1,6 +1,8 @@
 package link
 
 import (
+	"bytes"
+
 	"p2ptool/p2p/punch"
 	"p2ptool/p2p/udp"
 )
@@ -11,10 +13,9 @@ import (
 func (l *Link) Letter(cs []punch.Candidate) []byte {
 	out := make(chan []byte, 1)
 	ok := l.do(func() {
-		p := newPath(Route{})
-		out <- l.sendFrames(p, func(b []byte) []byte {
+		out <- bytes.Clone(l.small(newPath(Route{}), func(b []byte) []byte {
 			return punch.AppendCandidates(append(b, frameCandidates), cs)
-		})
+		}))
 	})
 	if !ok {
 		return nil
@@ -32,7 +33,7 @@ func (l *Link) Letter(cs []punch.Candidate) []byte {
 func (l *Link) ReadLetter(packet []byte) bool {
 	out := make(chan bool, 1)
 	ok := l.do(func() {
-		n, plain, err := l.receiver.Open(append([]byte(nil), packet...))
+		n, plain, err := l.receiver.Open(bytes.Clone(packet))
 		if err == nil {
 			l.heard = l.now
 			l.from = newPath(Route{Conn: nowhere{}})

@@ -17,6 +17,7 @@ type rtt struct {
 	variance time.Duration
 	min      time.Duration
 	sampled  bool
+	samples  uint64 // how many there were
 }
 
 // sample takes a measurement, of which delay was spent waiting at the other
@@ -24,8 +25,9 @@ type rtt struct {
 func (r *rtt) sample(d, delay time.Duration) {
 	d = max(d, time.Microsecond)
 	r.latest = d
+	r.samples++
 	if !r.sampled {
-		*r = rtt{d, d, d, d / 2, d, true}
+		r.adjusted, r.smoothed, r.variance, r.min, r.sampled = d, d, d/2, d, true
 		return
 	}
 	r.min = min(r.min, d)

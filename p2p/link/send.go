@@ -18,7 +18,7 @@ var padding [minRoom]byte
 // whether it stopped short of that.
 func (l *Link) send() bool {
 	p := l.chosen
-	if p == nil {
+	if p == nil || l.closing.begun() {
 		return false
 	}
 	for range turnBatches {
@@ -40,8 +40,8 @@ func (l *Link) write(p *path, b udp.Batch) {
 // fillBatch puts packets end to end into the buffer, as many as the window,
 // the pace and a batch allow. It returns their length and that of each.
 func (l *Link) fillBatch(p *path) (n, size int) {
+	l.now = time.Now()
 	p.pacer.fill(l.now, p.cc.rate(&p.rtt), p.mtu)
-	p.limited = false
 	for range maxSegments {
 		if n+p.mtu > udp.MaxBatch {
 			break
@@ -53,53 +53,63 @@ func (l *Link) fillBatch(p *path) (n, size int) {
 			break // only the last of a batch may be shorter
 		}
 	}
-	if s := l.streams.first(); n > 0 && s != nil {
-		l.streams.yield(s) // the others' turn
+	if s, control := l.streams.first(); n > 0 && s != nil {
+		l.streams.yield(s, control) // the others' turn
 	}
+	p.limited = l.hasData() || !l.windowOpen(p)
 	return n, size
+}
+
+func (l *Link) windowOpen(p *path) bool {
+	return p.inFlight+p.mtu <= p.cc.window() && !l.history.full()
 }
 
 // mayData reports whether the window and the pace let a full packet go.
 func (l *Link) mayData(p *path) bool {
-	if l.probes > 0 {
-		return true
-	}
-	ok := p.inFlight+p.mtu <= p.cc.window() && p.pacer.ready()
-	p.limited = p.limited || !ok && l.hasData()
-	return ok
+	return l.probes > 0 || l.windowOpen(p) && p.pacer.ready()
 }
 
 // hasData reports whether anything but an ACK waits to be sent.
 func (l *Link) hasData() bool {
-	return l.candidatesDue || len(l.outDatagrams) > 0 || l.streams.first() != nil
+	return l.candidatesDue || l.waiting.Load() > 0 || l.streams.anyReady()
 }
 
 // fillPacket makes one packet in buf and returns its length, 0 if there is
 // nothing to send.
 func (l *Link) fillPacket(p *path, buf []byte) int {
 	start := len(p.header) + noise.HeaderSize
-	rec := l.history.add()
 	b := buf[start:start]
+	var told uint64
+	data := (l.hasData() || l.probes > 0) && l.mayData(p)
 	if l.acks.wanted(l.now) {
-		b = l.acks.append(b, l.now, p.room())
+		b, told = l.acks.append(b, l.now, p.room())
+	} else if data {
+		b, told = l.acks.append(b, l.now, p.room()/2)
 	}
-	if l.mayData(p) && l.hasData() {
-		if l.acks.pending > 0 {
-			b = l.acks.append(b, l.now, p.room()/2)
+	if !data {
+		if len(b) == 0 {
+			return 0
 		}
-		b = l.appendData(b, p.room()-len(b), rec)
-		if left := p.room() - len(b); left < minRoom {
-			b = append(b, padding[:left]...) // full, so that a batch can go on behind it
-		}
+		return l.seal(p, buf, len(b))
 	}
-	if len(b) == 0 {
+	rec := l.history.add()
+	b = l.appendData(b, p.room()-len(b), rec)
+	if rec.count == 0 && l.probes > 0 {
+		b = appendFiller(b, rec)
+	}
+	if left := p.room() - len(b); left < minRoom {
+		b = append(b, padding[:left]...) // full, so that a batch can go on behind it
+	}
+	if rec.count == 0 {
 		l.history.undo()
-		return 0
+		if len(b) == 0 {
+			return 0
+		}
+		return l.seal(p, buf, len(b))
 	}
+	rec.number, rec.told = l.sender.Counter(), told
 	n := l.seal(p, buf, len(b))
-	if len(rec.frames) > 0 {
-		l.track(p, rec, n)
-	}
+	l.track(p, rec, n)
 	return n
 }
 
@@ -108,23 +118,28 @@ func (l *Link) appendData(b []byte, room int, rec *sentPacket) []byte {
 	end := len(b) + room
 	b = l.appendCandidates(b, end-len(b), rec)
 	b = l.appendDatagrams(b, end-len(b), rec)
-	for end-len(b) >= minRoom {
-		s := l.streams.first()
+	for end-len(b) >= minRoom && !rec.full() {
+		s, control := l.streams.first()
 		if s == nil {
 			break
 		}
 		var full bool
-		if b, full = s.append(b, end-len(b), rec, l.now); full {
+		if control {
+			b, full = s.appendControl(b, end-len(b), rec, l.now, &l.streams.spare)
+		} else {
+			b, full = s.appendData(b, end-len(b), rec)
+		}
+		if full {
 			break
 		}
-		l.streams.yield(s)
+		l.streams.yield(s, control)
 	}
 	return b
 }
 
 // track puts a packet in flight.
 func (l *Link) track(p *path, rec *sentPacket, n int) {
-	rec.time, rec.path, rec.size, rec.state = l.now, p, n, inFlight
+	rec.time, rec.path, rec.size, rec.state = l.now, p, int32(n), inFlight
 	rec.seq = p.recovery.sent
 	p.recovery.sent++
 	p.recovery.lastSent = l.now
@@ -145,13 +160,29 @@ func (l *Link) seal(p *path, buf []byte, n int) int {
 	return len(p.header) + len(pkt)
 }
 
-// sendFrames sends a packet at once, of frames that are not acknowledged.
-func (l *Link) sendFrames(p *path, add func(b []byte) []byte) []byte {
-	l.history.add()
-	buf := make([]byte, p.mtu)
+// small makes a packet of frames that are not acknowledged. It lies in the
+// link's buffer until the next one.
+func (l *Link) small(p *path, add func(b []byte) []byte) []byte {
+	buf := l.buffer.Bytes()[:p.mtu]
 	start := len(p.header) + noise.HeaderSize
-	n := l.seal(p, buf, len(add(buf[start:start])))
-	return buf[:n]
+	return buf[:l.seal(p, buf, len(add(buf[start:start])))]
+}
+
+// post sends such a packet at once.
+func (l *Link) post(p *path, add func(b []byte) []byte) { l.postTTL(p, 0, add) }
+
+// postTTL sends it with a time to live, if that is not 0.
+func (l *Link) postTTL(p *path, ttl int, add func(b []byte) []byte) {
+	pkt := l.small(p, add)
+	if len(pkt) == 0 {
+		return // the session is used up
+	}
+	b := udp.Batch{Addr: p.route.Addr, Data: pkt, Size: len(pkt)}
+	if ttl > 0 {
+		_ = p.route.Conn.WriteTTL(b, ttl)
+		return
+	}
+	_ = p.route.Conn.Write(b)
 }
 
 // ackDelay is how long an ACK may wait for company.

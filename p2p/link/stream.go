@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 )
 
 const (
-	firstWindow = 64 << 10 // bytes that a new stream may send, docs/protocol.md
-	maxStream   = 16 << 20 // the most a stream's window or buffer grows to
+	maxCopy    = 64 << 10  // bytes copied at once, for the loop not to wait
+	minSendBuf = 256 << 10 // bytes of a stream's send buffer, at least
 )
 
 // ErrStreamClosed says that the stream was closed on our side.
@@ -30,8 +29,12 @@ type Stream struct {
 	id   uint64
 
 	// Of the link's table of streams, under its mutex:
-	priority int
-	queued   bool
+	priority  int
+	inControl bool
+	inData    bool
+
+	// Of the link's loop:
+	touched bool // a Read or Write may go on
 
 	mu       sync.Mutex
 	readable sync.Cond
@@ -40,12 +43,21 @@ type Stream struct {
 	out      outbound
 }
 
+var _ io.ReadWriteCloser = (*Stream)(nil)
+
 func newStream(l *Link, id uint64) *Stream {
 	s := &Stream{link: l, id: id}
 	s.readable.L, s.writable.L = &s.mu, &s.mu
-	s.in.limit, s.in.window = firstWindow, firstWindow
+	s.in.window = window{limit: firstWindow, size: firstWindow}
 	s.out.limit = firstWindow
 	return s
+}
+
+// announce has the loop look for what the stream wants to send.
+func (s *Stream) announce(control bool) {
+	if s.link.streams.queue(s, control) {
+		s.link.poke()
+	}
 }
 
 // Read reads what has arrived, at least one byte unless there is an error:
@@ -63,8 +75,7 @@ func (s *Stream) Read(b []byte) (int, error) {
 	news := s.in.windowDue || s.isFinished()
 	s.mu.Unlock()
 	if news {
-		s.link.streams.queue(s)
-		s.link.poke()
+		s.announce(true)
 	}
 	return n, err
 }
@@ -80,27 +91,28 @@ func (s *Stream) Write(b []byte) (int, error) {
 			return written, err
 		}
 		b = b[n:]
-		s.link.streams.queue(s)
-		s.link.poke()
+		s.announce(false)
 	}
 	return written, nil
 }
 
+// writeSome waits until a piece of b has room, so that a writer is not woken
+// for each packet that arrives.
 func (s *Stream) writeSome(b []byte) (int, error) {
-	limit := s.link.sendBuffer.Load()
+	b = b[:min(len(b), maxCopy)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.out.err == nil && s.out.room(limit) == 0 {
+	for s.out.err == nil && !s.hasRoom(len(b)) {
 		s.writable.Wait()
-		limit = s.link.sendBuffer.Load()
 	}
 	if s.out.err != nil {
 		return 0, s.out.err
 	}
-	n := min(len(b), s.out.room(limit))
-	s.out.write(b[:n])
-	return n, nil
+	s.out.write(b)
+	return len(b), nil
 }
+
+func (s *Stream) hasRoom(n int) bool { return s.out.room(s.link.sendBuffer.Load()) >= n }
 
 // CloseWrite ends our side of the stream: the other side reads io.EOF after
 // all that was written. It does not wait. Twice is fine.
@@ -109,8 +121,7 @@ func (s *Stream) CloseWrite() error {
 	s.out.finish(ErrStreamClosed)
 	s.mu.Unlock()
 	s.writable.Broadcast()
-	s.link.streams.queue(s)
-	s.link.poke()
+	s.announce(false)
 	return nil
 }
 
@@ -122,6 +133,7 @@ func (s *Stream) Close() error {
 	s.in.stop(ErrStreamClosed, 0)
 	s.mu.Unlock()
 	s.readable.Broadcast()
+	s.announce(true)
 	return s.CloseWrite()
 }
 
@@ -134,8 +146,7 @@ func (s *Stream) Reset(code uint64) {
 	s.mu.Unlock()
 	s.readable.Broadcast()
 	s.writable.Broadcast()
-	s.link.streams.queue(s)
-	s.link.poke()
+	s.announce(true)
 }
 
 // SetPriority says which streams go first: those of the lowest number. It is
@@ -154,123 +165,3 @@ func (s *Stream) fail(err error) {
 
 // isFinished reports whether nothing is left to do in either direction.
 func (s *Stream) isFinished() bool { return s.in.finished() && s.out.finished() }
-
-// state reports whether there is something to send now, and whether nothing is
-// left to do in either direction.
-func (s *Stream) state() (pending, finished bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.in.windowDue || s.in.stopDue || s.out.resetDue || s.out.pending(), s.isFinished()
-}
-
-// append appends frames of at most room bytes to b and notes them in rec. full
-// says that there would be more, were there room.
-func (s *Stream) append(b []byte, room int, rec *sentPacket, now time.Time) (out []byte, full bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	end := len(b) + room
-	control := 1 + sizeVarint(s.id) + 8
-	put := func(due *bool, typ byte, kind frameKind, v uint64) {
-		if *due && end-len(b) >= control {
-			b = appendStreamControl(b, typ, s.id, v)
-			rec.record(sentFrame{kind: kind, stream: s})
-			*due = false
-		}
-		full = full || *due
-	}
-	if s.in.windowDue && end-len(b) >= control {
-		limit := s.in.raise(now, s.link.roundTrip(), s.in.window < maxStream)
-		s.in.windowDue = true
-		put(&s.in.windowDue, frameWindow, sentWindow, limit)
-	}
-	put(&s.in.stopDue, frameStop, sentStop, s.in.stopCode)
-	put(&s.out.resetDue, frameReset, sentReset, s.out.code)
-	for s.out.pending() {
-		n := end - len(b) - streamHead(s.id, s.out.next, room)
-		if n < 1 {
-			return b, true
-		}
-		b = s.appendData(b, n, rec)
-	}
-	return b, full
-}
-
-// streamHead is the most that stands before a STREAM frame's data.
-func streamHead(id, offset uint64, room int) int {
-	return 1 + sizeVarint(id) + sizeVarint(offset) + sizeVarint(uint64(room))
-}
-
-func (s *Stream) appendData(b []byte, n int, rec *sentPacket) []byte {
-	piece, fin := s.out.take(n)
-	typ := byte(frameStream | streamLen)
-	if fin {
-		typ |= streamFin
-	}
-	b = appendVarint(appendVarint(append(b, typ), s.id), piece.start)
-	b = appendVarint(b, piece.len())
-	at := len(b)
-	b = b[:at+int(piece.len())]
-	s.out.ring.read(piece.start, b[at:])
-	rec.record(sentFrame{kind: sentData, fin: fin, stream: s, data: piece})
-	return b
-}
-
-// receive takes a STREAM frame.
-func (s *Stream) receive(f streamFrame) error {
-	s.mu.Lock()
-	err := s.in.receive(f)
-	wake := s.in.ready()
-	s.mu.Unlock()
-	if wake {
-		s.readable.Signal()
-	}
-	return err
-}
-
-func (s *Stream) receiveReset(code uint64) {
-	s.mu.Lock()
-	s.in.reset(ResetError{code})
-	s.mu.Unlock()
-	s.readable.Broadcast()
-}
-
-// receiveStop takes a STOP: nothing more of the stream is worth sending.
-func (s *Stream) receiveStop(code uint64) {
-	s.mu.Lock()
-	s.out.reset(code, ResetError{code})
-	s.mu.Unlock()
-	s.writable.Broadcast()
-}
-
-func (s *Stream) receiveWindow(limit uint64) {
-	s.mu.Lock()
-	s.out.limit = max(s.out.limit, limit)
-	s.mu.Unlock()
-}
-
-// acked takes the acknowledgement of a frame that was sent and reports whether
-// the stream is finished.
-func (s *Stream) acked(f sentFrame) bool {
-	s.mu.Lock()
-	wake, finished := s.out.acked(f), s.isFinished()
-	s.mu.Unlock()
-	if wake {
-		s.writable.Signal()
-	}
-	return finished
-}
-
-// lose takes the loss of a frame that was sent: it is due again.
-func (s *Stream) lose(f sentFrame) {
-	s.mu.Lock()
-	if f.kind == sentWindow || f.kind == sentStop {
-		s.in.lose(f)
-	} else {
-		s.out.lose(f)
-	}
-	s.mu.Unlock()
-}
-
-var errFlow = errors.New("peer sent more than it may")
-var errFinal = errors.New("peer changed where a stream ends")
-var _ io.ReadWriteCloser = (*Stream)(nil)

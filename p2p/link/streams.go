@@ -8,14 +8,20 @@ import (
 )
 
 const (
-	maxOpen    = 128  // streams that we open at once
-	maxOffered = 1024 // streams that the other side may have open at once
+	maxOpen    = 128 // streams that we open at once
+	maxOffered = 512 // streams that the other side may have open here at once
 )
 
 // ErrTooManyStreams says that no more streams can be open at once.
 var ErrTooManyStreams = errors.New("too many streams are open")
 
-// streams is a link's table of streams. Its mutex guards all of it.
+var (
+	errStream  = errors.New("peer used a stream that was never opened")
+	errStreams = errors.New("peer opened too many streams")
+)
+
+// streams is a link's table of streams. Its mutex guards all of it; it may be
+// held while a stream's own is taken, not the other way round.
 type streams struct {
 	mu      sync.Mutex
 	link    *Link
@@ -27,11 +33,13 @@ type streams struct {
 	seen    spans  // numbers, by half, that the other side has opened
 	backlog []*Stream
 	arrived chan struct{} // one place: the backlog is not empty
-	ready   []*Stream     // with something to send, first to last within a priority
+	ready   ready
+
+	spare int // what windows may still grow by; of the loop alone
 }
 
 func (t *streams) init(l *Link, initiator bool) {
-	t.link, t.live, t.arrived = l, map[uint64]*Stream{}, make(chan struct{}, 1)
+	t.link, t.live, t.arrived, t.spare = l, map[uint64]*Stream{}, make(chan struct{}, 1), linkWindows
 	if !initiator {
 		t.nextOut = 1
 	}
@@ -103,17 +111,13 @@ func (t *streams) find(id uint64) (*Stream, error) {
 	if s := t.live[id]; s != nil || t.err != nil {
 		return s, nil
 	}
-	if t.ours(id) {
-		if id >= t.nextOut {
-			return nil, errStream
-		}
+	switch {
+	case t.ours(id) && id >= t.nextOut:
+		return nil, errStream
+	case t.ours(id), t.seen.contains(id / 2):
 		return nil, nil
-	}
-	if t.seen.contains(id / 2) {
-		return nil, nil
-	}
-	if t.offered >= maxOffered || len(t.seen) > maxOffered {
-		return nil, ErrTooManyStreams
+	case t.offered >= maxOffered, len(t.seen) > maxOffered:
+		return nil, errStreams
 	}
 	s := newStream(t.link, id)
 	t.seen.add(span{id / 2, id/2 + 1})
@@ -124,66 +128,7 @@ func (t *streams) find(id uint64) (*Stream, error) {
 	return s, nil
 }
 
-// queue puts a stream among those with something to send. The loop finds out
-// whether it really has.
-func (t *streams) queue(s *Stream) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !s.queued {
-		t.insert(s)
-	}
-}
-
-func (t *streams) insert(s *Stream) {
-	s.queued = true
-	i := len(t.ready)
-	for i > 0 && t.ready[i-1].priority > s.priority {
-		i--
-	}
-	t.ready = slices.Insert(t.ready, i, s)
-}
-
-func (t *streams) setPriority(s *Stream, n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.priority = n
-	if s.queued {
-		t.ready = slices.DeleteFunc(t.ready, func(r *Stream) bool { return r == s })
-		t.insert(s)
-	}
-}
-
-// first returns the stream whose turn it is, or nil.
-func (t *streams) first() *Stream {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.ready) == 0 {
-		return nil
-	}
-	return t.ready[0]
-}
-
-// yield ends a stream's turn: it goes behind those of its priority, or leaves
-// the queue where it has nothing more to send.
-func (t *streams) yield(s *Stream) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	i := slices.Index(t.ready, s)
-	if i < 0 {
-		return
-	}
-	t.ready = slices.Delete(t.ready, i, i+1)
-	s.queued = false
-	// Asked under the mutex, so that no call of queue is missed.
-	switch pending, finished := s.state(); {
-	case pending:
-		t.insert(s)
-	case finished:
-		t.remove(s)
-	}
-}
-
-// drop takes a stream that has finished out of the table.
+// drop takes a stream that has finished out of the table. Only the loop does.
 func (t *streams) drop(s *Stream) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -195,11 +140,14 @@ func (t *streams) remove(s *Stream) {
 		return
 	}
 	delete(t.live, s.id)
+	t.spare += s.in.window.grown()
 	if t.ours(s.id) {
 		t.opened--
-	} else {
-		t.offered--
+		return
 	}
+	t.offered--
+	// One that was given up both ways before it was accepted is nobody's.
+	t.backlog = slices.DeleteFunc(t.backlog, func(o *Stream) bool { return o == s })
 }
 
 // fail ends all streams with err.
@@ -210,7 +158,7 @@ func (t *streams) fail(err error) {
 	for _, s := range t.live {
 		all = append(all, s)
 	}
-	t.ready = nil
+	t.ready.clear()
 	t.mu.Unlock()
 	for _, s := range all {
 		s.fail(err)
@@ -218,4 +166,9 @@ func (t *streams) fail(err error) {
 	t.signal()
 }
 
-var errStream = errors.New("peer used a stream that was never opened")
+// share returns up to how many bytes each stream may buffer to send, while as
+// many as window are worth having: those that have something to send share it.
+func (t *streams) share(window int) int64 {
+	n := max(int(t.ready.carrying.Load()), 1)
+	return int64(min(max(window/n, minSendBuf), maxStream))
+}

@@ -17,7 +17,7 @@ func (l *Link) advance() {
 			l.detectLost(p)
 		}
 		if at := p.recovery.timeout(&p.rtt, p.inFlight); !at.IsZero() && !at.After(l.now) {
-			l.probe(p)
+			l.timeout(p)
 		}
 		l.tend(p)
 	}

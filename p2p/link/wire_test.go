@@ -32,12 +32,10 @@ type wire struct {
 	duplicate float64
 	rate      float64         // bytes per second; 0: no limit
 	queue     time.Duration   // that the rate may put before a packet
-	busy      [2]time.Time    // until when each direction sends
 	cut       map[uint16]bool // ports that no packet goes to or comes from
 	sent      map[uint16]int  // datagrams by port
 	drop      func(from int, d []byte) bool
-	crossing  []crossing // by the time they arrive
-	timer     *time.Timer
+	lanes     [2]lane
 	trouble   int
 	paths     []Path // that a was told
 }
@@ -120,9 +118,15 @@ func (c *wireConn) Write(b udp.Batch) error {
 // A crossing is a datagram on its way.
 type crossing struct {
 	due  time.Time
-	end  int // where it goes
 	port uint16
 	data []byte
+}
+
+// A lane is the way to one end.
+type lane struct {
+	queue []crossing // by the time they arrive
+	timer *time.Timer
+	busy  time.Time // until when it sends
 }
 
 func (w *wire) carry(from int, port uint16, d []byte) {
@@ -135,61 +139,60 @@ func (w *wire) carry(from int, port uint16, d []byte) {
 		}
 		now := time.Now()
 		late := w.delay + time.Duration(w.rnd.Float64()*float64(w.jitter))
+		lane := &w.lanes[1-from]
 		if w.rate > 0 {
-			if w.busy[from].Before(now) {
-				w.busy[from] = now
+			if lane.busy.Before(now) {
+				lane.busy = now
 			}
-			if w.busy[from].Sub(now) > w.queue {
+			if lane.busy.Sub(now) > w.queue {
 				continue // the queue is full
 			}
-			w.busy[from] = w.busy[from].Add(time.Duration(float64(len(d)) / w.rate * float64(time.Second)))
-			late += w.busy[from].Sub(now)
+			lane.busy = lane.busy.Add(time.Duration(float64(len(d)) / w.rate * float64(time.Second)))
+			late += lane.busy.Sub(now)
 		}
-		w.dispatch(crossing{now.Add(late), 1 - from, port, bytes.Clone(d)})
+		w.dispatch(1-from, crossing{now.Add(late), port, bytes.Clone(d)})
 	}
 }
 
 // dispatch puts a datagram behind all that are due no later: what leaves at
 // one instant must not be shuffled, as it would be with a timer each.
-func (w *wire) dispatch(c crossing) {
-	i := len(w.crossing)
-	for i > 0 && w.crossing[i-1].due.After(c.due) {
+func (w *wire) dispatch(end int, c crossing) {
+	lane := &w.lanes[end]
+	i := len(lane.queue)
+	for i > 0 && lane.queue[i-1].due.After(c.due) {
 		i--
 	}
-	w.crossing = slices.Insert(w.crossing, i, c)
-	if i == 0 {
-		w.setTimer()
-	}
-}
-
-func (w *wire) setTimer() {
-	d := time.Until(w.crossing[0].due)
-	if w.timer == nil {
-		w.timer = time.AfterFunc(d, w.arrive)
+	lane.queue = slices.Insert(lane.queue, i, c)
+	if i > 0 {
 		return
 	}
-	w.timer.Reset(d)
+	if lane.timer == nil {
+		lane.timer = time.AfterFunc(time.Until(c.due), func() { w.arrive(end) })
+	} else {
+		lane.timer.Reset(time.Until(c.due))
+	}
 }
 
 // arrive hands over all datagrams that are due.
-func (w *wire) arrive() {
+func (w *wire) arrive(end int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	lane := &w.lanes[end]
 	now := time.Now()
 	n := 0
-	for ; n < len(w.crossing) && !w.crossing[n].due.After(now); n++ {
-		w.deliver(w.crossing[n])
+	for ; n < len(lane.queue) && !lane.queue[n].due.After(now); n++ {
+		w.deliver(end, lane.queue[n])
 	}
-	w.crossing = slices.Delete(w.crossing, 0, n)
-	if len(w.crossing) > 0 {
-		w.setTimer()
+	lane.queue = lane.queue[n:]
+	if len(lane.queue) > 0 {
+		lane.timer.Reset(lane.queue[0].due.Sub(now))
 	}
 }
 
-func (w *wire) deliver(c crossing) {
+func (w *wire) deliver(end int, c crossing) {
 	buf := udp.NewBuffer()
 	defer buf.Release()
-	l, r, d := []*Link{w.a, w.b}[c.end], w.route(c.end, c.port, 0), c.data
+	l, r, d := []*Link{w.a, w.b}[end], w.route(end, c.port, 0), c.data
 	if d[0] == typeRelay {
 		r.Channel, d = 7, d[relayHead:]
 	}

@@ -1,0 +1,49 @@
+package link
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// What the other side can make us send to addresses that nobody but itself
+// vouches for. Each costs a schedule of few probes (punch.NewShortSchedule).
+const (
+	probeBudget = 32               // addresses at first: two full lists of candidates
+	probeRefill = 10 * time.Second // for each more
+	probePorts  = 4                // ports of one host
+	probeForget = 10 * time.Minute // until the same may be probed again, or others of its ports
+)
+
+// A budget bounds probes toward addresses that the other side names, or that
+// its packets claim to come from: they may be somebody else's.
+type budget struct {
+	began time.Time
+	spent int
+	tried []probed // lately, oldest first
+}
+
+type probed struct {
+	addr netip.AddrPort
+	at   time.Time
+}
+
+// allow reports whether an address may be probed now, and counts it.
+func (b *budget) allow(a netip.AddrPort, now time.Time) bool {
+	b.tried = slices.DeleteFunc(b.tried, func(t probed) bool { return now.Sub(t.at) >= probeForget })
+	ports := 0
+	for _, t := range b.tried {
+		switch {
+		case t.addr == a:
+			return false
+		case t.addr.Addr() == a.Addr():
+			ports++
+		}
+	}
+	if ports >= probePorts || b.spent >= probeBudget+int(now.Sub(b.began)/probeRefill) {
+		return false
+	}
+	b.spent++
+	b.tried = append(b.tried, probed{a, now})
+	return true
+}

@@ -1,0 +1,93 @@
+package link
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"p2ptool/p2p/punch"
+)
+
+// SetCandidates tells the other side where we may be reached from now on.
+func (l *Link) SetCandidates(cs []punch.Candidate) {
+	cs = slices.Clone(cs)
+	l.do(func() { l.candidates, l.candidatesDue = cs, true })
+}
+
+func (l *Link) appendCandidates(b []byte, room int, rec *sentPacket) []byte {
+	if !l.candidatesDue || room < 2+punch.MaxCandidates*(1+punch.AddrSize) {
+		return b
+	}
+	l.candidatesDue = false
+	rec.record(sentFrame{kind: sentCandidates})
+	return punch.AppendCandidates(append(b, frameCandidates), l.candidates)
+}
+
+// appendFiller appends a frame that does nothing and wants an acknowledgement.
+func appendFiller(b []byte, rec *sentPacket) []byte {
+	rec.record(sentFrame{kind: sentFiller})
+	return punch.AppendCandidates(append(b, frameCandidates), nil)
+}
+
+// AddCandidate adds an address at which the other side is likely to receive,
+// and has it probed.
+func (l *Link) AddCandidate(r Route) {
+	l.do(func() {
+		if p := l.addPath(r); p != nil && p.state != valid {
+			p.schedule = punch.NewSchedule(l.now)
+		}
+	})
+}
+
+// AddCandidates has addresses of the other side probed. observed is what the
+// server saw, and may be the zero value; cs is what the other side itself
+// names. Openers go out at once, probes begin after the delay.
+func (l *Link) AddCandidates(observed netip.AddrPort, cs []punch.Candidate, delay time.Duration) {
+	cs = slices.Clone(cs)
+	l.do(func() {
+		if r, ok := l.candidateRoute(observed); ok {
+			if p := l.addPath(r); p != nil && p.state != valid {
+				p.opener = !punch.Local(observed.Addr())
+				p.schedule = punch.NewSchedule(l.now.Add(delay))
+			}
+		}
+		l.addCandidates(cs, l.now.Add(delay))
+	})
+}
+
+// onCandidates takes a CANDIDATES (frameHandler).
+func (l *Link) onCandidates(cs []punch.Candidate) { l.addCandidates(cs, l.now) }
+
+// addCandidates has addresses probed that only the other side names, within
+// the budget. Beyond it they are not even remembered.
+func (l *Link) addCandidates(cs []punch.Candidate, start time.Time) {
+	for _, c := range cs {
+		r, ok := l.candidateRoute(c.Addr)
+		if !ok {
+			continue
+		}
+		p := l.findPath(r)
+		if p != nil {
+			p.named = p.named || c.Kind == punch.Host
+			if _, due := p.schedule.Due(); p.state != candidate || due {
+				continue
+			}
+		}
+		if !l.allowed(false) || !l.budget.allow(c.Addr, l.now) {
+			continue
+		}
+		if p = l.addPath(r); p != nil {
+			p.named = p.named || c.Kind == punch.Host
+			p.opener = !punch.Local(c.Addr.Addr())
+			p.schedule = punch.NewShortSchedule(start)
+		}
+	}
+}
+
+// candidateRoute returns the route to an address that may be probed.
+func (l *Link) candidateRoute(a netip.AddrPort) (Route, bool) {
+	if !punch.Usable(a, l.cfg.Loopback) {
+		return Route{}, false
+	}
+	return l.cfg.Route(a)
+}

@@ -1,0 +1,76 @@
+package link
+
+import (
+	"time"
+
+	"p2ptool/p2p/punch"
+)
+
+// followAfter is how long the path in use may have been silent while data
+// comes by another, until it is asked for an answer.
+const followAfter = 500 * time.Millisecond
+
+// validate takes an answer of a path.
+func (l *Link) validate(p *path) {
+	if p.state != valid {
+		p.state = valid
+		p.prove(l.now)
+		p.schedule = punch.Schedule{}
+		p.opener = false
+		p.confirm = confirmPings
+		p.nextPing = l.now.Add(confirmGap)
+	}
+	l.choose()
+}
+
+// choose takes the best valid path into use, and stays where there is none.
+func (l *Link) choose() {
+	best := l.chosen
+	for _, p := range l.paths {
+		if p.state == valid && (best == nil || best.state != valid || p.quality().Better(best.quality())) {
+			best = p
+		}
+	}
+	if best != l.chosen {
+		best.prove(l.now) // its patience begins anew
+		l.chosen = best
+	}
+	l.report()
+}
+
+// report tells the path in use, where it is news.
+func (l *Link) report() {
+	p := l.chosen
+	if p == nil {
+		return
+	}
+	l.smoothed.Store(int64(p.rtt.estimate()))
+	l.sendBuffer.Store(l.streams.share(2 * p.cc.window()))
+	now := Path{Kind: p.kind, Addr: p.route.Addr}
+	if p.state != valid {
+		now.Kind = punch.PathNone
+	}
+	if now != l.reported {
+		l.reported = now
+		l.current.Store(&now)
+		l.cfg.OnPath(l.Path())
+	}
+}
+
+// follow considers that the other side sends data by another path than the
+// one in use here: its own packets may not get through any more. So ours is
+// asked, and has less patience than else (deathDue).
+func (l *Link) follow(p *path) {
+	c := l.chosen
+	if c == nil || c.state != valid || p.state != valid {
+		return
+	}
+	l.elsewhere = l.now
+	if c.misses == 0 && l.now.Sub(c.proven) > max(followAfter, 2*c.rtt.estimate()) {
+		l.ping(c, nil)
+	}
+}
+
+// doubted reports whether data has come by another path since the one in use
+// answered.
+func (l *Link) doubted(p *path) bool { return p == l.chosen && l.elsewhere.After(p.proven) }

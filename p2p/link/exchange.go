@@ -1,0 +1,145 @@
+package link
+
+import "time"
+
+// This file is the loop's side of a stream.
+
+// due reports what the stream has to send, and whether nothing is left to do.
+func (s *Stream) due() (control, data, finished bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.in.windowDue || s.in.stopDue || s.out.resetDue, s.out.pending(), s.isFinished()
+}
+
+// appendControl appends frames other than STREAM, of at most room bytes, to b
+// and notes them in rec. full says that there would be more, were there room.
+func (s *Stream) appendControl(b []byte, room int, rec *sentPacket, now time.Time, spare *int) (out []byte, full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	end := len(b) + room
+	size := 1 + sizeVarint(s.id) + 8
+	put := func(typ byte, kind frameKind, v uint64) {
+		b = appendStreamControl(b, typ, s.id, v)
+		rec.record(sentFrame{kind: kind, stream: s})
+	}
+	if s.in.windowDue && end-len(b) >= size {
+		put(frameWindow, sentWindow, s.in.raise(now, s.link.roundTrip(), spare))
+	}
+	if s.in.stopDue && end-len(b) >= size {
+		s.in.stopDue = false
+		put(frameStop, sentStop, s.in.stopCode)
+	}
+	if s.out.resetDue && end-len(b) >= size {
+		s.out.resetDue = false
+		put(frameReset, sentReset, s.out.code)
+	}
+	return b, s.in.windowDue || s.in.stopDue || s.out.resetDue
+}
+
+// appendData appends STREAM frames.
+func (s *Stream) appendData(b []byte, room int, rec *sentPacket) (out []byte, full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	end := len(b) + room
+	for s.out.pending() {
+		n := end - len(b) - streamHead(s.id, s.out.next, room)
+		if n < 1 || rec.full() {
+			return b, true
+		}
+		b = s.appendPiece(b, n, rec)
+	}
+	return b, false
+}
+
+// streamHead is the most that stands before a STREAM frame's data.
+func streamHead(id, offset uint64, room int) int {
+	return 1 + sizeVarint(id) + sizeVarint(offset) + sizeVarint(uint64(room))
+}
+
+func (s *Stream) appendPiece(b []byte, n int, rec *sentPacket) []byte {
+	piece, fin := s.out.take(n)
+	b = appendStreamHead(b, s.id, piece, fin)
+	at := len(b)
+	b = b[:at+int(piece.len())]
+	s.out.ring.read(piece.start, b[at:])
+	rec.record(sentFrame{kind: sentData, fin: fin, stream: s, data: piece})
+	return b
+}
+
+// touch notes that a Read or a Write may go on, once the loop has taken in all
+// that is there: waking somebody for each packet would cost more than it.
+func (s *Stream) touch() {
+	if !s.touched {
+		s.touched = true
+		s.link.touched = append(s.link.touched, s)
+	}
+}
+
+// wake lets a Read or a Write go on.
+func (s *Stream) wake() {
+	s.touched = false
+	s.mu.Lock()
+	readable, writable := s.in.ready(), s.out.err != nil || s.hasRoom(maxCopy)
+	s.mu.Unlock()
+	if readable {
+		s.readable.Signal()
+	}
+	if writable {
+		s.writable.Signal()
+	}
+}
+
+// receive takes a STREAM frame and reports whether the stream is finished.
+func (s *Stream) receive(f streamFrame) (finished bool, err error) {
+	s.touch()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.in.receive(f)
+	return s.isFinished(), err
+}
+
+// receiveReset takes a RESET: nothing more comes.
+func (s *Stream) receiveReset(code uint64) {
+	s.touch()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.in.reset(ResetError{code})
+}
+
+// receiveStop takes a STOP: nothing more of the stream is worth sending.
+func (s *Stream) receiveStop(code uint64) {
+	s.touch()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.reset(code, ResetError{code})
+}
+
+// receiveWindow takes a WINDOW and reports whether more can be sent.
+func (s *Stream) receiveWindow(limit uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.limit = max(s.out.limit, limit)
+	return s.out.pending()
+}
+
+// acked takes the acknowledgement of a frame that was sent and reports whether
+// the stream is finished.
+func (s *Stream) acked(f sentFrame) (finished bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.out.acked(f) {
+		s.touch()
+	}
+	return s.isFinished()
+}
+
+// lose takes the loss of a frame that was sent and reports whether there is
+// something to send again.
+func (s *Stream) lose(f sentFrame) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.kind == sentWindow || f.kind == sentStop {
+		return s.in.lose(f)
+	}
+	return s.out.lose(f)
+}

@@ -1,0 +1,159 @@
+package link
+
+import (
+	"slices"
+	"time"
+
+	"p2ptool/p2p/punch"
+)
+
+// How long a path may be silent: until it is pinged, between those pings, and
+// until it counts as dead.
+type patience struct{ first, again, last time.Duration }
+
+// patience returns how long p may be silent.
+func (l *Link) patience(p *path) patience {
+	switch {
+	case p != l.chosen:
+		return patience{15 * time.Second, time.Second, 18 * time.Second}
+	case p.inFlight == 0 && !l.doubted(p) && l.now.Sub(l.fed) > fedLately:
+		return patience{3 * time.Second, 500 * time.Millisecond, 6 * time.Second}
+	case l.alternative(p):
+		return patience{time.Second, 250 * time.Millisecond, 2 * time.Second}
+	}
+	return patience{time.Second, 250 * time.Millisecond, 6 * time.Second}
+}
+
+const (
+	confirmPings  = 3 // sent soon after a path became valid: its NAT may wait for them
+	confirmGap    = 20 * time.Millisecond
+	troubleGap    = time.Second
+	desperateGap  = time.Second // between pings while nothing answers
+	deadMinMisses = 2
+	fedLately     = 5 * time.Second        // who only receives learns by silence alone that its path has died
+	doubtPatience = 300 * time.Millisecond // of a path that the other side seems to have left
+)
+
+// pong answers a ping on the path it came by, and pings back a path that is
+// not yet valid: what reached us may let us through now.
+func (l *Link) pong(p *path, id uint64) {
+	l.post(p, func(b []byte) []byte {
+		b = appendPong(b, id, p.route.Addr)
+		if p.state != valid {
+			b = appendPing(b, p.newPing(l.now, nil))
+		}
+		return b
+	})
+}
+
+// ping asks a path for an answer. The first packet to a candidate may be an
+// opener, which does not get there.
+func (l *Link) ping(p *path, answer func(time.Duration)) {
+	ttl := 0
+	if p.opener {
+		p.opener, ttl = false, punch.OpenerTTL
+	}
+	p.nextPing = l.now.Add(l.patience(p).again)
+	l.postTTL(p, ttl, func(b []byte) []byte { return appendPing(b, p.newPing(l.now, answer)) })
+}
+
+// revive takes the arrival of a packet on a dead path for an answer.
+func (l *Link) revive(p *path) {
+	p.state = candidate
+	l.validate(p)
+}
+
+// alternative reports whether another path than p is valid.
+func (l *Link) alternative(p *path) bool {
+	return slices.ContainsFunc(l.paths, func(o *path) bool { return o != p && o.state == valid })
+}
+
+// pingDue returns when a path is to be pinged next; ok is false for never.
+func (l *Link) pingDue(p *path) (at time.Time, ok bool) {
+	switch {
+	case p.opener:
+		return l.now, true
+	case p.state != valid:
+		return p.schedule.Due()
+	case p.confirm > 0 || p.misses > 0:
+		return p.nextPing, true
+	}
+	return p.proven.Add(l.patience(p).first), true
+}
+
+// tend pings a path if it is time, and lets it die if it was silent too long.
+func (l *Link) tend(p *path) {
+	if at, ok := l.deathDue(p); ok && !at.After(l.now) {
+		l.kill(p)
+	}
+	at, ok := l.pingDue(p)
+	if !ok || at.After(l.now) {
+		return
+	}
+	opener := p.opener
+	l.ping(p, nil)
+	switch {
+	case opener: // the schedule begins after it
+	case p.state != valid:
+		p.schedule.Sent(l.now)
+	case p.confirm > 1:
+		p.confirm--
+		p.nextPing = l.now.Add(confirmGap)
+	case p.confirm == 1:
+		p.confirm = 0
+	case p == l.chosen && p.misses >= deadMinMisses:
+		l.trouble()
+	}
+}
+
+// deathDue returns when a path is dead unless an answer comes; ok is false
+// where none is waited for.
+func (l *Link) deathDue(p *path) (at time.Time, ok bool) {
+	if p.state != valid || p.misses < deadMinMisses {
+		return time.Time{}, false
+	}
+	w := l.patience(p)
+	wait := w.last - w.first
+	if l.doubted(p) && l.alternative(p) {
+		wait = doubtPatience
+	}
+	return p.missing.Add(max(wait, 4*p.rtt.estimate())), true
+}
+
+// trouble asks for help, and asks the other paths for a sign of life.
+func (l *Link) trouble() {
+	if l.now.Sub(l.troubled) < troubleGap {
+		return
+	}
+	l.troubled = l.now
+	for _, p := range l.paths {
+		if p != l.chosen && p.state == valid {
+			l.ping(p, nil)
+		}
+	}
+	l.cfg.OnTrouble()
+}
+
+// kill takes a path that does not answer out of use.
+func (l *Link) kill(p *path) {
+	p.state, p.died = dead, l.now
+	p.schedule = punch.NewRareSchedule(l.now)
+	if l.alternative(p) {
+		l.loseAll(p)
+	}
+	l.choose()
+}
+
+// desperate keeps pinging all paths while none is valid.
+func (l *Link) desperate() {
+	if l.chosen == nil || l.chosen.state == valid || l.now.Sub(l.troubled) < desperateGap {
+		return
+	}
+	l.troubled = l.now
+	for _, p := range l.paths {
+		if p.state == dead {
+			l.ping(p, nil)
+		}
+	}
+	l.cfg.OnTrouble()
+}

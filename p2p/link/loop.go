@@ -1,0 +1,129 @@
+package link
+
+import (
+	"time"
+
+	"p2ptool/p2p/udp"
+)
+
+const (
+	inboxTurn   = 16 // batches taken in before something is sent
+	turnBatches = 4  // batches sent before something is taken in
+)
+
+// poke makes the loop take a turn.
+func (l *Link) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// do has the loop run f, in order with other calls; it reports false where the
+// link has ended, and f is then never run.
+func (l *Link) do(f func()) bool {
+	l.mu.Lock()
+	if l.err != nil {
+		l.mu.Unlock()
+		return false
+	}
+	l.calls = append(l.calls, f)
+	l.mu.Unlock()
+	l.poke()
+	return true
+}
+
+// run is the loop: it takes in what arrived, does what is due, sends what may
+// be sent, and sleeps until the next of these.
+func (l *Link) run() {
+	defer close(l.done)
+	l.buffer = udp.NewBuffer()
+	defer l.buffer.Release()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var armed time.Time // when the timer fires; zero: it has
+	for {
+		select {
+		case <-l.wake:
+		case <-timer.C:
+			armed = time.Time{}
+		}
+		l.now = time.Now()
+		more := l.takeIn()
+		l.advance()
+		if l.ended {
+			l.release()
+			return
+		}
+		if l.send() || more {
+			l.poke()
+			continue // the timer still stands; the next turn sets it
+		}
+		// A timer that fires too early does no harm and costs less than setting
+		// it each time.
+		if at := l.deadline(); armed.IsZero() || at.Before(armed) {
+			armed = at
+			timer.Reset(max(time.Until(at), 0))
+		}
+	}
+}
+
+// takeIn runs calls and handles packets; it reports whether packets are left.
+func (l *Link) takeIn() bool {
+	l.mu.Lock()
+	calls := l.calls
+	l.calls = nil
+	if len(l.turn) == l.taken {
+		l.turn, l.taken = l.inbox.take(l.turn), 0
+	}
+	left := len(l.inbox.arrivals) > 0
+	l.mu.Unlock()
+	for _, f := range calls {
+		f()
+	}
+	batches := l.turn[l.taken:]
+	batches = batches[:min(len(batches), inboxTurn)]
+	for i, a := range batches {
+		l.receive(a)
+		a.batch.Buf.Release()
+		batches[i] = arrival{}
+	}
+	l.taken += len(batches)
+	l.wakeStreams()
+	return left || l.taken < len(l.turn)
+}
+
+// wakeStreams lets the Reads and Writes go on that can.
+func (l *Link) wakeStreams() {
+	for i, s := range l.touched {
+		s.wake()
+		l.touched[i] = nil
+	}
+	l.touched = l.touched[:0]
+}
+
+// end ends the link: the loop stops after this turn.
+func (l *Link) end(err error) {
+	l.mu.Lock()
+	first := l.err == nil
+	if first {
+		l.err = err
+	}
+	l.mu.Unlock()
+	l.ended = true
+	if first {
+		l.streams.fail(err)
+	}
+}
+
+// release gives back what the link holds.
+func (l *Link) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.turn[l.taken:] {
+		a.batch.Buf.Release()
+	}
+	l.inbox.drop()
+	l.turn, l.calls = nil, nil
+	l.history = history{}
+}

@@ -1,0 +1,47 @@
+package link
+
+import "time"
+
+// What a stream may have under way. The first window is given to each without
+// asking (docs/protocol.md). What windows grow beyond it comes out of a sum
+// for the whole link, so that the other side can pin no more than that.
+const (
+	firstWindow = 64 << 10
+	maxStream   = 32 << 20 // window or send buffer of one stream
+	linkWindows = 32 << 20 // what all windows of a link may have grown by
+
+	growTrips = 4 // half of a window used up in so many round trips: it is too small
+)
+
+// A window tells the other side up to where it may send. It sizes itself.
+type window struct {
+	limit uint64 // up to where the other side may send
+	size  int    // how far limit is kept before what was read
+
+	mark   uint64    // what was read when the size was last looked at
+	marked time.Time // and when
+}
+
+// due reports whether the other side should hear of a higher limit: it has
+// used a quarter of the window.
+func (w *window) due(read uint64) bool {
+	return w.limit < read+uint64(w.size-w.size/4)
+}
+
+// raise raises the limit and returns it. The size doubles when half of it was
+// read within a few round trips and spare has as much.
+func (w *window) raise(read uint64, now time.Time, roundTrip time.Duration, spare *int) uint64 {
+	if read-w.mark >= uint64(w.size/2) {
+		soon := w.marked.IsZero() || now.Sub(w.marked) < growTrips*roundTrip
+		if soon && w.size <= *spare && 2*w.size <= maxStream {
+			*spare -= w.size
+			w.size *= 2
+		}
+		w.mark, w.marked = read, now
+	}
+	w.limit = max(w.limit, read+uint64(w.size))
+	return w.limit
+}
+
+// grown returns what the window has taken out of spare.
+func (w *window) grown() int { return w.size - firstWindow }
