@@ -86,9 +86,10 @@ func TestSpecialFilesAreSkipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	makePipe(t, filepath.Join(src, "pipe"))
+	write(t, filepath.Join(src, stateFolder, "x.part"), []byte("half"))
 	sent, _ := mustTransfer(t, dst, src)
 	sameTree(t, tree(t, dst), map[string]string{"f": "/", "f/a": "a"})
-	if sent.Skipped != 3 || sent.files()["f/link"].Reason != "a symbolic link" || sent.files()["f/pipe"].Reason != "not a regular file" {
+	if sent.Skipped != 4 || sent.files()["f/link"].Reason != "a symbolic link" || sent.files()["f/pipe"].Reason != "not a regular file" {
 		t.Errorf("skipped: %+v", sent.files())
 	}
 }

@@ -28,19 +28,19 @@ func TestSourceChanges(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(path string) error{
 		"grown":   func(p string) error { return appendTo(p, []byte("more")) },
-		"shrunk":  func(p string) error { return os.Truncate(p, 60*chunkSize) },
-		"rewrite": func(p string) error { return os.WriteFile(p, noise(9, 100*chunkSize), 0o644) },
+		"shrunk":  func(p string) error { return os.Truncate(p, 25*chunkSize) },
+		"rewrite": func(p string) error { return os.WriteFile(p, noise(9, 40*chunkSize), 0o644) },
 		"replaced": func(p string) error {
-			return errors.Join(os.Remove(p), os.WriteFile(p, noise(9, 100*chunkSize), 0o644))
+			return errors.Join(os.Remove(p), os.WriteFile(p, noise(9, 40*chunkSize), 0o644))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()
-			big := write(t, filepath.Join(src, "big"), noise(1, 100*chunkSize))
+			big := write(t, filepath.Join(src, "big"), noise(1, 40*chunkSize))
 			write(t, filepath.Join(src, "small"), []byte("small"))
 			a, b := newPipe()
-			sent, got := exchange(t.Context(), &during{a, 40 * chunkSize, func() {
+			sent, got := exchange(t.Context(), &during{a, 8 * chunkSize, func() {
 				if err := change(big); err != nil {
 					t.Error(err)
 				}
@@ -70,9 +70,9 @@ func appendTo(path string, data []byte) error {
 // A single file that changes is that error, not one of many.
 func TestSourceChangesAlone(t *testing.T) {
 	t.Parallel()
-	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 60*chunkSize))
+	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 40*chunkSize))
 	a, b := newPipe()
-	sent, got := exchange(t.Context(), &during{a, 20 * chunkSize, func() { appendTo(src, []byte("more")) }}, b,
+	sent, got := exchange(t.Context(), &during{a, 8 * chunkSize, func() { appendTo(src, []byte("more")) }}, b,
 		Source{Paths: []string{src}}, SendOptions{}, ReceiveOptions{Dir: t.TempDir()})
 	if !errors.Is(sent.err, ErrChanged) || !errors.Is(got.err, ErrChanged) {
 		t.Errorf("Send: %v, Receive: %v", sent.err, got.err)

@@ -194,6 +194,40 @@ func TestHostileSender(t *testing.T) {
 	}
 }
 
+// Of what was not offered only a little is taken, as folders may grow.
+func TestMoreThanOffered(t *testing.T) {
+	t.Parallel()
+	for name, offer := range map[string]offerMsg{"files": {files: 1, folders: 9, bytes: -1}, "folders": {files: 99, folders: 0, bytes: 9}} {
+		dst := t.TempDir()
+		got := receiveFrom(t, ReceiveOptions{Dir: dst}, func(p *rawPeer) {
+			o := offerOf("a")
+			o.files, o.folders, o.bytes = offer.files, offer.folders, offer.bytes
+			p.say(o)
+			hear[*acceptMsg](p)
+			const n = 60
+			p.say(&entryMsg{what: entryFolder, mode: 0o755, path: "a"})
+			for i := range uint32(n) {
+				if name == "files" {
+					p.say(file(i+1, fmt.Sprint("a/", i), 0))
+				} else {
+					p.say(&entryMsg{n: i + 1, what: entryFolder, mode: 0o755, path: fmt.Sprint("a/", i)}, &leaveMsg{})
+				}
+			}
+			p.say(&leaveMsg{}, &doneMsg{n + 1})
+			if name == "files" {
+				for i := range uint32(17) {
+					hear[*wantMsg](p)
+					p.say(whole(i+1, nil))
+				}
+			}
+			hear[*summaryMsg](p)
+		})
+		if !errors.Is(got.err, ErrPartial) || len(tree(t, filepath.Join(dst, "a"))) > 17 {
+			t.Errorf("%s: %v, %d taken", name, got.err, len(tree(t, filepath.Join(dst, "a"))))
+		}
+	}
+}
+
 // More entries than a side has to remember are not remembered.
 func TestHostileFlood(t *testing.T) {
 	t.Parallel()

@@ -112,7 +112,7 @@ func TestKill(t *testing.T) {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
 			src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()
-			want := map[string]string{"f": "/", "f/big": string(noise(1, 60*chunkSize+5))}
+			want := map[string]string{"f": "/", "f/big": string(noise(1, 40*chunkSize+5))}
 			for i := range 60 {
 				want[fmt.Sprintf("f/%d", i)] = string(noise(uint64(i), 5000))
 			}
@@ -127,7 +127,7 @@ func TestKill(t *testing.T) {
 				if tries == 100 {
 					t.Fatal("no progress")
 				}
-				res, done = runKilled(t, role, src, dst, 1+rnd.IntN(8<<20), want)
+				res, done = runKilled(t, role, src, dst, 1+rnd.IntN(5<<20), want)
 			}
 			if res.ResumedBytes == 0 || res.Files != 61 {
 				t.Errorf("at last: %+v", res)

@@ -50,7 +50,7 @@ func TestDigestFromSubtrees(t *testing.T) {
 		for i := range total {
 			nodes[i] = nodeCV(hashChunk(data[i*chunkSize:][:chunkLen(int64(size), i)], i))
 		}
-		for range 20 {
+		for range 5 {
 			var d digester
 			for at := int64(0); at < total; {
 				end := at + 1 + rnd.Int64N(total-at)
