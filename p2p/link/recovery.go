@@ -66,7 +66,7 @@ func (r *recovery) widen(p *sentPacket) {
 
 // missed notes that a packet was lost.
 func (r *recovery) missed(p *sentPacket) {
-	if p.seq != r.missNext {
+	if p.seq != r.missNext || r.missFirst.IsZero() {
 		r.missFirst = p.time
 	}
 	r.missNext = p.seq + 1
