@@ -68,8 +68,8 @@ func TestBaseNames(t *testing.T) {
 			t.Errorf("%q is offered as %q, %v, want %q", path, got.name, err, want)
 		}
 	}
-	for _, path := range []string{"/", "missing", "a/.."} {
-		if got, err := resolveTop(path); err == nil && path != "a/.." {
+	for _, path := range []string{"/", "missing"} {
+		if got, err := resolveTop(path); err == nil {
 			t.Errorf("%q is offered as %q", path, got.name)
 		}
 	}

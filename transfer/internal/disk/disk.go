@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
 )
 
 // Move renames from to to, below root, and never replaces: if to exists the error is
@@ -42,6 +41,3 @@ func SyncDir(root *os.Root, dir string) error {
 	defer f.Close()
 	return syncDir(f)
 }
-
-// SyncParent is SyncDir of the folder that name is in.
-func SyncParent(root *os.Root, name string) error { return SyncDir(root, path.Dir(name)) }
