@@ -1,7 +1,5 @@
 package noise
 
-import "encoding/binary"
-
 // A Compact is a whole session, both directions, in little memory and without
 // pointers: for whoever keeps sessions by the million. It makes the cipher
 // anew for each packet, which takes a few microseconds, tells the last 64
@@ -28,10 +26,10 @@ func (c *Compact) Seal(pkt []byte, typ byte, index uint32) ([]byte, error) {
 		c.send = c.send.next()
 	}
 	Header{typ, index, c.counter}.put(pkt)
-	var nonce [12]byte
-	binary.BigEndian.PutUint64(nonce[4:], c.counter)
+	var n nonce
+	nonce := n.of(c.counter)
 	c.counter++
-	return c.send.aead().Seal(pkt[:HeaderSize], nonce[:], pkt[HeaderSize:], pkt[:HeaderSize]), nil
+	return c.send.aead().Seal(pkt[:HeaderSize], nonce, pkt[HeaderSize:], pkt[:HeaderSize]), nil
 }
 
 // Open opens a packet in place, as Receiver.Open does. Newest tells that no
@@ -53,9 +51,8 @@ func (c *Compact) Open(pkt []byte) (plain []byte, newest bool, err error) {
 	case epoch != chain.epoch:
 		return nil, false, errTooFar
 	}
-	var nonce [12]byte
-	binary.BigEndian.PutUint64(nonce[4:], h.Counter)
-	plain, err = chain.aead().Open(pkt[HeaderSize:HeaderSize], nonce[:], pkt[HeaderSize:], pkt[:HeaderSize])
+	var n nonce
+	plain, err = chain.aead().Open(pkt[HeaderSize:HeaderSize], n.of(h.Counter), pkt[HeaderSize:], pkt[:HeaderSize])
 	if err != nil {
 		return nil, false, errOpen
 	}

@@ -191,6 +191,24 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+func TestNoAllocations(t *testing.T) {
+	sa, sb := handshake(t, key(t), key(t))
+	s, r := sa.NewSender(0), sb.NewReceiver(4096)
+	buf := make([]byte, 1200, 1300)
+	n := testing.AllocsPerRun(100, func() {
+		p, err := s.Seal(buf, 0x20, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.Open(p); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 0 {
+		t.Errorf("%v allocations for a packet", n)
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	sa, sb := handshake(f, key(f), key(f))
 	p, _ := sa.NewSender(0).Seal(packet("hello"), 0x20, 1)
@@ -221,6 +239,7 @@ func BenchmarkSeal(b *testing.B) {
 	s := sa.NewSender(0)
 	buf := make([]byte, 1400, 1500)
 	b.SetBytes(1400)
+	b.ReportAllocs()
 	for b.Loop() {
 		s.Seal(buf, 0x20, 1)
 	}
@@ -231,6 +250,7 @@ func BenchmarkOpen(b *testing.B) {
 	s, r := sa.NewSender(0), sb.NewReceiver(4096)
 	buf := make([]byte, 1400, 1500)
 	b.SetBytes(1400)
+	b.ReportAllocs()
 	for b.Loop() {
 		p, _ := s.Seal(buf, 0x20, 1)
 		if _, _, err := r.Open(p); err != nil {

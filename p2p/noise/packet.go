@@ -86,12 +86,22 @@ func (c chain) aead() cipher.AEAD {
 	return aead
 }
 
+// A nonce is four zero bytes and a counter. It stands in a field of whoever
+// uses it, because one on the stack would be allocated for each packet.
+type nonce [12]byte
+
+func (n *nonce) of(counter uint64) []byte {
+	binary.BigEndian.PutUint64(n[4:], counter)
+	return n[:]
+}
+
 // A Sender seals the packets of one direction of a session. It is not safe
 // for concurrent use.
 type Sender struct {
 	chain   chain
 	aead    cipher.AEAD
 	counter uint64
+	nonce   nonce
 }
 
 // NewSender returns a Sender that begins at counter, which is 0 for a new
@@ -119,10 +129,9 @@ func (s *Sender) Seal(pkt []byte, typ byte, index uint32) ([]byte, error) {
 		s.aead = s.chain.aead()
 	}
 	Header{typ, index, s.counter}.put(pkt)
-	var nonce [12]byte
-	binary.BigEndian.PutUint64(nonce[4:], s.counter)
+	nonce := s.nonce.of(s.counter)
 	s.counter++
-	return s.aead.Seal(pkt[:HeaderSize], nonce[:], pkt[HeaderSize:], pkt[:HeaderSize]), nil
+	return s.aead.Seal(pkt[:HeaderSize], nonce, pkt[HeaderSize:], pkt[:HeaderSize]), nil
 }
 
 // A Receiver opens the packets of one direction of a session. It is not safe
@@ -132,6 +141,14 @@ type Receiver struct {
 	current chain
 	aead    cipher.AEAD
 	past    cipher.AEAD // of the epoch before, or nil
+	next    *epoch      // made when a packet first claims to be of it
+	nonce   nonce
+}
+
+// An epoch is the ratchet at one epoch, and its key.
+type epoch struct {
+	chain chain
+	aead  cipher.AEAD
 }
 
 // NewReceiver returns a Receiver that tells apart the last window counters.
@@ -154,8 +171,7 @@ func (r *Receiver) Open(pkt []byte) (uint64, []byte, error) {
 	if !r.window.Check(h.Counter) {
 		return 0, nil, errReplay
 	}
-	epoch := h.Counter >> epochBits
-	switch {
+	switch epoch := h.Counter >> epochBits; {
 	case epoch == r.current.epoch:
 		return r.open(r.aead, h.Counter, pkt)
 	case epoch+1 == r.current.epoch && r.past != nil:
@@ -166,20 +182,22 @@ func (r *Receiver) Open(pkt []byte) (uint64, []byte, error) {
 	return 0, nil, errTooFar
 }
 
+// advance opens a packet of the next epoch. Its key is kept, so that forged
+// packets do not have it derived again and again.
 func (r *Receiver) advance(counter uint64, pkt []byte) (uint64, []byte, error) {
-	next := r.current.next()
-	aead := next.aead()
-	n, plain, err := r.open(aead, counter, pkt)
+	if r.next == nil {
+		c := r.current.next()
+		r.next = &epoch{c, c.aead()}
+	}
+	n, plain, err := r.open(r.next.aead, counter, pkt)
 	if err == nil {
-		r.past, r.aead, r.current = r.aead, aead, next
+		r.past, r.aead, r.current, r.next = r.aead, r.next.aead, r.next.chain, nil
 	}
 	return n, plain, err
 }
 
 func (r *Receiver) open(aead cipher.AEAD, counter uint64, pkt []byte) (uint64, []byte, error) {
-	var nonce [12]byte
-	binary.BigEndian.PutUint64(nonce[4:], counter)
-	plain, err := aead.Open(pkt[HeaderSize:HeaderSize], nonce[:], pkt[HeaderSize:], pkt[:HeaderSize])
+	plain, err := aead.Open(pkt[HeaderSize:HeaderSize], r.nonce.of(counter), pkt[HeaderSize:], pkt[:HeaderSize])
 	if err != nil {
 		return 0, nil, errOpen
 	}
