@@ -19,6 +19,9 @@ const (
 const (
 	closeTries = 3
 	closeGap   = 300 * time.Millisecond // between them, at most
+	leaveTime  = 500 * time.Millisecond // for what was written to arrive; or
+	leaveTrips = 3                      // so many round trips, if that is longer, up to
+	leaveMost  = 900 * time.Millisecond
 )
 
 // A CloseError says that a link was closed.
@@ -39,6 +42,15 @@ func (e *CloseError) Error() string {
 	return fmt.Sprintf("%s (code %d: %q)", who, e.Code, e.Reason)
 }
 
+// leaving is the state of a link that is to be closed once what was written has
+// arrived.
+type leaving struct {
+	begun  bool
+	until  time.Time
+	code   uint64
+	reason string
+}
+
 // closing is the state of a link that we close: CLOSE is sent until the other
 // side answers with its own, or a few times.
 type closing struct {
@@ -51,13 +63,32 @@ type closing struct {
 func (c *closing) begun() bool { return c.tries > 0 }
 
 // Close closes the link with a code and a reason for the other side. Streams
-// fail at once, and what was not acknowledged may not arrive: protocols above
-// confirm what matters before. Close waits until the other side answered or a
-// few tries went unanswered, at most a second. Twice is fine.
+// fail at once, but what was written to them is still delivered if that takes
+// less than half a second or three round trips: that is no promise, and protocols
+// above confirm what matters. Close waits for that, and until the other side
+// answered or a few tries went unanswered: less than two seconds in all. Twice
+// is fine.
 func (l *Link) Close(code uint64, reason string) error {
-	l.do(func() { l.closeNow(code, reason) })
+	l.do(func() { l.leave(code, reason) })
 	<-l.done
 	return nil
+}
+
+func (l *Link) leave(code uint64, reason string) {
+	if l.leaving.begun || l.closing.begun() {
+		return
+	}
+	patience := min(max(leaveTime, leaveTrips*l.roundTrip()), leaveMost)
+	l.leaving = leaving{true, l.now.Add(patience), code, reason}
+	l.streams.refuse(&CloseError{Code: code, Reason: reason})
+}
+
+// advanceLeave closes the link that is to be closed, when it is time.
+func (l *Link) advanceLeave() {
+	v := &l.leaving
+	if l.chosen == nil || l.chosen.state != valid || !l.now.Before(v.until) || !l.streams.unsettled() {
+		l.closeNow(v.code, v.reason)
+	}
 }
 
 func (l *Link) closeNow(code uint64, reason string) {

@@ -118,6 +118,7 @@ type Link struct {
 	candidatesDue bool
 	buffer        *udp.Buffer // for packets
 	scratch       []span
+	leaving       leaving
 	closing       closing
 	reported      Path
 	pinged        uint64 // id of a PING in the packet in hand
@@ -126,6 +127,12 @@ type Link struct {
 
 // New starts a link without any path.
 func New(cfg Config) *Link {
+	l := newLink(cfg)
+	go l.run()
+	return l
+}
+
+func newLink(cfg Config) *Link {
 	l := &Link{
 		cfg:       cfg,
 		datagrams: make(chan []byte, maxDatagrams),
@@ -134,6 +141,7 @@ func New(cfg Config) *Link {
 		sender:    cfg.Secrets.NewSender(0),
 		receiver:  cfg.Secrets.NewReceiver(replayWindow),
 		now:       time.Now(),
+		buffer:    udp.NewBuffer(),
 	}
 	l.heard = l.now
 	l.budget.began = l.now
@@ -142,7 +150,6 @@ func New(cfg Config) *Link {
 	l.sendBuffer.Store(minSendBuf)
 	l.smoothed.Store(int64(initialRTT))
 	l.current.Store(&Path{})
-	go l.run()
 	return l
 }
 

@@ -423,3 +423,45 @@ func TestGarbageIsDropped(t *testing.T) {
 		transfer(t, w.a, w.b, bulk(1000))
 	})
 }
+
+// What was written just before the link is closed arrives, also over a path
+// that loses.
+func TestCloseDeliversWhatWasWritten(t *testing.T) {
+	for _, loss := range []float64{0, 0.05} {
+		run(t, func(w *wire) { w.loss = loss }, func(t *testing.T, w *wire) {
+			time.Sleep(2 * time.Second)
+			s, err := w.a.OpenStream()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Write([]byte("goodbye"))
+			s.Close()
+			w.a.Close(CodeDone, "")
+			r, err := w.b.AcceptStream(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(r); string(got) != "goodbye" || err != nil {
+				t.Errorf("at loss %v: %q, %v", loss, got, err)
+			}
+		})
+	}
+}
+
+// Nobody waits for what cannot arrive.
+func TestCloseWithoutAPathIsQuick(t *testing.T) {
+	run(t, nil, func(t *testing.T, w *wire) {
+		time.Sleep(2 * time.Second)
+		w.set(func() { w.cut[1] = true })
+		s, err := w.a.OpenStream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write(bulk(1000))
+		start := time.Now()
+		w.a.Close(CodeDone, "")
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("closing took %v", took)
+		}
+	})
+}

@@ -51,6 +51,12 @@ func (o *outbound) reset(code uint64, err error) {
 	o.ring, o.got, o.again = ring{}, nil, nil
 }
 
+// unsettled reports whether anything that was written, or the end, is still to
+// arrive.
+func (o *outbound) unsettled() bool {
+	return !o.given && (o.base < o.end || o.closed && !o.finGot)
+}
+
 // finished reports whether all that is to be sent has arrived.
 func (o *outbound) finished() bool {
 	return o.resetGot || o.closed && o.finGot && o.base == o.end

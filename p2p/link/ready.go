@@ -60,7 +60,7 @@ func (r *ready) remove(s *Stream, control bool) {
 func (t *streams) queue(s *Stream, control bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err != nil || control && s.inControl || !control && s.inData {
+	if t.over || control && s.inControl || !control && s.inData {
 		return false
 	}
 	t.ready.insert(s, control)
@@ -99,7 +99,7 @@ func (t *streams) first() (s *Stream, control bool) {
 func (t *streams) yield(s *Stream, control bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err != nil {
+	if t.over {
 		return
 	}
 	t.ready.remove(s, control)

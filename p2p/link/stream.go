@@ -153,6 +153,13 @@ func (s *Stream) Reset(code uint64) {
 // 0 at first.
 func (s *Stream) SetPriority(n int) { s.link.streams.setPriority(s, n) }
 
+// unsettled reports whether anything that was written has not arrived.
+func (s *Stream) unsettled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.unsettled()
+}
+
 // fail ends the stream with the link.
 func (s *Stream) fail(err error) {
 	s.mu.Lock()

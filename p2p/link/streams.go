@@ -27,6 +27,7 @@ type streams struct {
 	link    *Link
 	live    map[uint64]*Stream
 	err     error
+	over    bool   // nothing is sent any more
 	nextOut uint64 // the next that we open
 	opened  int    // ours that are live
 	offered int    // the other side's that are live
@@ -153,17 +154,39 @@ func (t *streams) remove(s *Stream) {
 // fail ends all streams with err.
 func (t *streams) fail(err error) {
 	t.mu.Lock()
-	t.err = err
-	all := make([]*Stream, 0, len(t.live))
-	for _, s := range t.live {
-		all = append(all, s)
-	}
+	t.over = true
 	t.ready.clear()
+	t.mu.Unlock()
+	t.refuse(err)
+}
+
+// refuse makes all reading and writing fail with err, and no more streams be
+// opened. What was written is still sent.
+func (t *streams) refuse(err error) {
+	t.mu.Lock()
+	t.err = err
+	all := t.allLocked()
 	t.mu.Unlock()
 	for _, s := range all {
 		s.fail(err)
 	}
 	t.signal()
+}
+
+func (t *streams) allLocked() []*Stream {
+	all := make([]*Stream, 0, len(t.live))
+	for _, s := range t.live {
+		all = append(all, s)
+	}
+	return all
+}
+
+// unsettled reports whether anything that was written has not arrived.
+func (t *streams) unsettled() bool {
+	t.mu.Lock()
+	all := t.allLocked()
+	t.mu.Unlock()
+	return slices.ContainsFunc(all, (*Stream).unsettled)
 }
 
 // share returns up to how many bytes each stream may buffer to send, while as

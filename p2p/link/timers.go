@@ -8,6 +8,9 @@ func (l *Link) advance() {
 		l.advanceClose()
 		return
 	}
+	if l.leaving.begun {
+		l.advanceLeave()
+	}
 	if l.now.Sub(l.heard) >= idleTimeout {
 		l.end(ErrIdle)
 		return
@@ -32,6 +35,9 @@ func (l *Link) deadline() time.Time {
 		return l.closing.next
 	}
 	at := l.heard.Add(idleTimeout)
+	if l.leaving.begun {
+		at = l.leaving.until
+	}
 	sooner := func(t time.Time) {
 		if !t.IsZero() && t.Before(at) {
 			at = t
