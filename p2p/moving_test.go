@@ -220,3 +220,26 @@ func TestConnectEndsWithItsContext(t *testing.T) {
 		a.Close()
 	})
 }
+
+// A link that has only the relay is closed in good order before the server is
+// told goodbye, with which the relay's channels end.
+func TestCloseByRelay(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.Symmetric)
+		_, hb := w.behind("198.51.100.2", "192.168.1.2", netsim.Symmetric)
+		a, b := w.peer(ha, nil), w.peer(hb, nil)
+		mustConnect(t, a, b)
+		other, err := b.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		a.Close()
+		<-other.Done()
+		var closed *p2p.CloseError
+		if err := other.Err(); !errors.As(err, &closed) || closed.Code != p2p.CodeDone {
+			t.Errorf("after %v the other side knows: %v", time.Since(start), err)
+		}
+		b.Close()
+	})
+}

@@ -206,10 +206,10 @@ func (p *Peer) Close() error {
 	for _, l := range sessions {
 		closing.Go(func() { l.Close(link.CodeDone, "") })
 	}
-	if p.client != nil {
-		closing.Go(func() { p.client.Close() })
-	}
 	closing.Wait()
+	if p.client != nil {
+		p.client.Close() // only now: with it the relay's channels end, that a goodbye may need
+	}
 	for _, c := range p.conns {
 		c.Close()
 	}
