@@ -14,7 +14,7 @@ type Source struct {
 	Paths []string
 
 	// Reader is sent as one file of unknown size, named Name. It cannot be resumed.
-	// It is not closed, and a Read that blocks is waited for when Send returns.
+	// It is not closed, and a Read that blocks goes on when Send returns: nothing can end it.
 	Reader io.Reader
 	Name   string
 }
