@@ -66,14 +66,31 @@ type record struct {
 // wasAccepted tells whether o, just as it is, was accepted before and is unfinished. It
 // changes nothing on the disk.
 func wasAccepted(st *store, o *offerMsg) bool {
-	f, err := st.root.OpenFile(stateFolder+"/"+st.key(o.tops[:])+doneExt, os.O_RDONLY|disk.OpenFlags, 0)
-	if err != nil {
+	h, ok := recorded(st, o)
+	return ok && string(h) == string(appendBatchHeader(o))
+}
+
+// wasBegun tells the same of an offer of the same names and sizes, by whatever ID.
+func wasBegun(st *store, o *offerMsg) bool {
+	h, ok := recorded(st, o)
+	if !ok {
 		return false
 	}
+	same := *o
+	copy(same.id[:], h[len(batchMagic):])
+	return string(h) == string(appendBatchHeader(&same))
+}
+
+// recorded reads the header of the unfinished transfer of the same names.
+func recorded(st *store, o *offerMsg) ([]byte, bool) {
+	f, err := st.root.OpenFile(stateFolder+"/"+st.key(o.tops[:])+doneExt, os.O_RDONLY|disk.OpenFlags, 0)
+	if err != nil {
+		return nil, false
+	}
 	defer f.Close()
-	var h [batchHeader]byte
-	_, err = f.ReadAt(h[:], 0)
-	return err == nil && string(h[:]) == string(appendBatchHeader(o))
+	h := make([]byte, batchHeader)
+	_, err = f.ReadAt(h, 0)
+	return h, err == nil
 }
 
 // openBatch opens the record of what o offers. It makes the state folder.

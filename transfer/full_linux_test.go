@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -60,6 +61,29 @@ func TestDiskFullMeanwhile(t *testing.T) {
 	}
 	if sent, _ := resume(t, dst, src); sent.ResumedBytes == 0 {
 		t.Error("nothing was resumed")
+	}
+}
+
+// What is held already needs no room, also when the same is sent by another process.
+func TestDiskFullButForTheRest(t *testing.T) {
+	t.Parallel()
+	dst := smallDisk(t, "size=8m")
+	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 6<<20))
+	hog := filepath.Join(dst, "hog")
+	for id, hogged := range []bool{true, false} {
+		a, b := newPipe()
+		var end io.ReadWriteCloser = a
+		if hogged {
+			end = &during{a, 4 << 20, func() { os.WriteFile(hog, make([]byte, 3<<20), 0o600) }}
+		}
+		sent, got := exchange(t.Context(), end, b, Source{Paths: []string{src}}, SendOptions{ID: [16]byte{byte(id + 1)}}, ReceiveOptions{Dir: dst, Peer: "peer"})
+		if hogged != errors.Is(sent.err, ErrStorage) || hogged != errors.Is(got.err, ErrStorage) {
+			t.Fatalf("with a hog %v: %v, %v", hogged, sent.err, got.err)
+		}
+		if !hogged && got.ResumedBytes == 0 {
+			t.Error("nothing was resumed")
+		}
+		os.Remove(hog)
 	}
 }
 

@@ -137,7 +137,8 @@ func (r *receiver) decide(m *offerMsg) error {
 	return err
 }
 
-// fits tells whether there is room for the offer.
+// fits tells whether there is room for the offer. Where a part of it is held already, that
+// is found out file by file.
 func (r *receiver) fits(o Offer) error {
 	if r.o.MaxSize > 0 && o.Bytes > r.o.MaxSize {
 		return refused(fmt.Sprintf("%d bytes are more than the %d that are allowed", o.Bytes, r.o.MaxSize), nil)
@@ -145,7 +146,7 @@ func (r *receiver) fits(o Offer) error {
 	if r.o.Writer != nil && (o.Count != 1 || o.Files > 1) {
 		return refused("only a single file can be taken", nil)
 	}
-	if r.st != nil && !o.Resumes {
+	if r.st != nil && !wasBegun(r.st, r.offer) {
 		return r.st.room(o.Bytes, o.Files)
 	}
 	return nil
