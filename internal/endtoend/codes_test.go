@@ -1,0 +1,51 @@
+package endtoend
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+// nobody is the GUID of a peer that is never online.
+const nobody = "1b671a64-40d5-891e-99b0-da01ff1f3341"
+
+// TestCodes: what cannot be done ends with the documented status, soon, and
+// with an event that names the code.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	p := withServer(t)
+	writeFile(t, p.ann.path("file"), 1*mB, 1)
+	refuses := p.bob.run("receive", "--dir", p.bob.path("in"))
+	refuses.await(patience, "readiness", is("listening"))
+	silent, err := net.ListenPacket("udp4", "127.0.0.1:0") // takes all and answers nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		status int
+		code   string
+	}{
+		{"own GUID", []string{"send", "file", "--to", p.ann.guid}, 2, "usage"},
+		{"own GUID in a chat", []string{"chat", p.ann.guid}, 2, "usage"},
+		{"unknown GUID", []string{"send", "file", "--to", nobody}, 3, "peer_offline"},
+		{"nobody there to say yes", []string{"send", "file", "--to", p.bob.guid}, 4, "refused"},
+		{"nobody at the address", []string{"send", "file", "--to", nobody + "@" + silent.LocalAddr().String()}, 5, "no_path"},
+		{"dead server", []string{"send", "file", "--to", p.bob.guid, "--server", silent.LocalAddr().String()}, 9, "timeout"},
+		{"missing file", []string{"send", "missing", "--to", p.bob.guid}, 2, "usage"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			u := *p.ann
+			u.t = t
+			c := u.run(tt.args...)
+			c.endWithin(15*time.Second, tt.status)
+			if e := c.await(0, "error", is("error")); e.Code != tt.code || e.Message == "" {
+				t.Errorf("the error is %q: %q, want %q", e.Code, e.Message, tt.code)
+			}
+			t.Logf("after %v: %s", c.lived(), c.said())
+		})
+	}
+}

@@ -1,0 +1,138 @@
+package endtoend
+
+import (
+	"math/rand/v2"
+	"net"
+	"os"
+	"testing"
+)
+
+const (
+	// killSize and killLimit make a transfer last for a second or two, so that there is
+	// something to kill.
+	killSize  = 96 * mB
+	killLimit = "80MB/s"
+	// unsynced is the most that a receiver has not journaled yet: what it gathers
+	// before it syncs, once more what it takes meanwhile, and what progress tells
+	// late.
+	unsynced = 80 << 20
+)
+
+func kills() int { return either(20, 2) }
+
+// A pair is two users on this machine.
+type pair struct{ ann, bob *user }
+
+// withServer is a pair that meets at a server.
+func withServer(t *testing.T) pair {
+	t.Helper()
+	_, addr := serve(t, here{}, "127.0.0.1:0")
+	return pair{newPeer(t, "ann", here{}, addr), newPeer(t, "bob", here{}, addr)}
+}
+
+// withoutServer is a pair of which the one is told the other's address.
+func withoutServer(t *testing.T) pair {
+	t.Helper()
+	return pair{newPeer(t, "ann", here{}, ""), newPeer(t, "bob", here{}, "")}
+}
+
+// freeAddr is a loopback address with a port that was free just now.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().String()
+}
+
+// TestReceiverKilled kills the receiver again and again while the sender
+// waits for it to come back.
+func TestReceiverKilled(t *testing.T) {
+	t.Parallel()
+	for name, direct := range map[string]bool{"with a server": false, "by address": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, who, flags := withServer(t), "", []string(nil)
+			if direct {
+				p = withoutServer(t)
+				addr := freeAddr(t)
+				who, flags = "@"+addr, []string{"--listen", addr}
+			}
+			p.killReceivers(t, p.bob.guid+who, flags)
+		})
+	}
+}
+
+func (p pair) killReceivers(t *testing.T, who string, flags []string) {
+	t.Helper()
+	writeFile(t, p.ann.path("out/file"), killSize, 1)
+	receiver := p.bob.receive(append(flags, "--once")...)
+	sender := p.ann.run("send", "out/file", "--to", who, "--wait", "5m", "--limit", killLimit)
+	var held int64
+	for i := range kills() {
+		at := held + rand.Int64N(killSize/int64(kills()+1))
+		receiver.await(patience, "progress", beyond(at))
+		receiver.kill()
+		held = p.checkCut(t, receiver, held)
+		t.Logf("kill %d: at %.1f MB", i+1, float64(held)/mB)
+		receiver = p.bob.receive(append(flags, "--once")...)
+	}
+	sender.end(0)
+	receiver.end(0)
+	p.checkResumed(t, sender, receiver, held)
+}
+
+// checkCut checks what a receiver that was killed has left behind, and returns how
+// far it was.
+func (p pair) checkCut(t *testing.T, receiver *program, before int64) int64 {
+	t.Helper()
+	if _, err := os.Stat(p.bob.path("in/file")); err == nil {
+		t.Fatal("a part of the file has its final name")
+	}
+	for _, e := range receiver.all(is("progress")) {
+		before = max(before, e.Bytes)
+	}
+	return before
+}
+
+// checkResumed checks that a transfer took up what the receiver held.
+func (p pair) checkResumed(t *testing.T, sender, receiver *program, held int64) {
+	t.Helper()
+	sameBytes(t, sender, receiver, p.ann.path("out"), p.bob.path("in"))
+	for _, side := range []*program{sender, receiver} {
+		e := side.await(0, "end", is("done"))
+		if e.Resumed <= 0 && held > unsynced || e.Resumed < held-unsynced || e.Resumed > killSize || e.Bytes != killSize {
+			t.Errorf("%s: %d of %d bytes were there, want about %d", side.name, e.Resumed, e.Bytes, held)
+		}
+		t.Logf("%s: %.1f of %.1f MB were there", side.name, float64(e.Resumed)/mB, float64(held)/mB)
+	}
+}
+
+// TestSenderKilled kills the sender again and again, and gives the same
+// command anew each time.
+func TestSenderKilled(t *testing.T) {
+	t.Parallel()
+	p := withServer(t)
+	writeFile(t, p.ann.path("out/file"), killSize, 1)
+	receiver := p.bob.receive()
+	send := func() *program {
+		return p.ann.run("send", "out/file", "--to", p.bob.guid, "--limit", killLimit)
+	}
+	var held int64
+	sender := send()
+	for i := range kills() {
+		mark := receiver.mark()
+		at := held + rand.Int64N(killSize/int64(kills()+1))
+		receiver.awaitFrom(mark, patience, "progress", beyond(at))
+		sender.kill()
+		held = p.checkCut(t, receiver, held)
+		t.Logf("kill %d: at %.1f MB", i+1, float64(held)/mB)
+		sender = send()
+	}
+	sender.end(0)
+	receiver.await(patience, "end", is("done"))
+	p.checkResumed(t, sender, receiver, held)
+	receiver.interrupt()
+}

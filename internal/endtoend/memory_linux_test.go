@@ -1,0 +1,110 @@
+package endtoend
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+const (
+	mostMemory = 64 << 20
+	// leastRate is far below what any machine does: it finds what is stuck, and
+	// says nothing about speed.
+	leastRate = 5 * mB
+	// mostWork is the part of a processor that a slow transfer may take, which
+	// has little to do.
+	mostWork = 0.3
+)
+
+// TestMemory has two users on this machine pass on a file much larger than the
+// memory that they may take.
+func TestMemory(t *testing.T) {
+	p := withServer(t)
+	size := either[int64](4*gB, 1*gB)
+	writeFile(t, p.ann.path("out/file"), size, 1)
+	receiver := p.bob.receive()
+	peakR := watchMemory(t, receiver)
+	sender := p.ann.run("send", "out/file", "--to", p.bob.guid)
+	peakS := watchMemory(t, sender)
+	sender.end(0)
+	done := receiver.await(patience, "end", is("done"))
+	s, r := peakS(), peakR()
+	receiver.interrupt()
+	sameBytes(t, sender, receiver, p.ann.path("out"), p.bob.path("in"))
+	for who, peak := range map[string]int64{"sender": s, "receiver": r} {
+		if peak == 0 || peak > mostMemory {
+			t.Errorf("the %s took %d KiB of memory, want at most %d", who, peak>>10, mostMemory>>10)
+		}
+	}
+	rate := float64(size) / done.Seconds
+	if rate < leastRate {
+		t.Errorf("%.1f MB/s", rate/mB)
+	}
+	t.Logf("%.0f MB/s; peaks: sender %d KiB, receiver %d KiB; processor time: sender %v, receiver %v", rate/mB, s>>10, r>>10, work(sender), work(receiver))
+}
+
+// TestQuiet: who has little to do does little.
+func TestQuiet(t *testing.T) {
+	t.Parallel()
+	p := withServer(t)
+	writeFile(t, p.ann.path("out/file"), 3*mB, 1)
+	receiver := p.bob.receive("--once")
+	sender := p.ann.run("send", "out/file", "--to", p.bob.guid, "--limit", "1MB/s")
+	sender.end(0)
+	receiver.end(0)
+	for _, side := range []*program{sender, receiver} {
+		if part := float64(work(side)) / float64(side.lived()); part > mostWork {
+			t.Errorf("%s took %.0f %% of a processor", side.name, 100*part)
+		}
+	}
+}
+
+// work returns the processor time of a program that has ended.
+func work(p *program) time.Duration {
+	return (p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()).Round(10 * time.Millisecond)
+}
+
+// watchMemory looks at the peak of a program's resident memory, until the program
+// ends or the peak is asked for. What the parent tells at the end will not do: that
+// counts the parent's own memory, from before the program was loaded.
+func watchMemory(t *testing.T, p *program) (peak func() int64) {
+	t.Helper()
+	var most int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			most = max(most, highWater(p.cmd.Process.Pid))
+			select {
+			case <-tick.C:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		<-stopped
+		return most
+	}
+}
+
+// highWater reads VmHWM, in bytes; 0 where the process has ended.
+func highWater(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(status) {
+		if rest, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
+			n, _ := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
+			return n << 10
+		}
+	}
+	return 0
+}
