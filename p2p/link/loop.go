@@ -1,10 +1,6 @@
 package link
 
-import (
-	"time"
-
-	"p2ptool/p2p/udp"
-)
+import "time"
 
 const (
 	inboxTurn   = 16 // batches taken in before something is sent
@@ -37,8 +33,6 @@ func (l *Link) do(f func()) bool {
 // be sent, and sleeps until the next of these.
 func (l *Link) run() {
 	defer close(l.done)
-	l.buffer = udp.NewBuffer()
-	defer l.buffer.Release()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var armed time.Time // when the timer fires; zero: it has
@@ -126,4 +120,5 @@ func (l *Link) release() {
 	l.inbox.drop()
 	l.turn, l.calls = nil, nil
 	l.history = history{}
+	l.buffer.Release()
 }

@@ -56,7 +56,7 @@ func (l *Link) makeRoom() bool {
 		return 2
 	}
 	for _, p := range l.paths {
-		if p.state == valid || p == l.chosen || p.relayed() {
+		if p.state == valid || p == l.chosen || p == l.from || p.relayed() {
 			continue
 		}
 		if least == nil || worth(p) < worth(least) {

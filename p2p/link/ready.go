@@ -99,10 +99,10 @@ func (t *streams) first() (s *Stream, control bool) {
 func (t *streams) yield(s *Stream, control bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.ready.remove(s, control)
 	if t.over {
 		return
 	}
-	t.ready.remove(s, control)
 	// Asked under the mutex, so that no call of queue is missed.
 	c, d, finished := s.due()
 	if again := control && c || !control && d; again {

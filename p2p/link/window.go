@@ -7,7 +7,7 @@ import "time"
 // for the whole link, so that the other side can pin no more than that.
 const (
 	firstWindow = 64 << 10
-	maxStream   = 32 << 20 // window or send buffer of one stream
+	maxStream   = 16 << 20 // window or send buffer of one stream
 	linkWindows = 32 << 20 // what all windows of a link may have grown by
 
 	growTrips = 4 // half of a window used up in so many round trips: it is too small
