@@ -165,7 +165,7 @@ func TestReaderHoldsWriterBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.mu.Lock()
-		n := len(r.in.ring.buf)
+		n := r.in.ring.size()
 		r.mu.Unlock()
 		if n > firstWindow {
 			t.Errorf("%d bytes are held for a stream that nobody reads", n)

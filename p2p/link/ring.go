@@ -2,19 +2,41 @@ package link
 
 import "math/bits"
 
-const minRing = 4 << 10
+const (
+	minPage = 4 << 10
+	maxPage = 64 << 10
+)
 
 // A ring holds bytes of a stream by their offset: those of any run that is no
-// longer than its size can be in it at once. Its zero value holds nothing.
-type ring struct{ buf []byte }
+// longer than its size can be in it at once. Its zero value holds nothing. Up to
+// maxPage it is one piece of memory, beyond it is of several: it grows by more of them,
+// and leaves no garbage of its own size behind.
+type ring struct{ pages [][]byte } // all of one length, a power of two
+
+func (r *ring) size() int {
+	if len(r.pages) == 0 {
+		return 0
+	}
+	return len(r.pages) * len(r.pages[0])
+}
 
 // grow makes the ring hold size bytes, and keeps those of [low, high).
 func (r *ring) grow(size int, low, high uint64) {
-	if size <= len(r.buf) {
+	if size <= r.size() {
 		return
 	}
+	if r.size() < maxPage {
+		r.enlarge(size, low, high)
+	}
+	if size > r.size() {
+		r.extend((size+maxPage-1)/maxPage, low, high)
+	}
+}
+
+// enlarge replaces the only page by a larger one.
+func (r *ring) enlarge(size int, low, high uint64) {
 	old := *r
-	r.buf = make([]byte, 1<<bits.Len(uint(max(size, minRing)-1)))
+	r.pages = [][]byte{make([]byte, min(1<<bits.Len(uint(max(size, minPage)-1)), maxPage))}
 	for low < high {
 		piece := old.piece(low, high)
 		r.write(low, piece)
@@ -22,11 +44,43 @@ func (r *ring) grow(size int, low, high uint64) {
 	}
 }
 
+// extend makes the ring one of n pages, which are more than it has. Where both ends of
+// what it holds are in one page, these part.
+func (r *ring) extend(n int, low, high uint64) {
+	old := r.pages
+	r.pages = make([][]byte, n)
+	for p := low / maxPage; p*maxPage < high; p++ {
+		from := &old[p%uint64(len(old))]
+		page := *from
+		if page == nil {
+			page = append(page, r.pages[(p-uint64(len(old)))%uint64(n)]...)
+		}
+		r.pages[p%uint64(n)], *from = page, nil
+	}
+	for i := range r.pages {
+		if r.pages[i] == nil {
+			r.pages[i] = spare(old)
+		}
+	}
+}
+
+// spare takes a page out of those, or makes one.
+func spare(pages [][]byte) []byte {
+	for i, page := range pages {
+		if page != nil {
+			pages[i] = nil
+			return page
+		}
+	}
+	return make([]byte, maxPage)
+}
+
 // piece returns the bytes from low that lie together, at most to high.
 func (r *ring) piece(low, high uint64) []byte {
-	i := int(low & uint64(len(r.buf)-1))
-	n := min(uint64(len(r.buf)-i), high-low)
-	return r.buf[i : i+int(n)]
+	page := uint64(len(r.pages[0]))
+	at := low % page
+	n := min(page-at, high-low)
+	return r.pages[low/page%uint64(len(r.pages))][at : at+n]
 }
 
 // write puts data at offset.
