@@ -93,3 +93,33 @@ func TestListenerRestartsWithoutServer(t *testing.T) {
 		b.Close()
 	})
 }
+
+// A listener that is killed and comes back at a host of many addresses: the old
+// link does not wait for each of its paths in turn.
+func TestListenerOfManyAddressesRestarts(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		key := newKey(t)
+		host := w.net.Host("198.51.100.2", "198.51.100.3", "198.51.100.4", "198.51.100.5", "198.51.100.6", "198.51.100.7")
+		host.Link(netsim.Link{Delay: oneWay})
+		a := w.public("198.51.100.1", nil)
+		b := w.peer(host, func(o *p2p.PeerOptions) { o.Key = key })
+		old, _ := mustConnect(t, a, b)
+		time.Sleep(time.Second) // all of its paths answer
+		host.Cut()
+		b.Close()
+		host.Heal()
+		b = w.peer(host, func(o *p2p.PeerOptions) { o.Key = key })
+		s, err := old.OpenStream("echo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write([]byte("is anybody there"))
+		start := time.Now()
+		<-old.Done()
+		if d := time.Since(start); d > 8*time.Second {
+			t.Errorf("the old link ended after %v", d)
+		}
+		a.Close()
+		b.Close()
+	})
+}

@@ -27,15 +27,30 @@ func (l *Link) validate(p *path) {
 func (l *Link) choose() {
 	best := l.chosen
 	for _, p := range l.paths {
-		if p.state == valid && (best == nil || best.state != valid || p.quality().Better(best.quality())) {
+		if p.state == valid && (best == nil || best.state != valid || l.better(p, best)) {
 			best = p
 		}
 	}
 	if best != l.chosen {
-		best.prove(l.now) // its patience begins anew
 		l.chosen = best
+		if best.misses == 0 {
+			best.prove(l.now) // its patience begins anew
+		} else {
+			best.nextPing = l.now
+		}
 	}
 	l.report()
+}
+
+// better compares valid paths. Where the one in use has died, the others have
+// been asked for an answer already: one that has given it is better, and one that
+// has not keeps the patience that is left. So a peer that is gone is not
+// waited for on each of its paths in turn.
+func (l *Link) better(p, than *path) bool {
+	if l.chosen.state != valid && (p.misses == 0) != (than.misses == 0) {
+		return p.misses == 0
+	}
+	return p.quality().Better(than.quality())
 }
 
 // report tells the path in use, where it is news.
