@@ -1,0 +1,239 @@
+package link
+
+import (
+	"bytes"
+	"encoding/hex"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"p2ptool/p2p/punch"
+)
+
+// A recorder notes the frames of a packet, and can write them again.
+type recorder struct {
+	out    []byte // the same frames
+	frames []any
+}
+
+type (
+	pingSeen struct{ id uint64 }
+	pongSeen struct {
+		id   uint64
+		addr netip.AddrPort
+	}
+	controlSeen struct {
+		typ       byte
+		stream, v uint64
+	}
+	candidatesSeen struct{ cs string }
+	datagramSeen   struct{ data string }
+	closeSeen      struct {
+		code   uint64
+		reason string
+	}
+	streamSeen struct {
+		id, offset uint64
+		data       string
+		fin        bool
+	}
+	ackSeen struct {
+		delay  time.Duration
+		ranges string
+	}
+)
+
+func (r *recorder) note(frame any, appended []byte) error {
+	r.frames, r.out = append(r.frames, frame), appended
+	return nil
+}
+
+func (r *recorder) onPing(id uint64) { r.note(pingSeen{id}, appendPing(r.out, id)) }
+func (r *recorder) onPong(id uint64, a netip.AddrPort) {
+	r.note(pongSeen{id, a}, appendPong(r.out, id, a))
+}
+func (r *recorder) control(typ byte, stream, v uint64) error {
+	return r.note(controlSeen{typ, stream, v}, appendStreamControl(r.out, typ, stream, v))
+}
+func (r *recorder) onWindow(stream, limit uint64) error { return r.control(frameWindow, stream, limit) }
+func (r *recorder) onReset(stream, code uint64) error   { return r.control(frameReset, stream, code) }
+func (r *recorder) onStop(stream, code uint64) error    { return r.control(frameStop, stream, code) }
+func (r *recorder) onCandidates(cs []punch.Candidate) {
+	b := punch.AppendCandidates(nil, cs)
+	r.note(candidatesSeen{string(b)}, append(append(r.out, frameCandidates), b...))
+}
+func (r *recorder) onDatagram(d []byte) {
+	r.note(datagramSeen{string(d)}, append(appendVarint(append(r.out, frameDatagram), uint64(len(d))), d...))
+}
+func (r *recorder) onClose(code uint64, reason string) {
+	r.note(closeSeen{code, reason}, appendClose(r.out, code, reason))
+}
+func (r *recorder) onStream(f streamFrame) error {
+	b := appendStreamHead(r.out, f.id, span{f.offset, f.offset + uint64(len(f.data))}, f.fin)
+	return r.note(streamSeen{f.id, f.offset, string(f.data), f.fin}, append(b, f.data...))
+}
+func (r *recorder) onAck(a ackFrame) error {
+	var got spans
+	for i := min(len(a.ranges), maxRanges) - 1; i >= 0; i-- {
+		if s := a.ranges[i]; s.len() == 0 || len(got) > 0 && s.start <= got.last() {
+			return errFrame // no set of packets
+		}
+		got = append(got, a.ranges[i])
+	}
+	b, n := appendAck(r.out, got, a.delay, 1<<20)
+	if n != len(got) {
+		return errFrame
+	}
+	return r.note(ackSeen{a.delay, spanText(got)}, b)
+}
+
+func spanText(ss spans) string {
+	var b strings.Builder
+	for _, s := range ss {
+		b.Write(appendVarint(appendVarint(nil, s.start), s.end))
+	}
+	return b.String()
+}
+
+func TestFrames(t *testing.T) {
+	t.Parallel()
+	addr := netip.MustParseAddrPort("192.0.2.7:3478")
+	for _, c := range []struct {
+		hex   string
+		wants bool // an acknowledgement
+		want  []any
+	}{
+		{"", false, nil},
+		{"000000", false, nil},
+		{"01 0102030405060708", false, []any{pingSeen{0x0102030405060708}}},
+		{"02 0000000000000001 00000000000000000000ffffc0000207 0d96", false, []any{pongSeen{1, addr}}},
+		{"03 08 43e8 01 02 01 00", false, []any{ackSeen{1000 * time.Microsecond, spanText(spans{{3, 4}, {6, 9}})}}},
+		{"04 04 80010000", true, []any{controlSeen{frameWindow, 4, 65536}}},
+		{"05 01 00", true, []any{controlSeen{frameReset, 1, 0}}},
+		{"06 01 4040", true, []any{controlSeen{frameStop, 1, 64}}},
+		{"07 00", true, []any{candidatesSeen{"\x00"}}},
+		{"08 02 6869", true, []any{datagramSeen{"hi"}}},
+		{"09 00 03 627965", false, []any{closeSeen{0, "bye"}}},
+		{"10 00 05 6869", true, []any{streamSeen{0, 5, "hi", false}}},
+		{"13 02 00 01 68 00 11 02 01", true, []any{streamSeen{2, 0, "h", true}, streamSeen{2, 1, "", true}}},
+	} {
+		b, err := hex.DecodeString(strings.ReplaceAll(c.hex, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r recorder
+		var scratch []span
+		wants, err := parseFrames(b, &r, &scratch)
+		if err != nil || wants != c.wants || !reflect.DeepEqual(r.frames, c.want) {
+			t.Errorf("%s: %+v, %v, %v", c.hex, r.frames, wants, err)
+		}
+	}
+}
+
+func TestMalformedFrames(t *testing.T) {
+	t.Parallel()
+	for _, h := range []string{
+		"01 01020304050607",          // PING too short
+		"02 0000000000000001 0000",   // PONG too short
+		"03 08 00 00",                // ACK without a first range
+		"03 08 00 00 09",             // that begins below 0
+		"03 08 00 05 00",             // of more ranges than there are bytes
+		"03 08 00 01 02 05 00",       // of a range below 0
+		"04 04",                      // WINDOW without a limit
+		"07 11",                      // more candidates than a peer may name
+		"07 01 01",                   // fewer than promised
+		"08 03 6869",                 // DATAGRAM too short
+		"09 00 ff",                   // CLOSE whose length is cut
+		"0a", "0f", "14", "3f", "ff", // no such frame
+		"12 00 00 7fff 00",               // STREAM too short
+		"12 00 ffffffffffffffff 01 00",   // that ends beyond all offsets
+		"10 00",                          // without an offset
+		"08 c000000100000000 00",         // a length beyond the memory
+		"03 ffffffffffffffff 00 00 c0ff", // a varint that is cut
+	} {
+		b, err := hex.DecodeString(strings.ReplaceAll(h, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r recorder
+		var scratch []span
+		if _, err := parseFrames(b, &r, &scratch); err == nil {
+			t.Errorf("%s: %+v", h, r.frames)
+		}
+	}
+}
+
+// What is parsed and written again is parsed as the same.
+func FuzzFrames(f *testing.F) {
+	for _, h := range []string{"0102030405060708", "030843e801020100", "13020001680011020108026869", "0400800100000600400907000907"} {
+		b, _ := hex.DecodeString(h)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var first, second recorder
+		var scratch []span
+		wants, err := parseFrames(b, &first, &scratch)
+		if err != nil {
+			return
+		}
+		again, err := parseFrames(first.out, &second, &scratch)
+		if err != nil || !reflect.DeepEqual(first.frames, second.frames) {
+			t.Fatalf("%x: %+v became %x: %+v, %v", b, first.frames, first.out, second.frames, err)
+		}
+		if wants != again {
+			t.Errorf("%x wants an acknowledgement: %v, then %v", b, wants, again)
+		}
+		if !bytes.Equal(first.out, second.out) {
+			t.Errorf("%x: %x is written as %x", b, first.out, second.out)
+		}
+	})
+}
+
+// An ACK tells a set of packets, newest first, within the room it has.
+func FuzzAck(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 4, 250, 1, 0}, uint64(1000), uint16(100))
+	f.Add([]byte{0}, uint64(maxVarint), uint16(27))
+	f.Fuzz(func(t *testing.T, gaps []byte, delay uint64, room uint16) {
+		var got spans
+		var n uint64
+		for _, g := range gaps {
+			got.add(span{n, n + 1 + uint64(g>>4)})
+			n += 2 + uint64(g)*uint64(g)*uint64(g)
+		}
+		b, told := appendAck(nil, got, time.Duration(delay%(1<<31))*time.Microsecond, int(room))
+		if len(b) > int(room) || told > len(got) || (told == 0) != (len(b) == 0) {
+			t.Fatalf("%d bytes of %d for %d of %d ranges", len(b), room, told, len(got))
+		}
+		if told == 0 {
+			return
+		}
+		var r recorder
+		var scratch []span
+		wants, err := parseFrames(b, &r, &scratch)
+		want := ackSeen{time.Duration(delay%(1<<31)) * time.Microsecond, spanText(got[len(got)-told:])}
+		if err != nil || wants || len(r.frames) != 1 || r.frames[0] != want {
+			t.Errorf("%x: %+v, %v", b, r.frames, err)
+		}
+	})
+}
+
+func FuzzVarint(f *testing.F) {
+	for _, v := range []uint64{0, 63, 64, 16383, 16384, 1<<30 - 1, 1 << 30, maxVarint} {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, v uint64) {
+		v &= maxVarint
+		b := appendVarint(nil, v)
+		r := reader{b: b}
+		if got := r.varint(); got != v || r.bad || len(r.b) != 0 || len(b) != sizeVarint(v) {
+			t.Errorf("%d: %x is read as %d", v, b, got)
+		}
+		for n := range b {
+			if r := (reader{b: b[:n]}); r.varint() != 0 || !r.bad {
+				t.Errorf("%d: %x was read", v, b[:n])
+			}
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package link
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// A history agrees with a map over random events. Numbers have gaps, since not
+// all packets are remembered.
+func TestHistoryRemembers(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 50 {
+		var h history
+		open := map[uint64]packetState{} // by number
+		var number uint64
+		var order []uint64
+		for range 2000 {
+			switch rnd.IntN(6) {
+			case 0, 1, 2:
+				p := h.add()
+				if p.count != 0 || p.state != settled || p.few[0].stream != nil {
+					t.Fatal("a record was not cleared")
+				}
+				if rnd.IntN(4) == 0 {
+					h.undo()
+					continue
+				}
+				number += 1 + rnd.Uint64N(3)
+				p.number, p.state = number, inFlight
+				for range rnd.IntN(5) {
+					p.record(sentFrame{kind: sentData, data: span{number, number + uint64(p.count)}})
+				}
+				open[number] = inFlight
+				order = append(order, number)
+			case 3:
+				lose(&h, open, rnd.Uint64N(number+1))
+			case 4:
+				settleRange(t, &h, open, span{rnd.Uint64N(number + 1), number})
+			case 5:
+				h.trim(func(p *sentPacket) bool { return p.number%2 == 0 })
+				for i := 0; i < len(order); i++ {
+					n := order[i]
+					if s, ok := open[n]; ok && (s == inFlight || n%2 != 0) {
+						break
+					}
+					delete(open, n)
+				}
+			}
+			checkHistory(t, &h, open)
+		}
+	}
+}
+
+func lose(h *history, open map[uint64]packetState, n uint64) {
+	if at := h.find(n); at < h.next && h.at(at).state == inFlight {
+		h.at(at).state = lost
+		open[h.at(at).number] = lost
+	}
+}
+
+func settleRange(t *testing.T, h *history, open map[uint64]packetState, s span) {
+	for at := h.unsettled(h.find(s.start)); at < h.next && h.at(at).number < s.end; at = h.unsettled(at) {
+		p := h.at(at)
+		if _, ok := open[p.number]; !ok {
+			t.Fatalf("packet %d was settled before", p.number)
+		}
+		for i := range int(p.count) {
+			if f := p.frame(i); f.data != (span{p.number, p.number + uint64(i)}) {
+				t.Fatalf("packet %d holds frame %+v", p.number, f)
+			}
+		}
+		delete(open, p.number)
+		h.settle(at)
+	}
+	for n := range open {
+		if n >= s.start && n < s.end {
+			t.Fatalf("packet %d of [%d, %d) was passed over", n, s.start, s.end)
+		}
+	}
+}
+
+func checkHistory(t *testing.T, h *history, open map[uint64]packetState) {
+	t.Helper()
+	var got []uint64
+	for at := h.unsettled(h.base); at < h.next; at = h.unsettled(at + 1) {
+		p := h.at(at)
+		if open[p.number] != p.state {
+			t.Fatalf("packet %d: state %d, want %d", p.number, p.state, open[p.number])
+		}
+		got = append(got, p.number)
+	}
+	if len(got) != len(open) || !slices.IsSorted(got) {
+		t.Fatalf("%d packets are open, want %d, in order", len(got), len(open))
+	}
+}
