@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"p2ptool/p2p/identity"
@@ -55,6 +56,7 @@ type Link struct {
 	instance  uint64        // the other process
 	listening bool          // the other process takes calls
 	changed   chan struct{} // one place: the path has changed
+	suspected atomic.Bool   // suspect is under way
 
 	mu       sync.Mutex
 	told     bool // Connected was reported

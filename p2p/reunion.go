@@ -23,7 +23,8 @@ func (l *Link) onTrouble() {
 	if p.client != nil {
 		p.client.RefreshNow() // our own address may have changed
 	}
-	if l.Path().Kind != punch.PathNone {
+	l.suspect()
+	if p.client == nil || l.Path().Kind != punch.PathNone {
 		return
 	}
 	now := time.Now()
@@ -36,18 +37,14 @@ func (l *Link) onTrouble() {
 	}
 	l.mu.Unlock()
 	if due {
-		p.spawn(func() {
-			if (p.client == nil || !p.seek(l)) && l.listening {
-				p.seekAt(l)
-			}
-		})
+		p.spawn(func() { p.seek(l) })
 	}
 }
 
 // seek has the server introduce the two ends of a link anew. Where the other
 // end's process has given way to another one, and does not answer, the link is
-// over. It reports whether the server knows the other end.
-func (p *Peer) seek(l *Link) bool {
+// over.
+func (p *Peer) seek(l *Link) {
 	patience := reunionLast
 	replaced := false
 	if l.listening {
@@ -67,19 +64,6 @@ func (p *Peer) seek(l *Link) bool {
 	case err == nil:
 		p.reunite(l.inner, answer.Observed, answer.Channel)
 	case replaced, errors.Is(err, rendezvous.ErrRefused): // there, and does not know the link
-		l.inner.Abandon(errGone())
-	}
-	return err == nil || replaced || !errors.Is(err, rendezvous.ErrNotFound)
-}
-
-// seekAt asks for the other end where it was last, for a link that was made without
-// a server. Where another process of the peer answers, the link is over: two
-// do not share an address.
-func (p *Peer) seekAt(l *Link) {
-	ctx, cancel := context.WithTimeout(p.ctx, reunionLast)
-	defer cancel()
-	_, _, g, err := p.meet(ctx, l.remote, l.Path().Addr)
-	if err == nil && g.instance != l.instance {
 		l.inner.Abandon(errGone())
 	}
 }

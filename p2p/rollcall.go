@@ -24,6 +24,41 @@ func (p *Peer) callRoll(l *Link) {
 	}
 }
 
+// suspect is called while the path in use does not answer. Where the other end
+// took calls, its process may have been killed and have come back: then the link is over,
+// and whoever waits for it can make another.
+func (l *Link) suspect() {
+	if !l.listening || !l.suspected.CompareAndSwap(false, true) {
+		return
+	}
+	l.peer.spawn(func() {
+		defer l.suspected.Store(false)
+		if c := l.peer.client; c != nil {
+			ctx, cancel := context.WithTimeout(l.peer.ctx, rollCallLast)
+			defer cancel()
+			if f, err := c.Lookup(ctx, l.remote, 0); err == nil {
+				if f.Instance != l.instance {
+					l.answersOrEnds()
+				}
+				return
+			}
+		}
+		l.visit()
+	})
+}
+
+// visit asks for the other end at the address where it was last. Where
+// another process of the peer answers, the link is over: two do not share an
+// address.
+func (l *Link) visit() {
+	ctx, cancel := context.WithTimeout(l.peer.ctx, rollCallLast)
+	defer cancel()
+	_, _, g, err := l.peer.meet(ctx, l.remote, l.Path().Addr)
+	if err == nil && g.instance != l.instance {
+		l.inner.Abandon(errGone())
+	}
+}
+
 // answersOrEnds ends the link unless something is heard of the other end.
 func (l *Link) answersOrEnds() {
 	asked := time.Now()

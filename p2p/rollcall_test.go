@@ -81,7 +81,7 @@ func TestListenerRestartsWithoutServer(t *testing.T) {
 		b = w.peer(host, listen)
 		start := time.Now()
 		<-old.Done()
-		if d := time.Since(start); d > 15*time.Second {
+		if d := time.Since(start); d > 3*time.Second {
 			t.Errorf("the old link ended after %v", d)
 		}
 		l, err := a.ConnectAddr(t.Context(), b.GUID(), "198.51.100.2:7000")
@@ -116,7 +116,7 @@ func TestListenerOfManyAddressesRestarts(t *testing.T) {
 		s.Write([]byte("is anybody there"))
 		start := time.Now()
 		<-old.Done()
-		if d := time.Since(start); d > 8*time.Second {
+		if d := time.Since(start); d > 4*time.Second {
 			t.Errorf("the old link ended after %v", d)
 		}
 		a.Close()
