@@ -181,8 +181,8 @@ func TestConnectThroughNATs(t *testing.T) {
 				a, b := w.peer(ha, nil), w.peer(hb, nil)
 				l, took := mustConnect(t, a, b)
 				const s, r = 4 * oneWay, 4 * oneWay // round trips to the server and between the peers
-				if limit := 2*s + 3*r + 250*time.Millisecond; took > limit {
-					t.Errorf("took %v, more than %v", took, limit)
+				if limit := 2*s + 3*r + 150*time.Millisecond; took > limit || l.Path().Kind != c.want {
+					t.Errorf("path %v after %v, want %v within %v", l.Path(), took, c.want, limit)
 				}
 				checkEcho(t, l, 50_000)
 				time.Sleep(time.Second)

@@ -41,7 +41,8 @@ func (l *Link) AddCandidate(r Route) {
 
 // AddCandidates has addresses of the other side probed. observed is what the
 // server saw, and may be the zero value; cs is what the other side itself
-// names. Openers go out at once, probes begin after the delay.
+// names. Openers go out at once, probes begin after the delay, or when the other
+// side is heard of.
 func (l *Link) AddCandidates(observed netip.AddrPort, cs []punch.Candidate, delay time.Duration) {
 	cs = slices.Clone(cs)
 	l.do(func() {
@@ -53,6 +54,14 @@ func (l *Link) AddCandidates(observed netip.AddrPort, cs []punch.Candidate, dela
 		}
 		l.addCandidates(cs, l.now.Add(delay))
 	})
+}
+
+// hasten ends the delay of AddCandidates when the first packet comes, by
+// whichever path: the other side's own probes have left with it.
+func (l *Link) hasten() {
+	for _, p := range l.paths {
+		p.schedule.Hasten(l.now)
+	}
 }
 
 // onCandidates takes a CANDIDATES (frameHandler).

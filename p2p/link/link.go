@@ -109,6 +109,7 @@ type Link struct {
 	taken         int       // of turn
 	touched       []*Stream // that somebody may wait for
 	heard         time.Time
+	met           bool      // a packet has come
 	elsewhere     time.Time // when data last came by another path than the one in use
 	fed           time.Time // when data last came
 	troubled      time.Time

@@ -20,6 +20,10 @@ func (l *Link) receive(a arrival) {
 		if l.from == nil && !l.learnPath(a.route) {
 			return
 		}
+		if !l.met {
+			l.met = true
+			l.hasten()
+		}
 		l.heard = l.now
 		l.packet(n, plain)
 	})

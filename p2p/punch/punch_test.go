@@ -76,6 +76,22 @@ func TestSchedule(t *testing.T) {
 	if _, ok := none.Due(); ok {
 		t.Error("the zero schedule is due")
 	}
+	soon := start.Add(time.Millisecond)
+	later := NewSchedule(start.Add(time.Second))
+	later.Hasten(soon)
+	if at, ok := later.Due(); !ok || !at.Equal(soon) {
+		t.Errorf("hastened to %v, %v", at, ok)
+	}
+	later.Sent(soon)
+	next, _ := later.Due()
+	later.Hasten(soon.Add(time.Millisecond))
+	if at, _ := later.Due(); !at.Equal(next) {
+		t.Errorf("what has begun moved from %v to %v", next, at)
+	}
+	none.Hasten(soon)
+	if _, ok := none.Due(); ok {
+		t.Error("the zero schedule is due when hastened")
+	}
 }
 
 func TestBetter(t *testing.T) {

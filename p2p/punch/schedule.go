@@ -52,6 +52,13 @@ func (s *Schedule) Due() (at time.Time, ok bool) {
 	return s.next, !s.start.IsZero() && (s.limit == 0 || s.sent < s.limit)
 }
 
+// Hasten has the first probe sent now, if it was to be later.
+func (s *Schedule) Hasten(now time.Time) {
+	if s.sent == 0 && s.start.After(now) {
+		s.start, s.next = now, now
+	}
+}
+
 // Sent says that a probe was sent at now.
 func (s *Schedule) Sent(now time.Time) {
 	s.sent++
