@@ -1,11 +1,13 @@
 package endtoend
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -33,11 +35,27 @@ func run(m *testing.M) int {
 		}
 		os.Setenv(binaryVar, path)
 	}
+	flag.Parse()
+	if err := moreAtOnce(); err != nil {
+		return complain(err)
+	}
 	status := m.Run()
 	if err := goleak.Find(); err != nil && status == 0 {
 		return complain(err)
 	}
 	return status
+}
+
+// moreAtOnce runs more tests at a time than there are processors, unless the command
+// line says how many: most of the time they wait.
+func moreAtOnce() error {
+	const name = "test.parallel"
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == name })
+	if said {
+		return nil
+	}
+	return flag.Set(name, strconv.Itoa(3*runtime.GOMAXPROCS(0)))
 }
 
 func complain(err error) int {

@@ -23,7 +23,7 @@ const (
 // memory that they may take.
 func TestMemory(t *testing.T) {
 	p := withServer(t)
-	size := either[int64](4*gB, 1*gB)
+	size := either[int64](1*gB, 400*mB)
 	writeFile(t, p.ann.path("out/file"), size, 1)
 	receiver := p.bob.receive()
 	peakR := watchMemory(t, receiver)
