@@ -70,6 +70,7 @@ func (s *Stream) arrived() uint64 {
 }
 
 func TestTransferUnderFaults(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		size   int
@@ -98,6 +99,7 @@ func TestTransferUnderFaults(t *testing.T) {
 }
 
 func TestCleanPathIsFilled(t *testing.T) {
+	t.Parallel()
 	run(t, func(w *wire) { w.rate, w.queue = 1.25e7, 100*time.Millisecond }, func(t *testing.T, w *wire) {
 		const size = 16 << 20
 		took := transfer(t, w.a, w.b, bulk(size))
@@ -108,6 +110,7 @@ func TestCleanPathIsFilled(t *testing.T) {
 }
 
 func TestStreamsBothWaysAtOnce(t *testing.T) {
+	t.Parallel()
 	run(t, func(w *wire) { w.loss = 0.02 }, func(t *testing.T, w *wire) {
 		done := make(chan bool)
 		for range 20 {
@@ -147,6 +150,7 @@ func TestStreamsBothWaysAtOnce(t *testing.T) {
 }
 
 func TestReaderHoldsWriterBack(t *testing.T) {
+	t.Parallel()
 	run(t, nil, func(t *testing.T, w *wire) {
 		s, _ := w.a.OpenStream()
 		written := make(chan int, 1)
@@ -182,6 +186,7 @@ func TestReaderHoldsWriterBack(t *testing.T) {
 }
 
 func TestResetReachesTheReader(t *testing.T) {
+	t.Parallel()
 	run(t, func(w *wire) { w.loss = 0.2 }, func(t *testing.T, w *wire) {
 		s, _ := w.a.OpenStream()
 		s.Write(bulk(1000))
@@ -198,6 +203,7 @@ func TestResetReachesTheReader(t *testing.T) {
 }
 
 func TestOutageOfThirtySeconds(t *testing.T) {
+	t.Parallel()
 	run(t, func(w *wire) { w.rate, w.queue = 1.25e6, 100*time.Millisecond }, func(t *testing.T, w *wire) {
 		s, _ := w.a.OpenStream()
 		go func() {
@@ -230,6 +236,7 @@ func TestOutageOfThirtySeconds(t *testing.T) {
 }
 
 func TestRelayToDirectAndBack(t *testing.T) {
+	t.Parallel()
 	run(t, func(w *wire) { w.cut[1] = true }, func(t *testing.T, w *wire) {
 		w.connect(2, 7)
 		time.Sleep(300 * time.Millisecond)
@@ -253,7 +260,7 @@ func TestRelayToDirectAndBack(t *testing.T) {
 				case <-stop:
 					s.CloseWrite()
 					return
-				case <-time.After(10 * time.Millisecond):
+				case <-time.After(50 * time.Millisecond):
 					s.Write([]byte{i})
 				}
 			}
@@ -288,6 +295,7 @@ func TestRelayToDirectAndBack(t *testing.T) {
 }
 
 func TestFollowsAChangedAddress(t *testing.T) {
+	t.Parallel()
 	run(t, nil, func(t *testing.T, w *wire) {
 		time.Sleep(time.Second)
 		w.set(func() { w.cut[1] = true })
@@ -308,6 +316,7 @@ func TestFollowsAChangedAddress(t *testing.T) {
 }
 
 func TestIdleLinkStaysAndSilentLinkEnds(t *testing.T) {
+	t.Parallel()
 	run(t, nil, func(t *testing.T, w *wire) {
 		time.Sleep(10 * time.Minute)
 		if w.a.Err() != nil || w.a.Path().Kind != punch.PathDirect {
@@ -331,6 +340,7 @@ func TestIdleLinkStaysAndSilentLinkEnds(t *testing.T) {
 }
 
 func TestCloseTellsCodeAndReason(t *testing.T) {
+	t.Parallel()
 	for _, loss := range []float64{0, 0.2} {
 		run(t, func(w *wire) { w.loss = loss }, func(t *testing.T, w *wire) {
 			time.Sleep(2 * time.Second)
@@ -356,6 +366,7 @@ func TestCloseTellsCodeAndReason(t *testing.T) {
 }
 
 func TestDatagramsAndPing(t *testing.T) {
+	t.Parallel()
 	run(t, nil, func(t *testing.T, w *wire) {
 		time.Sleep(time.Second)
 		if err := w.a.SendDatagram(bulk(MaxDatagram + 1)); !errors.Is(err, ErrDatagramSize) {
@@ -382,6 +393,7 @@ func TestDatagramsAndPing(t *testing.T) {
 // A peer that names many addresses has few of each host probed, a few times,
 // and no more by naming them again.
 func TestNamedCandidatesGetFewProbes(t *testing.T) {
+	t.Parallel()
 	run(t, nil, func(t *testing.T, w *wire) {
 		time.Sleep(time.Second)
 		var cs []punch.Candidate
@@ -410,6 +422,7 @@ func TestNamedCandidatesGetFewProbes(t *testing.T) {
 }
 
 func TestGarbageIsDropped(t *testing.T) {
+	t.Parallel()
 	run(t, nil, func(t *testing.T, w *wire) {
 		time.Sleep(time.Second)
 		for i := range 1000 {
@@ -427,6 +440,7 @@ func TestGarbageIsDropped(t *testing.T) {
 // What was written just before the link is closed arrives, also over a path
 // that loses.
 func TestCloseDeliversWhatWasWritten(t *testing.T) {
+	t.Parallel()
 	for _, loss := range []float64{0, 0.05} {
 		run(t, func(w *wire) { w.loss = loss }, func(t *testing.T, w *wire) {
 			time.Sleep(2 * time.Second)
@@ -450,6 +464,7 @@ func TestCloseDeliversWhatWasWritten(t *testing.T) {
 
 // Nobody waits for what cannot arrive.
 func TestCloseWithoutAPathIsQuick(t *testing.T) {
+	t.Parallel()
 	run(t, nil, func(t *testing.T, w *wire) {
 		time.Sleep(2 * time.Second)
 		w.set(func() { w.cut[1] = true })

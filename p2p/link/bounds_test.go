@@ -1,0 +1,153 @@
+package link
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"p2ptool/p2p/udp"
+)
+
+func TestAcks(t *testing.T) {
+	t.Parallel()
+	const delay = 10 * time.Millisecond
+	now := time.Unix(1, 0)
+	for _, c := range []struct {
+		name    string
+		packets []uint64
+		wait    time.Duration // until the ACK
+	}{
+		{"one", []uint64{0}, delay},
+		{"two", []uint64{0, 1}, 0},
+		{"behind a gap", []uint64{0, 1, 3}, 0},
+		{"into a gap", []uint64{0, 2, 1}, 0},
+	} {
+		var a acks
+		for i, n := range c.packets {
+			if i == len(c.packets)-1 {
+				a.append(nil, now, 100) // what came before has been told
+			}
+			if i < len(c.packets)-1 || c.name != "two" {
+				a.received(n, now, true, delay)
+				continue
+			}
+			a.received(n-1, now, true, delay)
+			a.received(n, now, true, delay)
+		}
+		if a.wanted(now.Add(c.wait-1)) || !a.wanted(now.Add(c.wait)) {
+			t.Errorf("%s: due after %v", c.name, a.due.Sub(now))
+		}
+	}
+	var a acks
+	a.received(7, now, false, delay)
+	if b, _ := a.append(nil, now, 100); a.wanted(now.Add(time.Hour)) || len(b) != 0 {
+		t.Error("what wants no acknowledgement got one")
+	}
+}
+
+// Ranges that the other side knows of are told no more, and their number is
+// bounded where it tells us of none.
+func TestAcksForget(t *testing.T) {
+	t.Parallel()
+	var a acks
+	now := time.Unix(1, 0)
+	for n := range uint64(10_000) {
+		a.received(2*n, now, true, 0)
+	}
+	if len(a.got) != keepRanges {
+		t.Errorf("%d ranges are remembered", len(a.got))
+	}
+	b, told := a.append(nil, now, 1100)
+	if told != 0 || len(b) > 1100 || a.pending > 0 {
+		t.Errorf("%d bytes tell all below %d", len(b), told)
+	}
+	a.forget(19_980)
+	a.received(19_981, now, true, 0)
+	if b, told = a.append(nil, now, 1100); told != 19_998 || len(b) > 40 {
+		t.Errorf("%d bytes tell all below %d, in %v", len(b), told, a.got)
+	}
+	a.forget(told)
+	if len(a.got) != 1 || a.got[0] != (span{19_998, 19_999}) {
+		t.Errorf("left: %v", a.got)
+	}
+}
+
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1, 0)
+	b := budget{began: now}
+	addr := func(host, port int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(host)}), uint16(port))
+	}
+	allowed := 0
+	for port := range 100 {
+		for range 3 {
+			if b.allow(addr(254, port+1), now) {
+				allowed++
+			}
+		}
+	}
+	if allowed != probePorts {
+		t.Errorf("%d ports of one host were allowed", allowed)
+	}
+	for host := range 200 {
+		if b.allow(addr(2+host, 1), now) {
+			allowed++
+		}
+	}
+	if allowed != probeBudget {
+		t.Errorf("%d addresses were allowed", allowed)
+	}
+	for i := range 3600 {
+		now = now.Add(time.Second)
+		if b.allow(addr(i%250, 1000+i), now) {
+			allowed++
+		}
+		if len(b.tried) > probeBudget+int(probeForget/probeRefill) {
+			t.Fatalf("%d addresses are remembered", len(b.tried))
+		}
+	}
+	if want := probeBudget + int(time.Hour/probeRefill); allowed != want {
+		t.Errorf("%d addresses in an hour, want %d", allowed, want)
+	}
+	if !b.allow(addr(254, 1), now.Add(probeRefill)) {
+		t.Error("what was tried an hour ago is not allowed again")
+	}
+}
+
+// Whatever comes, an inbox holds so much memory and no more, and releases it.
+func TestInbox(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 30, 1200, copyBelow - 1, copyBelow, 60_000} {
+		var in inbox
+		buffers := map[*udp.Buffer]bool{}
+		taken := 0
+		for range 2 {
+			buf := udp.NewBuffer()
+			for range 2 * maxInbox / (size + arrivalCost) {
+				if size >= copyBelow {
+					buf.Release()
+					buf = udp.NewBuffer()
+				}
+				in.put(Route{}, udp.Batch{Data: buf.Bytes()[:size], Size: size, Buf: buf})
+			}
+			buf.Release()
+			all := in.take(nil)
+			clear(buffers)
+			taken = len(all)
+			for _, a := range all {
+				buffers[a.batch.Buf] = true
+				if len(a.batch.Data) != size {
+					t.Fatalf("%d bytes of %d", len(a.batch.Data), size)
+				}
+				a.batch.Buf.Release()
+			}
+			if memory := len(buffers)*bufferSize + taken*arrivalCost; memory > maxInbox+2*bufferSize {
+				t.Errorf("size %d: %d bytes are held", size, memory)
+			}
+		}
+		if want := maxInbox / max(size+arrivalCost, bufferSize); taken < want {
+			t.Errorf("size %d: %d are held, want %d", size, taken, want)
+		}
+	}
+}

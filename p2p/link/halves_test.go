@@ -1,0 +1,199 @@
+package link
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// A courier carries the frames of one outbound half to an inbound one: late, in
+// any order, twice, or not at all. The bytes must be those that were written.
+type courier struct {
+	t    *testing.T
+	rnd  *rand.Rand
+	out  outbound
+	in   inbound
+	data []byte // all that will be written
+	got  []byte // all that was read
+	way  []sentFrame
+	gone []sentFrame // arrived or lost, of which the sender is to hear
+	room int         // what windows may grow by
+}
+
+func (c *courier) step() {
+	switch c.rnd.IntN(6) {
+	case 0: // the application writes
+		if left := c.data[c.out.end:]; len(left) > 0 {
+			c.out.write(left[:1+c.rnd.IntN(min(len(left), 20_000))])
+		} else {
+			c.out.finish(ErrStreamClosed)
+		}
+	case 1: // and reads
+		if c.in.ready() {
+			b := make([]byte, 1+c.rnd.IntN(30_000))
+			n, err := c.in.read(b)
+			if err != nil && err != io.EOF {
+				c.t.Fatal(err)
+			}
+			c.got = append(c.got, b[:n]...)
+		}
+		if c.in.windowDue {
+			c.out.limit = max(c.out.limit, c.in.raise(time.Time{}, time.Second, &c.room))
+		}
+	case 2, 3: // a frame is sent
+		if c.out.pending() {
+			s, fin := c.out.take(1 + c.rnd.IntN(1500))
+			c.way = append(c.way, sentFrame{kind: sentData, data: s, fin: fin})
+		}
+	case 4: // one arrives, or not, or again later
+		c.deliver()
+	case 5: // and the sender hears of it
+		c.settle()
+	}
+}
+
+func (c *courier) deliver() {
+	if len(c.way) == 0 {
+		return
+	}
+	i := c.rnd.IntN(len(c.way))
+	f := c.way[i]
+	if c.rnd.IntN(10) > 0 {
+		c.way = append(c.way[:i], c.way[i+1:]...)
+		c.gone = append(c.gone, f)
+	}
+	if c.rnd.IntN(4) == 0 {
+		return // lost
+	}
+	b := bytes.Clone(c.data[f.data.start:f.data.end])
+	if err := c.in.receive(streamFrame{offset: f.data.start, data: b, fin: f.fin}); err != nil {
+		c.t.Fatalf("[%d, %d): %v", f.data.start, f.data.end, err)
+	}
+}
+
+// settle acknowledges a frame of which all has arrived, and declares another
+// lost. What arrived may be declared lost too.
+func (c *courier) settle() {
+	if len(c.gone) == 0 {
+		return
+	}
+	i := c.rnd.IntN(len(c.gone))
+	f := c.gone[i]
+	c.gone = append(c.gone[:i], c.gone[i+1:]...)
+	arrived := !f.fin || c.in.ended
+	c.in.got.missing(f.data, func(span) { arrived = false })
+	if arrived && c.rnd.IntN(5) > 0 {
+		c.out.acked(f)
+	} else {
+		c.out.lose(f)
+	}
+}
+
+func TestHalvesCarryAStream(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(30) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		c := &courier{t: t, rnd: rnd, data: bulk(rnd.IntN(400_000)), room: linkWindows}
+		c.in.window, c.out.limit = window{limit: firstWindow, size: firstWindow}, firstWindow
+		steps := 0
+		for ; !(c.in.finished() && c.out.finished()); steps++ {
+			if steps == 200_000 {
+				t.Fatalf("seed %d: %d of %d bytes after %d steps", seed, len(c.got), len(c.data), steps)
+			}
+			c.step()
+			if held := c.in.ring.size(); held > c.in.window.size {
+				t.Fatalf("seed %d: %d bytes are held in a window of %d", seed, held, c.in.window.size)
+			}
+		}
+		if !bytes.Equal(c.got, c.data) {
+			t.Errorf("seed %d: %d bytes arrived, not the %d that were written", seed, len(c.got), len(c.data))
+		}
+	}
+}
+
+func TestInboundRefuses(t *testing.T) {
+	t.Parallel()
+	piece := func(offset uint64, n int, fin bool) streamFrame {
+		return streamFrame{offset: offset, data: make([]byte, n), fin: fin}
+	}
+	for _, c := range []struct {
+		name   string
+		frames []streamFrame
+		want   error
+	}{
+		{"more than the window", []streamFrame{piece(firstWindow-1, 2, false)}, errFlow},
+		{"data behind the end", []streamFrame{piece(0, 10, true), piece(10, 1, false)}, errFinal},
+		{"another end", []streamFrame{piece(0, 10, true), piece(0, 9, true)}, errFinal},
+		{"an end before data", []streamFrame{piece(20, 10, false), piece(0, 10, true)}, errFinal},
+		{"the end twice", []streamFrame{piece(0, 10, true), piece(10, 0, true)}, nil},
+		{"all of the window", []streamFrame{piece(0, firstWindow, true)}, nil},
+	} {
+		in := inbound{window: window{limit: firstWindow, size: firstWindow}}
+		var err error
+		for _, f := range c.frames {
+			err = errors.Join(err, in.receive(f))
+		}
+		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// Small pieces that leave gaps are taken up to a number; who fills gaps is
+// always welcome.
+func TestInboundBoundsPieces(t *testing.T) {
+	t.Parallel()
+	in := inbound{window: window{limit: firstWindow, size: firstWindow}}
+	var err error
+	n := uint64(0)
+	for ; err == nil; n++ {
+		err = in.receive(streamFrame{offset: 1 + 2*n, data: []byte{1}})
+	}
+	if err != errNoRoom || len(in.got) > maxPieces+firstWindow/bytesPerPiece {
+		t.Errorf("after %d pieces %d spans: %v", n, len(in.got), err)
+	}
+	for i := range n {
+		if err := in.receive(streamFrame{offset: 2 * i, data: []byte{1}}); err != nil {
+			t.Fatalf("filling gap %d: %v", i, err)
+		}
+	}
+	if len(in.got) != 1 {
+		t.Errorf("%d spans are left", len(in.got))
+	}
+}
+
+func TestWindowGrowsWithTheReader(t *testing.T) {
+	t.Parallel()
+	const trip = 100 * time.Millisecond
+	for _, c := range []struct {
+		name  string
+		pause time.Duration // for each quarter of the window that is read
+		spare int
+		want  int
+	}{
+		{"a slow reader", time.Second, linkWindows, 2 * firstWindow},
+		{"a quick one", trip, linkWindows, maxStream},
+		{"without room", trip, 3 * firstWindow, 4 * firstWindow},
+	} {
+		w := window{limit: firstWindow, size: firstWindow}
+		now := time.Unix(1, 0)
+		read := uint64(0)
+		spare := c.spare
+		for range 200 {
+			read += uint64(w.size / 4)
+			now = now.Add(c.pause)
+			if !w.due(read + 1) {
+				t.Fatalf("%s: a quarter was read and no more is granted", c.name)
+			}
+			if limit := w.raise(read, now, trip, &spare); limit != read+uint64(w.size) {
+				t.Fatalf("%s: the limit is %d behind what was read", c.name, limit-read)
+			}
+		}
+		if w.size != c.want || spare+w.grown() != c.spare {
+			t.Errorf("%s: the window is %d, with %d to spare", c.name, w.size, spare)
+		}
+	}
+}
