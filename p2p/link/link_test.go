@@ -437,6 +437,27 @@ func TestGarbageIsDropped(t *testing.T) {
 	})
 }
 
+// Paths with round trips of up to two seconds become valid.
+func TestLongPaths(t *testing.T) {
+	for _, delay := range []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Second} {
+		run(t, func(w *wire) { w.delay = delay }, func(t *testing.T, w *wire) {
+			start := time.Now()
+			for w.a.Path().Kind == punch.PathNone || w.b.Path().Kind == punch.PathNone {
+				time.Sleep(10 * time.Millisecond)
+				if time.Since(start) > 5*delay {
+					t.Fatalf("delay %v: no path after %v", delay, time.Since(start))
+				}
+			}
+			transfer(t, w.a, w.b, bulk(10_000))
+			w.set(func() {
+				if w.sent[1] > 400 {
+					t.Errorf("delay %v: %d datagrams for 10 kB", delay, w.sent[1])
+				}
+			})
+		})
+	}
+}
+
 // What was written just before the link is closed arrives, also over a path
 // that loses.
 func TestCloseDeliversWhatWasWritten(t *testing.T) {

@@ -30,6 +30,7 @@ const (
 	troubleGap    = time.Second
 	desperateGap  = time.Second // between pings while nothing answers
 	deadMinMisses = 2
+	pingBackGap   = 25 * time.Millisecond  // or pings and what they beget would never end on a long path
 	fedLately     = 5 * time.Second        // who only receives learns by silence alone that its path has died
 	doubtPatience = 300 * time.Millisecond // of a path that the other side seems to have left
 )
@@ -39,7 +40,8 @@ const (
 func (l *Link) pong(p *path, id uint64) {
 	l.post(p, func(b []byte) []byte {
 		b = appendPong(b, id, p.route.Addr)
-		if p.state != valid {
+		if p.state != valid && l.now.Sub(p.pingedBack) >= pingBackGap {
+			p.pingedBack = l.now
 			b = appendPing(b, p.newPing(l.now, nil))
 		}
 		return b

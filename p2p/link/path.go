@@ -27,6 +27,8 @@ const (
 	baseMTU = 1200 // bytes of a datagram that every path carries
 )
 
+const maxPings = 64 // that wait for their answers: what is sent in any round trip
+
 type pathState uint8
 
 const (
@@ -45,16 +47,17 @@ type path struct {
 	named  bool // the other side says this is an address of its own interface
 	mtu    int
 
-	schedule punch.Schedule // of pings while not valid
-	opener   bool           // an opener is to be sent first
-	confirm  int            // pings to send soon after the path became valid
-	nextPing time.Time      // while valid
-	pings    [8]ping        // the newest
-	pinged   int
-	proven   time.Time // when an answer last showed that our packets arrive
-	misses   int       // pings since
-	missing  time.Time // when the first of them was sent
-	died     time.Time
+	schedule   punch.Schedule // of pings while not valid
+	opener     bool           // an opener is to be sent first
+	confirm    int            // pings to send soon after the path became valid
+	nextPing   time.Time      // while valid
+	pings      []ping         // the newest
+	pingedBack time.Time      // when a ping was last sent for one that came
+	pinged     int
+	proven     time.Time // when an answer last showed that our packets arrive
+	misses     int       // pings since
+	missing    time.Time // when the first of them was sent
+	died       time.Time
 
 	rtt      rtt
 	cc       congestion
@@ -89,7 +92,11 @@ func (p *path) room() int { return p.mtu - len(p.header) - noise.Overhead }
 // answer proves that the ping was received at the path's address.
 func (p *path) newPing(now time.Time, answer func(time.Duration)) uint64 {
 	id := rand.Uint64()
-	p.pings[p.pinged%len(p.pings)] = ping{id, now, answer}
+	if q := (ping{id, now, answer}); len(p.pings) < maxPings {
+		p.pings = append(p.pings, q)
+	} else {
+		p.pings[p.pinged%maxPings] = q
+	}
 	p.pinged++
 	if p.misses++; p.misses == 1 {
 		p.missing = now
