@@ -7,14 +7,21 @@ import (
 	"testing"
 )
 
-const (
-	// killSize and killLimit make a transfer last for a second or two, so that there is
-	// something to kill.
-	killSize  = 96 * mB
-	killLimit = "80MB/s"
-)
+// killLimit makes a transfer last for a second or more, so that there is
+// something to kill.
+const killLimit = "80MB/s"
 
 func kills() int { return either(20, 3) }
+
+func killSize() int64 { return either[int64](500*mB, 96*mB) }
+
+// moment is when to kill, in bytes: at random, so that the rest is enough for the
+// other kills, of which left are left. A program is further when it is killed, as
+// its progress is told ten times a second.
+func moment(held int64, left int) int64 {
+	const late = 20 * mB
+	return held + rand.Int64N(max(1, (killSize()-held-late)/int64(left)))
+}
 
 // A pair is two users on this machine.
 type pair struct{ ann, bob *user }
@@ -63,13 +70,12 @@ func TestReceiverKilled(t *testing.T) {
 
 func (p pair) killReceivers(t *testing.T, who string, flags []string) {
 	t.Helper()
-	writeFile(t, p.ann.path("out/file"), killSize, 1)
+	writeFile(t, p.ann.path("out/file"), killSize(), 1)
 	receiver := p.bob.receive(append(flags, "--once")...)
 	sender := p.ann.run("send", "out/file", "--to", who, "--wait", "5m", "--limit", killLimit)
 	var held int64
 	for i := range kills() {
-		at := held + rand.Int64N(killSize/int64(kills()+1))
-		receiver.await(patience, "progress", beyond(at))
+		receiver.await(patience, "progress", beyond(moment(held, kills()-i)))
 		receiver.kill()
 		held = p.checkCut(t, receiver, held)
 		t.Logf("kill %d: at %.1f MB", i+1, float64(held)/mB)
@@ -99,7 +105,7 @@ func (p pair) checkResumed(t *testing.T, sender, receiver *program, held int64) 
 	sameBytes(t, sender, receiver, p.ann.path("out"), p.bob.path("in"))
 	for _, side := range []*program{sender, receiver} {
 		e := side.await(0, "end", is("done"))
-		if e.Resumed < journaled(held) || e.Resumed >= killSize || e.Bytes != killSize {
+		if e.Resumed < journaled(held) || e.Resumed >= killSize() || e.Bytes != killSize() {
 			t.Errorf("%s: %d of %d bytes were there, want about %d", side.name, e.Resumed, e.Bytes, held)
 		}
 		t.Logf("%s: %.1f of %.1f MB were there", side.name, float64(e.Resumed)/mB, float64(held)/mB)
@@ -116,7 +122,7 @@ func journaled(held int64) int64 { return max(1, held/4-8*mB) }
 func TestSenderKilled(t *testing.T) {
 	t.Parallel()
 	p := withServer(t)
-	writeFile(t, p.ann.path("out/file"), killSize, 1)
+	writeFile(t, p.ann.path("out/file"), killSize(), 1)
 	receiver := p.bob.receive()
 	send := func() *program {
 		return p.ann.run("send", "out/file", "--to", p.bob.guid, "--limit", killLimit)
@@ -125,8 +131,7 @@ func TestSenderKilled(t *testing.T) {
 	sender := send()
 	for i := range kills() {
 		mark := receiver.mark()
-		at := held + rand.Int64N(killSize/int64(kills()+1))
-		receiver.awaitFrom(mark, patience, "progress", beyond(at))
+		receiver.awaitFrom(mark, patience, "progress", beyond(moment(held, kills()-i)))
 		sender.kill()
 		held = p.checkCut(t, receiver, held)
 		t.Logf("kill %d: at %.1f MB", i+1, float64(held)/mB)

@@ -19,7 +19,7 @@ func TestLossyFile(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, natlab.PortRestricted, natlab.PortRestricted)
 	s.lossy(.05)
-	s.pass(t, either[int64](20*mB, 1*mB), "direct")
+	s.pass(t, either[int64](4*mB, 1*mB), "direct")
 }
 
 func TestLossyChat(t *testing.T) {
