@@ -36,6 +36,12 @@ func TestMappingChanges(t *testing.T) {
 			s.routerA.Readdress("198.51.100.11")
 			s.routerB.Readdress("198.51.100.12")
 		}},
+		{"sender's computer gets another address", natlab.PortRestricted, func(s *scene, _ uint16) {
+			s.ann.on.(inside).Readdress("192.168.1.77")
+		}},
+		{"receiver's computer gets another address", natlab.PortRestricted, func(s *scene, _ uint16) {
+			s.bob.on.(inside).Readdress("192.168.2.77")
+		}},
 		{"relayed, sender's router restarts", natlab.Symmetric, func(s *scene, _ uint16) { s.routerA.Flush() }},
 		{"relayed, receiver's address changes", natlab.Symmetric, func(s *scene, _ uint16) { s.routerB.Readdress("198.51.100.12") }},
 	} {

@@ -1,6 +1,7 @@
 package endtoend
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -141,4 +142,32 @@ func TestSenderKilled(t *testing.T) {
 	receiver.await(patience, "end", is("done"))
 	p.checkResumed(t, sender, receiver, held)
 	receiver.interrupt()
+}
+
+// TestFolderKilled kills the receiver of many small files, which then all are
+// there once.
+func TestFolderKilled(t *testing.T) {
+	t.Parallel()
+	p := withServer(t)
+	writeTree(t, p.ann.path("out/tree"), 2000)
+	receiver := p.bob.receive("--once")
+	sender := p.ann.run("send", "out/tree", "--to", p.bob.guid, "--wait", "5m", "--limit", "8MB/s")
+	for i := range 2 {
+		e := receiver.await(patience, "progress", beyond(int64(i+1)*2*mB))
+		receiver.kill()
+		t.Logf("kill %d: at %.1f MB", i+1, float64(e.Bytes)/mB)
+		receiver = p.bob.receive("--once")
+	}
+	sender.end(0)
+	receiver.end(0)
+	if got, want := digests(t, p.bob.path("in")), digests(t, p.ann.path("out")); !maps.Equal(got, want) {
+		t.Errorf("there are %s", difference(got, want))
+	}
+	for _, side := range []*program{sender, receiver} {
+		e := side.await(0, "end", is("done"))
+		if e.Files != 2000 || e.Failed != 0 || e.Resumed == 0 {
+			t.Errorf("%s: %s", side.name, e.line)
+		}
+		t.Logf("%s: %.1f MB were there", side.name, float64(e.Resumed)/mB)
+	}
 }
