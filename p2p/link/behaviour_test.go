@@ -136,10 +136,10 @@ func TestManyStreams(t *testing.T) {
 func TestLongPathIsFilled(t *testing.T) {
 	t.Parallel()
 	run(t, func(w *wire) { w.delay, w.rate, w.queue = 100*time.Millisecond, 1.25e7, 200*time.Millisecond }, func(t *testing.T, w *wire) {
-		const size = 16 << 20
+		const size = 8 << 20
 		took := transfer(t, w.a, w.b, bulk(size))
-		// 1.3 s for the bytes alone, nine round trips for slow start.
-		if took > 4*time.Second {
+		// 0.7 s for the bytes alone, nine round trips for slow start.
+		if took > 3*time.Second {
 			t.Errorf("it took %v", took)
 		}
 	})
@@ -268,7 +268,7 @@ func TestReadToTheEndOfAnEndedLink(t *testing.T) {
 // come of it: all that is written is read, in order, up to the end or to a reset.
 func TestRandomUse(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(8) {
+	for seed := range uint64(4) {
 		run(t, func(w *wire) {
 			w.rnd = rand.New(rand.NewPCG(seed, 1))
 			w.loss, w.duplicate, w.jitter = 0.05, 0.02, 20*time.Millisecond

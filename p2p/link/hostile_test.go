@@ -296,7 +296,7 @@ func TestStreamsPinBoundedMemory(t *testing.T) {
 	against(t, func(t *testing.T, v *villain) {
 		go v.serve(t)
 		block := make([]byte, 32<<10)
-		for id := uint64(0); id < 40; id += 2 { // make the windows grow
+		for id := uint64(0); id < 20; id += 2 { // make the windows grow
 			for at := uint64(0); at < 4<<20; at += uint64(len(block)) {
 				v.say(append(appendStreamHead(nil, id, span{at, at + uint64(len(block))}, false), block...))
 				v.ackAll()

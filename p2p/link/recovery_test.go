@@ -302,7 +302,7 @@ func (c counting) Write(b udp.Batch) error {
 func TestIdleHistoryIsEmpty(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *wire) {
-		time.Sleep(time.Hour)
+		time.Sleep(20 * time.Minute)
 		checked := make(chan int)
 		w.a.do(func() { checked <- len(w.a.history.ring) })
 		if n := <-checked; n != 0 {
