@@ -92,7 +92,14 @@ func (n *node) connect(ctx context.Context, t config.Target) (*p2p.Link, error) 
 		err = as(p2p.ErrOffline, fmt.Errorf("peer %q is not online", t))
 		return nil, hint(err, "--wait 10m waits for it")
 	case errors.Is(err, p2p.ErrNoPath):
-		return nil, hint(fmt.Errorf("peer %q: %w", t, err), "--require any allows the server's relay")
+		err = fmt.Errorf("peer %q: %w", t, err)
+		switch {
+		case t.Addr != "":
+			err = hint(err, "is it listening there, and does UDP get through?")
+		case n.role.require == p2p.RequireDirect:
+			err = hint(err, "--require any allows the server's relay")
+		}
+		return nil, err
 	case errors.Is(err, p2p.ErrNoServer):
 		return nil, n.serverError(err)
 	}
