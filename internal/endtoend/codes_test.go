@@ -2,6 +2,7 @@ package endtoend
 
 import (
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,14 +28,15 @@ func TestCodes(t *testing.T) {
 		args   []string
 		status int
 		code   string
+		hint   string
 	}{
-		{"own GUID", []string{"send", "file", "--to", p.ann.guid}, 2, "usage"},
-		{"own GUID in a chat", []string{"chat", p.ann.guid}, 2, "usage"},
-		{"unknown GUID", []string{"send", "file", "--to", nobody}, 3, "peer_offline"},
-		{"nobody there to say yes", []string{"send", "file", "--to", p.bob.guid}, 4, "refused"},
-		{"nobody at the address", []string{"send", "file", "--to", nobody + "@" + silent.LocalAddr().String()}, 5, "no_path"},
-		{"dead server", []string{"send", "file", "--to", p.bob.guid, "--server", silent.LocalAddr().String()}, 9, "timeout"},
-		{"missing file", []string{"send", "missing", "--to", p.bob.guid}, 2, "usage"},
+		{"own GUID", []string{"send", "file", "--to", p.ann.guid}, 2, "usage", "use the other peer"},
+		{"own GUID in a chat", []string{"chat", p.ann.guid}, 2, "usage", "use the other peer"},
+		{"unknown GUID", []string{"send", "file", "--to", nobody}, 3, "peer_offline", "--wait"},
+		{"nobody there to say yes", []string{"send", "file", "--to", p.bob.guid}, 4, "refused", ""},
+		{"nobody at the address", []string{"send", "file", "--to", nobody + "@" + silent.LocalAddr().String()}, 5, "no_path", "is it listening there"},
+		{"dead server", []string{"send", "file", "--to", p.bob.guid, "--server", silent.LocalAddr().String()}, 9, "timeout", "is `p2ptool serve` running there"},
+		{"missing file", []string{"send", "missing", "--to", p.bob.guid}, 2, "usage", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -42,8 +44,9 @@ func TestCodes(t *testing.T) {
 			u.t = t
 			c := u.run(tt.args...)
 			c.endWithin(15*time.Second, tt.status)
-			if e := c.await(0, "error", is("error")); e.Code != tt.code || e.Message == "" {
-				t.Errorf("the error is %q: %q, want %q", e.Code, e.Message, tt.code)
+			e := c.await(0, "error", is("error"))
+			if e.Code != tt.code || e.Message == "" || !strings.Contains(e.Hint, tt.hint) {
+				t.Errorf("the error is %q: %q, hint %q; want %q, hint %q", e.Code, e.Message, e.Hint, tt.code, tt.hint)
 			}
 			t.Logf("after %v: %s", c.lived(), c.said())
 		})

@@ -36,6 +36,7 @@ type event struct {
 
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	Hint    string `json:"hint"`
 	Reason  string `json:"reason"`
 
 	seen time.Time // when the test read it
