@@ -2,137 +2,12 @@ package link
 
 import (
 	"errors"
-	"io"
-	"math/rand/v2"
 	"net/netip"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"p2ptool/p2p/noise"
 	"p2ptool/p2p/punch"
-	"p2ptool/p2p/udp"
 )
-
-// A villain is a peer who holds the session's keys and keeps no rule.
-type villain struct {
-	sender *noise.Sender
-	link   *Link // of the victim
-	home   Route
-
-	mu  sync.Mutex
-	got map[netip.AddrPort]int // datagrams that the victim sent, by address
-}
-
-// sink is the victim's socket.
-type sink struct {
-	nowhere
-	v *villain
-}
-
-func (s *sink) Write(b udp.Batch) error {
-	s.v.mu.Lock()
-	defer s.v.mu.Unlock()
-	b.Datagrams(func([]byte) { s.v.got[b.Addr]++ })
-	return nil
-}
-
-func (s *sink) WriteTTL(b udp.Batch, _ int) error { return s.Write(b) }
-
-func newVillain() *villain {
-	v := &villain{got: map[netip.AddrPort]int{}}
-	conn := &sink{v: v}
-	route := func(a netip.AddrPort) (Route, bool) { return Route{Conn: conn, Addr: a}, true }
-	v.home, _ = route(netip.MustParseAddrPort("198.51.100.1:1"))
-	var s noise.Secrets
-	s.Receive[0] = 1
-	v.link = New(Config{
-		Secrets: s, Route: route, OnPath: func(Path) {}, OnTrouble: func() {},
-		Own: func(netip.Addr) bool { return false },
-	})
-	v.sender = noise.Secrets{Send: s.Receive}.NewSender(0)
-	v.link.AddProven(v.home)
-	return v
-}
-
-// send seals frames into a packet and has it arrive from an address.
-func (v *villain) send(from Route, frames []byte) {
-	buf := udp.NewBuffer()
-	defer buf.Release()
-	pkt, err := v.sender.Seal(append(buf.Bytes()[:noise.HeaderSize], frames...), typeData, 0)
-	if err != nil {
-		panic(err)
-	}
-	v.link.Deliver(from, udp.Batch{Addr: from.Addr, Data: pkt, Size: len(pkt), Buf: buf})
-}
-
-// say sends frames from where the villain is, and lets the link take them in.
-func (v *villain) say(frames []byte) {
-	v.send(v.home, frames)
-	synctest.Wait()
-}
-
-// serve is an application that reads all streams it is offered.
-func (v *villain) serve(t *testing.T) {
-	for {
-		s, err := v.link.AcceptStream(t.Context())
-		if err != nil {
-			return
-		}
-		go func() {
-			io.Copy(io.Discard, s)
-			s.Close()
-		}()
-	}
-}
-
-// holdings returns what the villain has made the link hold, in bytes about.
-func (v *villain) holdings() int {
-	out := make(chan int, 1)
-	l := v.link
-	ok := l.do(func() {
-		n := len(l.history.ring)*200 + cap(l.acks.got)*16 + cap(l.scratch)*16 + len(l.paths)*1000 + cap(l.budget.tried)*48
-		l.streams.mu.Lock()
-		defer l.streams.mu.Unlock()
-		n += (len(l.streams.live)+len(l.streams.backlog))*400 + cap(l.streams.seen)*16
-		for _, s := range l.streams.live {
-			s.mu.Lock()
-			n += s.in.ring.size() + s.out.ring.size() + (cap(s.in.got)+cap(s.out.got))*16
-			s.mu.Unlock()
-		}
-		l.mu.Lock()
-		n += l.inbox.held + cap(l.inbox.arrivals)*arrivalCost
-		l.mu.Unlock()
-		out <- n
-	})
-	if !ok {
-		return 0
-	}
-	return <-out
-}
-
-// maxHoldings is what the package comment promises.
-const maxHoldings = 80 << 20
-
-// against has a villain do his worst, and then looks whether the link is well.
-func against(t *testing.T, f func(t *testing.T, v *villain)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		v := newVillain()
-		f(t, v)
-		synctest.Wait()
-		if n := v.holdings(); n > maxHoldings {
-			t.Errorf("the link holds %d bytes", n)
-		}
-		start := time.Now()
-		v.link.Close(CodeDone, "")
-		if took := time.Since(start); took > 2*time.Second {
-			t.Errorf("closing took %v", took)
-		}
-		synctest.Wait()
-	})
-}
 
 // What breaks the protocol closes the link, with the code that says so.
 func TestBrokenProtocolClosesTheLink(t *testing.T) {
@@ -279,17 +154,6 @@ func TestUnacceptedStreamsLeave(t *testing.T) {
 	})
 }
 
-// ackAll acknowledges all that the link has sent.
-func (v *villain) ackAll() {
-	sent := make(chan uint64, 1)
-	if v.link.do(func() { sent <- v.link.sender.Counter() }) {
-		if n := <-sent; n > 0 {
-			b, _ := appendAck(nil, spans{{0, n}}, 0, 100)
-			v.say(b)
-		}
-	}
-}
-
 // Streams that hold as much as they can, with the first byte missing.
 func TestStreamsPinBoundedMemory(t *testing.T) {
 	t.Parallel()
@@ -318,87 +182,5 @@ func TestStreamsPinBoundedMemory(t *testing.T) {
 		if n := v.holdings(); n < linkWindows {
 			t.Errorf("the attack is no good: %d bytes are held", n)
 		}
-	})
-}
-
-// soup is packets of frames that make some sense, from random numbers.
-func (v *villain) soup(next func() uint64) {
-	var b []byte
-	small := func() uint64 { return next() % 10 }
-	for range 1 + small() {
-		id := next() % 16
-		switch next() % 12 {
-		case 0:
-			b = appendPing(b, next())
-		case 1:
-			b = appendPong(b, next(), v.home.Addr)
-		case 2:
-			var got spans
-			at := uint64(0)
-			for range small() {
-				s := span{at + small(), 0}
-				s.end = s.start + 1 + next()%40
-				got.add(s)
-				at = s.end + 1
-			}
-			b, _ = appendAck(b, got, time.Duration(next()%1e9), 1000)
-		case 3:
-			b = appendStreamControl(b, frameWindow, id, next()%(1<<22))
-		case 4:
-			b = appendStreamControl(b, frameReset, id, small())
-		case 5:
-			b = appendStreamControl(b, frameStop, id, small())
-		case 6:
-			b = append(appendVarint(append(b, frameDatagram), 3), "abc"...)
-		case 7:
-			a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(next())}), uint16(next()))
-			b = punch.AppendCandidates(append(b, frameCandidates), []punch.Candidate{{Kind: punch.Host, Addr: a}})
-		case 8:
-			b = append(b, make([]byte, small())...)
-		default:
-			at, n := next()%(80<<10), next()%1000
-			b = append(appendStreamHead(b, id, span{at, at + n}, next()%50 == 0), make([]byte, n)...)
-		}
-	}
-	from := v.home
-	if next()%20 == 0 {
-		from.Addr = netip.AddrPortFrom(from.Addr.Addr(), uint16(next()))
-	}
-	v.send(from, b)
-}
-
-// Whatever comes, in whatever order, the link lives or ends as it should.
-func TestHostileSoup(t *testing.T) {
-	t.Parallel()
-	for seed := range uint64(40) {
-		against(t, func(t *testing.T, v *villain) {
-			rnd := rand.New(rand.NewPCG(seed, 9))
-			go v.serve(t)
-			for range 200 {
-				v.soup(rnd.Uint64)
-				if s, err := v.link.OpenStream(); err == nil && rnd.IntN(5) == 0 {
-					s.Write(make([]byte, rnd.IntN(5000)))
-					s.Close()
-				}
-				time.Sleep(time.Duration(rnd.IntN(50)) * time.Millisecond)
-			}
-		})
-	}
-}
-
-// FuzzPeer gives a link packets of any frames, each behind its length.
-func FuzzPeer(f *testing.F) {
-	f.Add([]byte("\x09\x01\x01\x02\x03\x04\x05\x06\x07\x08\x04\x10\x00\x00x"))
-	f.Add([]byte("\x06\x13\x00\x00\x01x\x00\x05\x03\x00\x00\x00\x00\x03\x04\x00\x20"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		against(t, func(t *testing.T, v *villain) {
-			go v.serve(t)
-			for len(b) > 0 {
-				n := min(int(b[0]), len(b)-1)
-				v.send(v.home, b[1:1+n])
-				b = b[1+n:]
-				time.Sleep(20 * time.Millisecond)
-			}
-		})
 	})
 }

@@ -1,0 +1,167 @@
+package link
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"p2ptool/p2p/noise"
+)
+
+// A trial is a link without its loop, and a path of it, for which events are
+// written down and what comes of them.
+type trial struct {
+	t     *testing.T
+	link  *Link
+	path  *path
+	began time.Time
+	log   []string // what has happened since it was last looked at
+
+	flight []uint64 // packets that neither arrived nor were lost
+}
+
+func newTrial(t *testing.T) *trial {
+	tr := &trial{t: t, link: newLink(Config{Initiator: true, OnPath: func(Path) {}})}
+	t.Cleanup(tr.link.buffer.Release)
+	tr.began = tr.link.now
+	tr.path = tr.newPath(1)
+	tr.link.validate(tr.path)
+	return tr
+}
+
+func (tr *trial) newPath(port uint16) *path {
+	p := tr.link.addPath(Route{Conn: nowhere{}, Channel: uint64(port)})
+	p.cc = &logged{congestion: p.cc, tr: tr}
+	return p
+}
+
+// logged is a controller whose verdicts are noted.
+type logged struct {
+	congestion
+	tr *trial
+}
+
+func (c *logged) stalled() {
+	c.tr.note("stall")
+	c.congestion.stalled()
+}
+
+func (c *logged) regained(sent time.Time, n int) {
+	c.tr.note("regained")
+	c.congestion.regained(sent, n)
+}
+
+func (tr *trial) note(s string) { tr.log = append(tr.log, s) }
+
+func (tr *trial) clock(ms float64) time.Time {
+	return tr.began.Add(time.Duration(ms * float64(time.Millisecond)))
+}
+
+// send sends full packets on a path.
+func (tr *trial) send(p *path, n int) {
+	l := tr.link
+	for range n {
+		rec := l.history.add()
+		rec.record(sentFrame{kind: sentFiller})
+		rec.number = l.sender.Counter()
+		tr.flight = append(tr.flight, rec.number)
+		buf := l.buffer.Bytes()
+		l.seal(p, buf, p.mtu-len(p.header)-noise.Overhead)
+		l.track(p, rec, p.mtu)
+	}
+}
+
+// ack has an ACK come by the path in use.
+func (tr *trial) ack(text string) {
+	var a ackFrame
+	for r := range strings.SplitSeq(text, ",") {
+		var s span
+		if n, _ := fmt.Sscanf(r, "%d-%d", &s.start, &s.end); n == 1 {
+			s.end = s.start
+		}
+		s.end++
+		a.ranges = append(a.ranges, s)
+		tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool { return n >= s.start && n < s.end })
+	}
+	tr.link.from = tr.link.chosen
+	if err := tr.link.onAck(a); err != nil {
+		tr.note(err.Error())
+	}
+	tr.noteLost()
+}
+
+// noteLost notes the packets that were declared lost.
+func (tr *trial) noteLost() {
+	h := &tr.link.history
+	tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool {
+		if at := h.find(n); at < h.next && h.at(at).number == n && h.at(at).state == inFlight {
+			return false
+		}
+		tr.note(fmt.Sprintf("lost %d", n))
+		return true
+	})
+}
+
+// pass lets time pass, with what its timers do.
+func (tr *trial) pass(until time.Time) {
+	l := tr.link
+	for {
+		var p *path
+		var at time.Time
+		for _, q := range l.paths {
+			for _, due := range []time.Time{q.recovery.lossAt, q.recovery.timeout(&q.rtt, q.inFlight)} {
+				if !due.IsZero() && (p == nil || due.Before(at)) {
+					p, at = q, due
+				}
+			}
+		}
+		if p == nil || at.After(until) {
+			l.now = until
+			return
+		}
+		l.now = at
+		ms := at.Sub(tr.began).Seconds() * 1000
+		if p.recovery.lossAt.Equal(at) {
+			l.detectLost(p)
+		} else {
+			l.timeout(p)
+			tr.note(fmt.Sprintf("probe at %.0f", ms))
+		}
+		tr.noteLost()
+	}
+}
+
+// play reads a transcript: in each line a time in milliseconds, an event, and
+// behind an arrow all that has come of it and of the time before.
+func (tr *trial) play(text string) {
+	tr.t.Helper()
+	for line := range strings.Lines(text) {
+		line, want, _ := strings.Cut(strings.TrimSpace(line), "->")
+		var ms float64
+		var event, arg string
+		if n, _ := fmt.Sscan(line, &ms, &event, &arg); n < 2 {
+			continue
+		}
+		tr.pass(tr.clock(ms))
+		switch n := 0; event {
+		case "send", "relay":
+			fmt.Sscan(arg, &n)
+			p := tr.path
+			if event == "relay" {
+				p = tr.link.paths[1]
+			}
+			tr.send(p, n)
+		case "ack":
+			tr.ack(arg)
+		case "wait":
+		default:
+			tr.t.Fatalf("what is %q?", line)
+		}
+		if got := strings.Join(tr.log, ", "); got != strings.TrimSpace(want) {
+			tr.t.Errorf("%s-> %s, want %s", line, got, want)
+		}
+		tr.log = nil
+	}
+}

@@ -1,0 +1,143 @@
+package link
+
+import (
+	"io"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/udp"
+)
+
+// A villain is a peer who holds the session's keys and keeps no rule.
+type villain struct {
+	sender *noise.Sender
+	link   *Link // of the victim
+	home   Route
+
+	mu  sync.Mutex
+	got map[netip.AddrPort]int // datagrams that the victim sent, by address
+}
+
+// sink is the victim's socket.
+type sink struct {
+	nowhere
+	v *villain
+}
+
+func (s *sink) Write(b udp.Batch) error {
+	s.v.mu.Lock()
+	defer s.v.mu.Unlock()
+	b.Datagrams(func([]byte) { s.v.got[b.Addr]++ })
+	return nil
+}
+
+func (s *sink) WriteTTL(b udp.Batch, _ int) error { return s.Write(b) }
+
+func newVillain() *villain {
+	v := &villain{got: map[netip.AddrPort]int{}}
+	conn := &sink{v: v}
+	route := func(a netip.AddrPort) (Route, bool) { return Route{Conn: conn, Addr: a}, true }
+	v.home, _ = route(netip.MustParseAddrPort("198.51.100.1:1"))
+	var s noise.Secrets
+	s.Receive[0] = 1
+	v.link = New(Config{
+		Secrets: s, Route: route, OnPath: func(Path) {}, OnTrouble: func() {},
+		Own: func(netip.Addr) bool { return false },
+	})
+	v.sender = noise.Secrets{Send: s.Receive}.NewSender(0)
+	v.link.AddProven(v.home)
+	return v
+}
+
+// send seals frames into a packet and has it arrive from an address.
+func (v *villain) send(from Route, frames []byte) {
+	buf := udp.NewBuffer()
+	defer buf.Release()
+	pkt, err := v.sender.Seal(append(buf.Bytes()[:noise.HeaderSize], frames...), typeData, 0)
+	if err != nil {
+		panic(err)
+	}
+	v.link.Deliver(from, udp.Batch{Addr: from.Addr, Data: pkt, Size: len(pkt), Buf: buf})
+}
+
+// say sends frames from where the villain is, and lets the link take them in.
+func (v *villain) say(frames []byte) {
+	v.send(v.home, frames)
+	synctest.Wait()
+}
+
+// serve is an application that reads all streams it is offered.
+func (v *villain) serve(t *testing.T) {
+	for {
+		s, err := v.link.AcceptStream(t.Context())
+		if err != nil {
+			return
+		}
+		go func() {
+			io.Copy(io.Discard, s)
+			s.Close()
+		}()
+	}
+}
+
+// ackAll acknowledges all that the link has sent.
+func (v *villain) ackAll() {
+	sent := make(chan uint64, 1)
+	if v.link.do(func() { sent <- v.link.sender.Counter() }) {
+		if n := <-sent; n > 0 {
+			b, _ := appendAck(nil, spans{{0, n}}, 0, 100)
+			v.say(b)
+		}
+	}
+}
+
+// holdings returns what the villain has made the link hold, in bytes about.
+func (v *villain) holdings() int {
+	out := make(chan int, 1)
+	l := v.link
+	ok := l.do(func() {
+		n := len(l.history.ring)*200 + cap(l.acks.got)*16 + cap(l.scratch)*16 + len(l.paths)*1000 + cap(l.budget.tried)*48
+		l.streams.mu.Lock()
+		defer l.streams.mu.Unlock()
+		n += (len(l.streams.live)+len(l.streams.backlog))*400 + cap(l.streams.seen)*16
+		for _, s := range l.streams.live {
+			s.mu.Lock()
+			n += s.in.ring.size() + s.out.ring.size() + (cap(s.in.got)+cap(s.out.got))*16
+			s.mu.Unlock()
+		}
+		l.mu.Lock()
+		n += l.inbox.held + cap(l.inbox.arrivals)*arrivalCost
+		l.mu.Unlock()
+		out <- n
+	})
+	if !ok {
+		return 0
+	}
+	return <-out
+}
+
+// maxHoldings is what the package comment promises.
+const maxHoldings = 80 << 20
+
+// against has a villain do his worst, and then looks whether the link is well.
+func against(t *testing.T, f func(t *testing.T, v *villain)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		v := newVillain()
+		f(t, v)
+		synctest.Wait()
+		if n := v.holdings(); n > maxHoldings {
+			t.Errorf("the link holds %d bytes", n)
+		}
+		start := time.Now()
+		v.link.Close(CodeDone, "")
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("closing took %v", took)
+		}
+		synctest.Wait()
+	})
+}
