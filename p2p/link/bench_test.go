@@ -30,8 +30,8 @@ func (c *pipeConn) Write(b udp.Batch) error {
 	return nil
 }
 
-// benchLinks returns two links; connect is given each end's Config and the
-// function that takes what arrives.
+// benchLinks returns two links, each with a socket that hands over what
+// arrives.
 func benchLinks(b *testing.B, socket func(deliver udp.Handler) udp.Conn) (from, to *Link) {
 	var s noise.Secrets
 	s.Send[0], s.Receive[0] = 1, 2
@@ -90,7 +90,7 @@ func benchTransfer(b *testing.B, from, to *Link) {
 		b.Fatal(err)
 	}
 	b.StopTimer()
-	b.ReportMetric(float64(from.lostPackets), "lost")
+	b.ReportMetric(float64(from.losses()), "lost")
 }
 
 func BenchmarkMemory(b *testing.B) {

@@ -27,8 +27,6 @@ const (
 )
 
 const (
-	pingSize  = 1 + 8
-	pongSize  = 1 + 8 + punch.AddrSize
 	maxRanges = 64  // of an ACK that we send
 	maxReason = 200 // bytes of a CLOSE's reason that we send or keep
 )

@@ -16,8 +16,21 @@
 // have a mutex each. Time comes in as the loop's now.
 //
 // Whom it trusts: packets that do not open are dropped. Packets that do
-// come from the other peer, who may still be hostile: whatever it sends is
-// bounded in memory, and what breaks the protocol closes the link.
+// come from the other peer, who may still be hostile: what breaks the protocol
+// closes the link, and whatever it sends, and however it acknowledges, makes
+// the link hold no more than about
+//
+//	 4 MiB  that wait for the loop, and as much that it is working on
+//	32 MiB  of the first 64 KiB of 512 streams
+//	32 MiB  by which the windows of streams have grown
+//	14 MiB  of records of packets in flight
+//
+// beside what the application itself writes, which is held until it is
+// acknowledged: up to twice the congestion window, and at most 16 MiB for a
+// stream. A link at rest holds about 100 KiB. Addresses that nobody but the
+// other peer vouches for get a few probes each, and a few of them do (budget).
+//
+// Limits: 128 streams opened by each side at once; datagrams of 1,100 bytes.
 package link
 
 import (

@@ -44,7 +44,9 @@ func (l *Link) run() {
 		}
 		l.now = time.Now()
 		more := l.takeIn()
-		l.advance()
+		if !l.ended {
+			l.advance()
+		}
 		if l.ended {
 			l.release()
 			return

@@ -135,3 +135,18 @@ func (p *path) quality() punch.Quality {
 	}
 	return q
 }
+
+// hope ranks paths that do not answer by how likely they will: least one that
+// never did and is not probed any more, most the relay.
+func (p *path) hope() int {
+	_, due := p.schedule.Due()
+	switch {
+	case p.state == candidate && !due:
+		return 0
+	case p.relayed():
+		return 3
+	case p.state == dead:
+		return 1
+	}
+	return 2
+}

@@ -40,26 +40,15 @@ func (l *Link) addPath(r Route) *path {
 	return p
 }
 
-// makeRoom drops the path that will be missed least: one that never answered
-// and is not probed any more, else one that died, else one that was not yet
-// heard of.
+// makeRoom drops the path that will be missed least, of those that do not
+// answer.
 func (l *Link) makeRoom() bool {
 	var least *path
-	worth := func(p *path) int {
-		_, due := p.schedule.Due()
-		switch {
-		case p.state == candidate && !due:
-			return 0
-		case p.state == dead:
-			return 1
-		}
-		return 2
-	}
 	for _, p := range l.paths {
-		if p.state == valid || p == l.chosen || p == l.from || p.relayed() {
+		if p.state == valid || p == l.chosen || p == l.from {
 			continue
 		}
-		if least == nil || worth(p) < worth(least) {
+		if least == nil || p.hope() < least.hope() {
 			least = p
 		}
 	}

@@ -58,6 +58,15 @@ func (t *streams) count() int {
 	return len(t.live)
 }
 
+// losses returns how many packets were declared lost, 0 once the link has ended.
+func (l *Link) losses() uint64 {
+	n := make(chan uint64, 1)
+	if !l.do(func() { n <- l.lostPackets }) {
+		return 0
+	}
+	return <-n
+}
+
 // arrived returns up to where data can be read.
 func (s *Stream) arrived() uint64 {
 	s.mu.Lock()
@@ -88,7 +97,7 @@ func TestTransferUnderFaults(t *testing.T) {
 			run(t, c.change, func(t *testing.T, w *wire) {
 				took := transfer(t, w.a, w.b, bulk(c.size))
 				back := transfer(t, w.b, w.a, bulk(c.size/10))
-				t.Logf("%d bytes in %v, %d back in %v, %d packets lost", c.size, took, c.size/10, back, w.a.lostPackets)
+				t.Logf("%d bytes in %v, %d back in %v, %d packets lost", c.size, took, c.size/10, back, w.a.losses())
 			})
 		})
 	}
