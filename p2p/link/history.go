@@ -68,7 +68,7 @@ func (p *sentPacket) frame(i int) sentFrame {
 
 const (
 	maxFrames  = 200     // recorded of one packet
-	maxTracked = 1 << 16 // packets remembered: at most some 12 MiB
+	maxTracked = 1 << 16 // packets remembered: at most some 10 MiB
 )
 
 // A history remembers the packets that want an acknowledgement in the order

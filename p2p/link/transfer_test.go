@@ -79,17 +79,18 @@ func TestTransferUnderFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		size   int
+		within time.Duration
 		change func(*wire)
 	}{
-		{"clean", 4 << 20, nil},
-		{"loss 1%", 2 << 20, func(w *wire) { w.loss = 0.01 }},
-		{"loss 5%", 1 << 20, func(w *wire) { w.loss = 0.05 }},
-		{"loss 20%", 300_000, func(w *wire) { w.loss = 0.20 }},
-		{"loss 50%", 100_000, func(w *wire) { w.loss = 0.50 }},
-		{"reordering", 1 << 20, func(w *wire) { w.jitter = 10 * time.Millisecond }},
-		{"duplicates", 1 << 20, func(w *wire) { w.duplicate = 0.3 }},
-		{"10 Mbit/s, queue of 50 ms", 2 << 20, func(w *wire) { w.rate, w.queue = 1.25e6, 50*time.Millisecond }},
-		{"all at once", 300_000, func(w *wire) {
+		{"clean", 4 << 20, time.Second, nil},
+		{"loss 1%", 2 << 20, 10 * time.Second, func(w *wire) { w.loss = 0.01 }},
+		{"loss 5%", 1 << 20, 20 * time.Second, func(w *wire) { w.loss = 0.05 }},
+		{"loss 20%", 300_000, 20 * time.Second, func(w *wire) { w.loss = 0.20 }},
+		{"loss 50%", 100_000, 2 * time.Minute, func(w *wire) { w.loss = 0.50 }},
+		{"reordering", 1 << 20, 1500 * time.Millisecond, func(w *wire) { w.jitter = 10 * time.Millisecond }},
+		{"duplicates", 1 << 20, time.Second, func(w *wire) { w.duplicate = 0.3 }},
+		{"10 Mbit/s, queue of 50 ms", 2 << 20, 3 * time.Second, func(w *wire) { w.rate, w.queue = 1.25e6, 50*time.Millisecond }},
+		{"all at once", 300_000, 10 * time.Second, func(w *wire) {
 			w.rate, w.queue, w.loss, w.duplicate, w.jitter = 1.25e6, 50*time.Millisecond, 0.05, 0.05, 5*time.Millisecond
 		}},
 	} {
@@ -97,6 +98,9 @@ func TestTransferUnderFaults(t *testing.T) {
 			run(t, c.change, func(t *testing.T, w *wire) {
 				took := transfer(t, w.a, w.b, bulk(c.size))
 				back := transfer(t, w.b, w.a, bulk(c.size/10))
+				if took > c.within || back > c.within/2 {
+					t.Errorf("it took %v, and %v back", took, back)
+				}
 				t.Logf("%d bytes in %v, %d back in %v, %d packets lost", c.size, took, c.size/10, back, w.a.losses())
 			})
 		})
