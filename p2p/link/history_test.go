@@ -53,6 +53,29 @@ func TestHistoryRemembers(t *testing.T) {
 	}
 }
 
+// Passing over what is settled is quick for whoever asks again: an ACK may tell
+// of all that was ever sent, and so may a thousand in one packet.
+func TestHistoryPassesOverWhatIsSettled(t *testing.T) {
+	t.Parallel()
+	var h history
+	for n := range uint64(maxTracked) {
+		p := h.add()
+		p.number, p.state = n, inFlight
+	}
+	if !h.full() {
+		t.Error("the history takes more")
+	}
+	for at := h.base + 1; at < h.next; at++ {
+		h.settle(at)
+	}
+	h.unsettled(1)
+	for at := uint64(1); at < h.next; at++ {
+		if h.at(at).skip != h.next {
+			t.Fatalf("from place %d the next one is %d", at, h.at(at).skip)
+		}
+	}
+}
+
 func lose(h *history, open map[uint64]packetState, n uint64) {
 	if at := h.find(n); at < h.next && h.at(at).state == inFlight {
 		h.at(at).state = lost

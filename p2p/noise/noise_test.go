@@ -36,11 +36,16 @@ func handshake(t testing.TB, a, b identity.SecretKey) (Secrets, Secrets) {
 	if len(m1) != Message1Overhead+3 || len(m2) != Message2Overhead+3 {
 		t.Errorf("messages of %d and %d bytes", len(m1), len(m2))
 	}
-	m2[40] ^= 1
-	if _, _, err := i.Finish(m2); err == nil {
-		t.Fatal("a damaged answer was accepted")
+	for n := range m2 {
+		m2[n] ^= 1
+		if _, _, err := i.Finish(m2); err == nil {
+			t.Fatalf("an answer with byte %d damaged was accepted", n)
+		}
+		m2[n] ^= 1
+		if _, _, err := i.Finish(m2[:n]); err == nil {
+			t.Fatalf("an answer cut to %d bytes was accepted", n)
+		}
 	}
-	m2[40] ^= 1
 	p2, sa, err := i.Finish(m2)
 	if err != nil || string(p2) != "two" {
 		t.Fatalf("Finish after a forged answer: payload %q, error %v", p2, err)
