@@ -60,7 +60,7 @@ func (l *Link) report() {
 		return
 	}
 	l.smoothed.Store(int64(p.rtt.estimate()))
-	l.sendBuffer.Store(l.streams.share(2 * p.cc.window()))
+	l.sendBuffer.Store(l.streams.share(p.cc.buffer()))
 	now := Path{Kind: p.kind, Addr: p.route.Addr}
 	if p.state != valid {
 		now.Kind = punch.PathNone

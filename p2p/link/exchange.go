@@ -93,9 +93,14 @@ func (s *Stream) wake() {
 func (s *Stream) receive(f streamFrame) (finished bool, err error) {
 	s.touch()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	err = s.in.receive(f)
-	return s.isFinished(), err
+	due := s.in.windowDue
+	finished = s.isFinished()
+	s.mu.Unlock()
+	if due {
+		s.link.streams.queue(s, true)
+	}
+	return finished, err
 }
 
 // receiveReset takes a RESET: nothing more comes.

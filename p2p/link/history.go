@@ -40,6 +40,7 @@ type sentPacket struct {
 	skip   uint64 // once settled: no place before this one is not
 	size   int32
 	state  packetState
+	flight flight
 
 	count uint8 // of frames
 	few   [2]sentFrame

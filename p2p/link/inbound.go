@@ -100,6 +100,9 @@ func (r *inbound) receive(f streamFrame) error {
 		r.store(piece, f.data)
 	}
 	r.got.add(piece)
+	if !r.ended && !r.stopped && r.window.tight(r.offset, r.available(), r.got.last()) {
+		r.windowDue = true
+	}
 	return nil
 }
 

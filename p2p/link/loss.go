@@ -54,10 +54,10 @@ func (l *Link) ackPacket(p *sentPacket) {
 	late := p.state == lost
 	at.recovery.acked(p, late)
 	if late {
-		at.cc.regained(p.time, int(p.size))
+		at.cc.regained(l.now, p)
 	} else {
 		at.inFlight -= int(p.size)
-		at.cc.acked(l.now, p.time, int(p.size), at.limited, &at.rtt)
+		at.cc.acked(l.now, p, at.inFlight, &at.rtt)
 	}
 	l.acks.forget(p.told)
 	for i := range int(p.count) {
@@ -94,7 +94,7 @@ func (l *Link) detectLost(p *path) {
 			return
 		}
 		l.losePacket(s)
-		p.cc.lost(l.now, s.time, int(s.size))
+		p.cc.lost(l.now, s)
 		if p.recovery.stalled(s, &p.rtt) {
 			p.cc.stalled()
 			p.rtt.min = p.rtt.latest // RFC 9002, section 5.2

@@ -63,7 +63,6 @@ type path struct {
 	cc       congestion
 	pacer    pacer
 	inFlight int
-	limited  bool // the window or the pace held back data
 	recovery recovery
 }
 
@@ -73,13 +72,13 @@ type ping struct {
 	answer func(time.Duration) // or nil
 }
 
-func newPath(r Route) *path {
+func newPath(r Route, now time.Time) *path {
 	p := &path{route: r, kind: punch.PathDirect, mtu: baseMTU}
 	if r.Channel != 0 {
 		p.kind = punch.PathRelay
 		p.header = binary.BigEndian.AppendUint64([]byte{typeRelay}, r.Channel)
 	}
-	p.cc = newCubic(p.mtu)
+	p.cc = newBBR(now, p.mtu)
 	return p
 }
 

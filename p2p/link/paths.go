@@ -34,7 +34,7 @@ func (l *Link) addPath(r Route) *path {
 	if !l.allowed(r.Channel != 0) || len(l.paths) >= maxPaths && !l.makeRoom() {
 		return nil
 	}
-	p := newPath(r)
+	p := newPath(r, l.now)
 	p.recovery.oldest = l.history.next
 	l.paths = append(l.paths, p)
 	return p

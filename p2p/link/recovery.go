@@ -5,6 +5,7 @@ import "time"
 const (
 	packetThreshold = 3           // RFC 9002, section 6.1.1
 	maxProbeTimeout = time.Second // so that a link is back soon after an outage
+	backOffs        = 4           // of the probe timeout: where half is lost, several go unanswered
 	maxReorderSteps = 16          // of the reordering window, in quarters of a round trip
 	calmEpisodes    = 16          // of loss without a wrong verdict, then the window is as at first
 	stallTimeouts   = 3           // RFC 9002, section 7.6.1
@@ -108,5 +109,6 @@ func (r *recovery) timeout(t *rtt, inFlight int) time.Time {
 		return time.Time{}
 	}
 	d := t.probeTimeout()
-	return r.lastSent.Add(min(d<<min(r.probes, 10), max(maxProbeTimeout, d)))
+	most := max(d, min(backOffs*d, maxProbeTimeout))
+	return r.lastSent.Add(min(d<<min(r.probes, 10), most))
 }

@@ -50,11 +50,11 @@ func TestRecovery(t *testing.T) {
 			174 wait
 			175 ack 4
 			999 wait`},
-		{"the tail is lost: probes, with a longer and longer wait, up to a second", `
+		{"the tail is lost: probes, with a longer and longer wait, up to four times the first", `
 			0    send 1
 			50   ack 0
 			100  send 2
-			7000 wait     -> probe at 275, probe at 625, probe at 1325, probe at 2325, probe at 3325, probe at 4325, probe at 5325, probe at 6325
+			7000 wait     -> probe at 275, probe at 625, probe at 1325, probe at 2025, probe at 2725, probe at 3425, probe at 4125, probe at 4825, probe at 5525, probe at 6225, probe at 6925
 			7000 send 1
 			7050 ack 3    -> lost 1, lost 2`},
 		{"nothing of what was sent for long arrives: a stall", `

@@ -13,7 +13,7 @@ import (
 func (l *Link) Letter(cs []punch.Candidate) []byte {
 	out := make(chan []byte, 1)
 	ok := l.do(func() {
-		out <- bytes.Clone(l.small(newPath(Route{}), func(b []byte) []byte {
+		out <- bytes.Clone(l.small(newPath(Route{}, l.now), func(b []byte) []byte {
 			return punch.AppendCandidates(append(b, frameCandidates), cs)
 		}))
 	})
@@ -36,7 +36,7 @@ func (l *Link) ReadLetter(packet []byte) bool {
 		n, plain, err := l.receiver.Open(bytes.Clone(packet))
 		if err == nil {
 			l.heard = l.now
-			l.from = newPath(Route{Conn: nowhere{}})
+			l.from = newPath(Route{Conn: nowhere{}}, l.now)
 			l.packet(n, plain)
 		}
 		out <- err == nil

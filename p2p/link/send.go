@@ -56,7 +56,9 @@ func (l *Link) fillBatch(p *path) (n, size int) {
 	if s, control := l.streams.first(); n > 0 && s != nil {
 		l.streams.yield(s, control) // the others' turn
 	}
-	p.limited = l.hasData() || !l.windowOpen(p)
+	if !l.hasData() && l.windowOpen(p) {
+		p.cc.idle(p.inFlight)
+	}
 	return n, size
 }
 
@@ -142,6 +144,7 @@ func (l *Link) track(p *path, rec *sentPacket, n int) {
 	rec.time, rec.path, rec.size, rec.state = l.now, p, int32(n), inFlight
 	rec.seq = p.recovery.sent
 	p.recovery.sent++
+	p.cc.sent(l.now, rec, p.inFlight)
 	p.recovery.lastSent = l.now
 	p.inFlight += n
 	p.pacer.spend(n)

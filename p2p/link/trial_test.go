@@ -48,9 +48,9 @@ func (c *logged) stalled() {
 	c.congestion.stalled()
 }
 
-func (c *logged) regained(sent time.Time, n int) {
+func (c *logged) regained(now time.Time, p *sentPacket) {
 	c.tr.note("regained")
-	c.congestion.regained(sent, n)
+	c.congestion.regained(now, p)
 }
 
 func (tr *trial) note(s string) { tr.log = append(tr.log, s) }

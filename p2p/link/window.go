@@ -18,6 +18,8 @@ type window struct {
 	limit uint64 // up to where the other side may send
 	size  int    // how far limit is kept before what was read
 
+	cramped bool // more has to wait for what is lost than fits
+
 	mark   uint64    // what was read when the size was last looked at
 	marked time.Time // and when
 }
@@ -28,15 +30,34 @@ func (w *window) due(read uint64) bool {
 	return w.limit < read+uint64(w.size-w.size/4)
 }
 
-// raise raises the limit and returns it. The size doubles when half of it was
-// read within a few round trips and spare has as much.
+// tight notes, and reports, that nearly all of the window waits for bytes that
+// were lost: whoever reads has taken what he could.
+func (w *window) tight(read, available, highest uint64) bool {
+	if size := uint64(w.size); available-read < size/8 && highest-read > size-size/4 && w.size < maxStream {
+		w.cramped = true
+	}
+	return w.cramped
+}
+
+// raise raises the limit and returns it. The size doubles, if spare has as much,
+// when half of it was read within a few round trips; when it was tight it grows
+// to four times as much, because it is late already.
 func (w *window) raise(read uint64, now time.Time, roundTrip time.Duration, spare *int) uint64 {
-	if read-w.mark >= uint64(w.size/2) {
-		soon := w.marked.IsZero() || now.Sub(w.marked) < growTrips*roundTrip
-		if soon && w.size <= *spare && 2*w.size <= maxStream {
-			*spare -= w.size
-			w.size *= 2
-		}
+	half := read-w.mark >= uint64(w.size/2)
+	soon := half && (w.marked.IsZero() || now.Sub(w.marked) < growTrips*roundTrip)
+	grow := 0
+	switch {
+	case w.cramped:
+		grow = 3 * w.size
+	case soon:
+		grow = w.size
+	}
+	if grow = min(grow, *spare, maxStream-w.size); grow > 0 {
+		*spare -= grow
+		w.size += grow
+	}
+	w.cramped = false
+	if half {
 		w.mark, w.marked = read, now
 	}
 	w.limit = max(w.limit, read+uint64(w.size))
