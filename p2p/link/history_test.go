@@ -11,7 +11,7 @@ import (
 func TestHistoryRemembers(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for range 50 {
+	for range 20 {
 		var h history
 		open := map[uint64]packetState{} // by number
 		var number uint64

@@ -12,7 +12,7 @@ func TestSpansAreASet(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var ss spans
 	set := map[uint64]bool{}
-	for i := range 20_000 {
+	for i := range 8_000 {
 		s := span{start: rnd.Uint64N(size)}
 		s.end = s.start + rnd.Uint64N(10)
 		before := len(ss)

@@ -82,8 +82,8 @@ func TestTransferUnderFaults(t *testing.T) {
 		within time.Duration
 		change func(*wire)
 	}{
-		{"clean", 4 << 20, time.Second, nil},
-		{"loss 1%", 2 << 20, 10 * time.Second, func(w *wire) { w.loss = 0.01 }},
+		{"clean", 2 << 20, time.Second, nil},
+		{"loss 1%", 1 << 20, 10 * time.Second, func(w *wire) { w.loss = 0.01 }},
 		{"loss 5%", 1 << 20, 20 * time.Second, func(w *wire) { w.loss = 0.05 }},
 		{"loss 20%", 300_000, 20 * time.Second, func(w *wire) { w.loss = 0.20 }},
 		{"loss 50%", 100_000, 2 * time.Minute, func(w *wire) { w.loss = 0.50 }},
