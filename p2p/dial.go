@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/noise"
@@ -19,25 +20,38 @@ func (p *Peer) callAt(ctx context.Context, guid GUID, hostport string) (*Link, e
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, connectPatience, ErrNoPath)
 	defer cancel()
-	type outcome struct {
-		link *Link
-		err  error
-	}
-	results := make(chan outcome, len(addrs))
+	results := make(chan dialed, len(addrs))
 	for _, a := range addrs {
 		p.spawn(func() {
 			l, err := p.dial(ctx, guid, a)
-			results <- outcome{l, err}
+			results <- dialed{l, err}
 		})
 	}
-	err = ErrNoPath
-	for range addrs {
+	l, err := p.firstOf(ctx, results)
+	if err != nil {
+		return nil, err
+	}
+	return p.bringUp(ctx, l)
+}
+
+// A dialed is the outcome of dialing one address.
+type dialed struct {
+	link *Link
+	err  error
+}
+
+// firstOf returns the first link of as many outcomes as results has room for,
+// and closes the others.
+func (p *Peer) firstOf(ctx context.Context, results chan dialed) (*Link, error) {
+	err := ErrNoPath
+	for left := cap(results) - 1; left >= 0; left-- {
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case r := <-results:
 			if r.err == nil {
-				return p.bringUp(ctx, r.link)
+				p.spawn(func() { closeAll(results, left) })
+				return r.link, nil
 			}
 			err = r.err
 		}
@@ -45,16 +59,26 @@ func (p *Peer) callAt(ctx context.Context, guid GUID, hostport string) (*Link, e
 	return nil, err
 }
 
+func closeAll(results chan dialed, n int) {
+	for range n {
+		if r := <-results; r.link != nil {
+			r.link.CloseWith(CodeReplaced, "")
+		}
+	}
+}
+
 // dial makes a link to the peer at an address.
 func (p *Peer) dial(ctx context.Context, guid GUID, addr netip.AddrPort) (*Link, error) {
+	began := time.Now()
 	index, secrets, g, err := p.meet(ctx, guid, addr)
 	if err != nil {
 		return nil, err
 	}
+	roundTrip := time.Since(began) / 2 // a handshake takes two
 	l := p.newLink(ctx, true, secrets, index, guid, g)
 	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, 0)
 	if r, ok := p.route(addr); ok {
-		l.inner.AddProven(r)
+		l.inner.AddProven(r, roundTrip)
 	}
 	return l, nil
 }

@@ -35,7 +35,6 @@ var (
 const (
 	CodeDone     = link.CodeDone
 	CodeReplaced = link.CodeReplaced
-	CodeGone     = link.CodeGone
 	AppCode      = link.AppCode
 )
 
@@ -102,7 +101,7 @@ func (l *Link) watch() {
 	}
 }
 
-// newIndex reserves a session index.
+// newIndex returns a session index that is free.
 func (p *Peer) newIndex() uint32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,8 +152,8 @@ func (l *Link) Path() Path { return Path(l.inner.Path()) }
 // Done is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.inner.Done() }
 
-// Err returns why the link ended: a *CloseError, ErrIdle, or nil while it
-// is up.
+// Err returns why the link ended: a *CloseError, ErrIdle, ErrGone, or nil while
+// it is up.
 func (l *Link) Err() error { return l.inner.Err() }
 
 // Close closes the link with CodeDone: see CloseWith.

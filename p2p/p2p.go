@@ -31,6 +31,7 @@ var (
 	ErrNoServer   = errors.New("server does not answer")
 	ErrServerKey  = errors.New("server's key is not the expected one")
 	ErrNotServing = errors.New("no server is configured")
+	ErrGone       = errors.New("the peer's process has ended")
 	ErrClosed     = errors.New("closed")
 )
 

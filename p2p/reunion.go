@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"p2ptool/p2p/link"
 	"p2ptool/p2p/punch"
 	"p2ptool/p2p/rendezvous"
 )
@@ -64,12 +63,8 @@ func (p *Peer) seek(l *Link) {
 	case err == nil:
 		p.reunite(l.inner, answer.Observed, answer.Channel)
 	case replaced, errors.Is(err, rendezvous.ErrRefused): // there, and does not know the link
-		l.inner.Abandon(errGone())
+		l.inner.Abandon(ErrGone)
 	}
-}
-
-func errGone() error {
-	return &CloseError{Remote: true, Code: link.CodeGone, Reason: "its process has ended"}
 }
 
 // tellCandidates tells all links where this peer may be reached from now on.

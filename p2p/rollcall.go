@@ -55,7 +55,7 @@ func (l *Link) visit() {
 	defer cancel()
 	_, _, g, err := l.peer.meet(ctx, l.remote, l.Path().Addr)
 	if err == nil && g.instance != l.instance {
-		l.inner.Abandon(errGone())
+		l.inner.Abandon(ErrGone)
 	}
 }
 
@@ -70,5 +70,5 @@ func (l *Link) answersOrEnds() {
 			return
 		}
 	}
-	l.inner.Abandon(errGone())
+	l.inner.Abandon(ErrGone)
 }

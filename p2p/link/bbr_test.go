@@ -22,14 +22,14 @@ func courses() []course {
 		return func(w *wire) { w.rate, w.queue, w.delay, w.loss = rate*mbit, queue, trip/2, loss }
 	}
 	return []course{
-		{"100 Mbit, 50 ms", 100 << 20, 15 << 20, .75, .05, path(100, 50*ms, 50*ms, 0)},
-		{"100 Mbit, 50 ms, 1% loss", 100 << 20, 15 << 20, .72, 0, path(100, 50*ms, 50*ms, .01)},
-		{"100 Mbit, 50 ms, 20% loss", 100 << 20, 10 << 20, .40, 0, path(100, 50*ms, 50*ms, .20)},
-		{"100 Mbit, 50 ms, 50% loss", 100 << 20, 4 << 20, .03, 0, path(100, 50*ms, 50*ms, .50)},
-		{"100 Mbit, 200 ms", 100 << 20, 25 << 20, .50, 0, path(100, 200*ms, 200*ms, 0)},
-		{"20 Mbit, queue of 5 ms", 50 << 20, 6 << 20, .80, .10, path(20, 50*ms, 5*ms, 0)},
-		{"20 Mbit, queue of 200 ms", 50 << 20, 6 << 20, .80, .02, path(20, 50*ms, 200*ms, 0)},
-		{"10 Mbit, reordering of 3 ms, 1% twice", 20 << 20, 4 << 20, .80, .05, func(w *wire) {
+		{"100 Mbit, 50 ms", 100 << 20, 8 << 20, .75, .05, path(100, 50*ms, 50*ms, 0)},
+		{"100 Mbit, 50 ms, 1% loss", 100 << 20, 8 << 20, .72, 0, path(100, 50*ms, 50*ms, .01)},
+		{"100 Mbit, 50 ms, 20% loss", 100 << 20, 5 << 20, .40, 0, path(100, 50*ms, 50*ms, .20)},
+		{"100 Mbit, 50 ms, 50% loss", 100 << 20, 2 << 20, .03, 0, path(100, 50*ms, 50*ms, .50)},
+		{"100 Mbit, 200 ms", 100 << 20, 12 << 20, .50, 0, path(100, 200*ms, 200*ms, 0)},
+		{"20 Mbit, queue of 5 ms", 50 << 20, 3 << 20, .80, .10, path(20, 50*ms, 5*ms, 0)},
+		{"20 Mbit, queue of 200 ms", 50 << 20, 3 << 20, .80, .02, path(20, 50*ms, 200*ms, 0)},
+		{"10 Mbit, reordering of 3 ms, 1% twice", 20 << 20, 2 << 20, .80, .05, func(w *wire) {
 			path(10, 50*ms, 50*ms, 0)(w)
 			w.jitter, w.duplicate = 3*ms, .01
 		}},
@@ -40,14 +40,20 @@ func courses() []course {
 // they got, and which share of the packets was lost.
 func (c course) ride(t *testing.T, w *wire, size int) (share, lost float64) {
 	time.Sleep(2 * time.Second) // until the path is valid
-	start := w.sent[1]
+	sent := func() (n int) {
+		w.set(func() { n = w.sent[1] })
+		return n
+	}
+	start := sent()
 	took := transfer(t, w.a, w.b, bulk(size))
-	return float64(size) / took.Seconds() / w.rate, float64(w.a.lostPackets) / float64(w.sent[1]-start)
+	return float64(size) / took.Seconds() / w.rate, float64(w.a.losses()) / float64(sent()-start)
 }
 
 func TestShareOfThePath(t *testing.T) {
+	t.Parallel()
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			run(t, c.change, func(t *testing.T, w *wire) {
 				share, lost := c.ride(t, w, c.size)
 				t.Logf("%.2f of the rate, %.3f lost", share, lost)

@@ -12,7 +12,6 @@ const (
 	CodeProtocol = 1
 	CodeReplaced = 2
 	CodeInternal = 3
-	CodeGone     = 4 // never sent: the other side's process has ended
 	AppCode      = 64
 )
 

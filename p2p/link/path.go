@@ -74,6 +74,9 @@ type ping struct {
 
 func newPath(r Route, now time.Time) *path {
 	p := &path{route: r, kind: punch.PathDirect, mtu: baseMTU}
+	if r.Addr.Addr().IsLoopback() {
+		p.kind = punch.PathLAN
+	}
 	if r.Channel != 0 {
 		p.kind = punch.PathRelay
 		p.header = binary.BigEndian.AppendUint64([]byte{typeRelay}, r.Channel)

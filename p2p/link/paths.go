@@ -102,10 +102,12 @@ func (l *Link) AddRelay(r Route) {
 	})
 }
 
-// AddProven adds a path at whose address the other side is known to receive.
-func (l *Link) AddProven(r Route) {
+// AddProven adds a path at whose address the other side is known to receive,
+// with the round trip that showed it.
+func (l *Link) AddProven(r Route, roundTrip time.Duration) {
 	l.do(func() {
 		if p := l.addPath(r); p != nil {
+			p.rtt.sample(roundTrip, 0)
 			l.validate(p)
 		}
 	})
