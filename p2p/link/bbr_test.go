@@ -22,14 +22,14 @@ func courses() []course {
 		return func(w *wire) { w.rate, w.queue, w.delay, w.loss = rate*mbit, queue, trip/2, loss }
 	}
 	return []course{
-		{"100 Mbit, 50 ms", 100 << 20, 8 << 20, .75, .05, path(100, 50*ms, 50*ms, 0)},
-		{"100 Mbit, 50 ms, 1% loss", 100 << 20, 8 << 20, .72, 0, path(100, 50*ms, 50*ms, .01)},
-		{"100 Mbit, 50 ms, 20% loss", 100 << 20, 5 << 20, .40, 0, path(100, 50*ms, 50*ms, .20)},
+		{"100 Mbit, 50 ms", 100 << 20, 8 << 20, .66, .09, path(100, 50*ms, 50*ms, 0)},
+		{"100 Mbit, 50 ms, 1% loss", 100 << 20, 8 << 20, .58, 0, path(100, 50*ms, 50*ms, .01)},
+		{"100 Mbit, 50 ms, 20% loss", 100 << 20, 5 << 20, .33, 0, path(100, 50*ms, 50*ms, .20)},
 		{"100 Mbit, 50 ms, 50% loss", 100 << 20, 2 << 20, .03, 0, path(100, 50*ms, 50*ms, .50)},
-		{"100 Mbit, 200 ms", 100 << 20, 12 << 20, .50, 0, path(100, 200*ms, 200*ms, 0)},
+		{"100 Mbit, 200 ms", 100 << 20, 12 << 20, .35, 0, path(100, 200*ms, 200*ms, 0)},
 		{"20 Mbit, queue of 5 ms", 50 << 20, 3 << 20, .80, .10, path(20, 50*ms, 5*ms, 0)},
 		{"20 Mbit, queue of 200 ms", 50 << 20, 3 << 20, .80, .02, path(20, 50*ms, 200*ms, 0)},
-		{"10 Mbit, reordering of 3 ms, 1% twice", 20 << 20, 2 << 20, .80, .05, func(w *wire) {
+		{"10 Mbit, reordering of 3 ms, 1% twice", 20 << 20, 2 << 20, .75, .10, func(w *wire) {
 			path(10, 50*ms, 50*ms, 0)(w)
 			w.jitter, w.duplicate = 3*ms, .01
 		}},

@@ -69,7 +69,7 @@ func (p *sentPacket) frame(i int) sentFrame {
 
 const (
 	maxFrames  = 200     // recorded of one packet
-	maxTracked = 1 << 16 // packets remembered: at most some 10 MiB
+	maxTracked = 1 << 16 // packets remembered: at most some 13 MiB
 )
 
 // A history remembers the packets that want an acknowledgement in the order

@@ -23,7 +23,7 @@
 //	 4 MiB  that wait for the loop, and as much that it is working on
 //	32 MiB  of the first 64 KiB of 512 streams
 //	32 MiB  by which the windows of streams have grown
-//	10 MiB  of records of packets in flight
+//	13 MiB  of records of packets in flight
 //
 // beside what the application itself writes, which is held until it is
 // acknowledged: up to twice the congestion window, and at most 16 MiB for a
