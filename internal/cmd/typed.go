@@ -78,7 +78,7 @@ func (co *conversation) piped(ctx context.Context) error {
 			return "", ctx.Err()
 		}
 	})
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errQuit) {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, errQuit) {
 		return co.ended(ctx, err)
 	}
 	if err := co.talk.session.WaitDelivered(ctx); err != nil {
