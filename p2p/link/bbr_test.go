@@ -51,6 +51,7 @@ func (c course) ride(t *testing.T, w *wire, size int) (share, lost float64) {
 
 func TestShareOfThePath(t *testing.T) {
 	t.Parallel()
+	skipIfSlow(t)
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -52,6 +52,14 @@ func transfer(t *testing.T, from, to *Link, data []byte) time.Duration {
 	return time.Since(start)
 }
 
+// skipIfSlow skips a test of many bytes where each costs a lot. What it
+// measures is in virtual time, and would be the same.
+func skipIfSlow(t *testing.T) {
+	if raceEnabled {
+		t.Skip("not under the race detector")
+	}
+}
+
 func (t *streams) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,6 +117,7 @@ func TestTransferUnderFaults(t *testing.T) {
 
 func TestCleanPathIsFilled(t *testing.T) {
 	t.Parallel()
+	skipIfSlow(t)
 	run(t, func(w *wire) { w.rate, w.queue = 1.25e7, 100*time.Millisecond }, func(t *testing.T, w *wire) {
 		const size = 8 << 20
 		took := transfer(t, w.a, w.b, bulk(size))
@@ -122,6 +131,7 @@ func TestCleanPathIsFilled(t *testing.T) {
 // back there.
 func TestLongPathIsFilled(t *testing.T) {
 	t.Parallel()
+	skipIfSlow(t)
 	run(t, func(w *wire) { w.delay, w.rate, w.queue = 100*time.Millisecond, 1.25e7, 200*time.Millisecond }, func(t *testing.T, w *wire) {
 		const size = 8 << 20
 		took := transfer(t, w.a, w.b, bulk(size))
