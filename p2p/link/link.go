@@ -8,9 +8,10 @@
 //
 // Over the paths run reliable, ordered streams with flow control, and
 // unreliable datagrams. Loss detection follows RFC 9002 and RFC 8985 (RACK),
-// for each path by itself; congestion control is behind an interface, one
-// controller a path. The bytes of packets and frames are drawn in
-// docs/protocol.md.
+// for each path by itself. Congestion control is behind an interface, one
+// controller a path; it is of the BBR family (draft-ietf-ccwg-bbr), and tells what
+// is lost by chance from what is lost to a queue. The bytes of packets and frames
+// are drawn in docs/protocol.md.
 //
 // One goroutine, the link's loop, owns all state but that of the streams, which
 // have a mutex each. Time comes in as the loop's now.
@@ -26,7 +27,7 @@
 //	13 MiB  of records of packets in flight
 //
 // beside what the application itself writes, which is held until it is
-// acknowledged: up to twice the congestion window, and at most 16 MiB for a
+// acknowledged: twice the congestion window, more where much is lost, and at most 16 MiB for a
 // stream. A link at rest holds about 100 KiB. Addresses that nobody but the
 // other peer vouches for get a few probes each, and a few of them do (budget).
 //
