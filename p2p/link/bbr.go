@@ -90,6 +90,8 @@ func newBBR(now time.Time, packet int) *bbr {
 	return &bbr{delivery: delivery{began: now}, packet: float64(packet)}
 }
 
+func (b *bbr) setPacket(bytes int) { b.packet = float64(bytes) }
+
 func (b *bbr) class() phaseClass {
 	switch b.phase {
 	case phaseStart:

@@ -30,6 +30,8 @@ type congestion interface {
 	// stalled tells that all that was sent over a long time is lost
 	// (persistent congestion, RFC 9002, section 7.6).
 	stalled()
+	// setPacket tells how many bytes a full packet has from now on.
+	setPacket(bytes int)
 	// window returns how many bytes may be in flight.
 	window() int
 	// buffer returns how many bytes are worth having ready to send.

@@ -171,6 +171,7 @@ func (l *Link) timeout(p *path) {
 	}
 	p.recovery.probes++
 	p.recovery.lastSent = l.now
+	l.mtuLost(p)
 	l.probes = probePackets
 	left := probePackets
 	for s := range l.inFlightOn(p) {

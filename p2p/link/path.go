@@ -45,7 +45,8 @@ type path struct {
 	kind   punch.PathKind
 	state  pathState
 	named  bool // the other side says this is an address of its own interface
-	mtu    int
+	mtu    int  // bytes of a full datagram
+	search mtuSearch
 
 	schedule   punch.Schedule // of pings while not valid
 	opener     bool           // an opener is to be sent first

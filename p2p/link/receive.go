@@ -62,6 +62,10 @@ func (l *Link) onPing(id uint64) { l.pinged, l.answer = id, true }
 
 func (l *Link) onPong(id uint64, seen netip.AddrPort) {
 	p := l.from
+	if l.mtuFound(p, id) {
+		p.prove(l.now)
+		return
+	}
 	took, ok := p.answered(id, l.now)
 	if !ok {
 		return

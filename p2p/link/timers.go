@@ -23,6 +23,7 @@ func (l *Link) advance() {
 			l.timeout(p)
 		}
 		l.tend(p)
+		l.searchMTU(p)
 	}
 	l.desperate()
 	l.forget()
@@ -53,6 +54,9 @@ func (l *Link) deadline() time.Time {
 			sooner(t)
 		}
 		if t, ok := l.deathDue(p); ok {
+			sooner(t)
+		}
+		if t, ok := l.mtuDue(p); ok {
 			sooner(t)
 		}
 	}

@@ -26,6 +26,7 @@ type wire struct {
 
 	mu        sync.Mutex
 	rnd       *rand.Rand
+	mtu       int // the longest datagram that is carried; at most copyBelow
 	delay     time.Duration
 	jitter    time.Duration
 	loss      float64
@@ -42,7 +43,7 @@ type wire struct {
 
 // newWire connects two links by one path, that of port 1.
 func newWire(t *testing.T, change func(*wire)) *wire {
-	w := &wire{t: t, rnd: rand.New(rand.NewPCG(1, 2)), delay: 25 * time.Millisecond, cut: map[uint16]bool{}, sent: map[uint16]int{}}
+	w := &wire{t: t, rnd: rand.New(rand.NewPCG(1, 2)), delay: 25 * time.Millisecond, mtu: 1472, cut: map[uint16]bool{}, sent: map[uint16]int{}}
 	if change != nil {
 		change(w)
 	}
@@ -134,7 +135,7 @@ func (w *wire) carry(from int, port uint16, d []byte) {
 	defer w.mu.Unlock()
 	w.sent[port]++
 	for range 1 + w.chance(w.duplicate) {
-		if w.cut[port] || w.chance(w.loss) == 1 || w.drop != nil && w.drop(from, d) {
+		if w.cut[port] || len(d) > w.mtu || w.chance(w.loss) == 1 || w.drop != nil && w.drop(from, d) {
 			continue
 		}
 		now := time.Now()
