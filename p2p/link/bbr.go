@@ -2,7 +2,6 @@ package link
 
 import (
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"p2ptool/p2p/udp"
@@ -51,17 +50,6 @@ type bbr struct {
 	bound      float64       // packets in flight after a stall; 0: none
 }
 
-type phase uint8
-
-const (
-	phaseStart phase = iota
-	phaseDrain
-	phaseUp
-	phaseDown
-	phaseCruise
-	phaseProbe // of the shortest round trip
-)
-
 const (
 	startGain  = 2.77
 	drainGain  = 0.35
@@ -75,8 +63,8 @@ const (
 	startRounds    = 3    // without such growth
 	startLoss      = 0.10 // beyond chance, or the queue is
 	cruiseRounds   = 6
-	hostPause      = time.Millisecond     // for which a busy host may do something else
-	tripMin        = 5 * time.Millisecond // a shorter round trip counts as that: hosts pause for longer
+	hostPause      = time.Millisecond      // for which a busy host may do something else
+	tripMin        = 10 * time.Millisecond // a shorter round trip counts as that: hosts pause for longer
 	tripMemory     = 10 * time.Second
 	tripProbe      = 200 * time.Millisecond
 	tripProbeShare = 0.5
@@ -91,18 +79,6 @@ func newBBR(now time.Time, packet int) *bbr {
 }
 
 func (b *bbr) setPacket(bytes int) { b.packet = float64(bytes) }
-
-func (b *bbr) class() phaseClass {
-	switch b.phase {
-	case phaseStart:
-		return classStart
-	case phaseUp:
-		return classUp
-	case phaseCruise:
-		return classCruise
-	}
-	return classDown
-}
 
 func (b *bbr) sent(now time.Time, p *sentPacket, inFlight int) {
 	b.delivery.sent(now, p, inFlight)
@@ -203,88 +179,6 @@ func (b *bbr) checkFull(idle bool) {
 	case !idle:
 		b.flatRounds++
 	}
-}
-
-// advance moves on to the next phase when it is time.
-func (b *bbr) advance(t time.Duration, inFlight int) {
-	took := t - b.phaseBegan
-	trip := max(b.minTrip, tripMin)
-	flying := float64(inFlight)
-	switch b.phase {
-	case phaseStart:
-		if b.flatRounds >= startRounds {
-			b.enter(phaseDrain, t)
-		}
-	case phaseDrain:
-		if flying <= b.product() || took > 4*trip {
-			b.cruises = 1 + rand.IntN(cruiseRounds) // flows that begin together part
-			b.enter(phaseCruise, t)
-		}
-	case phaseCruise:
-		if took < trip {
-			break
-		}
-		if b.cruises--; b.cruises > 0 {
-			b.phaseBegan = t
-		} else {
-			b.low = 0
-			b.enter(phaseUp, t)
-		}
-	case phaseUp:
-		if took < trip {
-			break
-		}
-		if now := b.bandwidth(); now > upGrowth*b.before && !b.phaseLost {
-			b.enter(phaseUp, t) // there is more: go on
-		} else if flying >= upGain*b.product() || b.phaseLost || took > 4*trip {
-			b.enter(phaseDown, t)
-		}
-	case phaseDown:
-		if took >= trip && (flying <= b.product() || took > 4*trip) {
-			b.cruises = cruiseRounds
-			b.enter(phaseCruise, t)
-		}
-	case phaseProbe:
-		b.advanceProbe(t, flying)
-		return
-	}
-	if b.minTrip > 0 && t-b.minTripAt > tripMemory && b.phase != phaseStart {
-		b.probeUntil = 0
-		b.enter(phaseProbe, t)
-	}
-}
-
-// advanceProbe keeps little in flight for a while, so that the queue that we may
-// have made ourselves is empty when the round trip is measured.
-func (b *bbr) advanceProbe(t time.Duration, flying float64) {
-	switch {
-	case b.probeUntil == 0 && flying <= b.probeWindow():
-		b.probeUntil = t + max(tripProbe, b.minTrip)
-	case b.probeUntil != 0 && t >= b.probeUntil:
-		b.minTripAt = t
-		b.cruises = cruiseRounds
-		b.enter(phaseCruise, t)
-	}
-}
-
-func (b *bbr) enter(p phase, t time.Duration) {
-	b.phase, b.phaseBegan, b.phaseLost = p, t, false
-	b.before = b.bandwidth()
-	b.inRound = share{}
-}
-
-func (b *bbr) gain() float64 {
-	switch b.phase {
-	case phaseStart:
-		return startGain
-	case phaseDrain:
-		return drainGain
-	case phaseUp:
-		return upGain
-	case phaseDown:
-		return downGain
-	}
-	return 1
 }
 
 // bandwidth is the rate at which the path delivers.
