@@ -148,14 +148,32 @@ func (k *keeper) tick(now time.Time) time.Time {
 	return next
 }
 
-// probe asks for a sign of life now, and again after each of waits.
+// probe asks for a sign of life now, and again after each of waits. Where that
+// is being done already it is not begun anew, unless it would take longer: a
+// link without a path asks every second, and a server that is gone has to be
+// given up all the same.
 func (k *keeper) probe(now time.Time, waits []time.Duration) {
-	k.waits = waits
-	k.keepalive(now)
+	if k.waits == nil || k.next.Add(sum(k.waits)).After(now.Add(sum(waits))) {
+		k.waits = waits
+		k.keepalive(now)
+		return
+	}
+	k.ask()
+}
+
+func sum(waits []time.Duration) (d time.Duration) {
+	for _, w := range waits {
+		d += w
+	}
+	return d
 }
 
 func (k *keeper) keepalive(now time.Time) {
 	k.next, k.waits = now.Add(k.waits[0]), k.waits[1:]
+	k.ask()
+}
+
+func (k *keeper) ask() {
 	k.c.lastReq++
 	k.send(message{kindKeepalive, k.c.lastReq, keepalive{token: k.token}.Append(nil)})
 }
@@ -248,6 +266,7 @@ func (k *keeper) moved(now time.Time, number uint32) {
 		return // the next KEEPALIVE or repetition does it
 	}
 	k.returned = now
+	k.waits = nil // the server lives
 	k.probe(now, patientWaits)
 	if r := k.c.pending[number]; r != nil {
 		r.restart(now)

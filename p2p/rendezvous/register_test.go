@@ -145,6 +145,35 @@ func TestServerRestart(t *testing.T) {
 	})
 }
 
+// A link that has lost its last path asks for a sign of life every second. The
+// server is given up in the meantime as it is without that.
+func TestServerRestartUnderRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := netsim.New(1)
+		s := startServer(t, n.Host(serverHost), nil)
+		p := startPeer(t, linked(n, addrOf(0), 20*ms), nil)
+		p.mustRegister(time.Second)
+		s.Close()
+		s.start()
+		for range 8 {
+			p.RefreshNow()
+			time.Sleep(time.Second)
+		}
+		if got := s.Stats().Peers; got != 1 {
+			t.Errorf("8 s after a restart %d peers are back", got)
+		}
+
+		s.Close()
+		for range 8 {
+			p.RefreshNow()
+			time.Sleep(time.Second)
+		}
+		if p.count("lost") != 2 {
+			t.Errorf("without a server for 8 s a peer was lost %d times in all", p.count("lost"))
+		}
+	})
+}
+
 func TestNewServerKeyIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := netsim.New(1)
