@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -95,6 +96,8 @@ func (p *program) stdinSource(paths []string, name string, targets int) (transfe
 		return transfer.Source{}, usage("\"-\", stdin, can only be sent to one peer")
 	case name == "":
 		return transfer.Source{}, hint(usage("stdin has no name"), "give it one with --name NAME")
+	case name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
+		return transfer.Source{}, usage("--name: %q is not the name of a file", name)
 	}
 	return transfer.Source{Reader: p.env.Stdin, Name: name}, nil
 }
