@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -79,6 +81,7 @@ func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 			return nil, usage("--stdout and --json both want stdout, use one of them")
 		}
 		in.out = p.env.Stdout
+		signal.Ignore(syscall.SIGPIPE) // who reads stdout may leave: the sender shall hear of it
 	}
 	if who := c.String("from"); who != "" {
 		t, err := cfg.Target(who)
