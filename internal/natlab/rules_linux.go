@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/google/nftables"
@@ -49,8 +50,14 @@ type table struct {
 	t    *nftables.Table
 }
 
+// editing lets one routine at a time use package nftables, which numbers the
+// sets of all connections by one counter that it does not guard.
+var editing sync.Mutex
+
 // edit calls f and sends what it adds to the kernel, at once or not at all.
 func edit(f func(table) error) error {
+	editing.Lock()
+	defer editing.Unlock()
 	conn, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("nftables: %w", err)
