@@ -42,5 +42,8 @@ func Main(env Env) int {
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
+	if err == nil {
+		err = p.out.failure()
+	}
 	return p.fail(ctx, err)
 }

@@ -1,9 +1,6 @@
 package cmd
 
-import (
-	"os"
-	"runtime/debug"
-)
+import "runtime/debug"
 
 // peerMemory is what a peer's process is content with, whatever it transfers:
 // its buffers take less than half of it. Without a limit the collector would let
@@ -12,8 +9,8 @@ const peerMemory = 48 << 20
 
 // boundMemory has the collector work harder near that limit, unless
 // $GOMEMLIMIT sets another.
-func boundMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
+func boundMemory(getenv func(string) string) {
+	if getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(peerMemory)
 	}
 }

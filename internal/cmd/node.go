@@ -34,7 +34,7 @@ type role struct {
 
 // start makes a node of the config. It registers in the background.
 func (p *program) start(cfg *config.Config, r role) (*node, error) {
-	boundMemory()
+	boundMemory(p.env.Getenv)
 	n := &node{p: p, cfg: cfg, role: r}
 	peer, err := p2p.NewPeer(p2p.PeerOptions{
 		Key:            cfg.SecretKey.SecretKey,

@@ -20,6 +20,7 @@ type printer struct {
 	screen   screen // nil: nothing is drawn
 	outToo   bool   // out is the screen's terminal as well
 	json     bool
+	broken   error // why something could not be written to out
 	now      func() time.Time
 }
 
@@ -62,8 +63,22 @@ func (p *printer) lineLocked(w io.Writer, onScreen bool, line string) {
 		p.screen.Println(line)
 		return
 	}
-	// A stream that is gone takes no complaint either.
-	_, _ = io.WriteString(w, line+"\n")
+	p.writeLocked(w, []byte(line+"\n"))
+}
+
+// writeLocked notes what cannot be written to out. A stderr that is gone takes
+// no complaint either.
+func (p *printer) writeLocked(w io.Writer, b []byte) {
+	if _, err := w.Write(b); err != nil && w == p.out && p.broken == nil {
+		p.broken = fmt.Errorf("writing to stdout: %w", err)
+	}
+}
+
+// failure returns why something could not be written to stdout, if so.
+func (p *printer) failure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.broken
 }
 
 // event prints an event, if --json asks for events.
@@ -73,7 +88,7 @@ func (p *printer) event(e event) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, _ = p.out.Write(encode(e, p.now()))
+	p.writeLocked(p.out, encode(e, p.now()))
 }
 
 // encode makes the line of an event: its name and the time go before its own

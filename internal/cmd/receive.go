@@ -108,7 +108,7 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool) e
 	for {
 		select {
 		case <-ctx.Done():
-			return hint(context.Cause(ctx), "what was verified is kept: the sender's next attempt goes on there")
+			return hint(context.Cause(ctx), "what was verified of an unfinished transfer is kept: the sender's next attempt goes on there")
 		case <-giveUp:
 			return last
 		case o := <-outcomes:
