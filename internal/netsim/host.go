@@ -26,8 +26,9 @@ const (
 type Host struct {
 	access
 
-	ifaces []iface
-	conns  map[netip.AddrPort]*conn // by the address bound to
+	ifaces  []iface
+	conns   map[netip.AddrPort]*conn // by the address bound to
+	watches []chan struct{}
 }
 
 var _ udp.Network = (*Host)(nil)
@@ -43,6 +44,7 @@ func (h *Host) attach(r *Realm, addrs []string) {
 	for _, a := range addrs {
 		h.ifaces = append(h.ifaces, iface{r.add(a, h), r})
 	}
+	h.changedLocked()
 }
 
 // Attach adds addresses in a realm, which may be another than that of the

@@ -16,7 +16,7 @@
 // is virtual: make the Net inside the bubble. All chance comes from the seed, a
 // source for each link, so what one link does never depends on another.
 //
-// Limits: UDP only; no ICMP, no fragments; a datagram longer than a link's MTU
+// Limits: UDP, and what Streams are; no ICMP, no fragments; a datagram longer than a link's MTU
 // vanishes.
 package netsim
 
