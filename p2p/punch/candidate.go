@@ -30,6 +30,21 @@ const (
 	Configured     CandidateKind = 5 // named in its configuration
 )
 
+// String returns how the candidate was come by, in a word.
+func (k CandidateKind) String() string {
+	switch k {
+	case Host:
+		return "host"
+	case Reflexive, ReflexiveOther:
+		return "observed"
+	case Mapped:
+		return "mapped"
+	case Configured:
+		return "configured"
+	}
+	return "unknown"
+}
+
 // A Candidate is an address at which a peer may be reached.
 type Candidate struct {
 	Kind CandidateKind

@@ -11,6 +11,9 @@ const (
 	PathTCPRelay                 // by way of the server, over TCP
 )
 
+// Relayed reports whether packets go by way of the server.
+func (k PathKind) Relayed() bool { return k == PathRelay || k == PathTCPRelay }
+
 // String returns "none", "lan", "direct", "relay" or "tcp-relay".
 func (k PathKind) String() string {
 	switch k {

@@ -1,0 +1,104 @@
+package punch
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// A Dependence tells on what of the remote endpoint a NAT's mapping or its
+// filtering depends (RFC 4787, sections 4.1 and 5). The zero value is unknown.
+type Dependence byte
+
+const (
+	EndpointIndependent     Dependence = 1
+	AddressDependent        Dependence = 2
+	AddressAndPortDependent Dependence = 3
+)
+
+// String returns the RFC's name, or "unknown".
+func (d Dependence) String() string {
+	switch d {
+	case EndpointIndependent:
+		return "endpoint-independent"
+	case AddressDependent:
+		return "address-dependent"
+	case AddressAndPortDependent:
+		return "address-and-port-dependent"
+	}
+	return "unknown"
+}
+
+// A NAT is what is known of the way between a host and the internet; a host
+// without one maps independently of the endpoint.
+type NAT struct {
+	// Mapping tells which remote endpoints see the same outer port.
+	Mapping Dependence
+	// Filtering tells who is let in at it. Where it is found out with a server of
+	// one address, AddressDependent stands for EndpointIndependent too.
+	Filtering Dependence
+	// Stride is the distance from one new mapping's port to the next where
+	// ports are given in sequence; 0: they are not, or that is not known.
+	Stride int16
+}
+
+// Symmetric reports whether another remote endpoint sees another port, so that
+// nobody knows which one he will.
+func (n NAT) Symmetric() bool { return n.Mapping > EndpointIndependent }
+
+// Known reports whether the mapping is known.
+func (n NAT) Known() bool { return n.Mapping != 0 }
+
+// NATSize is the length of a NAT as Append writes it:
+//
+//	0  mapping, 1     as Dependence; above 3: unknown
+//	1  filtering, 1
+//	2  stride, 2      signed
+const NATSize = 4
+
+var errNAT = errors.New("malformed description of a NAT")
+
+// Append appends the description.
+func (n NAT) Append(b []byte) []byte {
+	b = append(b, byte(n.Mapping), byte(n.Filtering))
+	return binary.BigEndian.AppendUint16(b, uint16(n.Stride))
+}
+
+// ParseNAT reads what Append wrote and returns the rest of b.
+func ParseNAT(b []byte) (n NAT, rest []byte, err error) {
+	if len(b) < NATSize {
+		return NAT{}, nil, errNAT
+	}
+	n = NAT{dependence(b[0]), dependence(b[1]), int16(binary.BigEndian.Uint16(b[2:]))}
+	return n, b[NATSize:], nil
+}
+
+func dependence(b byte) Dependence {
+	if d := Dependence(b); d <= AddressAndPortDependent {
+		return d
+	}
+	return 0
+}
+
+// maxStride is the largest distance of two ports that counts as a sequence.
+const maxStride = 64
+
+// StrideOf returns the stride of ports that were mapped one after the other, 0
+// where they are in no sequence. Three are the least that show one. What others
+// behind the same NAT have begun meanwhile makes gaps, so it is the smallest
+// distance, and all of them go one way.
+func StrideOf(ports []uint16) int16 {
+	if len(ports) < 3 {
+		return 0
+	}
+	stride := int16(0)
+	for i, p := range ports[1:] {
+		d := int16(p - ports[i]) // over the end of the ports too
+		switch {
+		case d == 0 || d > maxStride || d < -maxStride || stride != 0 && (d > 0) != (stride > 0):
+			return 0
+		case stride == 0 || max(d, -d) < max(stride, -stride):
+			stride = d
+		}
+	}
+	return stride
+}
