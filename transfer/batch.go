@@ -213,6 +213,9 @@ func (b *batch) sync() error { return disk.SyncData(b.f) }
 
 // find returns an entry of an earlier attempt for path that good agrees to.
 func (b *batch) find(path string, good func(record) bool) (record, bool) {
+	if len(b.ids) == 0 {
+		return record{}, false
+	}
 	h := pathHash(path)
 	i, _ := slices.BinarySearchFunc(b.ids, h, func(x indexed, h uint64) int { return cmp.Compare(x.hash, h) })
 	for ; i < len(b.ids) && b.ids[i].hash == h; i++ {

@@ -34,6 +34,9 @@ func (m *offerMsg) event() Offer {
 	return Offer{ID: m.id, Names: m.names, Count: int64(m.count), Files: m.files, Folders: m.folders, Bytes: m.bytes}
 }
 
+// isStream tells whether a stream is offered: a single file of unknown size.
+func (m *offerMsg) isStream() bool { return m.files == 1 && m.bytes == -1 }
+
 func (m *totalMsg) append(b []byte) []byte { return put64(b, m.files, m.folders, m.bytes) }
 func (m *totalMsg) parse(f *fields) {
 	m.files, m.folders, m.bytes = f.size(false), f.size(false), f.size(false)

@@ -237,3 +237,18 @@ func TestSenderGoneWhileAsking(t *testing.T) {
 		t.Errorf("Send: %v, Receive: %v", sent.err, got.err)
 	}
 }
+
+func TestStreamCut(t *testing.T) {
+	t.Parallel()
+	dst := t.TempDir()
+	a, b := cutAfter(5 * chunkSize)
+	sent, got := exchange(t.Context(), a, b, Source{Reader: bytes.NewReader(noise(1, 9*chunkSize)), Name: "in"},
+		SendOptions{}, ReceiveOptions{Dir: dst, Peer: "peer"})
+	for _, o := range []*outcome{sent, got} {
+		var e *Error
+		if !errors.Is(o.err, ErrInterrupted) || !errors.As(o.err, &e) || e.Resumable {
+			t.Errorf("error %v", o.err)
+		}
+	}
+	sameTree(t, tree(t, dst), map[string]string{})
+}

@@ -20,7 +20,7 @@ var (
 	// ErrInterrupted says that the stream ended before the transfer.
 	ErrInterrupted = errors.New("transfer was interrupted")
 	// ErrCanceled says that the peer's side was cancelled.
-	ErrCanceled = errors.New("cancelled by the peer")
+	ErrCanceled = errors.New("cancelled")
 	// ErrProtocol says that the peer broke the protocol.
 	ErrProtocol = errors.New("peer broke the transfer protocol")
 	// ErrVersion says that the two sides have no version of the protocol in common.
@@ -52,7 +52,7 @@ func (e *Error) text() string {
 		return e.Err.Error()
 	case e.Kind == nil:
 		return e.Reason
-	case e.Reason == "":
+	case e.Reason == "", e.Reason == e.Kind.Error():
 		return e.Kind.Error()
 	}
 	return fmt.Sprintf("%v: %s", e.Kind, e.Reason)
@@ -68,4 +68,15 @@ func (e *Error) Unwrap() []error {
 		es = append(es, e.Err)
 	}
 	return es
+}
+
+// unresumable is err for a stream, of which what was read cannot be read again.
+func unresumable(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	final := *e
+	final.Resumable = false
+	return &final
 }

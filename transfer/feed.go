@@ -21,6 +21,7 @@ type job struct {
 	cvs    []cv  // for jobHeld and jobHashes
 	levels []int // for jobHeld
 	end    *endMsg
+	bad    error // for jobSmall: what is wrong with the file
 }
 
 type jobKind int
@@ -31,6 +32,7 @@ const (
 	jobHeld                  // what the receiver holds enters the digest
 	jobHashes                // the hashes of what the receiver may hold
 	jobEnd
+	jobSmall // a whole file of at most one chunk
 )
 
 // feed reads what the receiver wants, in the order in which it was announced.
@@ -65,6 +67,9 @@ func (s *sender) feedOne(root *sourceRoot, o *outgoing) error {
 	if o.what == entryStream {
 		return s.feedStream(o)
 	}
+	if o.state.size <= smallFile {
+		return s.feedSmall(root, o)
+	}
 	bad, err := s.feedFile(root, o)
 	if err != nil {
 		return err
@@ -78,11 +83,7 @@ func (s *sender) feedOne(root *sourceRoot, o *outgoing) error {
 
 // feedFile reads a file. Bad is what is wrong with it.
 func (s *sender) feedFile(root *sourceRoot, o *outgoing) (bad, err error) {
-	dir, bad := root.open(o.top.dir)
-	if bad != nil {
-		return bad, nil
-	}
-	f, bad := openSource(dir, o.rel, o.state)
+	f, bad := root.open(o)
 	if bad != nil {
 		return bad, nil
 	}
@@ -215,15 +216,11 @@ func (s *sender) repeat(root *sourceRoot, a again) error {
 	if s.win.get(a.o.n) != a.o {
 		return nil
 	}
-	dir, bad := root.open(a.o.top.dir)
-	if bad == nil {
-		var f *os.File
-		if f, bad = openSource(dir, a.o.rel, a.o.state); bad == nil {
-			defer f.Close()
-			bad, err := s.feedChunk(f, a.o, a.chunk, jobRepeat, nil)
-			if bad == nil || err != nil {
-				return err
-			}
+	if f, bad := root.open(a.o); bad == nil {
+		defer f.Close()
+		bad, err := s.feedChunk(f, a.o, a.chunk, jobRepeat, nil)
+		if bad == nil || err != nil {
+			return err
 		}
 	}
 	return s.push(&job{kind: jobEnd, o: a.o, end: &endMsg{n: a.o.n, code: codeChanged, size: a.o.state.size, reason: ErrChanged.Error()}})
@@ -238,6 +235,11 @@ func (s *sender) push(j *job) error {
 			return nil
 		}
 	}
+	return s.queue(j)
+}
+
+// queue puts a job in line for the writer.
+func (s *sender) queue(j *job) error {
 	select {
 	case s.jobs <- j:
 	case <-s.ctx.Done():

@@ -11,12 +11,14 @@ import (
 )
 
 const (
-	finalBatch  = 128 // files that are synced and named together
+	finalBatch  = 256 // files that are synced and named together
 	finalAtOnce = 16  // of which so many are synced at a time
+	wholeFrom   = 4   // from so many small files, or folders, on the whole disk is synced
+	slowWhole   = 2 * time.Second
 )
 
 // finishLoop gives whole files their names. All that wait go together: their data is
-// synced, then the record of what will have which name, then they are renamed, then the
+// synced, and the record of what will have which name, then they are named, then the
 // folders are synced. Only then the sender is told.
 func (r *receiver) finishLoop() error {
 	for {
@@ -36,58 +38,58 @@ func (r *receiver) finishLoop() error {
 }
 
 func (r *receiver) finishAll(ins []*incoming) error {
-	errs := r.sealAll(ins)
 	for _, in := range ins {
-		if errs[in] == nil {
-			errs[in] = r.chooseName(in)
-		}
+		in.settle()
 	}
-	if err := r.batch.sync(); err != nil {
+	r.sealAll(ins)
+	if err := r.recordNames(ins); err != nil {
 		return storage(err)
 	}
-	for _, in := range ins {
-		if errs[in] == nil {
-			errs[in] = r.giveName(in)
-		}
+	if err := r.syncAll(ins); err != nil {
+		return storage(err)
 	}
-	r.syncFolders(ins, errs)
+	if err := r.giveNames(ins); err != nil {
+		return storage(err)
+	}
+	r.syncFolders(ins)
 	for _, in := range ins {
-		if err := r.conclude(in, errs[in]); err != nil {
+		if err := r.conclude(in); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sealAll syncs files, several at a time.
-func (r *receiver) sealAll(ins []*incoming) map[*incoming]error {
-	errs := make(map[*incoming]error, len(ins))
+// sealAll syncs partial files, several at a time.
+func (r *receiver) sealAll(ins []*incoming) {
 	var dressed []*incoming
 	for _, in := range ins {
-		errs[in] = in.p.dress(fs.FileMode(in.m.mode), time.Unix(0, in.m.mtime))
-		if errs[in] == nil {
+		if in.err != nil || in.tmp != nil {
+			continue
+		}
+		if in.err = in.p.dress(fs.FileMode(in.m.mode), time.Unix(0, in.m.mtime)); in.err == nil {
 			dressed = append(dressed, in)
 		}
 	}
-	var mu sync.Mutex
+	each(dressed, func(in *incoming) { in.err = r.seal(in) })
+}
+
+// each calls fn for all of ins, several at a time.
+func each(ins []*incoming, fn func(*incoming)) {
 	var wg sync.WaitGroup
 	next := make(chan *incoming)
-	for range min(finalAtOnce, len(dressed)) {
+	for range min(finalAtOnce, len(ins)) {
 		wg.Go(func() {
 			for in := range next {
-				err := r.seal(in)
-				mu.Lock()
-				errs[in] = err
-				mu.Unlock()
+				fn(in)
 			}
 		})
 	}
-	for _, in := range dressed {
+	for _, in := range ins {
 		next <- in
 	}
 	close(next)
 	wg.Wait()
-	return errs
 }
 
 func (r *receiver) seal(in *incoming) error {
@@ -117,145 +119,119 @@ type fileError struct {
 func (e *fileError) Error() string { return e.reason }
 func (e *fileError) Unwrap() error { return e.code.kindOf() }
 
-// errSkip says that a name was taken, and that then the file is not wanted.
-var errSkip = errors.New("it exists")
-
-// chooseName finds the name for a whole file and records it, before the file gets it.
-func (r *receiver) chooseName(in *incoming) error {
-	dir, base := path.Split(in.local)
-	for n := 0; ; n++ {
-		if in.final = in.local; n > 0 {
-			in.final = dir + numbered(base, n)
-		}
-		_, err := r.st.root.Lstat(in.final)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) || r.o.Conflict == Overwrite && err == nil:
-			return r.recordName(in)
-		case err != nil:
-			return err
-		case r.o.Conflict == Skip:
-			return errSkip
-		case n == maxNumber:
-			return fs.ErrExist
+// syncAll makes small files and the record last: all at once where the disk does that well, and
+// nobody else has so much to write to it that we would wait for that.
+func (r *receiver) syncAll(ins []*incoming) error {
+	var small []*incoming
+	for _, in := range ins {
+		if in.err == nil && in.tmp != nil {
+			small = append(small, in)
 		}
 	}
+	if len(small) >= wholeFrom && r.whole != nil {
+		return r.syncWhole()
+	}
+	each(small, func(in *incoming) { in.err = in.tmp.file.Sync() })
+	return r.batch.sync()
 }
 
-// maxNumber is the highest number that is put behind a name.
-const maxNumber = 9999
-
-func (r *receiver) recordName(in *incoming) error {
-	fi, err := in.p.f.Stat()
-	if err != nil || in.m.what != entryFile {
-		return err
-	}
-	return r.batch.add(record{size: in.m.size, mtime: in.m.mtime, inode: disk.Inode(fi),
-		copyMtime: fi.ModTime().UnixNano(), digest: in.digest, path: in.m.path, final: in.final})
-}
-
-// giveName renames a whole file. If somebody took the name meanwhile, it finds another.
-func (r *receiver) giveName(in *incoming) error {
-	if err := r.checkParent(in); err != nil {
-		return err
-	}
-	if !disk.MovesOpen {
-		in.p.f.Close()
-	}
-	from := stateFolder + "/" + in.p.name + partExt
-	for range 100 {
-		err := r.move(from, in.final)
-		if !errors.Is(err, fs.ErrExist) || r.o.Conflict == Overwrite {
-			return err
-		}
-		if err = r.chooseName(in); err == nil {
-			err = r.batch.sync()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return fs.ErrExist
-}
-
-func (r *receiver) move(from, to string) error {
-	if r.o.Conflict == Overwrite {
-		return r.st.root.Rename(from, to)
-	}
-	return disk.Move(r.st.root, from, to)
-}
-
-// checkParent makes the folder of a file if its entry did not come, and refuses the
-// folder of our state, whatever name it was reached by.
-func (r *receiver) checkParent(in *incoming) error {
-	dir := path.Dir(in.final)
-	if dir == "." {
-		return nil
-	}
-	fi, err := r.st.root.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = r.st.root.MkdirAll(dir, 0o777); err == nil {
-			r.madeIn(path.Dir(dir))
-			fi, err = r.st.root.Stat(dir)
-		}
-	}
-	if err == nil && r.isState(fi) {
-		return errors.New("its name is taken by something else")
+func (r *receiver) syncWhole() error {
+	begun := time.Now()
+	err := r.whole.Sync()
+	if time.Since(begun) > slowWhole {
+		r.closeWhole()
 	}
 	return err
 }
 
-func (r *receiver) isState(fi fs.FileInfo) bool {
-	now, err := r.st.state.Stat(".")
-	return err != nil || sameFile(now, fi)
+func (r *receiver) closeWhole() {
+	if r.whole != nil {
+		r.whole.Close()
+		r.whole = nil
+	}
 }
 
 // syncFolders makes the new names last.
-func (r *receiver) syncFolders(ins []*incoming, errs map[*incoming]error) {
-	synced := make(map[string]error)
-	sync := func(dir string) error {
-		err, ok := synced[dir]
-		if !ok {
-			err = disk.SyncDir(r.st.root, dir)
-			synced[dir] = err
-		}
-		return err
-	}
-	made := r.takeMade()
+func (r *receiver) syncFolders(ins []*incoming) {
+	syncs := make(map[string]func() error)
 	for _, in := range ins {
-		if errs[in] == nil {
-			errs[in] = sync(path.Dir(in.final))
+		dir := path.Dir(in.final)
+		switch {
+		case in.err != nil || syncs[dir] != nil:
+		case in.tmp != nil:
+			syncs[dir] = in.tmp.folder.Sync
+		default:
+			syncs[dir] = func() error { return disk.SyncDir(r.st.root, dir) }
 		}
 	}
-	for _, dir := range made {
-		if err := sync(dir); err != nil {
-			for _, in := range ins {
-				errs[in] = errors.Join(errs[in], err)
+	made := make(map[string]func() error)
+	for _, dir := range r.takeMade() {
+		if syncs[dir] == nil {
+			made[dir] = func() error { return disk.SyncDir(r.st.root, dir) }
+		}
+	}
+	if len(syncs)+len(made) >= wholeFrom && r.whole != nil {
+		failFor(ins, r.syncWhole())
+		return
+	}
+	for _, sync := range made {
+		failFor(ins, sync())
+	}
+	for dir, sync := range syncs {
+		err := sync()
+		for _, in := range ins {
+			if path.Dir(in.final) == dir {
+				failFor([]*incoming{in}, err)
 			}
 		}
 	}
 }
 
+// failFor notes an error that all of ins met.
+func failFor(ins []*incoming, err error) {
+	for _, in := range ins {
+		if in.err == nil {
+			in.err = err
+		}
+	}
+}
+
 // conclude tells what became of a file.
-func (r *receiver) conclude(in *incoming, err error) error {
+func (r *receiver) conclude(in *incoming) error {
+	err := in.err
 	if err != nil {
 		in.final = ""
 	}
 	switch {
 	case err == errSkip:
-		err := in.p.discard()
-		in.p = nil
+		err := r.discard(in)
 		r.skip(in)
 		return err
 	case err != nil:
 		return r.failOr(in, err)
 	}
-	err = in.p.removeJournal()
-	in.p.closeFiles()
-	in.p = nil
+	if in.tmp != nil {
+		r.dropTmp(in)
+	} else {
+		err = in.p.removeJournal()
+		in.p.closeFiles()
+		in.p = nil
+	}
 	if err != nil {
 		return storage(err)
 	}
 	r.received(in, in.digest, in.size())
 	r.finishEntry(in, &resultMsg{n: in.m.n, digest: in.digest})
 	return nil
+}
+
+// discard lets go of a file that is not wanted after all.
+func (r *receiver) discard(in *incoming) error {
+	if in.tmp != nil {
+		r.dropTmp(in)
+		return nil
+	}
+	err := in.p.discard()
+	in.p = nil
+	return err
 }

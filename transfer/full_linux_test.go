@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -98,4 +99,20 @@ func TestInodesFull(t *testing.T) {
 	if !errors.Is(sent.err, ErrStorage) || !errors.Is(got.err, ErrStorage) {
 		t.Errorf("Send: %v, Receive: %v", sent.err, got.err)
 	}
+}
+
+// A stream cannot be taken up again, so nothing of it is left, and nobody is told to try.
+func TestDiskFullStream(t *testing.T) {
+	t.Parallel()
+	dst := smallDisk(t, "size=4m")
+	a, b := newPipe()
+	sent, got := exchange(t.Context(), a, b, Source{Reader: bytes.NewReader(noise(1, 8<<20)), Name: "in"},
+		SendOptions{}, ReceiveOptions{Dir: dst, Peer: "peer"})
+	for _, o := range []*outcome{sent, got} {
+		var e *Error
+		if !errors.Is(o.err, ErrStorage) || !errors.As(o.err, &e) || e.Resumable {
+			t.Errorf("error %v", o.err)
+		}
+	}
+	sameTree(t, tree(t, dst), map[string]string{})
 }

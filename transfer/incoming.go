@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"lukechampine.com/blake3/guts"
+
 	"p2ptool/transfer/internal/disk"
 )
 
@@ -19,6 +21,10 @@ type incoming struct {
 	failed  bool        // and the sender was told
 	counted bool        // holds a token of resumables
 
+	small   bool       // it becomes a nameless file, where there can be one
+	writing chan error // gets the result of writing it; nil when there is nothing to wait for
+	tmp     *nameless  // nil before it is written
+
 	p       *partial // nil before it is opened, and with a Writer
 	runs    []run    // what is held, from cursor on
 	check   bool     // whether that has to be compared with the sender's hashes
@@ -27,15 +33,39 @@ type incoming struct {
 	bad     map[int64]bool
 	tries   int // chunks that arrived wrong
 	written int64
-	sum     digester // of what comes in order
-	end     *endMsg  // once it came
-	digest  [32]byte // once it is known
-	final   string   // the name that it got
+	sum     *digester // of what comes in order, where that is more than a chunk
+	end     *endMsg   // once it came
+	digest  [32]byte  // once it is known
+	final   string    // the name that it gets
+	err     error     // what goes wrong once it is here
 }
 
-// inOrder tells whether every chunk comes, and in order, so that sum gives the digest.
+// inOrder tells whether every chunk comes, and in order, so that the digest is known in the end.
 func (in *incoming) inOrder(r *receiver) bool {
 	return in.m.what == entryStream || r.st == nil || in.total < 2
+}
+
+// add adds the next chunk of what comes in order to the digest.
+func (in *incoming) add(n guts.Node) {
+	if in.m.what == entryFile && in.total < 2 {
+		in.digest = rootDigest(n)
+		return
+	}
+	if in.sum == nil {
+		in.sum = new(digester)
+	}
+	in.sum.addChunk(n)
+}
+
+// whole finds the digest of what came in order.
+func (in *incoming) whole() [32]byte {
+	switch {
+	case in.sum != nil:
+		in.digest = in.sum.sum()
+	case in.written == 0:
+		in.digest = rootDigest(hashChunk(nil, 0))
+	}
+	return in.digest
 }
 
 func (in *incoming) source() journalHeader {
@@ -89,6 +119,8 @@ func (r *receiver) retire(in *incoming) {
 // It stays, for what of it is still to come.
 func (r *receiver) failWith(in *incoming, c code, reason string, peer bool) {
 	in.failed = true
+	in.settle()
+	r.dropTmp(in)
 	if in.p != nil {
 		// What is kept is a help and no promise: the failure is told already.
 		_ = in.p.keep()

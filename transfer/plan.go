@@ -184,6 +184,9 @@ func (p *planner) file(in *incoming) error {
 			return nil
 		}
 	}
+	if in.small = p.isSmall(in); in.small {
+		return p.want(in, nil)
+	}
 	in.key = p.st.key([]byte(in.m.path))
 	var have *haveMsg
 	if p.hasPartial(in) {

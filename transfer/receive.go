@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"p2ptool/transfer/internal/disk"
 )
 
 // Receive takes one transfer from rw. It returns when all of it is safe on the disk, or
@@ -32,6 +34,9 @@ func Receive(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) (Resu
 	if err == nil {
 		err = r.tally.err()
 	}
+	if r.offer != nil && r.offer.isStream() {
+		err = unresumable(err)
+	}
 	return r.tally.result(r.ev.resumed.Load()), err
 }
 
@@ -47,15 +52,20 @@ type receiver struct {
 	st    *store // nil with a Writer
 	batch *batch // nil with a Writer
 
-	offered bool // of readLoop
-	offers  chan *offerMsg
-	offer   *offerMsg // set before accepted
-	taken   atomic.Bool
-	win     *window[incoming]
-	plans   *queue[plan]
-	work    chan *arrival // in the order of arrival
-	hashes  chan *arrival
-	finals  chan *incoming
+	offered   bool // of readLoop
+	offers    chan *offerMsg
+	offer     *offerMsg // set before accepted
+	taken     atomic.Bool
+	win       *window[incoming]
+	plans     *queue[plan]
+	work      chan *arrival // in the order of arrival
+	hashes    chan *arrival
+	finals    chan *incoming
+	folders   targetFolders
+	writes    chan smallWrite
+	named     atomic.Bool // there are no nameless files here
+	leftovers bool        // there were partial files in the beginning
+	whole     *disk.Whole // of finishLoop; nil: files are synced one by one
 
 	resumables chan struct{} // one token for each file that is open for resumption
 
@@ -74,7 +84,7 @@ func newReceiver(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) *
 	return &receiver{session: newSession(ctx, rw), o: o, ev: newEmitter([16]byte{}, o.OnEvent), tally: newTally([16]byte{}), total: -1,
 		offers: make(chan *offerMsg, 1), win: newWindow[incoming](), plans: newQueue[plan](),
 		work: make(chan *arrival, bufferCount), hashes: make(chan *arrival, bufferCount),
-		finals: make(chan *incoming, finalBatch), resumables: make(chan struct{}, maxResumables)}
+		finals: make(chan *incoming, finalBatch), writes: make(chan smallWrite), resumables: make(chan struct{}, maxResumables)}
 }
 
 // main waits for the offer, has it decided, and takes the files.
@@ -101,6 +111,9 @@ func (r *receiver) main() error {
 			return storage(err)
 		}
 		r.batch = b
+		r.named.Store(!disk.CanLinkNameless())
+		r.leftovers = r.st.hasPartials()
+		r.whole, _ = disk.OpenWhole(r.st.root) // else they are synced one by one
 	}
 	r.tally.begin()
 	r.ev.emit(Accepted{m.id})
@@ -109,6 +122,9 @@ func (r *receiver) main() error {
 	r.start(r.planLoop)
 	r.start(r.takeLoop)
 	r.start(r.finishLoop)
+	for range smallAtOnce {
+		r.start(r.smallLoop)
+	}
 	for range min(4, runtime.GOMAXPROCS(0)) {
 		r.start(r.hashLoop)
 	}
@@ -191,6 +207,8 @@ func (r *receiver) writeLoop() error {
 // cleanUp keeps what is held of files that are not whole, and closes all.
 func (r *receiver) cleanUp(err error) error {
 	for _, in := range r.win.unfinished() {
+		in.settle()
+		r.dropTmp(in)
 		if in.p != nil {
 			if kept := in.p.keep(); kept != nil && err == nil {
 				err = storage(kept)
@@ -198,11 +216,13 @@ func (r *receiver) cleanUp(err error) error {
 		}
 	}
 	if r.batch != nil {
-		whole := r.acked.Load() && r.tally.err() == nil
-		if closed := r.batch.close(r.st, whole); closed != nil && err == nil {
+		done := r.acked.Load() && r.tally.err() == nil || r.offer.isStream()
+		if closed := r.batch.close(r.st, done); closed != nil && err == nil {
 			err = storage(closed)
 		}
 	}
+	r.folders.close()
+	r.closeWhole()
 	if r.st != nil {
 		r.st.close()
 	}

@@ -107,7 +107,9 @@ func (r *receiver) routeEntry(m *entryMsg, depth *int) error {
 
 func (r *receiver) routeArrival(m message, buf []byte, n int) error {
 	a := &arrival{m: m, buf: buf, n: n}
-	if buf != nil {
+	if buf != nil && n <= smallInPlace {
+		a.node = hashChunk(buf[headroom:headroom+n], int64(m.(*dataMsg).chunk))
+	} else if buf != nil {
 		a.ready = make(chan struct{})
 		select {
 		case r.hashes <- a:

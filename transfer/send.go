@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
-	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -43,6 +42,9 @@ func Send(ctx context.Context, rw io.ReadWriteCloser, src Source, o SendOptions)
 	if err == nil {
 		err = s.tally.err()
 	}
+	if src.Reader != nil {
+		err = unresumable(err)
+	}
 	return s.tally.result(s.ev.resumed.Load()), err
 }
 
@@ -79,6 +81,7 @@ type sender struct {
 	needs    chan *needMsg // answers the HASHES that feed waits for
 	jobs     chan *job     // in the order of writing
 	hashes   chan *job
+	reads    chan smallRead
 
 	mu      sync.Mutex // guards what follows, and the state of each outgoing
 	needing *hashesMsg // what needs is to answer
@@ -124,7 +127,8 @@ type again struct {
 func newSender(ctx context.Context, rw io.ReadWriteCloser, src Source, tops []top, o SendOptions) *sender {
 	s := &sender{session: newSession(ctx, rw), src: src, tops: tops, id: o.ID, ev: newEmitter(o.ID, o.OnEvent), tally: newTally(o.ID),
 		accepted: make(chan struct{}), win: newWindow[outgoing](), answered: newQueue[*outgoing](), agains: newQueue[again](),
-		needs: make(chan *needMsg, 1), jobs: make(chan *job, bufferCount), hashes: make(chan *job, bufferCount)}
+		needs: make(chan *needMsg, 1), jobs: make(chan *job, bufferCount), hashes: make(chan *job, bufferCount),
+		reads: make(chan smallRead)}
 	if o.Limit > 0 {
 		s.limit = rate.NewLimiter(rate.Limit(o.Limit), limitBurst(o.Limit))
 	}
@@ -136,6 +140,9 @@ func (s *sender) run() {
 	s.start(s.readLoop)
 	s.start(s.announce)
 	s.start(s.feed)
+	for range readAtOnce {
+		s.start(s.smallLoop)
+	}
 	for range min(4, runtime.GOMAXPROCS(0)) {
 		s.start(s.hashLoop)
 	}
@@ -277,27 +284,4 @@ func (s *sender) add(o *outgoing, m entryMsg) error {
 func (s *sender) failed(path string, kind error, reason string, peer bool) {
 	s.tally.file(StatusFailed, 0, kind, reason, peer)
 	s.ev.emit(File{ID: s.id, Path: path, Status: StatusFailed, Reason: reason, Err: kind})
-}
-
-// sourceRoot opens the folder that a top is in, or gives the one that is open.
-type sourceRoot struct {
-	dir  string
-	root *os.Root
-}
-
-func (r *sourceRoot) open(dir string) (*os.Root, error) {
-	if r.root != nil && r.dir == dir {
-		return r.root, nil
-	}
-	r.close()
-	root, err := os.OpenRoot(dir)
-	r.dir, r.root = dir, root
-	return root, err
-}
-
-func (r *sourceRoot) close() {
-	if r.root != nil {
-		r.root.Close()
-		r.root = nil
-	}
 }

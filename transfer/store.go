@@ -5,8 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"lukechampine.com/blake3"
@@ -79,6 +82,24 @@ func (st *store) close() {
 		_ = st.root.Remove(stateFolder) // fails where something is in it
 	}
 	st.root.Close()
+}
+
+// hasPartials tells whether there is a partial file of any transfer.
+func (st *store) hasPartials() bool {
+	f, err := st.state.Open(".")
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	for {
+		names, err := f.Readdirnames(128)
+		if slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, partExt) }) {
+			return true
+		}
+		if err != nil {
+			return err != io.EOF
+		}
+	}
 }
 
 // key names what belongs to the peer and to what.

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"fmt"
 
 	"lukechampine.com/blake3/guts"
@@ -13,9 +14,9 @@ const (
 // An arrival is DATA, HASHES or END.
 type arrival struct {
 	m     message
-	buf   []byte // the chunk, n bytes at headroom
+	buf   []byte // the chunk, n bytes at headroom; nil once somebody else has it
 	n     int
-	ready chan struct{} // closed when node is there
+	ready chan struct{} // closed when node is there; nil: it is
 	node  guts.Node
 }
 
@@ -55,14 +56,15 @@ func (r *receiver) take(a *arrival) error {
 		if err != nil {
 			return err
 		}
-		select {
-		case <-a.ready:
-		case <-r.ctx.Done():
+		if !a.hashed(r.ctx) {
 			// Those who hash may be gone, or at it still.
-			return r.takeData(in, m, &arrival{buf: a.buf, n: a.n, node: hashChunk(a.buf[headroom:headroom+a.n], int64(m.chunk))})
+			a = &arrival{buf: a.buf, n: a.n, node: hashChunk(a.buf[headroom:headroom+a.n], int64(m.chunk))}
 		}
-		defer r.release(a.buf)
-		return r.takeData(in, m, a)
+		err = r.takeData(in, m, a)
+		if a.buf != nil {
+			r.release(a.buf)
+		}
+		return err
 	case *hashesMsg:
 		in, err := r.arriving(m.n)
 		if err != nil {
@@ -77,6 +79,19 @@ func (r *receiver) take(a *arrival) error {
 		return r.takeEnd(in, m)
 	}
 	return nil
+}
+
+// hashed waits for the chunk's hash; false says that it may not come.
+func (a *arrival) hashed(ctx context.Context) bool {
+	if a.ready == nil {
+		return true
+	}
+	select {
+	case <-a.ready:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // arriving returns the entry that something arrives for.
@@ -161,14 +176,15 @@ func (r *receiver) retireIfEnded(in *incoming) error {
 
 // store writes a chunk that arrived right.
 func (r *receiver) store(in *incoming, i int64, a *arrival) error {
-	data := a.buf[headroom : headroom+a.n]
 	if in.inOrder(r) {
-		in.sum.addChunk(a.node)
+		in.add(a.node)
 	}
-	if err := r.open(in); err != nil {
+	if in.small {
+		r.startSmall(in, a.buf, a.n)
+		a.buf = nil
+	} else if err := r.open(in); err != nil {
 		return err
-	}
-	if err := r.put(in, i, data, nodeCV(a.node)); err != nil {
+	} else if err := r.put(in, i, a.buf[headroom:headroom+a.n], nodeCV(a.node)); err != nil {
 		return err
 	}
 	in.written += int64(a.n)
@@ -197,48 +213,6 @@ func (r *receiver) open(in *incoming) (err error) {
 		in.p, err = openPartial(r.st, in.key, in.source(), true)
 	}
 	return err
-}
-
-// takeHashes compares what is held with what the sender has, and tells which of it is needed.
-func (r *receiver) takeHashes(in *incoming, m *hashesMsg) error {
-	if in.failed {
-		r.send(&needMsg{n: m.n, first: m.first})
-		return nil
-	}
-	first, n := int64(m.first), int64(len(m.hashes))
-	if !in.check || in.next() != -1 || first != in.cursor || first+n > in.runs[0].end() {
-		return unexpected("hashes of chunk %d of entry %d", first, in.m.n)
-	}
-	held, _, err := in.p.j.get(first, n)
-	if err != nil {
-		return storage(err)
-	}
-	need := &needMsg{n: m.n, first: m.first}
-	for k := range m.hashes {
-		if i := first + int64(k); held[k] == m.hashes[k] {
-			size := int64(chunkLen(in.m.size, i))
-			r.ev.done.Add(size)
-			r.ev.resumed.Add(size)
-		} else {
-			in.needed = append(in.needed, i)
-			need.bits[k/8] |= 1 << (k % 8)
-		}
-	}
-	in.pass(n)
-	if err := in.p.forgetChunks(in.needed); err != nil {
-		return storage(err)
-	}
-	r.send(need)
-	return nil
-}
-
-// pass moves the cursor past n chunks of the run that it is in.
-func (in *incoming) pass(n int64) {
-	in.cursor += n
-	in.runs[0].first += uint32(n)
-	if in.runs[0].count -= uint32(n); in.runs[0].count == 0 {
-		in.runs = in.runs[1:]
-	}
 }
 
 func (r *receiver) takeEnd(in *incoming, m *endMsg) error {
@@ -272,7 +246,7 @@ func (in *incoming) size() int64 {
 // finalize hands a whole file over to be synced and named.
 func (r *receiver) finalize(in *incoming) error {
 	if in.inOrder(r) {
-		if in.digest = in.sum.sum(); in.digest != in.end.digest {
+		if in.whole() != in.end.digest {
 			r.failWith(in, codeIntegrity, "digest differs", false)
 			r.retire(in)
 			return nil
@@ -283,10 +257,15 @@ func (r *receiver) finalize(in *incoming) error {
 		r.finishEntry(in, &resultMsg{n: in.m.n, digest: in.digest})
 		return nil
 	}
-	if err := r.open(in); err != nil {
+	if in.small {
+		if in.written == 0 {
+			r.startSmall(in, nil, 0)
+		}
+	} else if err := r.open(in); err != nil {
 		return r.failOr(in, err)
+	} else {
+		in.p.src.size = in.size()
 	}
-	in.p.src.size = in.size()
 	select {
 	case r.finals <- in:
 	case <-r.ctx.Done():

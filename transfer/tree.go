@@ -53,8 +53,8 @@ func subtree(data []byte, leaf uint64) guts.Node {
 // hashWide hashes what the processor can take at once.
 func hashWide(data []byte, leaf uint64) guts.Node {
 	const wide = guts.MaxSIMD * guts.ChunkSize
-	if len(data) == wide {
-		return guts.CompressBuffer((*[wide]byte)(data), wide, &guts.IV, leaf, 0)
+	if cap(data) >= wide { // what is behind data is not looked at
+		return guts.CompressBuffer((*[wide]byte)(data[:wide]), len(data), &guts.IV, leaf, 0)
 	}
 	var buf [wide]byte
 	return guts.CompressBuffer(&buf, copy(buf[:], data), &guts.IV, leaf, 0)
@@ -126,6 +126,12 @@ func (d *digester) sum() (digest [32]byte) {
 			w = guts.ChainingValue(n)
 		}
 	}
+	return rootDigest(n)
+}
+
+// rootDigest returns the digest of a file whose root is n: that of its only chunk, or
+// of nothing, if it has no more.
+func rootDigest(n guts.Node) (digest [32]byte) {
 	n.Flags |= guts.FlagRoot
 	out := guts.WordsToBytes(guts.CompressNode(n))
 	copy(digest[:], out[:])

@@ -105,7 +105,9 @@ func walkOne(ctx context.Context, dir *os.Root, f found, depth int, fn func(foun
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	f.info, f.err = dir.Lstat(filepath.Base(f.rel))
+	if f.info == nil && f.err == nil {
+		f.info, f.err = dir.Lstat(filepath.Base(f.rel))
+	}
 	if f.err != nil {
 		return fn(f)
 	}
@@ -149,7 +151,12 @@ func walkFolder(ctx context.Context, dir *os.Root, f found, depth int, fn func(f
 	for {
 		entries, err := list.ReadDir(256)
 		for _, e := range entries {
-			g := found{top: f.top, rel: filepath.Join(f.rel, e.Name()), path: f.path + "/" + e.Name()}
+			g := found{top: f.top, rel: f.rel + string(filepath.Separator) + e.Name(), path: f.path + "/" + e.Name()}
+			if disk.ListsStates && !e.IsDir() {
+				if g.info, g.err = e.Info(); errors.Is(g.err, fs.ErrNotExist) {
+					continue // it was removed meanwhile
+				}
+			}
 			if err := walkOne(ctx, sub, g, depth+1, fn); err != nil {
 				return err
 			}
@@ -184,46 +191,4 @@ func openFolder(dir *os.Root, base string, info fs.FileInfo) (*os.Root, *os.File
 		return nil, nil, ErrChanged
 	}
 	return sub, list, nil
-}
-
-// openSource opens the file that f was told of, if it is the same still.
-func openSource(root *os.Root, rel string, want sourceState) (*os.File, error) {
-	f, err := root.OpenFile(rel, os.O_RDONLY|disk.OpenFlags, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := want.check(f); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
-// A sourceState is what changes when a file does.
-type sourceState struct {
-	size, mtime, ctime int64
-	inode              uint64
-}
-
-func stateOf(fi fs.FileInfo) sourceState {
-	return sourceState{fi.Size(), fi.ModTime().UnixNano(), disk.ChangeTime(fi), disk.Inode(fi)}
-}
-
-// check returns ErrChanged if f is not as it was.
-func (s sourceState) check(f *os.File) error {
-	fi, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !fi.Mode().IsRegular() || stateOf(fi) != s {
-		return ErrChanged
-	}
-	return nil
-}
-
-// tag names the state to the receiver, without telling more of it. It differs if the file
-// changed behind an unchanged size and modification time, where the system shows it.
-func (s sourceState) tag() [16]byte {
-	sum := blake3.Sum256(put64([]byte("p2ptool source 1"), s.size, s.mtime, s.ctime, int64(s.inode)))
-	return [16]byte(sum[:16])
 }

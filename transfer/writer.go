@@ -73,8 +73,32 @@ func (s *sender) writeJob(out io.Writer, w *bufio.Writer, d *digester, j *job) e
 		return put(w, &hashesMsg{n: j.o.n, first: uint32(j.chunk), hashes: j.cvs})
 	case jobEnd:
 		return s.writeEnd(w, d, j)
+	case jobSmall:
+		return s.writeSmall(out, w, j)
 	}
 	return nil
+}
+
+// writeSmall writes a whole small file. What is gathered waits for it: it is being read.
+func (s *sender) writeSmall(out io.Writer, w *bufio.Writer, j *job) error {
+	select {
+	case <-j.ready:
+	case <-s.ctx.Done():
+		return nil // the buffer may be read into still
+	}
+	defer s.release(j.buf)
+	end := &endMsg{n: j.o.n, size: j.o.state.size}
+	if j.bad != nil {
+		end.code, end.reason = codeFor(j.bad), reasonFor(j.bad)
+	} else {
+		end.digest = rootDigest(j.node)
+		if j.n > 0 {
+			if err := s.writeData(out, w, j); err != nil {
+				return err
+			}
+		}
+	}
+	return s.endFile(w, j.o, end)
 }
 
 func put(w io.Writer, m message) error {
@@ -98,14 +122,18 @@ func (s *sender) writeChunk(out io.Writer, w *bufio.Writer, d *digester, j *job)
 		}
 	}
 	defer s.release(j.buf)
-	hash := nodeCV(j.node)
 	if j.kind == jobChunk {
 		d.addChunk(j.node)
 	}
-	if j.want != nil && *j.want != hash {
+	if j.want != nil && *j.want != nodeCV(j.node) {
 		j.o.changed = true
 	}
-	m := dataMsg{n: j.o.n, chunk: uint32(j.chunk), hash: hash}
+	return s.writeData(out, w, j)
+}
+
+// writeData writes a chunk that was read and hashed.
+func (s *sender) writeData(out io.Writer, w *bufio.Writer, j *job) error {
+	m := dataMsg{n: j.o.n, chunk: uint32(j.chunk), hash: nodeCV(j.node)}
 	b := j.buf[headroom-frameHeader-dataHeader : headroom+j.n]
 	putHeader(b, typeData, dataHeader+j.n)
 	m.append(b[frameHeader:frameHeader])
@@ -136,13 +164,18 @@ func (s *sender) writeEnd(w *bufio.Writer, d *digester, j *job) error {
 	if j.o.changed && m.code == codeOK {
 		m.code, m.reason = codeChanged, ErrChanged.Error()
 	}
+	return s.endFile(w, j.o, m)
+}
+
+// endFile writes END. The file's result may be there already.
+func (s *sender) endFile(w *bufio.Writer, o *outgoing, m *endMsg) error {
 	s.mu.Lock()
-	j.o.phase, j.o.bytes = ended, m.size
+	o.phase, o.bytes = ended, m.size
 	if m.code == codeOK {
-		j.o.digest = m.digest
+		o.digest = m.digest
 	}
-	if j.o.result != nil {
-		s.finishLocked(j.o)
+	if o.result != nil {
+		s.finishLocked(o)
 	}
 	s.mu.Unlock()
 	return put(w, m)

@@ -46,3 +46,19 @@ func StartWriting(f *os.File) {
 	// Only a hint: the sync that follows reports what goes wrong.
 	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 }
+
+// Unnamed makes a file without a name on the disk of the folder dir: errors.ErrUnsupported
+// where that cannot be.
+func Unnamed(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EINVAL) {
+		return nil, errors.ErrUnsupported
+	}
+	return f, err
+}
+
+// Forget drops what the system keeps in memory of f, and what was synced.
+func Forget(f *os.File) {
+	// A disk may not know how, and then reading says less of it.
+	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+}

@@ -14,3 +14,9 @@ func SyncData(f *os.File) error { return f.Sync() }
 
 // StartWriting does nothing here.
 func StartWriting(*os.File) {}
+
+// Unnamed returns errors.ErrUnsupported.
+func Unnamed(string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// Forget does nothing here.
+func Forget(*os.File) {}

@@ -14,6 +14,10 @@ import (
 // OpenFlags keep the opening of what turns out to be a pipe or a device from blocking.
 const OpenFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW
 
+// ListsStates tells whether what the listing of a folder says of a file is as good as
+// asking for the file itself.
+const ListsStates = true
+
 // MovesOpen tells whether a file can be renamed while it is open.
 const MovesOpen = true
 

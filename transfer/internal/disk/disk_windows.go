@@ -12,6 +12,10 @@ import (
 // OpenFlags are those of other systems that keep an opening from blocking.
 const OpenFlags = 0
 
+// ListsStates tells whether what the listing of a folder says of a file is as good as
+// asking for the file itself: here sizes and times may be those of a while ago.
+const ListsStates = false
+
 // MovesOpen tells whether a file can be renamed while it is open.
 const MovesOpen = false
 

@@ -1,0 +1,70 @@
+package transfer
+
+const (
+	// smallFile is the size up to which a file is read in one go, beside others.
+	smallFile = chunkSize
+	// readAtOnce is how many such are read at a time: to open a file may take the
+	// round trip to another machine.
+	readAtOnce = 8
+)
+
+// feedSmall has a small file read while those before it are written.
+func (s *sender) feedSmall(root *sourceRoot, o *outgoing) error {
+	buf, err := s.buffer()
+	if err != nil {
+		return nil // the session has ended
+	}
+	j := &job{kind: jobSmall, o: o, buf: buf, ready: make(chan struct{})}
+	folder, bad := root.folder(o)
+	if bad != nil {
+		j.bad = bad
+		close(j.ready)
+		return s.queue(j)
+	}
+	select {
+	case s.reads <- smallRead{j, folder}:
+	case <-s.ctx.Done():
+		folder.drop()
+		return nil
+	}
+	return s.queue(j)
+}
+
+// A smallRead is a small file that is to be read.
+type smallRead struct {
+	j      *job
+	folder *sourceFolder
+}
+
+// smallLoop reads small files, beside others of its kind.
+func (s *sender) smallLoop() error {
+	for {
+		select {
+		case r := <-s.reads:
+			r.j.read(r.folder)
+			r.folder.drop()
+			close(r.j.ready)
+		case <-s.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// read reads and hashes a whole file.
+func (j *job) read(folder *sourceFolder) {
+	f, err := folder.open(j.o)
+	if err != nil {
+		j.bad = err
+		return
+	}
+	defer f.Close()
+	j.n = int(j.o.state.size)
+	b := j.buf[headroom : headroom+j.n]
+	if j.n > 0 {
+		if j.bad = readSource(f, b, 0); j.bad != nil {
+			return
+		}
+	}
+	j.node = hashChunk(b, 0)
+	j.bad = j.o.state.check(f)
+}

@@ -1,0 +1,17 @@
+//go:build !linux
+
+package disk
+
+import (
+	"errors"
+	"os"
+)
+
+// A Whole is a disk that can be synced at once, which none can here.
+type Whole struct{}
+
+// OpenWhole returns errors.ErrUnsupported.
+func OpenWhole(*os.Root) (*Whole, error) { return nil, errors.ErrUnsupported }
+
+func (*Whole) Sync() error { return errors.ErrUnsupported }
+func (*Whole) Close()      {}

@@ -1,0 +1,115 @@
+package transfer
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"lukechampine.com/blake3"
+
+	"p2ptool/transfer/internal/disk"
+)
+
+// A sourceFolder is a folder that files are read from. It is closed when nobody holds it.
+type sourceFolder struct {
+	dir, rel string // it is rel below dir
+	root     *os.Root
+	holders  atomic.Int32
+}
+
+func (f *sourceFolder) hold() *sourceFolder {
+	f.holders.Add(1)
+	return f
+}
+
+func (f *sourceFolder) drop() {
+	if f.holders.Add(-1) == 0 {
+		f.root.Close()
+	}
+}
+
+// A sourceRoot keeps the folder open that was last read from: most often the next file is
+// in the same one.
+type sourceRoot struct{ last *sourceFolder }
+
+// folder returns the folder of a file, which the caller has to drop.
+func (r *sourceRoot) folder(o *outgoing) (*sourceFolder, error) {
+	rel := filepath.Dir(o.rel)
+	if f := r.last; f != nil && f.dir == o.top.dir && f.rel == rel {
+		return f.hold(), nil
+	}
+	root, err := os.OpenRoot(o.top.dir)
+	if err != nil {
+		return nil, err
+	}
+	if rel != "." {
+		sub, err := root.OpenRoot(rel)
+		root.Close()
+		if err != nil {
+			return nil, err
+		}
+		root = sub
+	}
+	r.close()
+	r.last = (&sourceFolder{dir: o.top.dir, rel: rel, root: root}).hold()
+	return r.last.hold(), nil
+}
+
+func (r *sourceRoot) close() {
+	if r.last != nil {
+		r.last.drop()
+		r.last = nil
+	}
+}
+
+// open opens a file of the source, if it is as it was announced.
+func (r *sourceRoot) open(o *outgoing) (*os.File, error) {
+	f, err := r.folder(o)
+	if err != nil {
+		return nil, err
+	}
+	defer f.drop()
+	return f.open(o)
+}
+
+func (f *sourceFolder) open(o *outgoing) (*os.File, error) {
+	file, err := f.root.OpenFile(filepath.Base(o.rel), os.O_RDONLY|disk.OpenFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.state.check(file); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// A sourceState is what changes when a file does.
+type sourceState struct {
+	size, mtime, ctime int64
+	inode              uint64
+}
+
+func stateOf(fi fs.FileInfo) sourceState {
+	return sourceState{fi.Size(), fi.ModTime().UnixNano(), disk.ChangeTime(fi), disk.Inode(fi)}
+}
+
+// check returns ErrChanged if f is not as it was.
+func (s sourceState) check(f *os.File) error {
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() || stateOf(fi) != s {
+		return ErrChanged
+	}
+	return nil
+}
+
+// tag names the state to the receiver, without telling more of it. It differs if the file
+// changed behind an unchanged size and modification time, where the system shows it.
+func (s sourceState) tag() [16]byte {
+	sum := blake3.Sum256(put64([]byte("p2ptool source 1"), s.size, s.mtime, s.ctime, int64(s.inode)))
+	return [16]byte(sum[:16])
+}
