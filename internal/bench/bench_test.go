@@ -1,0 +1,246 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A place is a Host, and streams to it over pipes.
+type place struct {
+	t    *testing.T
+	host Host
+	dir  string
+	slow int // bytes a second that a stream carries; 0: any number
+	no   error
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	errs []error // of Serve
+}
+
+func newPlace(t *testing.T) *place {
+	p := &place{t: t, dir: t.TempDir()}
+	t.Cleanup(p.wg.Wait)
+	return p
+}
+
+func (p *place) as(peer string) func() (io.ReadWriteCloser, error) {
+	return func() (io.ReadWriteCloser, error) {
+		a, b := net.Pipe()
+		p.wg.Go(func() {
+			g := Guest{Peer: peer, Dir: p.dir, Consent: func(context.Context) error { return p.no }}
+			err := p.host.Serve(context.Background(), g, slowed{b, p.slow})
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.errs = append(p.errs, err)
+		})
+		return slowed{a, p.slow}, nil
+	}
+}
+
+// slowed takes its time to write.
+type slowed struct {
+	io.ReadWriteCloser
+	rate int
+}
+
+func (s slowed) Write(b []byte) (int, error) {
+	if s.rate > 0 {
+		time.Sleep(time.Duration(len(b)) * time.Second / time.Duration(s.rate))
+	}
+	return s.ReadWriteCloser.Write(b)
+}
+
+func (p *place) options(peer string, lasts time.Duration) Options {
+	return Options{
+		Duration: lasts, Dir: p.t.TempDir(), Open: p.as(peer), Tell: func(string) {},
+		Ping: func(context.Context) (time.Duration, error) { return time.Millisecond, nil },
+	}
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	o := p.options("ann", 100*time.Millisecond)
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.WriteHere <= 0 || r.ReadHere <= 0 || r.WriteThere <= 0 || r.ReadThere <= 0 || r.RTT != time.Millisecond {
+		t.Errorf("%+v", r)
+	}
+	p.wg.Wait()
+	for _, err := range p.errs {
+		if err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	}
+	for _, dir := range []string{p.dir, o.Dir} {
+		if es, err := os.ReadDir(dir); err != nil || len(es) > 0 {
+			t.Errorf("left in the folder: %v, %v", es, err)
+		}
+	}
+}
+
+// In virtual time rates are what the streams carry.
+func TestNetworkRates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.slow = 10 << 20
+		p.enterAs("ann", func(v *visitor) {
+			if err := errors.Join(v.up(t.Context()), v.down(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			for _, rate := range []float64{v.r.Up, v.r.Down} {
+				if rate < 9<<20 || rate > 11<<20 {
+					t.Errorf("%.0f bytes a second", rate)
+				}
+			}
+			if v.r.RTTUp != time.Millisecond {
+				t.Errorf("round trip %v", v.r.RTTUp)
+			}
+		})
+		p.wg.Wait()
+	})
+}
+
+// enterAs has fn act in a session.
+func (p *place) enterAs(peer string, fn func(*visitor)) {
+	p.t.Helper()
+	v := &visitor{Options: p.options(peer, 2*time.Second)}
+	rw, _ := v.Open()
+	defer rw.Close()
+	if err := v.enter(rw); err != nil {
+		p.t.Fatal(err)
+	}
+	fn(v)
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.no = errors.New("not you")
+	_, err := Run(t.Context(), p.options("ann", time.Second))
+	if !errors.Is(err, ErrRefused) || err.Error() != "peer: refused: not you" {
+		t.Errorf("Run: %v", err)
+	}
+	p.wg.Wait()
+	if !errors.Is(p.errs[0], ErrRefused) {
+		t.Errorf("Serve: %v", p.errs[0])
+	}
+	if es, _ := os.ReadDir(p.dir); len(es) > 0 {
+		t.Errorf("made before consent: %v", es)
+	}
+}
+
+// There is one session at a time, and nobody measures in that of another.
+func TestOneAtATime(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.enterAs("ann", func(ann *visitor) {
+		if _, err := Run(t.Context(), p.options("bob", time.Second)); !errors.Is(err, ErrBusy) {
+			t.Errorf("a second session: %v", err)
+		}
+		bob := &visitor{Options: p.options("bob", time.Second), token: ann.token}
+		if err := bob.diskThere(t.Context()); !errors.Is(err, ErrBusy) {
+			t.Errorf("with another's token: %v", err)
+		}
+		ann.token[0]++
+		if err := ann.diskThere(t.Context()); !errors.Is(err, ErrBusy) {
+			t.Errorf("with a wrong token: %v", err)
+		}
+	})
+	p.wg.Wait()
+	p.enterAs("bob", func(*visitor) {})
+}
+
+// A guest that says nothing, or goes on for ever, is shown out.
+func TestPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.slow = 1 << 20
+		silent, _ := p.as("bob")()
+		defer silent.Close()
+		p.enterAs("ann", func(v *visitor) {
+			rw, _ := v.Open()
+			defer rw.Close()
+			rw.Write(request{up, time.Second, v.token}.append(nil))
+			if err := readAnswer(rw, nil); err != nil {
+				t.Fatal(err)
+			}
+			begun := time.Now()
+			if err := sendBlocks(rw, time.Hour); err == nil {
+				t.Error("an hour was borne")
+			}
+			if d := time.Since(begun); d > time.Second+grace+time.Second {
+				t.Errorf("shown out after %v", d)
+			}
+		})
+		begun := time.Now()
+		io.ReadAll(silent)
+		if d := time.Since(begun); d > maxSession {
+			t.Errorf("silence was borne for %v", d)
+		}
+		p.wg.Wait()
+	})
+}
+
+func TestHostileMessages(t *testing.T) {
+	t.Parallel()
+	for name, b := range map[string][]byte{
+		"nothing":       {},
+		"short":         {version, 0},
+		"version":       append([]byte{9}, make([]byte, requestLen-1)...),
+		"what":          request{what: whats, lasts: 1e9}.append(nil),
+		"no time":       request{what: up}.append(nil),
+		"too much time": request{what: up, lasts: MaxDuration + time.Second}.append(nil),
+	} {
+		if r, err := parseRequest(b); err == nil {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	if _, err := takeBlocks(bytes.NewReader([]byte{0xff, 0, 0, 0}), time.Second); !errors.Is(err, errMessage) {
+		t.Errorf("long block: %v", err)
+	}
+	if err := readAnswer(bytes.NewReader([]byte{0, 0xff, 0xff}), nil); !errors.Is(err, errMessage) {
+		t.Errorf("long reason: %v", err)
+	}
+}
+
+func FuzzRequest(f *testing.F) {
+	f.Add(request{up, time.Second, token{1}}.append(nil))
+	f.Add(request{what: session}.append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := parseRequest(b); err == nil && !bytes.Equal(r.append(nil), b) {
+			t.Errorf("%x became %x", b, r.append(nil))
+		}
+	})
+}
+
+func TestBottleneck(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		r            Result
+		sends, recvs Part
+	}{
+		{Result{Up: 10, Down: 10, ReadHere: 90, WriteHere: 90, ReadThere: 90, WriteThere: 90, Sending: 9, Receiving: 9}, Network, Network},
+		{Result{Up: 10, Down: 80, ReadHere: 5, WriteHere: 20, ReadThere: 90, WriteThere: 90, Sending: 4, Receiving: 15}, Disk, Disk},
+		{Result{Up: 10, Down: 80, ReadHere: 90, WriteHere: 90, ReadThere: 20, WriteThere: 5, Sending: 4, Receiving: 15}, PeerDisk, PeerDisk},
+		{Result{Up: 90, Down: 90, ReadHere: 90, WriteHere: 90, ReadThere: 90, WriteThere: 90, Sending: 9, Receiving: 9}, Rest, Rest},
+	} {
+		if s, r := c.r.Sender(), c.r.Receiver(); s != c.sends || r != c.recvs {
+			t.Errorf("%+v: %s, %s", c.r, s, r)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package bench
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+const (
+	version    = 1
+	requestLen = 1 + 1 + 4 + 16
+	maxReason  = 512
+	maxBlock   = 256 << 10
+)
+
+// Bounds of what a Host does.
+const (
+	MaxDuration = 30 * time.Second // of a measurement
+	maxSession  = 5 * time.Minute
+	maxScratch  = 1 << 30          // bytes
+	grace       = 10 * time.Second // for what is on the way when a measurement's time is over
+)
+
+type what byte
+
+const (
+	session what = iota
+	up
+	down
+	disk
+	send
+	receive
+	whats
+)
+
+type token [16]byte
+
+// A request is what a stream begins with.
+type request struct {
+	what  what
+	lasts time.Duration
+	token token
+}
+
+func (r request) append(b []byte) []byte {
+	b = append(b, version, byte(r.what))
+	b = binary.BigEndian.AppendUint32(b, uint32(r.lasts.Milliseconds()))
+	return append(b, r.token[:]...)
+}
+
+var errMessage = errors.New("malformed message")
+
+func parseRequest(b []byte) (r request, err error) {
+	switch {
+	case len(b) != requestLen:
+		return r, errMessage
+	case b[0] != version:
+		return r, fmt.Errorf("%w: version %d", errMessage, b[0])
+	}
+	r.what, r.lasts = what(b[1]), time.Duration(binary.BigEndian.Uint32(b[2:]))*time.Millisecond
+	copy(r.token[:], b[6:])
+	if r.what >= whats || r.lasts > MaxDuration || r.what != session && r.lasts <= 0 {
+		return r, errMessage
+	}
+	return r, nil
+}
+
+type code byte
+
+const (
+	codeYes code = iota
+	codeRefused
+	codeBusy
+	codeFailed
+)
+
+// Kinds of errors; test with errors.Is.
+var (
+	// ErrRefused says that the other side does not want to be measured.
+	ErrRefused = errors.New("refused")
+	// ErrBusy says that the other side is being measured already.
+	ErrBusy = errors.New("a measurement is under way there")
+	// ErrFailed says that something went wrong at the other side.
+	ErrFailed = errors.New("peer failed")
+)
+
+func writeAnswer(w io.Writer, c code, reason string, more ...byte) error {
+	reason = reason[:min(len(reason), maxReason)]
+	b := binary.BigEndian.AppendUint16([]byte{byte(c)}, uint16(len(reason)))
+	_, err := w.Write(append(append(b, reason...), more...))
+	return err
+}
+
+// readAnswer reads an answer and, after a yes, what follows it into more.
+func readAnswer(r io.Reader, more []byte) error {
+	var head [3]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return ended(err)
+	}
+	n := binary.BigEndian.Uint16(head[1:])
+	if n > maxReason {
+		return errMessage
+	}
+	reason := make([]byte, n)
+	if _, err := io.ReadFull(r, reason); err != nil {
+		return ended(err)
+	}
+	switch code(head[0]) {
+	case codeYes:
+		_, err := io.ReadFull(r, more)
+		return ended(err)
+	case codeRefused:
+		return fmt.Errorf("peer: %w: %s", ErrRefused, reason)
+	case codeBusy:
+		return ErrBusy
+	}
+	return fmt.Errorf("%w: %s", ErrFailed, reason)
+}
+
+// ended says what the end of a stream in the middle of something is.
+func ended(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// maxRate bounds what is believed, in bytes a second.
+const maxRate = 1 << 50
+
+func appendRate(b []byte, rate float64) []byte {
+	return binary.BigEndian.AppendUint64(b, uint64(min(max(rate, 0), maxRate)))
+}
+
+func parseRate(b []byte) float64 { return float64(min(binary.BigEndian.Uint64(b), maxRate)) }
