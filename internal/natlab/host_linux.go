@@ -104,6 +104,20 @@ func (c *Cmd) CombinedOutput() ([]byte, error) {
 // Link sets what the link does to packets, in either direction.
 func (n *node) Link(l Link) { n.set(func(p *path) { p.link = l }) }
 
+// LinkUp sets what the link does to what is sent.
+func (n *node) LinkUp(l Link) {
+	n.seg.mu.Lock()
+	defer n.seg.mu.Unlock()
+	n.port.up.link = l
+}
+
+// LinkDown sets what the link does to what is received.
+func (n *node) LinkDown(l Link) {
+	n.seg.mu.Lock()
+	defer n.seg.mu.Unlock()
+	n.port.down.link = l
+}
+
 // SetLoss changes the link's loss alone.
 func (n *node) SetLoss(loss float64) { n.set(func(p *path) { p.link.Loss = loss }) }
 

@@ -70,6 +70,24 @@ func (b *inbox) next() got {
 	}
 }
 
+// reach sends a datagram again and again until it arrives: the kernel takes a moment
+// to know a new IPv6 address of its own.
+func (b *inbox) reach(to *inbox, data string) got {
+	b.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(patience); ; {
+		b.send(to.addr(), data)
+		select {
+		case g := <-to.c:
+			return g
+		case <-tick.C:
+		case <-end:
+			b.t.Fatal("nothing arrived")
+		}
+	}
+}
+
 // expect waits for a datagram, which must be this one.
 func (b *inbox) expect(data string) {
 	b.t.Helper()

@@ -6,14 +6,22 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"testing"
 
 	"github.com/google/nftables"
 )
 
+// T is what a lab needs of a test. A program that is none, and wants a lab, brings its
+// own; there Fatal and Skip do not return either.
+type T interface {
+	Helper()
+	Cleanup(func())
+	Fatal(...any)
+	Skip(...any)
+}
+
 // A Lab is an internet. Its methods end the test if something fails.
 type Lab struct {
-	t        testing.TB
+	t        T
 	internet *segment
 	segments []*segment
 	ports    []*port
@@ -22,7 +30,7 @@ type Lab struct {
 
 // New returns an empty lab, which is torn down when the test ends. It skips
 // the test where labs are impossible.
-func New(t testing.TB) *Lab {
+func New(t T) *Lab {
 	t.Helper()
 	if err := possible(); err != nil {
 		if os.Getenv("CI") == "true" {

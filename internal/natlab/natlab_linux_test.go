@@ -55,31 +55,6 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// TestRate: 100 packets of 1000 bytes at 1 MB/s take 100 ms.
-func TestRate(t *testing.T) {
-	t.Parallel()
-	a, _, from, to := two(t)
-	a.Link(Link{Rate: 1e6, Queue: 1e6})
-	start := time.Now()
-	for range 100 {
-		from.send(to.addr(), strings.Repeat("x", 1000-28))
-	}
-	for range 100 {
-		to.next()
-	}
-	if took := time.Since(start); took < 99*ms {
-		t.Errorf("took %v", took)
-	}
-	a.Link(Link{Rate: 1e6, Queue: 10_000})
-	for i := range 100 {
-		from.send(to.addr(), fmt.Sprintf("%-972d", i))
-	}
-	eventually(t, func() bool { return a.Lost()+len(to.c) == 100 })
-	if got := len(to.c); got < 10 || got > 90 {
-		t.Errorf("%d of 100 got through a queue of 10", got)
-	}
-}
-
 func TestLossCutAndMTU(t *testing.T) {
 	t.Parallel()
 	a, b, from, to := two(t)
@@ -143,19 +118,6 @@ func TestPart(t *testing.T) {
 	atA.expect("joined")
 }
 
-func TestLossIsAPart(t *testing.T) {
-	t.Parallel()
-	a, _, from, to := two(t)
-	a.SetLoss(.3)
-	for range 1000 {
-		from.send(to.addr(), "x")
-	}
-	eventually(t, func() bool { return a.Lost()+len(to.c) == 1000 })
-	if lost := a.Lost(); lost < 200 || lost > 400 {
-		t.Errorf("lost %d of 1000", lost)
-	}
-}
-
 // TestBatches has the kernel segment what a socket sends at once.
 func TestBatches(t *testing.T) {
 	t.Parallel()
@@ -188,8 +150,7 @@ func TestIPv6(t *testing.T) {
 	l := New(t)
 	a, b := l.Host("203.0.113.1", "2001:db8::1"), l.Host("2001:db8::2")
 	from, to := open(t, a, "[::]:1000"), open(t, b, "[2001:db8::2]:2000")
-	from.send(to.addr(), "six")
-	if g := to.next(); g.from != netip.MustParseAddrPort("[2001:db8::1]:1000") {
+	if g := from.reach(to, "six"); g.from != netip.MustParseAddrPort("[2001:db8::1]:1000") {
 		t.Errorf("from %v", g.from)
 	}
 }

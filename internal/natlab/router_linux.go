@@ -19,10 +19,12 @@ const (
 	// BareMasquerade is PortRestricted without a rule that drops what comes in
 	// for the router itself: what arrives early changes a mapping.
 	BareMasquerade
+	// SymmetricSequential is Symmetric with each port the one after the last.
+	SymmetricSequential
 )
 
 func (k Kind) String() string {
-	return [...]string{"full cone", "address-restricted", "port-restricted", "symmetric", "bare masquerade"}[k]
+	return [...]string{"full cone", "address-restricted", "port-restricted", "symmetric", "bare masquerade", "symmetric sequential"}[k]
 }
 
 // The names of a router's devices.
@@ -35,8 +37,11 @@ const (
 // "lan".
 type Router struct {
 	node
-	inner *segment
-	ports map[uint16]uint16 // inner to outer, of Remap
+	inner   *segment
+	gateway netip.Addr        // inner address, if Gateway gave one
+	ports   map[uint16]uint16 // inner to outer, of Remap
+
+	sequential bool // SymmetricSequential
 }
 
 func (l *Lab) router(seg *segment, link Link, addr string, kind Kind) *Router {
@@ -52,13 +57,19 @@ func (l *Lab) router(seg *segment, link Link, addr string, kind Kind) *Router {
 		}
 		return translate(kind)
 	}))
+	r.sequential = kind == SymmetricSequential
+	r.countUp()
 	return r
 }
 
 // Host adds a host behind the router, at a link without delay.
 func (r *Router) Host(addr string) *Host {
 	r.lab.t.Helper()
-	return r.lab.host(r.inner, Link{}, []string{addr})
+	h := r.lab.host(r.inner, Link{}, []string{addr})
+	if r.gateway.IsValid() {
+		r.lab.must(h.ns.do(func() error { return via(h.device, r.gateway) }))
+	}
+	return h
 }
 
 // Router adds a router behind the router, at a link without delay.
@@ -106,7 +117,15 @@ func (r *Router) Remap(inner, outer uint16) {
 func (r *Router) Readdress(addr string) {
 	r.lab.t.Helper()
 	r.node.Readdress(addr)
+	r.countUp()
 	r.remap()
+}
+
+func (r *Router) countUp() {
+	r.lab.t.Helper()
+	if r.sequential {
+		r.lab.must(r.ns.do(func() error { return countUp(r.addrs[0]) }))
+	}
 }
 
 func (r *Router) remap() {
@@ -115,8 +134,22 @@ func (r *Router) remap() {
 	r.Flush()
 }
 
+// Hairpin has hosts behind the router reach each other by its outer address, which
+// they do not otherwise. It is for FullCone and AddressRestricted, and lasts until
+// the router gets another address.
+func (r *Router) Hairpin() {
+	r.lab.t.Helper()
+	r.lab.must(r.ns.do(func() error { return hairpin(r.addrs[0]) }))
+}
+
 // BlockUDP drops all UDP but DNS that is to pass the router; all else passes.
 func (r *Router) BlockUDP() {
 	r.lab.t.Helper()
 	r.lab.must(r.ns.do(blockUDP))
+}
+
+// AllowUDP ends a BlockUDP.
+func (r *Router) AllowUDP() {
+	r.lab.t.Helper()
+	r.lab.must(r.ns.do(allowUDP))
 }

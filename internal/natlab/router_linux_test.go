@@ -13,7 +13,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-var kinds = []Kind{FullCone, AddressRestricted, PortRestricted, Symmetric, BareMasquerade}
+var kinds = []Kind{FullCone, AddressRestricted, PortRestricted, Symmetric, BareMasquerade, SymmetricSequential}
 
 // A scene is a server with two ports, a stranger, and a host behind a router.
 type scene struct {
@@ -47,6 +47,7 @@ func TestMappingAndFiltering(t *testing.T) {
 		{AddressRestricted, true, true, false},
 		{PortRestricted, true, false, false},
 		{Symmetric, false, false, false},
+		{SymmetricSequential, false, false, false},
 		{BareMasquerade, false, false, false}, // the probes from the other port come early
 	} {
 		t.Run(tt.kind.String(), func(t *testing.T) {

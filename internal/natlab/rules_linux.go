@@ -18,6 +18,8 @@ import (
 //	chain post, type nat hook postrouting:
 //	  oifname wan [meta l4proto udp update @eim { udp sport : ip saddr . udp sport }]  full cone, address-restricted
 //	  oifname wan masquerade [fully-random]                                           (symmetric)
+//	chain count, type nat hook postrouting, before post:                              symmetric sequential
+//	  oifname wan meta l4proto udp snat to <outside> : numgen inc mod 40000 offset 20000
 //	chain pre, type nat hook prerouting:                                              full cone, address-restricted
 //	  iifname wan meta l4proto udp dnat ip to udp dport map @eim
 //	chain forward and chain input, type filter:                                       all but full cone; bare masquerade without input
@@ -195,6 +197,14 @@ func blockUDP() error {
 	})
 }
 
+// allowUDP takes the rule of blockUDP away.
+func allowUDP() error {
+	return edit(func(t table) error {
+		t.conn.FlushChain(&nftables.Chain{Table: t.t, Name: "block"})
+		return nil
+	})
+}
+
 // forgetSets empties what sets there are.
 func forgetSets() error {
 	return edit(func(t table) error {
@@ -219,11 +229,16 @@ func isUDP() []expr.Any {
 
 // isAnswer matches packets of what was begun from within.
 func isAnswer() []expr.Any {
+	return ctHas(expr.CtKeySTATE, expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED)
+}
+
+// ctHas matches packets whose connection has one of the bits.
+func ctHas(key expr.CtKey, bits uint32) []expr.Any {
 	return []expr.Any{
-		&expr.Ct{Key: expr.CtKeySTATE, Register: reg1},
+		&expr.Ct{Key: key, Register: reg1},
 		&expr.Bitwise{
 			SourceRegister: reg1, DestRegister: reg1, Len: 4,
-			Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED),
+			Mask: binaryutil.NativeEndian.PutUint32(bits),
 			Xor:  make([]byte, 4),
 		},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg1, Data: make([]byte, 4)},

@@ -43,7 +43,7 @@ type port struct {
 // plug starts passing packets of a device.
 func (s *segment) plug(tun *os.File, link Link) *port {
 	p := &port{seg: s, tun: tun, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	p.up.link, p.down.link = link, link
+	p.up, p.down = newPath(link), newPath(link)
 	s.loops.Go(p.read)
 	s.loops.Go(p.write)
 	return p
@@ -112,24 +112,26 @@ func (s *segment) forward(from *port, packet []byte) {
 	if to == nil || to == from || s.parted[[2]*port{from, to}] {
 		return
 	}
-	at, ok := from.up.pass(time.Now(), len(packet))
-	if !ok {
-		return
-	}
-	if at, ok = to.down.pass(at, len(packet)); ok {
-		s.order++
-		to.put(arrival{at, s.order, bytes.Clone(packet)})
-	}
+	from.up.pass(time.Now(), len(packet), func(at time.Time) {
+		to.put(arrival{at: at, packet: bytes.Clone(packet)})
+		if to.queue[0].order == s.order {
+			to.awake()
+		}
+	})
 }
 
 // put queues an arrival; the segment's mutex is held.
 func (p *port) put(a arrival) {
+	p.seg.order++
+	a.order = p.seg.order
 	heap.Push(&p.queue, a)
-	if p.queue[0].order == a.order {
-		select {
-		case p.wake <- struct{}{}:
-		default:
-		}
+}
+
+// awake has the queue looked at again.
+func (p *port) awake() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -138,7 +140,7 @@ func (p *port) write() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		due, wait := p.take(time.Now())
+		due, wait := p.take()
 		for _, packet := range due {
 			_, _ = p.tun.Write(packet) // a device that is down loses it
 		}
@@ -152,12 +154,20 @@ func (p *port) write() {
 	}
 }
 
-// take takes what is due, and tells how long nothing else is.
-func (p *port) take(now time.Time) (due [][]byte, wait time.Duration) {
+// take takes what has arrived, and tells how long nothing else does.
+func (p *port) take() (due [][]byte, wait time.Duration) {
 	p.seg.mu.Lock()
 	defer p.seg.mu.Unlock()
+	now := time.Now()
 	for len(p.queue) > 0 && !p.queue[0].at.After(now) {
-		due = append(due, heap.Pop(&p.queue).(arrival).packet)
+		a := heap.Pop(&p.queue).(arrival)
+		if a.passed {
+			due = append(due, a.packet)
+			continue
+		}
+		p.down.pass(a.at, len(a.packet), func(at time.Time) {
+			p.put(arrival{at: at, passed: true, packet: a.packet})
+		})
 	}
 	if len(p.queue) > 0 {
 		return due, p.queue[0].at.Sub(now)
@@ -165,10 +175,13 @@ func (p *port) take(now time.Time) (due [][]byte, wait time.Duration) {
 	return due, time.Hour
 }
 
-// An arrival is a packet that reaches a device then.
+// An arrival is a packet that reaches the end of a path then: of that to the
+// segment, or, having passed, of that to the device. So packets of several
+// senders enter the second in the order in which they arrive there.
 type arrival struct {
 	at     time.Time
 	order  uint64 // among those of the same instant, first come first served
+	passed bool
 	packet []byte
 }
 
