@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// A scenario is a load, the way that it goes, and who is compared there.
+type scenario struct {
+	name, title string
+	bytes       int64
+	files       int
+	way         *way   // nil: loopback
+	beside      string // the congestion control of a TCP flow on the same way; empty: none
+	yard        string // the tool that rates are told in parts of; empty: the rate of the way
+	tools       []string
+}
+
+const (
+	mbit = 1e6
+	ms   = time.Millisecond
+)
+
+var tcpAndAll = []string{"p2ptool", "iperf3 cubic", "iperf3 bbr", "scp", "rsync", "croc", "wormhole"}
+
+// scenarios returns them all, with the sizes of the command line.
+func scenarios(o options) []scenario {
+	all := []scenario{
+		{name: "loopback", title: o.size.String() + " of one file, loopback", bytes: int64(o.size),
+			yard: "iperf3", tools: []string{"p2ptool", "iperf3", "scp", "rsync", "croc", "wormhole"}},
+		{name: "small-files", title: fmt.Sprintf("%d files of 4 KiB, loopback", o.files), bytes: int64(o.files) * smallFile, files: o.files,
+			yard: "rsync", tools: []string{"p2ptool", "scp", "rsync", "croc"}},
+	}
+	for _, loss := range []int{0, 1, 20, 50} {
+		all = append(all, scenario{name: fmt.Sprintf("loss-%d", loss), title: fmt.Sprintf("100 Mbit/s, 50 ms, %d %% of the packets lost in either direction", loss),
+			bytes: 64 << 20, way: &way{rate: 100 * mbit, rtt: 50 * ms, loss: float64(loss) / 100}, tools: tcpAndAll})
+	}
+	chatty := append([]string{"p2ptool chat"}, tcpAndAll...)
+	beside := []string{"p2ptool", "iperf3 cubic", "iperf3 bbr"}
+	all = append(all,
+		scenario{name: "long", title: "100 Mbit/s, 200 ms", bytes: 100 << 20, way: &way{rate: 100 * mbit, rtt: 200 * ms}, tools: tcpAndAll},
+		scenario{name: "policer", title: "20 Mbit/s by a policer with a bucket of 5 ms, 40 ms", bytes: 24 << 20,
+			way: &way{rate: 20 * mbit, rtt: 40 * ms, queue: 5 * ms, policer: true}, tools: chatty},
+		scenario{name: "queue-5", title: "20 Mbit/s, 40 ms, a queue of 5 ms", bytes: 24 << 20,
+			way: &way{rate: 20 * mbit, rtt: 40 * ms, queue: 5 * ms}, tools: chatty},
+		scenario{name: "queue-200", title: "20 Mbit/s, 40 ms, a queue of 200 ms", bytes: 24 << 20,
+			way: &way{rate: 20 * mbit, rtt: 40 * ms, queue: 200 * ms}, tools: chatty},
+		scenario{name: "beside-cubic", title: "50 Mbit/s, 40 ms, a queue of 40 ms, beside one TCP flow with CUBIC", bytes: 48 << 20,
+			way: &way{rate: 50 * mbit, rtt: 40 * ms}, beside: "cubic", tools: beside},
+		scenario{name: "beside-bbr", title: "50 Mbit/s, 40 ms, a queue of 40 ms, beside one TCP flow with BBR", bytes: 48 << 20,
+			way: &way{rate: 50 * mbit, rtt: 40 * ms}, beside: "bbr", tools: beside},
+	)
+	for i := range all {
+		if all[i].way != nil && o.pathSize > 0 {
+			all[i].bytes = int64(o.pathSize)
+		}
+	}
+	return all
+}
