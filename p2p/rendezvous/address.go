@@ -5,31 +5,48 @@ import (
 	"net/netip"
 
 	"golang.org/x/crypto/cryptobyte"
+
+	"p2ptool/p2p/tunnel"
 )
 
 // An endpoint is an address as it stands in datagrams and, being small and
 // free of pointers, in the server's tables: an IPv6 address, or an IPv4 one in
 // IPv6-mapped form, and a port. The zero value is no address.
 type endpoint struct {
-	ip   [16]byte
-	port uint16
+	ip     [16]byte
+	port   uint16
+	stream bool // of TCP; this does not stand in datagrams
 }
 
-// endpointOf converts an address; an IPv6 zone is lost.
+// endpointOf converts an address; an IPv6 zone is lost, but for the mark of a
+// stream.
 func endpointOf(a netip.AddrPort) endpoint {
 	if !a.IsValid() {
 		return endpoint{}
 	}
-	return endpoint{a.Addr().As16(), a.Port()}
+	return endpoint{a.Addr().As16(), a.Port(), tunnel.Marked(a.Addr())}
 }
 
-// addr returns the address; IPv4 addresses in their own form, the invalid
-// AddrPort for the zero endpoint.
+// addr returns the address, marked if it is a stream's; IPv4 addresses in their own
+// form, the invalid AddrPort for the zero endpoint.
 func (e endpoint) addr() netip.AddrPort {
 	if e == (endpoint{}) {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(netip.AddrFrom16(e.ip).Unmap(), e.port)
+	a := netip.AddrPortFrom(netip.AddrFrom16(e.ip).Unmap(), e.port)
+	if e.stream {
+		return tunnel.Mark(a)
+	}
+	return a
+}
+
+// observed returns the address as it is told to other peers: none where it is a
+// stream's, for nobody but the server can send there.
+func (e endpoint) observed() netip.AddrPort {
+	if e.stream {
+		return netip.AddrPort{}
+	}
+	return e.addr()
 }
 
 func (e endpoint) append(b []byte) []byte {

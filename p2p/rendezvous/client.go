@@ -6,9 +6,12 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/noise"
+	"p2ptool/p2p/stun"
+	"p2ptool/p2p/tunnel"
 )
 
 // Errors of a Client's requests; test with errors.Is.
@@ -47,18 +50,33 @@ type ClientConfig struct {
 	// several goroutines.
 	Send func(to netip.AddrPort, datagram []byte)
 
+	// Tunnel makes streams to the server, for where UDP does not pass; nil: there are none.
+	// Send sends to their addresses too.
+	Tunnel *tunnel.Dialer
+	// NoUDP has the server reached by streams alone.
+	NoUDP bool
+
 	// Resolve returns the addresses of a host name; nil asks the system.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
+	// OnRegistered is told when the client is registered, and when the server is reached
+	// in another way than before.
 	OnRegistered func(server netip.AddrPort, v View)
-	OnLost       func()
-	OnReplaced   func()
-	OnView       func(View) // what the server sees has changed
-	OnCall       func(*Call)
+	// OnMoved is told, before OnRegistered, that the server is reached at another address
+	// than before. Channels of the relay are the same.
+	OnMoved    func(from, to netip.AddrPort)
+	OnLost     func()
+	OnReplaced func()
+	OnView     func(View) // what the server sees has changed
+	OnCall     func(*Call)
 }
 
-// A View is how the server sees this host, by address family.
-type View struct{ V4, V6 Observed }
+// A View is how the server sees this host, by address family. Where it is reached by a
+// stream, Stream is the address of this end, at which nobody else reaches it.
+type View struct {
+	V4, V6 Observed
+	Stream netip.AddrPort
+}
 
 // Observed is an address as the server's two ports see it. They are the same
 // where the NAT's mapping does not depend on the endpoint.
@@ -101,6 +119,7 @@ type Client struct {
 	requests chan *request
 	refresh  chan struct{}
 	wake     chan struct{} // something is in answers
+	waiting  atomic.Int32  // how many wait for the registration
 
 	mu        sync.Mutex // guards what follows
 	state     State
@@ -108,6 +127,7 @@ type Client struct {
 	err       error         // of the key
 	current   netip.AddrPort
 	observers []netip.AddrPort // that were asked by STUN
+	ports     ports
 	index     uint32
 	hasIndex  bool
 	view      View
@@ -116,6 +136,7 @@ type Client struct {
 
 	// What follows belongs to the goroutine.
 	replaced bool
+	last     netip.AddrPort // where the server was reached
 	lastReq  uint32
 	pending  map[uint32]*request
 }
@@ -180,7 +201,7 @@ func (c *Client) wants(from netip.AddrPort, b []byte) bool {
 	case TypeUnknown, TypeStale:
 		return from == c.ServerAddr()
 	}
-	return LooksLikeSTUN(b) && c.observes(from)
+	return stun.LooksLike(b) && c.observes(from)
 }
 
 func (c *Client) observes(from netip.AddrPort) bool {
@@ -222,6 +243,11 @@ func (c *Client) State() State {
 // request need not wait for it. It returns a KeyError where
 // the server's key was refused, and ErrClosed after Close.
 func (c *Client) Registered(ctx context.Context) error {
+	c.waiting.Add(1)
+	defer c.waiting.Add(-1)
+	if c.State() == Lost {
+		c.RefreshNow()
+	}
 	for {
 		c.mu.Lock()
 		state, err, changed := c.state, c.err, c.changed

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"sync"
 	"time"
 
 	"p2ptool/p2p/identity"
@@ -16,12 +15,14 @@ import (
 
 const (
 	// connectTimeout bounds one attempt over all addresses of the server.
-	connectTimeout = 4 * time.Second
+	connectTimeout = 5 * time.Second
 	// raceDelay is the start that each address has over the next.
 	raceDelay = 100 * time.Millisecond
 
 	firstBackoff = time.Second
 	lastBackoff  = 30 * time.Second
+	// waitedBackoff is the longest while somebody waits for the registration.
+	waitedBackoff = 3 * time.Second
 )
 
 // run is the client's goroutine: it registers, keeps the session, and
@@ -38,11 +39,14 @@ func (c *Client) run() {
 			newKeeper(c, s, servers).run()
 			continue
 		}
-		if key := (*KeyError)(nil); errors.As(err, &key) {
+		if refused(err) {
 			c.setState(Unregistered, err)
 			close(c.refused)
 			<-c.ctx.Done()
 			break
+		}
+		if c.waiting.Load() > 0 {
+			backoff = min(backoff, waitedBackoff)
 		}
 		c.pause(backoff)
 		backoff = min(2*backoff, lastBackoff)
@@ -62,48 +66,40 @@ func (c *Client) pause(d time.Duration) {
 	}
 }
 
-// connect makes a session with the first of the server's addresses that
-// answers, as Happy Eyeballs (RFC 8305) does. It returns all the addresses too.
+// connect makes a session with the first of the server's addresses that answers, and
+// after a while tries streams too. It returns all the addresses of UDP as well.
 func (c *Client) connect() (Session, []netip.AddrPort, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, connectTimeout)
 	defer cancel()
-	servers, err := c.resolve(ctx)
-	if err != nil {
+	var servers []netip.AddrPort
+	var err error
+	if !c.config.NoUDP {
+		servers, err = c.resolve(ctx)
+	}
+	var tries []try[Session]
+	for i, a := range servers {
+		tries = append(tries, try[Session]{time.Duration(i) * raceDelay, func(ctx context.Context) (Session, error) {
+			return c.dial(ctx, a)
+		}})
+	}
+	if c.config.Tunnel != nil {
+		tries = append(tries, try[Session]{c.streamDelay(len(servers) > 0), c.dialStream})
+	}
+	if len(tries) == 0 {
 		return Session{}, nil, err
 	}
-	type result struct {
-		s   Session
-		err error
-	}
-	results := make(chan result, len(servers))
-	var dials sync.WaitGroup
-	defer dials.Wait()
-	defer cancel()
-	for i, a := range servers {
-		dials.Go(func() {
-			s, err := c.dial(ctx, a, time.Duration(i)*raceDelay)
-			results <- result{s, err}
-		})
-	}
-	for range servers {
-		r := <-results
-		if key := (*KeyError)(nil); r.err == nil || errors.As(r.err, &key) {
-			return r.s, servers, r.err
-		}
-		err = r.err
-	}
-	return Session{}, nil, err
+	s, err := race(ctx, tries, refused, func(Session) {})
+	return s, servers, err
 }
 
-// dial makes a session with one address of the server, after a delay.
-func (c *Client) dial(ctx context.Context, server netip.AddrPort, delay time.Duration) (Session, error) {
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return Session{}, ctx.Err()
-	case <-timer.C:
-	}
+// refused reports whether an error is that the server's key will not do.
+func refused(err error) bool {
+	key := (*KeyError)(nil)
+	return errors.As(err, &key)
+}
+
+// dial makes a session with one address of the server.
+func (c *Client) dial(ctx context.Context, server netip.AddrPort) (Session, error) {
 	index := rand.Uint32()
 	d := NewDial(DialConfig{
 		Key: c.config.Key, Remote: server, Purpose: PurposeServer, Index: index,

@@ -16,8 +16,8 @@ import (
 var ErrVersion = errors.New("no version of the protocol in common")
 
 // initPayload is what the payload of an INIT is padded to, so that no
-// RESPONSE, which tells up to 16 candidates, is longer.
-const initPayload = 14 + 16*(1+addrSize)
+// RESPONSE, which tells up to 16 candidates and of a NAT, is longer.
+const initPayload = 14 + 16*(1+addrSize) + 1 + 4
 
 // firstRetry is after what time a handshake message is sent again; each
 // further wait is twice as long, up to lastRetry.

@@ -11,6 +11,7 @@ import (
 	"p2ptool/internal/netsim"
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/noise"
+	"p2ptool/p2p/stun"
 	"p2ptool/p2p/udp"
 )
 
@@ -123,8 +124,8 @@ func TestNothingIsAmplified(t *testing.T) {
 			}
 		}
 	}
-	r.request(strange, appendStunRequest(nil, stunID{1}))
-	r.request(netip.MustParseAddrPort("[2001:db8::1]:9"), appendStunRequest(nil, stunID{1}))
+	r.request(strange, stun.Request{ID: stun.ID{1}}.Append(nil))
+	r.request(netip.MustParseAddrPort("[2001:db8::1]:9"), stun.Request{ID: stun.ID{1}}.Append(nil))
 	unknown := m.seal(ping(0))
 	unknown[4]++
 	if got := r.request(strange, unknown); len(got) != unknownSize {
@@ -170,7 +171,7 @@ func TestNoAnswerIsAnswered(t *testing.T) {
 		cookieReply{version: 1, purpose: PurposeServer, observed: testV4}.Append(nil),
 		response{version: 1, purpose: PurposeServer, noise: make([]byte, 200)}.Append(nil),
 		AppendUnknown(nil, 1), AppendStale(nil, 1),
-		appendStunResponse(nil, stunID{}, testV4), appendStunResponse(nil, stunID{}, testV6),
+		stun.Response{Observed: testV4}.Append(nil), stun.Response{Observed: testV6}.Append(nil),
 		{12, 1, 2, 3}, {63}, {64}, {255}, {},
 	} {
 		if got := r.request(source(1), d); got != nil {
@@ -219,7 +220,7 @@ func TestLimitsBySource(t *testing.T) {
 	r := newRig(t, Limits{
 		HelloRate: Rate{10, 20}, InitRate: Rate{1, 5}, StrangerRate: Rate{1, 10}, PeersPerSource: 4,
 	})
-	stun := appendStunRequest(nil, stunID{1})
+	request := stun.Request{ID: stun.ID{1}}.Append(nil)
 	count := func(n int, from func(int) netip.AddrPort, d []byte) (answered int) {
 		for i := range n {
 			if r.request(from(i), d) != nil {
@@ -236,10 +237,10 @@ func TestLimitsBySource(t *testing.T) {
 	if got := count(100, one, hi); got != 20 {
 		t.Errorf("%d of 100 HELLOs at once are answered", got)
 	}
-	if got := count(100, sameNet, stun); got != 10 {
+	if got := count(100, sameNet, request); got != 10 {
 		t.Errorf("%d of 100 STUN requests of one network are answered", got)
 	}
-	if got := count(100, source, stun); got != 100 {
+	if got := count(100, source, request); got != 100 {
 		t.Errorf("%d of 100 sources are answered", got)
 	}
 	r.now += time.Minute
@@ -327,7 +328,7 @@ func FuzzServer(f *testing.F) {
 	r := newRig(f, Limits{})
 	f.Add([]byte{}, byte(1), make([]byte, 28))
 	f.Add(hello{1, PurposeServer, [16]byte{}}.Append(nil), byte(kindList), list{3}.Append(nil))
-	f.Add(appendStunRequest(nil, stunID{}), byte(kindIntroduce), introduce{what: 1, data: []byte("x")}.Append(nil))
+	f.Add(stun.Request{}.Append(nil), byte(kindIntroduce), introduce{what: 1, data: []byte("x")}.Append(nil))
 	f.Add(AppendRelay(nil, 1), byte(kindAnswer), answer{[]byte("x")}.Append(nil))
 	key := newKey(f)
 	f.Fuzz(func(t *testing.T, d []byte, k byte, body []byte) {

@@ -1,6 +1,9 @@
 package rendezvous
 
-import "time"
+import (
+	"crypto/sha256"
+	"time"
+)
 
 const (
 	introductionLife = 10 * time.Second
@@ -21,8 +24,17 @@ type introduction struct {
 	reply   message // to the caller, once there is one
 }
 
-// An introductionKey tells a repeated request from a new one.
-type introductionKey struct{ caller, request uint32 }
+// An introductionKey tells a repeated request from a new one. The digest is of what
+// it carries: the numbers may be those of a caller before, whose session had the
+// same index.
+type introductionKey struct {
+	caller, request uint32
+	digest          [sha256.Size]byte
+}
+
+func keyOf(p *session, request uint32, data []byte) introductionKey {
+	return introductionKey{p.index, request, sha256.Sum256(data)}
+}
 
 // introductions holds those of the last introductionLife. It is not safe for
 // concurrent use.

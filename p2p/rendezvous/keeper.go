@@ -37,8 +37,10 @@ type keeper struct {
 	token      uint64    // to be returned with the next KEEPALIVE
 	returned   time.Time // when a token was last returned
 	suspected  time.Time // when a sign of life was last asked for by a stranger
+	asked      time.Time // when the first KEEPALIVE that is unanswered was sent
 	calls      calls
 	stun       stunClient
+	ways
 }
 
 func newKeeper(c *Client, s Session, servers []netip.AddrPort) *keeper {
@@ -48,13 +50,11 @@ func newKeeper(c *Client, s Session, servers []netip.AddrPort) *keeper {
 		k.lost = true // not a server of this protocol
 	}
 	k.interval = seconds(w.seconds)
-	k.stun = newStunClient(s.Addr, servers, w.second)
+	k.ways.init(c.ctx, servers, w.second)
+	view := k.settle(w.observed)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.current = s.Addr
-	c.observers = k.stun.addrs()
-	c.view = View{}
-	*c.view.of(s.Addr.Addr()) = Observed{Main: w.observed}
+	c.view = view
 	return k
 }
 
@@ -75,10 +75,13 @@ func (k *keeper) run() {
 		k.loop()
 	}
 	c.mu.Lock()
-	c.current, c.observers, c.hasIndex = netip.AddrPort{}, nil, false
+	c.current, c.observers, c.ports, c.hasIndex = netip.AddrPort{}, nil, ports{}, false
 	c.mu.Unlock()
 	if c.ctx.Err() != nil {
 		k.send(message{kind: kindBye})
+	}
+	k.leave()
+	if c.ctx.Err() != nil {
 		return
 	}
 	if k.registered {
@@ -97,9 +100,7 @@ func (k *keeper) confirmed() {
 	}
 	k.registered = true
 	k.c.setState(Registered, nil)
-	if k.c.config.OnRegistered != nil {
-		k.c.config.OnRegistered(k.session.Addr, k.c.View())
-	}
+	k.announce()
 }
 
 func (k *keeper) loop() {
@@ -118,7 +119,12 @@ func (k *keeper) loop() {
 		case <-k.c.wake:
 			k.answerCalls()
 		case <-k.c.refresh:
+			k.hasten(time.Now())
 			k.probe(time.Now(), patientWaits)
+		case <-k.ended:
+			k.streamEnded(time.Now())
+		case addr := <-k.opened:
+			k.streamOpened(addr)
 		case <-timer.C:
 		}
 		timer.Reset(time.Until(k.tick(time.Now())))
@@ -145,6 +151,9 @@ func (k *keeper) tick(now time.Time) time.Time {
 	if at := k.stun.tick(now, k.c.config.Send); !at.IsZero() && at.Before(next) {
 		next = at
 	}
+	if at := k.tryUDP(now); !at.IsZero() && at.Before(next) {
+		next = at
+	}
 	return next
 }
 
@@ -153,6 +162,9 @@ func (k *keeper) tick(now time.Time) time.Time {
 // link without a path asks every second, and a server that is gone has to be
 // given up all the same.
 func (k *keeper) probe(now time.Time, waits []time.Duration) {
+	if k.waits == nil {
+		k.asked = now
+	}
 	if k.waits == nil || k.next.Add(sum(k.waits)).After(now.Add(sum(waits))) {
 		k.waits = waits
 		k.keepalive(now)
@@ -171,6 +183,9 @@ func sum(waits []time.Duration) (d time.Duration) {
 func (k *keeper) keepalive(now time.Time) {
 	k.next, k.waits = now.Add(k.waits[0]), k.waits[1:]
 	k.ask()
+	if now.Sub(k.asked) >= doubtAfter {
+		k.doubt(now)
+	}
 }
 
 func (k *keeper) ask() {
@@ -178,14 +193,16 @@ func (k *keeper) ask() {
 	k.send(message{kindKeepalive, k.c.lastReq, keepalive{token: k.token}.Append(nil)})
 }
 
-func (k *keeper) send(m message) {
+func (k *keeper) send(m message) { k.sendTo(k.session.Addr, m) }
+
+func (k *keeper) sendTo(addr netip.AddrPort, m message) {
 	b := make([]byte, noise.HeaderSize, MaxDatagram)
 	d, err := k.crypto.Seal(m.Append(b), TypeData, k.session.Index)
 	if err != nil {
 		k.lost = true // out of packet numbers
 		return
 	}
-	k.c.config.Send(k.session.Addr, d)
+	k.c.config.Send(addr, d)
 }
 
 func (k *keeper) datagram(now time.Time, r received) {
@@ -194,7 +211,7 @@ func (k *keeper) datagram(now time.Time, r received) {
 		if plain, _, err := k.crypto.Open(d); err == nil {
 			k.confirmed()
 			if m, err := parseMessage(plain); err == nil {
-				k.message(now, m)
+				k.message(now, r.from, m)
 			}
 		}
 	case d[0] == TypeUnknown:
@@ -220,56 +237,14 @@ func (k *keeper) suspect(now time.Time, waits []time.Duration) {
 	}
 }
 
-func (k *keeper) message(now time.Time, m message) {
+func (k *keeper) message(now time.Time, from netip.AddrPort, m message) {
 	switch m.kind {
 	case kindAlive, kindReplaced:
-		k.alive(now, m)
+		k.alive(now, from, m)
 	case kindCall:
 		k.call(now, m)
 	default:
 		k.reply(m)
-	}
-}
-
-// alive takes an ALIVE, or a REPLACED that stands for one.
-func (k *keeper) alive(now time.Time, m message) {
-	a, err := parseAlive(m.body)
-	if err != nil {
-		return
-	}
-	if m.kind == kindReplaced && !k.c.replaced {
-		k.c.replaced = true
-		if k.c.config.OnReplaced != nil {
-			k.c.config.OnReplaced()
-		}
-	}
-	if m.request == 0 {
-		return // not an answer
-	}
-	k.interval = seconds(a.seconds)
-	k.token = a.token
-	if a.token != 0 {
-		k.moved(now, m.request)
-		return
-	}
-	k.waits, k.next = nil, now.Add(k.interval)
-	if old := k.c.View(); old.of(k.session.Addr.Addr()).Main != a.observed {
-		k.stun.restart(now)
-		k.c.setView(func(v *View) { *v.of(k.session.Addr.Addr()) = Observed{Main: a.observed} })
-	}
-}
-
-// moved proves to the server that this host receives at its new address, and
-// repeats the request that was answered with the token, if one was.
-func (k *keeper) moved(now time.Time, number uint32) {
-	if now.Sub(k.returned) < tokenPause {
-		return // the next KEEPALIVE or repetition does it
-	}
-	k.returned = now
-	k.waits = nil // the server lives
-	k.probe(now, patientWaits)
-	if r := k.c.pending[number]; r != nil {
-		r.restart(now)
 	}
 }
 

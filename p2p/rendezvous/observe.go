@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"net/netip"
 	"time"
+
+	"p2ptool/p2p/stun"
 )
 
 // stunTries is how often a STUN request is sent.
@@ -19,7 +21,7 @@ type stunClient struct {
 type stunTarget struct {
 	addr   netip.AddrPort
 	second bool
-	id     stunID
+	id     stun.ID
 	tries  int // that are left
 	next   time.Time
 	wait   time.Duration
@@ -69,7 +71,7 @@ func (s *stunClient) tick(now time.Time, send func(netip.AddrPort, []byte)) (nex
 		if t.tries > 0 && !now.Before(t.next) {
 			t.tries--
 			t.next, t.wait = now.Add(t.wait), 2*t.wait
-			send(t.addr, appendStunRequest(nil, t.id))
+			send(t.addr, stun.Request{ID: t.id}.Append(nil))
 		}
 		if t.tries > 0 && (next.IsZero() || t.next.Before(next)) {
 			next = t.next
@@ -80,13 +82,13 @@ func (s *stunClient) tick(now time.Time, send func(netip.AddrPort, []byte)) (nex
 
 // response takes an answer, and reports whether it is one that was awaited.
 func (s *stunClient) response(from netip.AddrPort, d []byte) bool {
-	id, observed, err := parseStunResponse(d)
+	r, err := stun.ParseResponse(d)
 	if err != nil {
 		return false
 	}
 	for i := range s.targets {
-		if t := &s.targets[i]; t.addr == from && t.id == id {
-			t.tries, t.answer = 0, observed
+		if t := &s.targets[i]; t.addr == from && t.id == r.ID {
+			t.tries, t.answer = 0, r.Observed
 			return true
 		}
 	}
@@ -104,4 +106,31 @@ func (s *stunClient) apply(v *View) {
 			o.Main = t.answer
 		}
 	}
+}
+
+// ports are the server's two that answer by IPv4.
+type ports struct{ main, second netip.AddrPort }
+
+// portsOf finds them for the server at addr, which has the other addresses
+// servers too; second is the port of the second observer, or 0.
+func portsOf(addr netip.AddrPort, servers []netip.AddrPort, second uint16) (p ports) {
+	for _, a := range append([]netip.AddrPort{addr}, servers...) {
+		if a.Addr().Is4() {
+			p.main = a
+			if second != 0 {
+				p.second = netip.AddrPortFrom(a.Addr(), second)
+			}
+			return p
+		}
+	}
+	return p
+}
+
+// Observers returns the server's two ports that tell a host by IPv4 how it is
+// seen, each from the other where it is asked to. They are not valid
+// while not registered, and where the server has none.
+func (c *Client) Observers() (main, second netip.AddrPort) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ports.main, c.ports.second
 }

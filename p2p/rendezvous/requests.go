@@ -116,7 +116,7 @@ func (s *Server) introduceLocked(t *turn, p *session, m message) message {
 		return failed(m, CodeMalformed)
 	}
 	s.introductions.forget(t.now, s.relay.close)
-	key := introductionKey{p.index, m.request}
+	key := keyOf(p, m.request, r.data)
 	if i := s.introductions.byRequest[key]; i != nil {
 		if i.reply.kind == 0 {
 			s.callLocked(t, i)
@@ -133,7 +133,7 @@ func (s *Server) introduceLocked(t *turn, p *session, m message) message {
 		return failed(m, CodeTooMany)
 	}
 	mine, theirs := s.relay.open(t.now, p, o)
-	c := call{observed: p.at.addr(), channel: theirs, version: r.version, what: r.what, data: r.data}
+	c := call{observed: p.at.observed(), channel: theirs, version: r.version, what: r.what, data: r.data}
 	i := &introduction{key: key, callee: o.index, made: t.now, channel: mine, call: c.Append(nil)}
 	s.introductions.add(i)
 	s.callLocked(t, i)
@@ -160,7 +160,7 @@ func (s *Server) answerLocked(t *turn, p *session, m message) {
 	}
 	reply := failed(message{request: i.key.request}, CodeRefused)
 	if a, err := parseAnswer(m.body); m.kind == kindAnswer && err == nil {
-		body := introduced{observed: p.at.addr(), channel: i.channel, data: a.data}
+		body := introduced{observed: p.at.observed(), channel: i.channel, data: a.data}
 		reply = message{kindIntroduced, i.key.request, body.Append(nil)}
 	} else {
 		s.relay.close(i.channel)

@@ -6,6 +6,7 @@ import (
 
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/noise"
+	"p2ptool/p2p/tunnel"
 )
 
 // register makes handshakes until the server is closed.
@@ -129,6 +130,9 @@ func (s *Server) open(now time.Duration, from netip.AddrPort, d []byte) (reply [
 	p.heard = now
 	if p.state == statePending {
 		others = s.confirmLocked(now, p)
+	}
+	if tunnel.Marked(from.Addr()) {
+		s.visitors.keep(from, p.patience())
 	}
 	t := turn{now: now, from: from, newest: newest, others: others}
 	if answer := s.messageLocked(&t, p, m); answer.kind != 0 {

@@ -1,6 +1,7 @@
 package rendezvous
 
 import (
+	"net"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/noise"
+	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
 
@@ -22,31 +24,11 @@ type ServerConfig struct {
 	// second observer.
 	Listen string
 
+	// Tunnel is for peers whose network lets no UDP pass.
+	Tunnel TunnelConfig
+
 	Relay  RelayConfig
 	Limits Limits
-}
-
-// Limits bound what strangers can cost a Server. Zero fields have the
-// defaults that stand behind them. A source is an IPv4 address or an IPv6 /64.
-type Limits struct {
-	HelloRate      Rate // cookies, by source: 500 a second, 1,000 at once
-	InitRate       Rate // handshakes, by source: 50 a second, 500 at once
-	StrangerRate   Rate // answers to STUN, to unknown sessions and channels, by source: 50 a second, 200 at once
-	Peers          int  // sessions: 2,097,152
-	PeersPerSource int  // sessions by source: 16,384
-}
-
-func (l Limits) withDefaults() Limits {
-	if l.StrangerRate == (Rate{}) {
-		l.StrangerRate = Rate{50, 200}
-	}
-	if l.Peers == 0 {
-		l.Peers = 1 << 21
-	}
-	if l.PeersPerSource == 0 {
-		l.PeersPerSource = 1 << 14
-	}
-	return l
 }
 
 // requestRate is how fast one session may look up, list and introduce.
@@ -67,6 +49,7 @@ type Server struct {
 	config    ServerConfig
 	start     time.Time
 	sockets   sockets
+	visitors  *visitors
 	responder *Responder
 	strangers *sourceLimit
 	relay     *relay
@@ -86,7 +69,7 @@ type serverDrops struct{ malformed, limited, unknown, unopened, busy, full atomi
 
 // Listen binds the ports and begins to serve.
 func Listen(c ServerConfig) (*Server, error) {
-	socks, err := listen(c.Network, c.Listen)
+	socks, err := listen(c)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +82,7 @@ func Listen(c ServerConfig) (*Server, error) {
 func newServer(c ServerConfig, socks sockets, now time.Time) *Server {
 	c.Limits = c.Limits.withDefaults()
 	return &Server{
-		config: c, start: now, sockets: socks,
+		config: c, start: now, sockets: socks, visitors: newVisitors(c.Tunnel.TLS, c.Limits),
 		responder: NewResponder(ResponderConfig{
 			Key: c.Key, Purpose: PurposeServer, HelloRate: c.Limits.HelloRate, InitRate: c.Limits.InitRate,
 		}, now),
@@ -119,6 +102,10 @@ func (s *Server) run() {
 	for _, c := range s.sockets.second {
 		s.running.Go(func() { udp.Serve(c, s.observe) })
 	}
+	if l := s.sockets.tcp; l != nil {
+		s.running.Go(func() { udp.Serve(s.visitors.hub, s.handle) })
+		s.running.Go(func() { s.visitors.accept(l, s.now, &s.running) })
+	}
 	// Half of the processors at most make handshakes, so that those who are
 	// registered do not feel a flood of new ones.
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
@@ -130,6 +117,14 @@ func (s *Server) run() {
 // Addr returns the address that the server listens on, with its port.
 func (s *Server) Addr() netip.AddrPort { return s.sockets.addr }
 
+// StreamAddr returns the TCP address that it listens on; nil: it does not.
+func (s *Server) StreamAddr() net.Addr {
+	if s.sockets.tcp == nil {
+		return nil
+	}
+	return s.sockets.tcp.Addr()
+}
+
 // Close closes the sockets and waits for the server's goroutines. It says no
 // goodbye: peers come back to the next server at this address, and their links
 // go on. Twice is fine.
@@ -137,6 +132,7 @@ func (s *Server) Close() error {
 	s.closing.Do(func() {
 		close(s.done)
 		s.sockets.close()
+		s.visitors.close()
 	})
 	s.running.Wait()
 	return nil
@@ -149,6 +145,7 @@ func (s *Server) now() time.Duration { return time.Since(s.start) }
 type Stats struct {
 	Peers        int    // registered processes
 	Pending      int    // sessions that wait for their first packet
+	Streams      int    // by which some of them are connected
 	Channels     int    // links that may use the relay
 	Relayed      uint64 // bytes
 	RelayLimited uint64 // datagrams dropped by the relay's rates
@@ -166,7 +163,7 @@ func (s *Server) Stats() Stats {
 	confirmed, sessions := s.registry.confirmed, s.registry.sessions
 	s.mu.Unlock()
 	return Stats{
-		Peers: confirmed, Pending: sessions - confirmed, Channels: s.relay.count(),
+		Peers: confirmed, Pending: sessions - confirmed, Streams: s.visitors.hub.Len(), Channels: s.relay.count(),
 		Relayed: s.relay.relayed.Load(), RelayLimited: s.relay.limited.Load(), RelayStale: s.relay.stale.Load(),
 		Malformed: s.drops.malformed.Load(), Limited: s.drops.limited.Load() + s.responder.drops.limited.Load(),
 		BadCookie: s.responder.drops.cookie.Load(), BadHandshake: s.responder.drops.handshake.Load(),
@@ -196,7 +193,7 @@ func (s *Server) datagram(now time.Duration, from netip.AddrPort, d []byte) []by
 	switch {
 	case len(d) > MaxDatagram || len(d) == 0:
 	case d[0] < TypeHello:
-		return s.stun(now, from, d)
+		return s.stunMain(now, from, d)
 	case d[0] == TypeHello:
 		return s.responder.Hello(s.start.Add(now), from, d)
 	case d[0] == TypeInit:
@@ -223,28 +220,6 @@ func (s *Server) admit(now time.Duration, from netip.AddrPort, d []byte) []byte 
 	return nil
 }
 
-// observe takes a batch that has arrived at the second observer.
-func (s *Server) observe(c udp.Conn, b udp.Batch) {
-	now := s.now()
-	b.Datagrams(func(d []byte) {
-		if reply := s.stun(now, b.Addr, d); reply != nil {
-			write(c, b.Addr, reply)
-		}
-	})
-}
-
-func (s *Server) stun(now time.Duration, from netip.AddrPort, d []byte) []byte {
-	id, err := parseStunRequest(d)
-	if err != nil {
-		s.drops.malformed.Add(1)
-		return nil
-	}
-	if !s.stranger(now, from) {
-		return nil
-	}
-	return appendStunResponse(nil, id, from)
-}
-
 // stranger reports whether an answer may go to somebody without a session.
 func (s *Server) stranger(now time.Duration, from netip.AddrPort) bool {
 	if s.strangers.allow(now, from.Addr()) {
@@ -264,7 +239,7 @@ func (s *Server) forward(now time.Duration, c udp.Conn, run udp.Batch) {
 	from := run.Addr
 	out, ok, stale := s.relay.forward(now, run)
 	if ok {
-		if c := s.sockets.to(out.Addr); c != nil {
+		if c := s.to(out.Addr); c != nil {
 			c.Write(out)
 		}
 	} else if stale && s.stranger(now, from) {
@@ -274,9 +249,17 @@ func (s *Server) forward(now time.Duration, c udp.Conn, run udp.Batch) {
 
 // send sends one datagram to a peer that did not just ask for it.
 func (s *Server) send(to netip.AddrPort, d []byte) {
-	if c := s.sockets.to(to); c != nil {
+	if c := s.to(to); c != nil {
 		write(c, to, d)
 	}
+}
+
+// to returns the socket that reaches an address, or nil.
+func (s *Server) to(a netip.AddrPort) udp.Conn {
+	if tunnel.Marked(a.Addr()) {
+		return s.visitors.hub
+	}
+	return s.sockets.to(a)
 }
 
 // write sends one datagram. That it was not sent is not told: it may get lost

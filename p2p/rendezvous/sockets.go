@@ -12,39 +12,62 @@ import (
 )
 
 // sockets are what a server listens on: for each family it serves a main port
-// and, the next port up, the second observer.
+// and, the next port up, the second observer; and a port of TCP.
 type sockets struct {
 	addr   netip.AddrPort
 	main   []udp.Conn
 	second []udp.Conn
+	tcp    net.Listener // or nil
 }
 
 // portTries is how often two neighbouring free ports are looked for.
 const portTries = 64
 
-// listen binds to "host:port".
-func listen(n udp.Network, hostport string) (sockets, error) {
-	addrs, port, err := listenAddrs(hostport)
+// listen binds to what a server is to listen on.
+func listen(c ServerConfig) (sockets, error) {
+	addrs, port, err := listenAddrs(c.Listen)
 	if err != nil {
 		return sockets{}, err
 	}
 	if port != 0 {
-		return bind(n, addrs, port)
+		return bindAll(c, addrs, port)
 	}
 	for range portTries {
 		var probe udp.Conn
-		if probe, err = n.Listen(family(addrs[0]), netip.AddrPortFrom(addrs[0], 0)); err != nil {
-			return sockets{}, fmt.Errorf("listening on %q: %w", hostport, err)
+		if probe, err = c.Network.Listen(family(addrs[0]), netip.AddrPortFrom(addrs[0], 0)); err != nil {
+			return sockets{}, fmt.Errorf("listening on %q: %w", c.Listen, err)
 		}
 		port := probe.LocalAddr().Port()
 		probe.Close()
 		var s sockets
-		if s, err = bind(n, addrs, port); err == nil && len(s.second) > 0 {
+		if s, err = bindAll(c, addrs, port); err == nil && len(s.second) > 0 {
 			return s, nil
 		}
 		s.close()
 	}
-	return sockets{}, fmt.Errorf("listening on %q: no two neighbouring ports are free: %w", hostport, err)
+	return sockets{}, fmt.Errorf("listening on %q: no two neighbouring ports are free: %w", c.Listen, err)
+}
+
+// bindAll opens the sockets of UDP of one port, and that of TCP; or none.
+func bindAll(c ServerConfig, addrs []netip.Addr, port uint16) (sockets, error) {
+	s, err := bind(c.Network, addrs, port)
+	if err != nil || c.Tunnel.TLS == nil {
+		return s, err
+	}
+	addr := c.Tunnel.Listen
+	if addr == "" {
+		host, _, _ := net.SplitHostPort(c.Listen)
+		addr = net.JoinHostPort(host, strconv.Itoa(int(port)))
+	}
+	listen := c.Tunnel.ListenTCP
+	if listen == nil {
+		listen = func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
+	}
+	if s.tcp, err = listen(addr); err != nil {
+		s.close()
+		return sockets{}, fmt.Errorf("listening on TCP %q: %w", addr, err)
+	}
+	return s, nil
 }
 
 // listenAddrs returns the addresses to bind to.
@@ -106,8 +129,13 @@ func (s sockets) secondPort() uint16 {
 }
 
 // to returns the socket that reaches an address, or nil.
-func (s sockets) to(a netip.AddrPort) udp.Conn {
-	for _, c := range s.main {
+func (s sockets) to(a netip.AddrPort) udp.Conn { return ofFamily(s.main, a) }
+
+// observer returns that of the second observer.
+func (s sockets) observer(a netip.AddrPort) udp.Conn { return ofFamily(s.second, a) }
+
+func ofFamily(conns []udp.Conn, a netip.AddrPort) udp.Conn {
+	for _, c := range conns {
 		if c.LocalAddr().Addr().Is4() == a.Addr().Is4() {
 			return c
 		}
@@ -118,6 +146,9 @@ func (s sockets) to(a netip.AddrPort) udp.Conn {
 func (s sockets) close() {
 	for _, c := range append(append([]udp.Conn(nil), s.main...), s.second...) {
 		c.Close()
+	}
+	if s.tcp != nil {
+		s.tcp.Close()
 	}
 }
 

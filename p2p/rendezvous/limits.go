@@ -1,0 +1,37 @@
+package rendezvous
+
+// Limits bound what strangers can cost a Server. Zero fields have the
+// defaults that stand behind them. A source is an IPv4 address or an IPv6 /64.
+type Limits struct {
+	HelloRate      Rate // cookies, by source: 500 a second, 1,000 at once
+	InitRate       Rate // handshakes, by source: 50 a second, 500 at once
+	StrangerRate   Rate // answers to STUN, to unknown sessions and channels, by source: 50 a second, 200 at once
+	Peers          int  // sessions: 2,097,152
+	PeersPerSource int  // sessions by source: 16,384
+
+	Streams          int  // connections: 4,096; a fourth of them may be without a session
+	StreamsPerSource int  // connections by source: 256
+	StreamRate       Rate // new ones by source: 10 a second, 100 at once
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.StrangerRate == (Rate{}) {
+		l.StrangerRate = Rate{50, 200}
+	}
+	if l.Peers == 0 {
+		l.Peers = 1 << 21
+	}
+	if l.PeersPerSource == 0 {
+		l.PeersPerSource = 1 << 14
+	}
+	if l.Streams == 0 {
+		l.Streams = 1 << 12
+	}
+	if l.StreamsPerSource == 0 {
+		l.StreamsPerSource = 1 << 8
+	}
+	if l.StreamRate == (Rate{}) {
+		l.StreamRate = Rate{10, 100}
+	}
+	return l
+}

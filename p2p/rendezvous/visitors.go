@@ -1,0 +1,195 @@
+package rendezvous
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"p2ptool/p2p/tunnel"
+)
+
+const (
+	// visitLife is for how long a connection lives that carries no session.
+	visitLife = 10 * time.Second
+	// acceptPause is after a connection could not be accepted: there may be no
+	// file descriptors left.
+	acceptPause = 100 * time.Millisecond
+)
+
+// visitRate is how fast connections may come, in all: each costs a handshake of TLS.
+var visitRate = Rate{500, 1000}
+
+// TunnelConfig is how a server takes datagrams in streams.
+type TunnelConfig struct {
+	// TLS is the configuration of the streams; nil: none are taken. See
+	// tunnel.ServerTLS.
+	TLS *tls.Config
+	// Listen is the TCP address to bind to, "host:port"; empty: the same as UDP.
+	Listen string
+	// ListenTCP binds to a TCP address; nil: the system does.
+	ListenTCP func(addr string) (net.Listener, error)
+}
+
+// visitors are the connections that a server has accepted. Each becomes a stream of
+// the hub, and is a stranger until a session's packet has come by it.
+type visitors struct {
+	hub    *tunnel.Hub
+	tls    *tls.Config
+	limits Limits
+	rate   *sourceLimit
+	ctx    context.Context // ends with the server
+	end    context.CancelFunc
+
+	mu        sync.Mutex // guards what follows
+	pace      pace
+	all       map[netip.AddrPort]*visitor // by the stream's address
+	sources   *sourceCount
+	strangers []*visitor // in the order of their coming, with some that are none any more
+	unknown   int        // how many strangers there are
+}
+
+// A visitor is one connection.
+type visitor struct {
+	conn  net.Conn
+	addr  netip.AddrPort // of its stream
+	ctx   context.Context
+	end   context.CancelFunc
+	hurry *time.Timer // ends it; stopped once it is known
+	known bool
+	gone  bool
+}
+
+func newVisitors(t *tls.Config, l Limits) *visitors {
+	v := &visitors{
+		hub: tunnel.NewHub(), tls: t, limits: l, rate: newSourceLimit(l.StreamRate),
+		all: make(map[netip.AddrPort]*visitor), sources: newSourceCount(),
+	}
+	v.ctx, v.end = context.WithCancel(context.Background())
+	return v
+}
+
+// accept takes connections until l is closed, each of them served by running.
+func (v *visitors) accept(l net.Listener, now func() time.Duration, running *sync.WaitGroup) {
+	for {
+		c, err := l.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			v.pause()
+			continue
+		}
+		if g := v.admit(now(), c); g != nil {
+			running.Go(func() { v.serve(g) })
+		} else {
+			c.Close()
+		}
+	}
+}
+
+func (v *visitors) pause() {
+	timer := time.NewTimer(acceptPause)
+	defer timer.Stop()
+	select {
+	case <-v.ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// admit lets a connection in, as a stranger, or returns nil. Of too many strangers the
+// one that came first has to go: it has had its time.
+func (v *visitors) admit(now time.Duration, c net.Conn) *visitor {
+	from, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.all) >= v.limits.Streams || v.sources.count(from.Addr()) >= v.limits.StreamsPerSource ||
+		!v.rate.allow(now, from.Addr()) || !v.pace.allow(now, visitRate, 1) {
+		return nil
+	}
+	g := &visitor{conn: c, addr: tunnel.Mark(from)}
+	g.ctx, g.end = context.WithCancel(v.ctx)
+	g.hurry = time.AfterFunc(visitLife, g.end)
+	if old := v.all[g.addr]; old != nil {
+		v.leaveLocked(old)
+	}
+	v.all[g.addr] = g
+	v.sources.add(from.Addr(), 1)
+	v.strangers = append(v.strangers, g)
+	v.unknown++
+	v.crowdOutLocked(v.limits.Streams / 4)
+	return g
+}
+
+// crowdOutLocked ends the oldest strangers where there are more than most.
+func (v *visitors) crowdOutLocked(most int) {
+	for len(v.strangers) > 0 {
+		g := v.strangers[0]
+		if stranger := !g.known && !g.gone; stranger && v.unknown <= most && len(v.strangers) <= 4*most {
+			return
+		} else if stranger {
+			v.leaveLocked(g)
+		}
+		v.strangers[0] = nil
+		v.strangers = v.strangers[1:]
+	}
+}
+
+// serve makes a stream of a connection and waits for its end.
+func (v *visitors) serve(g *visitor) {
+	if err := v.hub.Accept(g.ctx, g.conn, g.addr, v.tls); err == nil {
+		select {
+		case <-v.hub.Done(g.addr):
+		case <-g.ctx.Done():
+			v.hub.Remove(g.addr)
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.leaveLocked(g)
+}
+
+// leaveLocked ends a visit, once.
+func (v *visitors) leaveLocked(g *visitor) {
+	if g.gone {
+		return
+	}
+	g.gone = true
+	g.hurry.Stop()
+	g.end()
+	if !g.known {
+		v.unknown--
+	}
+	v.sources.add(g.addr.Addr(), -1)
+	if v.all[g.addr] == g {
+		delete(v.all, g.addr)
+	}
+}
+
+// keep notes that a session's packet has come by a stream, which may therefore be silent
+// for d.
+func (v *visitors) keep(addr netip.AddrPort, d time.Duration) {
+	v.mu.Lock()
+	g := v.all[addr]
+	if g != nil && !g.known {
+		g.known = true
+		g.hurry.Stop()
+		v.unknown--
+	}
+	v.mu.Unlock()
+	if g != nil {
+		v.hub.KeepFor(addr, d)
+	}
+}
+
+// close ends all visits.
+func (v *visitors) close() {
+	v.hub.Close()
+	v.end()
+}

@@ -1,0 +1,182 @@
+package rendezvous
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2ptool/internal/netsim"
+	"p2ptool/p2p/tunnel"
+)
+
+// visit connects to the server and says nothing.
+func visit(t *testing.T, tcp *netsim.Streams, ip string) net.Conn {
+	t.Helper()
+	c, err := tcp.From(ip)(t.Context(), "tcp", serverAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// shut reports whether the server has closed a connection.
+func shut(c net.Conn) bool {
+	c.SetReadDeadline(time.Now())
+	_, err := c.Read(make([]byte, 1))
+	return err == io.EOF
+}
+
+func (v *visitors) count() (all, unknown int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.all), v.unknown
+}
+
+// limited is a server with few streams.
+func limited(t *testing.T, l Limits, f func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, s *testServer)) {
+	t.Helper()
+	config := serverTLS(t)
+	synctest.Test(t, func(t *testing.T) {
+		n, tcp := netsim.New(1), new(netsim.Streams)
+		s := startServer(t, n.Host(serverHost), func(c *ServerConfig) {
+			c.Tunnel = TunnelConfig{TLS: config, ListenTCP: tcp.Listen}
+			c.Limits = l
+		})
+		f(t, n, tcp, s)
+	})
+}
+
+// Whoever connects and does not register has ten seconds, whatever he says.
+func TestStrangerHasToGo(t *testing.T) {
+	limited(t, Limits{}, func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, s *testServer) {
+		start := time.Now()
+		silent := visit(t, tcp, "198.51.100.1")
+		hub := tunnel.NewHub()
+		defer hub.Close()
+		d := tunnel.Dialer{Hub: hub, Dial: tcp.From("198.51.100.2")}
+		addr, err := d.Open(t.Context(), serverAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		talkative := hub.Done(addr)
+		stop := time.NewTicker(time.Second)
+		defer stop.Stop()
+		for open := true; open; {
+			select {
+			case <-talkative:
+				open = false
+			case <-stop.C:
+				h := hello{version: Version, purpose: PurposeServer}
+				write(hub, addr, h.Append(nil))
+			}
+		}
+		if d := time.Since(start); d != visitLife {
+			t.Errorf("who only says hello had %v", d)
+		}
+		synctest.Wait()
+		if !shut(silent) {
+			t.Error("who says nothing is still there")
+		}
+		if all, unknown := s.visitors.count(); all != 0 || unknown != 0 {
+			t.Errorf("%d visitors, %d of them unknown", all, unknown)
+		}
+	})
+}
+
+// Of too many strangers the first has to go; who has registered stays.
+func TestStrangersAreMany(t *testing.T) {
+	limited(t, Limits{Streams: 40}, func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, s *testServer) {
+		h := linked(n, "198.51.100.2", 20*ms)
+		p := streaming(t, h, tcp, "198.51.100.2", func(c *ClientConfig) { c.NoUDP = true })
+		p.mustRegister(time.Second)
+		var conns []net.Conn
+		for i := range 200 {
+			conns = append(conns, visit(t, tcp, addrOf(i)))
+			synctest.Wait()
+			if all, unknown := s.visitors.count(); all > 1+10 || unknown > 10 {
+				t.Fatalf("%d visitors, %d of them unknown", all, unknown)
+			}
+		}
+		for i, c := range conns {
+			if shut(c) != (i < 190) {
+				t.Errorf("visitor %d: closed %v", i, i >= 190)
+			}
+		}
+		q := streaming(t, linked(n, "198.51.100.3", 20*ms), tcp, "198.51.100.3", func(c *ClientConfig) { c.NoUDP = true })
+		q.mustRegister(time.Second)
+		time.Sleep(time.Minute)
+		if p.count("lost") != 0 || q.count("lost") != 0 || s.Stats().Streams != 2 {
+			t.Errorf("%q, %q, %d streams", p.events, q.events, s.Stats().Streams)
+		}
+	})
+}
+
+func TestStreamsBySource(t *testing.T) {
+	limited(t, Limits{StreamsPerSource: 5, StreamRate: Rate{1, 10}}, func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, s *testServer) {
+		for range 20 {
+			visit(t, tcp, "198.51.100.1")
+		}
+		visit(t, tcp, "198.51.100.2")
+		synctest.Wait()
+		if all, _ := s.visitors.count(); all != 6 {
+			t.Errorf("%d visitors, want 5 and another's", all)
+		}
+		time.Sleep(visitLife)
+		synctest.Wait()
+		if all, _ := s.visitors.count(); all != 0 {
+			t.Errorf("%d visitors are left", all)
+		}
+		for i := range 20 { // no slot is lost to those that were turned away
+			time.Sleep(time.Second)
+			visit(t, tcp, "198.51.100.1").Close()
+			synctest.Wait()
+			if all, _ := s.visitors.count(); all > 1 {
+				t.Fatalf("round %d: %d visitors", i, all)
+			}
+		}
+	})
+}
+
+// The server closes with visitors in every state.
+func TestCloseWithVisitors(t *testing.T) {
+	limited(t, Limits{}, func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, s *testServer) {
+		silent := visit(t, tcp, "198.51.100.1")
+		half := tls.Client(visit(t, tcp, "198.51.100.2"), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{tunnel.ALPN}})
+		if err := half.HandshakeContext(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		p := streaming(t, linked(n, "198.51.100.3", 20*ms), tcp, "198.51.100.3", func(c *ClientConfig) { c.NoUDP = true })
+		p.mustRegister(time.Second)
+		start := time.Now()
+		s.Close()
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("closing took %v", d)
+		}
+		synctest.Wait()
+		if all, unknown := s.visitors.count(); all != 0 || unknown != 0 || !shut(silent) {
+			t.Errorf("%d visitors, %d of them unknown", all, unknown)
+		}
+	})
+}
+
+// A source is the same by UDP and by a stream, and an endpoint is not.
+func TestEndpointOfStream(t *testing.T) {
+	a := source(1)
+	m := tunnel.Mark(a)
+	if sourceOf(a.Addr()) != sourceOf(m.Addr()) {
+		t.Error("a stream is of another source")
+	}
+	e := endpointOf(m)
+	if e == endpointOf(a) || e.addr() != m || e.observed().IsValid() || endpointOf(a).observed() != a {
+		t.Errorf("%+v is %v, told as %v", e, e.addr(), e.observed())
+	}
+	if got := fmt.Sprintf("%x", appendAddr(nil, m)); got != fmt.Sprintf("%x", appendAddr(nil, a)) {
+		t.Errorf("the mark stands in datagrams: %s", got)
+	}
+}

@@ -1,0 +1,132 @@
+package stun
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/udp"
+)
+
+// Servers are whom Discover asks.
+type Servers struct {
+	// Main and Second are two ports of one address, each of which answers from
+	// the other where it is asked to. Second may be invalid: there is none.
+	Main, Second netip.AddrPort
+	// Others are further servers, of which nothing but an answer is expected.
+	Others []netip.AddrPort
+}
+
+// A Finding is what Discover gives.
+type Finding struct {
+	punch.NAT
+	// Observed is where the servers saw the requests come from, for each that
+	// answered; of two sockets.
+	Observed []netip.AddrPort
+}
+
+// Discover finds out how the NAT between this host and the servers maps and
+// filters, after RFC 5780, sections 4.3 and 4.4, by two sockets that listen
+// opens. It takes two round trips, and some two seconds where an answer does not
+// come; mapped is told what is known after the first, and may be nil. What it
+// cannot find out stays unknown. Its error is that of a socket.
+//
+// Three new mappings come one right after the other, so their ports show a
+// sequence. With servers at one address a mapping that depends on nothing but
+// the address is not told from an independent one, and filtering is not found to
+// be independent: nobody writes from an address that was not written to.
+func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, mapped func(punch.NAT)) (Finding, error) {
+	one, err := openAsker(listen)
+	if err != nil {
+		return Finding{}, err
+	}
+	defer one.Close()
+	two, err := openAsker(listen)
+	if err != nil {
+		return Finding{}, err
+	}
+	defer two.Close()
+	// The second port must not have been written to by the socket that waits for
+	// an answer from there.
+	first := one.Ask(s.Main, s.Main, Request{})
+	targets := s.mapping()
+	waits := make([]func(context.Context) netip.AddrPort, len(targets))
+	for i, t := range targets {
+		waits[i] = two.Ask(t, t, Request{})
+	}
+	var change func(context.Context) netip.AddrPort
+	if s.Second.IsValid() {
+		change = one.Ask(s.Main, s.Second, Request{ChangePort: true})
+	}
+	samples := make([]netip.AddrPort, 1+len(targets))
+	samples[0] = first(ctx)
+	for i, wait := range waits {
+		samples[i+1] = wait(ctx)
+	}
+	f := Finding{NAT: judge(targets, samples)}
+	for _, a := range samples {
+		if a.IsValid() {
+			f.Observed = append(f.Observed, a)
+		}
+	}
+	if mapped != nil {
+		mapped(f.NAT)
+	}
+	if change != nil && samples[0].IsValid() {
+		if change(ctx).IsValid() {
+			f.Filtering = punch.AddressDependent
+		} else if ctx.Err() == nil {
+			f.Filtering = punch.AddressAndPortDependent
+		}
+	}
+	return f, nil
+}
+
+func openAsker(listen func() (udp.Conn, error)) (*Asker, error) {
+	c, err := listen()
+	if err != nil {
+		return nil, fmt.Errorf("finding out about the NAT: %w", err)
+	}
+	return NewAsker(c), nil
+}
+
+// mapping returns whom one socket asks to learn how the NAT maps.
+func (s Servers) mapping() []netip.AddrPort {
+	targets := []netip.AddrPort{s.Main}
+	if s.Second.IsValid() {
+		targets = append(targets, s.Second)
+	}
+	return append(targets, s.Others...)
+}
+
+// judge tells the mapping by what the targets saw: the first sample is that of
+// another socket, the others are theirs.
+func judge(targets, samples []netip.AddrPort) (n punch.NAT) {
+	main := samples[1]
+	if !main.IsValid() {
+		return punch.NAT{}
+	}
+	var ports []uint16
+	for _, a := range samples {
+		if a.IsValid() {
+			ports = append(ports, a.Port())
+		}
+	}
+	for i, t := range targets[1:] {
+		seen := samples[i+2]
+		switch {
+		case !seen.IsValid():
+		case seen == main:
+			n.Mapping = max(n.Mapping, punch.EndpointIndependent)
+		case t.Addr() == targets[0].Addr():
+			n.Mapping = punch.AddressAndPortDependent
+		default:
+			n.Mapping = max(n.Mapping, punch.AddressDependent)
+		}
+	}
+	if n.Symmetric() {
+		n.Stride = punch.StrideOf(ports)
+	}
+	return n
+}
