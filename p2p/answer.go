@@ -42,13 +42,13 @@ func (p *Peer) answerNew(c *rendezvous.Call) {
 	if p.wins(remote, g) {
 		return // the other peer takes our call instead
 	}
-	index := p.newIndex()
-	msg, secrets, err := state.Reply(p.greeting(index).append(nil))
+	mine := p.greeting(p.newIndex())
+	msg, secrets, err := state.Reply(mine.append(nil))
 	if err != nil {
 		c.Refuse()
 		return
 	}
-	l := p.newLink(p.ctx, false, secrets, index, remote, g)
+	l := p.newLink(p.ctx, false, secrets, remote, mine, g)
 	p.addPaths(l, c.Observed, c.Channel, g.candidates, responderDelay)
 	c.Answer(msg)
 	p.await(l)
@@ -128,14 +128,14 @@ func (p *Peer) answerInit(in *rendezvous.Incoming) []byte {
 	if err != nil || remote == p.guid || !ok || !p.reserve() {
 		return nil
 	}
-	index := p.newIndex()
+	mine := p.greeting(p.newIndex())
 	g.index = in.Index
-	reply, secrets, err := in.Accept(index, p.greeting(index).append(nil))
+	reply, secrets, err := in.Accept(mine.index, mine.append(nil))
 	if err != nil {
 		p.release()
 		return nil
 	}
-	l := p.newLink(p.ctx, false, secrets, index, remote, g)
+	l := p.newLink(p.ctx, false, secrets, remote, mine, g)
 	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, responderDelay)
 	l.inner.AddCandidate(r)
 	p.spawn(func() {
@@ -154,10 +154,23 @@ func (p *Peer) answerOld(c *rendezvous.Call) {
 		c.Refuse()
 		return
 	}
-	p.reunite(inner, c.Observed, c.Channel)
+	p.reunite(p.linkOf(inner), c.Observed, c.Channel)
 	c.Answer(binary.BigEndian.AppendUint32(nil, h.Index))
 }
 
-func (p *Peer) reunite(inner *link.Link, observed netip.AddrPort, channel uint64) {
-	p.addPaths(&Link{inner: inner}, observed, channel, nil, 0)
+// linkOf returns the link around a session; one that is not up yet is alike as
+// far as paths go.
+func (p *Peer) linkOf(inner *link.Link) *Link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		if l.inner == inner {
+			return l
+		}
+	}
+	return &Link{inner: inner}
+}
+
+func (p *Peer) reunite(l *Link, observed netip.AddrPort, channel uint64) {
+	p.addPaths(l, observed, channel, nil, 0)
 }

@@ -31,11 +31,12 @@ type attempt struct {
 var errAdopted = errors.New("the other peer was first")
 
 // Connect gives a link to a peer: the one that is up, or a new one, found and
-// made through the server. Under WithRequire(ctx, …) only some paths will do.
+// made through the server, or on the local network where PeerOptions.LAN is
+// set. Under WithRequire(ctx, …) only some paths will do.
 // It returns ErrOwnGUID, ErrOffline, ErrRefused, ErrNoPath, ErrNoServer,
 // ErrNotServing, an error that wraps ErrServerKey, or that of ctx.
 func (p *Peer) Connect(ctx context.Context, guid GUID) (*Link, error) {
-	return p.connect(ctx, guid, p.callThroughServer)
+	return p.connect(ctx, guid, p.call)
 }
 
 // ConnectAddr gives a link to a peer that answers at hostport, without a
@@ -76,7 +77,7 @@ func (p *Peer) connect(ctx context.Context, guid GUID, call func(context.Context
 // existing returns a link that is up and whose path is one that ctx allows.
 func (p *Peer) existing(ctx context.Context, guid GUID) *Link {
 	for l := range p.links {
-		if ok := allow(ctx); l.remote == guid && l.alive() && ok(l.Path().Kind == punch.PathRelay) {
+		if ok := allow(ctx); l.remote == guid && l.alive() && ok(l.Path().Kind.Relayed()) {
 			return l
 		}
 	}
@@ -128,8 +129,8 @@ func (p *Peer) callThroughServer(ctx context.Context, guid GUID, a *attempt) (*L
 	p.mu.Lock()
 	a.introduced = true
 	p.mu.Unlock()
-	index := p.newIndex()
-	state, msg, err := noise.Initiate(p.opts.Key, found.Key, linkPrologue(), p.greeting(index).append(nil))
+	mine := p.greeting(p.newIndex())
+	state, msg, err := noise.Initiate(p.opts.Key, found.Key, linkPrologue(), mine.append(nil))
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +148,7 @@ func (p *Peer) callThroughServer(ctx context.Context, guid GUID, a *attempt) (*L
 	if err != nil {
 		return nil, err
 	}
-	l := p.newLink(ctx, true, secrets, index, guid, g)
+	l := p.newLink(ctx, true, secrets, guid, mine, g)
 	p.addPaths(l, answer.Observed, answer.Channel, g.candidates, 0)
 	return p.bringUp(ctx, l)
 }
@@ -171,6 +172,9 @@ func (p *Peer) addPaths(l *Link, observed netip.AddrPort, channel uint64, cs []p
 			l.inner.AddRelay(r)
 		}
 	}
+	l.mu.Lock()
+	l.observed, l.seen = observed, time.Now()
+	l.mu.Unlock()
 	l.inner.AddCandidates(observed, cs, delay)
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"p2ptool/p2p/identity"
-	"p2ptool/p2p/noise"
 	"p2ptool/p2p/rendezvous"
 )
 
@@ -70,29 +69,29 @@ func closeAll(results chan dialed, n int) {
 // dial makes a link to the peer at an address.
 func (p *Peer) dial(ctx context.Context, guid GUID, addr netip.AddrPort) (*Link, error) {
 	began := time.Now()
-	index, secrets, g, err := p.meet(ctx, guid, addr)
+	mine, s, g, err := p.meet(ctx, guid, addr)
 	if err != nil {
 		return nil, err
 	}
 	roundTrip := time.Since(began) / 2 // a handshake takes two
-	l := p.newLink(ctx, true, secrets, index, guid, g)
+	l := p.newLink(ctx, true, s.Secrets, guid, mine, g)
 	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, 0)
 	if r, ok := p.route(addr); ok {
-		l.inner.AddProven(r, roundTrip)
+		l.inner.AddProven(r, roundTrip, s.Observed.Addr())
 	}
 	return l, nil
 }
 
-// meet has the handshake with the peer at an address. It returns our session's
-// index and what the other side says of itself.
-func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort) (index uint32, secrets noise.Secrets, g greeting, err error) {
+// meet has the handshake with the peer at an address. It returns what the two
+// sides said of themselves.
+func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort) (mine greeting, s rendezvous.Session, g greeting, err error) {
 	if _, ok := p.route(addr); !ok {
-		return 0, secrets, g, fmt.Errorf("%w: no socket for %v", ErrNoPath, addr)
+		return mine, s, g, fmt.Errorf("%w: no socket for %v", ErrNoPath, addr)
 	}
-	index = p.newIndex()
+	mine = p.greeting(p.newIndex())
 	d := rendezvous.NewDial(rendezvous.DialConfig{
-		Key: p.opts.Key, Remote: addr, Purpose: rendezvous.PurposeLink, Index: index,
-		Payload: func(byte) []byte { return p.greeting(index).append(nil) },
+		Key: p.opts.Key, Remote: addr, Purpose: rendezvous.PurposeLink, Index: mine.index,
+		Payload: func(byte) []byte { return mine.append(nil) },
 		Check: func(k identity.PublicKey) error {
 			if k.GUID() != guid {
 				return fmt.Errorf("%w: another peer answers at %v: %v", ErrOffline, addr, k.GUID())
@@ -102,18 +101,17 @@ func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort) (index 
 		Send: func(b []byte) { p.sendTo(addr, b) },
 	})
 	p.mu.Lock()
-	p.dials[index] = d
+	p.dials[mine.index] = d
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
-		delete(p.dials, index)
+		delete(p.dials, mine.index)
 		p.mu.Unlock()
 	}()
-	s, err := d.Run(ctx)
-	if err == nil {
+	if s, err = d.Run(ctx); err == nil {
 		g, err = parseGreeting(s.Payload)
 	}
-	return index, s.Secrets, g, err
+	return mine, s, g, err
 }
 
 // resolve returns the addresses that host:port stands for.

@@ -15,13 +15,17 @@ import (
 //	 4  instance, 8
 //	12  flags, 1            1: the sender is listening
 //	13  candidates          a count of one byte, and as many
+//	    length of nat, 1    0, or nothing at all: the sender knows no NAT frames
+//	    nat, 4              see punch.NAT
 //
-// What follows is skipped.
+// What follows, within nat or behind it, is skipped.
 type greeting struct {
 	index      uint32
 	instance   uint64
 	listening  bool
 	candidates []punch.Candidate
+	nats       bool // the sender understands frames about NATs
+	nat        punch.NAT
 }
 
 const (
@@ -38,25 +42,42 @@ func (g greeting) append(b []byte) []byte {
 	if g.listening {
 		flags |= flagListening
 	}
-	return punch.AppendCandidates(append(b, flags), g.candidates)
+	b = punch.AppendCandidates(append(b, flags), g.candidates)
+	if g.nats {
+		b = g.nat.Append(append(b, punch.NATSize))
+	}
+	return b
 }
 
 func parseGreeting(b []byte) (greeting, error) {
 	if len(b) < greetingHead {
 		return greeting{}, errGreeting
 	}
-	cs, _, err := punch.ParseCandidates(b[greetingHead:])
-	return greeting{
-		index:      binary.BigEndian.Uint32(b),
-		instance:   binary.BigEndian.Uint64(b[4:]),
-		listening:  b[12]&flagListening != 0,
-		candidates: cs,
-	}, err
+	g := greeting{
+		index:     binary.BigEndian.Uint32(b),
+		instance:  binary.BigEndian.Uint64(b[4:]),
+		listening: b[12]&flagListening != 0,
+	}
+	var err error
+	if g.candidates, b, err = punch.ParseCandidates(b[greetingHead:]); err != nil {
+		return greeting{}, err
+	}
+	if len(b) == 0 || b[0] == 0 {
+		return g, nil
+	}
+	n := int(b[0])
+	if b = b[1:]; n > len(b) {
+		return greeting{}, errGreeting
+	}
+	g.nats = true
+	g.nat, _, err = punch.ParseNAT(b[:n])
+	return g, err
 }
 
 // greeting makes the own greeting for a session.
 func (p *Peer) greeting(index uint32) greeting {
-	return greeting{index, p.instance, !p.opts.Calling, p.candidates()}
+	p.wantMapping(true)
+	return greeting{index, p.instance, !p.opts.Calling, p.candidates(), true, p.nat.known()}
 }
 
 // candidates returns the addresses at which this peer may be reached: those
@@ -80,6 +101,7 @@ func (p *Peer) candidates() []punch.Candidate {
 			add(a.kind, a.addr)
 		}
 	}
+	add(punch.Mapped, p.mapped())
 	for _, a := range host {
 		add(punch.Host, a)
 	}

@@ -3,6 +3,8 @@ package p2p
 import (
 	"context"
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,46 +54,77 @@ type Link struct {
 	inner     *link.Link
 	index     uint32 // our session
 	remote    GUID
-	instance  uint64        // the other process
-	listening bool          // the other process takes calls
-	changed   chan struct{} // one place: the path has changed
-	suspected atomic.Bool   // suspect is under way
+	instance  uint64           // the other process
+	listening bool             // the other process takes calls
+	require   Require          // what this end is content with
+	changed   chan struct{}    // one place: the path has changed
+	suspected atomic.Bool      // suspect is under way
+	spraying  atomic.Bool      // so is spray
+	offered   chan punch.Ports // one place: those that a symmetric NAT gives the other end next
+	initiator bool
+	nudged    chan struct{}       // one place: there may be a better path
+	held      *fan                // the socket of the path; nil: the peer's own. Of watch alone
+	nat       atomic.Pointer[NAT] // of the other end
 
 	mu       sync.Mutex
-	told     bool // Connected was reported
+	told     bool           // Connected was reported
+	observed netip.AddrPort // where the server saw the other end
+	seen     time.Time      // and when
 	reunited time.Time
 	reunions int
 }
 
-// newLink makes a link of a handshake's outcome. It has no path yet.
-func (p *Peer) newLink(ctx context.Context, initiator bool, s noise.Secrets, index uint32, remote GUID, g greeting) *Link {
+// newLink makes a link of a handshake's outcome, in which the two ends said
+// mine and g. It has no path yet.
+func (p *Peer) newLink(ctx context.Context, initiator bool, s noise.Secrets, remote GUID, mine, g greeting) *Link {
 	l := &Link{
-		peer: p, index: index, remote: remote, instance: g.instance, listening: g.listening,
-		changed: make(chan struct{}, 1),
+		peer: p, index: mine.index, remote: remote, instance: g.instance, listening: g.listening,
+		changed: make(chan struct{}, 1), nudged: make(chan struct{}, 1),
+		offered: make(chan punch.Ports, 1), require: requireOf(ctx), initiator: initiator,
 	}
+	l.nat.Store(&g.nat)
 	l.inner = link.New(link.Config{
 		Initiator: initiator, Secrets: s, Index: g.index,
 		Route: p.route, Own: p.own, Allow: allow(ctx),
 		Loopback:  p.hasLoopback(),
+		NATs:      g.nats,
+		OnNAT:     l.onNAT,
+		OnOpened:  l.onOpened,
 		OnPath:    l.onPath,
 		OnTrouble: l.onTrouble,
 	})
 	p.mu.Lock()
 	closed := p.closed
 	if !closed {
-		p.sessions[index] = l.inner
+		p.sessions[l.index] = l.inner
 		p.wg.Go(l.watch)
 	}
 	p.mu.Unlock()
+	if cs := p.candidates(); !slices.Equal(cs, mine.candidates) {
+		l.inner.SetCandidates(cs) // the handshake named others
+	}
+	if n := p.nat.known(); n != mine.nat {
+		l.inner.SetNAT(n) // found out since
+	}
 	if closed {
 		l.inner.Close(link.CodeDone, "")
 	}
 	return l
 }
 
-// watch waits for the link's end and cleans up.
+// watch looks for better paths until the link ends, and cleans up.
 func (l *Link) watch() {
-	<-l.inner.Done()
+	for l.Err() == nil {
+		select {
+		case <-l.nudged:
+			l.widen()
+		case ports := <-l.offered:
+			l.accept(ports)
+		case <-l.Done():
+		}
+	}
+	<-l.Done()
+	l.hold(nil)
 	l.peer.forget(l)
 	l.mu.Lock()
 	told := l.told
@@ -134,6 +167,9 @@ func (l *Link) onPath(p link.Path) {
 		l.reunions = 0
 	}
 	l.mu.Unlock()
+	if p.Kind == punch.PathRelay {
+		l.nudge()
+	}
 	switch {
 	case !told:
 	case p.Kind == punch.PathNone:
@@ -148,6 +184,15 @@ func (l *Link) Peer() GUID { return l.remote }
 
 // Path returns the path in use. Its Kind is PathNone while none answers.
 func (l *Link) Path() Path { return Path(l.inner.Path()) }
+
+// NAT returns what the other end has said of its NAT.
+func (l *Link) NAT() NAT { return *l.nat.Load() }
+
+// onNAT is told of it anew.
+func (l *Link) onNAT(n punch.NAT) {
+	l.nat.Store(&n)
+	l.nudge()
+}
 
 // Done is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.inner.Done() }
@@ -193,7 +238,7 @@ func (l *Link) ready(ctx context.Context) error {
 	for {
 		switch p := l.Path(); {
 		case p.Kind == punch.PathNone:
-		case p.Kind != punch.PathRelay || requireOf(ctx) == RequireRelay:
+		case !p.Kind.Relayed() || requireOf(ctx) == RequireRelay:
 			return nil
 		case grace == nil:
 			grace = time.After(min(max(p.RTT, relayGraceMin), relayGraceMax))
@@ -230,6 +275,7 @@ func (l *Link) start() {
 	l.mu.Lock()
 	l.told = true
 	l.mu.Unlock()
+	l.nudge()
 	p.events.put(Connected{l, l.Path()})
 }
 

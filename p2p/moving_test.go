@@ -178,6 +178,10 @@ func TestRequire(t *testing.T) {
 		if l.Path().Kind != p2p.PathRelay {
 			t.Errorf("path is %v", l.Path())
 		}
+		v, err := l.View(t.Context())
+		if err != nil || len(v.Paths) != 1 {
+			t.Errorf("beside the relay something was tried: %+v, %v", v.Paths, err)
+		}
 		checkEcho(t, l, 1000)
 		for _, p := range []*tester{a, b, c} {
 			p.Close()

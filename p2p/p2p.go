@@ -14,7 +14,10 @@ package p2p
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"p2ptool/p2p/identity"
@@ -31,6 +34,7 @@ var (
 	ErrNoServer   = errors.New("server does not answer")
 	ErrServerKey  = errors.New("server's key is not the expected one")
 	ErrNotServing = errors.New("no server is configured")
+	ErrNoMapping  = errors.New("no port mapping is wanted")
 	ErrGone       = errors.New("the peer's process has ended")
 	ErrClosed     = errors.New("closed")
 )
@@ -43,10 +47,11 @@ type GUID = identity.GUID
 type PathKind = punch.PathKind
 
 const (
-	PathNone   = punch.PathNone
-	PathLAN    = punch.PathLAN
-	PathDirect = punch.PathDirect
-	PathRelay  = punch.PathRelay
+	PathNone     = punch.PathNone
+	PathLAN      = punch.PathLAN
+	PathDirect   = punch.PathDirect
+	PathRelay    = punch.PathRelay
+	PathTCPRelay = punch.PathTCPRelay
 )
 
 // A Path is the way that a link's packets take now.
@@ -70,6 +75,29 @@ type PeerOptions struct {
 	// ends the attempts for good, and is given by Registered.
 	CheckServerKey func(addr string, key identity.PublicKey) error
 
+	// STUN are further servers, "host:port", that are asked how they see this
+	// peer: at other addresses than the server's they tell more of the NAT. Of
+	// more than four the first are.
+	STUN []string
+
+	// NoSpray turns off the last means to get through a NAT that maps by
+	// endpoint, from either side: 256 sockets that are opened here, or up to
+	// 1,024 probes within a second toward ports of the other's address.
+	NoSpray bool
+
+	// NoPortMapping keeps the peer from asking the router for a mapping of its
+	// port, by PCP, NAT-PMP or UPnP. It is not asked where Network is given, or
+	// nothing says that there is a NAT.
+	NoPortMapping bool
+
+	// Patience is for how long the server may not answer until that is an error;
+	// 0: ten seconds.
+	Patience time.Duration
+
+	// LAN finds peers on the local network, and lets them find this one; nil: it
+	// is not looked at.
+	LAN Discovery
+
 	// Listen is the address to bind to, "host:port"; empty is ":0".
 	Listen string
 
@@ -90,19 +118,42 @@ type PeerOptions struct {
 	// but must not call Peer.Close.
 	OnEvent func(Event)
 
+	// Transport is how the server is reached. By default it is UDP, and TLS over TCP
+	// while that does not pass.
+	Transport Transport
+
 	// Network is where sockets come from; nil: the system.
 	Network udp.Network
+
+	// DialTCP makes connections of TCP to servers, and to their proxies. Nil: the system
+	// does; of another Network: none are made.
+	DialTCP func(ctx context.Context, network, hostport string) (net.Conn, error)
+
+	// Proxy tells by which proxy a server is reached over TLS, as that of
+	// http.Transport does; nil: by none.
+	Proxy func(*http.Request) (*url.URL, error)
 }
+
+// A Transport is how a peer reaches its server.
+type Transport int
+
+const (
+	TransportAuto Transport = iota // UDP, and TLS over TCP while that does not pass
+	TransportUDP
+	TransportTLS
+)
 
 // An Event is one of Registered, ServerLost, Replaced, Connected, PathChanged,
 // PathLost and Disconnected.
 type Event interface{ event() }
 
 type (
-	// Registered says that the server knows this peer, now or again.
+	// Registered says that the server knows this peer, now or again, or that it is reached
+	// by another transport than before.
 	Registered struct {
 		Server   string         // as in PeerOptions
 		Observed netip.AddrPort // this peer's address as the server sees it
+		TLS      bool           // the server is reached by TLS over TCP, which Observed is of
 	}
 	// ServerLost says that the server stopped answering. Links go on.
 	ServerLost struct{ Server string }

@@ -11,14 +11,14 @@ import (
 
 	"p2ptool/p2p/link"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
 
 const (
-	registerPatience = 10 * time.Second // for the server's first answer
-	acceptBacklog    = 64               // links that wait for Accept
-	initBacklog      = 32               // handshakes that wait for the worker
-	addrPoll         = 3 * time.Second  // between looks at the interfaces
+	defaultPatience = 10 * time.Second // for the server's first answer
+	acceptBacklog   = 64               // links that wait for Accept
+	initBacklog     = 32               // handshakes that wait for the worker
 )
 
 // A Peer is one process of a peer. Its methods may be called from several
@@ -28,11 +28,15 @@ type Peer struct {
 	guid      GUID
 	instance  uint64
 	conns     []udp.Conn
+	streams   *tunnel.Hub        // to servers
 	client    *rendezvous.Client // nil without a server
 	responder *rendezvous.Responder
 	events    eventQueue
 	accepted  chan *Link
 	inits     chan initiation
+	nat       natWatch
+	mapping   mapping
+	sprays    sprays
 
 	ctx    context.Context // ends with the peer
 	cancel context.CancelFunc
@@ -54,7 +58,11 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	if o.Key.IsZero() {
 		return nil, errors.New("a peer needs a key")
 	}
-	if o.Network == nil {
+	if o.Patience <= 0 {
+		o.Patience = defaultPatience
+	}
+	system := o.Network == nil
+	if system {
 		o.Network = udp.System{}
 	}
 	conns, err := listen(o.Network, o.Listen)
@@ -62,7 +70,7 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 		return nil, err
 	}
 	p := &Peer{
-		opts: o, guid: o.Key.GUID(), instance: rand.Uint64() | 1, conns: conns,
+		opts: o, guid: o.Key.GUID(), instance: rand.Uint64() | 1, conns: conns, streams: tunnel.NewHub(),
 		responder: rendezvous.NewResponder(rendezvous.ResponderConfig{Key: o.Key, Purpose: rendezvous.PurposeLink}, time.Now()),
 		accepted:  make(chan *Link, acceptBacklog),
 		inits:     make(chan initiation, initBacklog),
@@ -73,14 +81,20 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.events.init(o.OnEvent)
+	p.nat.init()
+	p.sprays.init()
+	p.initMapping(system)
 	if o.Server != "" {
 		p.client = rendezvous.NewClient(p.clientConfig())
 	}
 	p.spawn(p.answerInits)
-	p.spawn(p.watchAddrs)
+	p.respond()
+	p.spawn(p.watchHost)
+	p.spawn(p.watchNAT)
 	for _, c := range conns {
 		p.reads.Go(func() { _ = udp.Serve(c, p.handle) })
 	}
+	p.reads.Go(func() { _ = udp.Serve(p.streams, p.handleStream) })
 	return p, nil
 }
 
@@ -91,13 +105,16 @@ func (p *Peer) clientConfig() rendezvous.ClientConfig {
 		Listening: !o.Calling, Listed: o.Listed, Name: o.Name,
 		Send: p.sendTo,
 		OnRegistered: func(_ netip.AddrPort, v rendezvous.View) {
-			p.events.put(Registered{o.Server, firstValid(v.V4.Main, v.V6.Main)})
+			p.nat.observed(v)
+			p.events.put(Registered{o.Server, firstValid(v.V4.Main, v.V6.Main, v.Stream), v.Stream.IsValid()})
 		},
+		OnMoved:    p.serverMoved,
 		OnLost:     func() { p.events.put(ServerLost{o.Server}) },
 		OnReplaced: func() { p.events.put(Replaced{}) },
-		OnView:     func(rendezvous.View) { p.tellCandidates() },
+		OnView:     p.onView,
 		OnCall:     func(c *rendezvous.Call) { p.spawn(func() { p.answer(c) }) },
 	}
+	p.chooseTransport(&c)
 	if check := o.CheckServerKey; check != nil {
 		c.CheckKey = func(k PublicKey) error { return check(o.Server, k) }
 	}
@@ -126,14 +143,14 @@ func (p *Peer) LocalAddrs() []netip.AddrPort {
 }
 
 // Registered waits until the server has registered this peer. It returns
-// ErrNoServer where the server has not answered when ctx ends or after ten
-// seconds, an error that wraps ErrServerKey where its key was refused, and
+// ErrNoServer where the server has not answered when ctx ends or after
+// PeerOptions.Patience, an error that wraps ErrServerKey where its key was refused, and
 // ErrNotServing where none is configured.
 func (p *Peer) Registered(ctx context.Context) error {
 	if p.client == nil {
 		return ErrNotServing
 	}
-	ctx, cancel := context.WithTimeout(ctx, registerPatience)
+	ctx, cancel := context.WithTimeout(ctx, p.opts.Patience)
 	defer cancel()
 	return p.serverError(ctx, p.client.Registered(ctx))
 }
@@ -213,31 +230,11 @@ func (p *Peer) Close() error {
 	for _, c := range p.conns {
 		c.Close()
 	}
+	p.streams.Close()
 	p.reads.Wait()
 	p.wg.Wait()
 	p.events.close()
 	return nil
-}
-
-// watchAddrs tells links and server when the host's addresses have changed.
-func (p *Peer) watchAddrs() {
-	tick := time.NewTicker(addrPoll)
-	defer tick.Stop()
-	last := fmt.Sprint(p.hostAddrs())
-	for {
-		select {
-		case <-p.ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if now := fmt.Sprint(p.hostAddrs()); now != last {
-			last = now
-			if p.client != nil {
-				p.client.RefreshNow()
-			}
-			p.tellCandidates()
-		}
-	}
 }
 
 func firstValid(addrs ...netip.AddrPort) netip.AddrPort {

@@ -38,8 +38,14 @@ const (
 // inWorld runs a test in a world.
 func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
+	inWorldOf(t, 1, f)
+}
+
+// inWorldOf does that with other chances.
+func inWorldOf(t *testing.T, seed uint64, f func(t *testing.T, w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, net: netsim.New(1), key: newKey(t)}
+		w := &world{t: t, net: netsim.New(seed), key: newKey(t)}
 		w.host = w.net.Host(serverIP)
 		w.host.Link(netsim.Link{Delay: oneWay})
 		w.serve()

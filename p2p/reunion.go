@@ -55,16 +55,22 @@ func (p *Peer) seek(l *Link) {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	answer, err := p.client.Introduce(ctx, rendezvous.Introduction{
-		GUID: l.remote, Instance: l.instance, Version: rendezvous.Version,
-		What: rendezvous.WhatOldLink, Data: l.inner.Letter(p.candidates()),
-	})
+	answer, err := l.introduceAgain(ctx)
 	switch {
 	case err == nil:
-		p.reunite(l.inner, answer.Observed, answer.Channel)
+		p.reunite(l, answer.Observed, answer.Channel)
 	case replaced, errors.Is(err, rendezvous.ErrRefused): // there, and does not know the link
 		l.inner.Abandon(ErrGone)
 	}
+}
+
+// introduceAgain asks the server to introduce the ends of a link that both have.
+func (l *Link) introduceAgain(ctx context.Context) (rendezvous.Introduced, error) {
+	p := l.peer
+	return p.client.Introduce(ctx, rendezvous.Introduction{
+		GUID: l.remote, Instance: l.instance, Version: rendezvous.Version,
+		What: rendezvous.WhatOldLink, Data: l.inner.Letter(p.candidates()),
+	})
 }
 
 // tellCandidates tells all links where this peer may be reached from now on.

@@ -1,10 +1,12 @@
 package p2p
 
 import (
+	"net"
 	"net/netip"
 
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
 
@@ -18,12 +20,34 @@ type ServerOptions struct {
 	// is the second observer, which tells peers how their NAT maps.
 	Listen string
 
+	// TLS is for peers whose network lets no UDP pass.
+	TLS TLSOptions
+
 	// Relay limits what is carried between peers.
 	Relay RelayOptions
 
 	// Network is where sockets come from; nil: the system.
 	Network udp.Network
 }
+
+// TLSOptions say how a server takes datagrams in TLS over TCP.
+type TLSOptions struct {
+	Disabled bool
+
+	// Listen is the address to bind to, "host:port"; empty: the same as for UDP. Peers try
+	// the port of UDP, and 443.
+	Listen string
+
+	// Certificates say where the certificate comes from; zero: it is self-made.
+	Certificates Certificates
+
+	// ListenTCP binds to an address. Nil: the system does; of another Network: TLS
+	// is disabled.
+	ListenTCP func(addr string) (net.Listener, error)
+}
+
+// Certificates say where a server's certificate comes from.
+type Certificates = tunnel.Certificates
 
 // RelayOptions limit the relay; zero: the defaults.
 type RelayOptions struct {
@@ -54,9 +78,15 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if o.Network == nil {
 		o.Network = udp.System{}
 	}
-	s, err := rendezvous.Listen(rendezvous.ServerConfig{
-		Key: o.Key, Network: o.Network, Listen: o.Listen, Relay: rendezvous.RelayConfig(o.Relay),
-	})
+	c := rendezvous.ServerConfig{Key: o.Key, Network: o.Network, Listen: o.Listen, Relay: rendezvous.RelayConfig(o.Relay)}
+	if _, system := o.Network.(udp.System); !o.TLS.Disabled && (system || o.TLS.ListenTCP != nil) {
+		config, err := tunnel.ServerTLS(o.TLS.Certificates)
+		if err != nil {
+			return nil, err
+		}
+		c.Tunnel = rendezvous.TunnelConfig{TLS: config, Listen: o.TLS.Listen, ListenTCP: o.TLS.ListenTCP}
+	}
+	s, err := rendezvous.Listen(c)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +96,9 @@ func NewServer(o ServerOptions) (*Server, error) {
 // Addr returns the address that the server listens on, with the port that was
 // bound; an unspecified IPv6 address stands for both families.
 func (s *Server) Addr() netip.AddrPort { return s.server.Addr() }
+
+// TLSAddr returns the address of TCP that it listens on; nil: none.
+func (s *Server) TLSAddr() net.Addr { return s.server.StreamAddr() }
 
 // Key returns the server's public key.
 func (s *Server) Key() identity.PublicKey { return s.key }

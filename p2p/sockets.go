@@ -10,6 +10,7 @@ import (
 	"p2ptool/p2p/link"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
 
@@ -74,8 +75,11 @@ func splitListen(addr string) (host netip.Addr, port uint16, err error) {
 	return host, uint16(n), nil
 }
 
-// connFor returns the socket of an address's family, or nil.
+// connFor returns the socket of an address's family, or the streams if it is one's; or nil.
 func (p *Peer) connFor(a netip.Addr) udp.Conn {
+	if tunnel.Marked(a) {
+		return p.streams
+	}
 	for _, c := range p.conns {
 		if c.LocalAddr().Addr().Is4() == a.Is4() {
 			return c
@@ -146,14 +150,22 @@ func (p *Peer) handleData(c udp.Conn, b udp.Batch) {
 	if !ok {
 		return
 	}
-	if l := p.session(h.Index); l != nil {
-		l.Deliver(link.Route{Conn: c, Addr: b.Addr}, b)
+	if p.deliver(h.Index, c, b) {
 		return
 	}
 	b.Datagrams(func(d []byte) {
 		b.Data = d
 		p.feedClient(b)
 	})
+}
+
+// deliver gives packets to the link of a session, if there is one.
+func (p *Peer) deliver(index uint32, c udp.Conn, b udp.Batch) bool {
+	l := p.session(index)
+	if l != nil {
+		l.Deliver(link.Route{Conn: c, Addr: b.Addr}, b)
+	}
+	return l != nil
 }
 
 // handleRelay takes a packet that came by the relay. Whoever says so, the

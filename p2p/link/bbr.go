@@ -7,12 +7,23 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// bbr is a congestion controller of the BBR family (draft-ietf-ccwg-bbr): it
+// bbr is a congestion controller after BBR version 3 (draft-ietf-ccwg-bbr-02): it
 // measures the rate at which the path delivers and the shortest round trip, sends
-// at that rate, and keeps no more in flight than twice what the two multiply to.
-// Loss alone does not slow it down: loss by chance (see chance) is made up
-// for by sending as much more, so that the path is filled; loss beyond that
-// bounds the rate until the path is probed for more again.
+// at that rate, and keeps no more in flight than twice what the two multiply to,
+// and what hosts and networks hold up (see aggregation).
+//
+// It departs from the draft in what it does about loss. BBR takes 2 % for too
+// much, whatever they come from; here loss by chance (see chance) is made up for by
+// sending as much more, so that a bad path is filled, and only loss beyond that
+// bounds the rate until the path is probed for more again. So the bound is one of
+// the rate, not of what is in flight. Besides
+//   - the start takes the rate from a part of a round trip too (see train), and ends at
+//     the first round that filled a queue: a long path is filled a second sooner;
+//   - the path is probed for more every eight round trips, as version 1 does, not every
+//     two or three seconds: beside flows that do so it would get little;
+//   - a round trip counts as at least tripMin or hostPause, because within those it is
+//     the hosts that decide, and what was sent late by a paused host is taken for what
+//     there was to send (see pacer).
 //
 // Its life, with what is sent as a multiple of the rate:
 //
@@ -25,11 +36,13 @@ type bbr struct {
 	chance   chance
 	packet   float64 // bytes of a full packet
 
+	aggregated aggregation
 	rates      maxRounds
 	low        float64 // bound of the rate while loss says so; 0: none
 	round      uint64
 	roundEnd   uint64 // delivered bytes at which the round ends
 	roundBegan time.Duration
+	arriving   float64 // rate of delivery over the last round
 	inRound    share
 	busy       bool // the round has shown a rate
 
@@ -43,6 +56,7 @@ type bbr struct {
 	before     float64 // rate when the phase began
 	phaseLost  bool    // something beyond chance was lost in the phase
 
+	train      train   // of the start
 	full       float64 // rate that the start has reached
 	flatRounds int
 
@@ -61,15 +75,17 @@ const (
 
 	startGrowth    = 1.25 // of the rate in a round, or the path is full
 	startRounds    = 3    // without such growth
+	trainsPerTrip  = 8
 	startLoss      = 0.10 // beyond chance, or the queue is
-	cruiseRounds   = 6
+	cruiseRounds   = 5
 	hostPause      = time.Millisecond      // for which a busy host may do something else
 	tripMin        = 10 * time.Millisecond // a shorter round trip counts as that: hosts pause for longer
 	tripMemory     = 10 * time.Second
 	tripProbe      = 200 * time.Millisecond
 	tripProbeShare = 0.5
-	excessLoss     = 0.03 // beyond chance, or the rate is too high
-	backOff        = 0.85 // of the rate at most at once
+	excessLoss     = 0.05 // beyond chance, or the rate is too high
+	backOff        = 0.90 // of the rate at most, unless less arrived
+	burstShare     = 0.70 // of the rate arrived, and the rest was a burst
 	bufferPerLoss  = 16
 	bursts         = 3 // batches more in flight: what arrives together
 )
@@ -83,6 +99,7 @@ func (b *bbr) setPacket(bytes int) { b.packet = float64(bytes) }
 func (b *bbr) sent(now time.Time, p *sentPacket, inFlight int) {
 	b.delivery.sent(now, p, inFlight)
 	p.flight.class = b.class()
+	p.flight.less = b.gain()*b.bandwidth() < 1.5*b.arriving
 }
 
 func (b *bbr) idle(inFlight int) { b.delivery.idle(inFlight) }
@@ -91,14 +108,24 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 	t := b.delivery.since(now)
 	b.sampleTrip(t, r)
 	rate := b.delivery.acked(now, p, b.minTrip)
+	if b.phase == phaseStart {
+		rate = max(rate, b.train.acked(&b.delivery, b.minTrip/trainsPerTrip))
+	}
 	if !p.flight.idle || rate > b.rates.max() {
 		b.rates.add(rate)
 		b.busy = b.busy || rate > 0
 	}
+	if b.phase != phaseStart || b.minTrip < tripMin { // else it is the growth
+		b.aggregated.acked(t, int(p.size), b.rates.max())
+	}
 	b.outcome(p, false)
 	if p.flight.delivered >= b.roundEnd && t-b.roundBegan >= tripMin {
+		rate := float64(b.delivery.bytes-b.roundEnd) / (t - b.roundBegan).Seconds()
+		if !p.flight.idle || rate > b.arriving {
+			b.arriving = rate
+		}
 		b.roundEnd, b.roundBegan = b.delivery.bytes, t
-		b.endRound(p.flight.idle)
+		b.endRound(p.flight.idle, r)
 	}
 	b.advance(t, inFlight)
 }
@@ -111,7 +138,9 @@ func (b *bbr) lost(_ time.Time, p *sentPacket) {
 }
 
 func (b *bbr) outcome(p *sentPacket, lost bool) {
-	b.chance.outcome(p.flight.class, lost)
+	if p.flight.class != classDown || p.flight.less {
+		b.chance.outcome(p.flight.class, lost)
+	}
 	if p.flight.class == b.class() { // what went out before says nothing of this phase
 		b.inRound.add(lost)
 	}
@@ -144,7 +173,7 @@ func (b *bbr) excess(than float64) bool {
 }
 
 // endRound is called once a round trip.
-func (b *bbr) endRound(idle bool) {
+func (b *bbr) endRound(idle bool, r *rtt) {
 	b.round++
 	if b.bound > 0 {
 		if b.bound *= 2; b.bound*b.packet > b.target() {
@@ -154,27 +183,45 @@ func (b *bbr) endRound(idle bool) {
 	switch b.phase {
 	case phaseStart:
 		b.chance.endRound()
-		b.checkFull(idle)
+		b.checkFull(idle, r)
 	case phaseCruise:
 		if b.excess(excessLoss) {
-			b.low = max(b.rates.latest(), backOff*b.bandwidth())
+			b.yield()
 		}
 	}
 	if b.inRound.all >= enoughOutcomes/2 {
 		b.inRound = share{}
 	}
+	b.aggregated.extra.next()
 	if b.busy { // else nothing was learned, and nothing is forgotten
 		b.rates.next()
 		b.busy = false
 	}
 }
 
-// checkFull ends the start once the path is full.
-func (b *bbr) checkFull(idle bool) {
+// yield bounds the rate after a round in which more was lost than by chance: by
+// as much as was lost, but to no less than was delivered.
+func (b *bbr) yield() {
+	arrived := 1 - (b.inRound.value() - b.chance.value())
+	if arrived > burstShare {
+		b.low = max(b.rates.latest(), min(backOff, arrived)*b.bandwidth())
+		return
+	}
+	// The highest rates were those of a bucket or a queue that filled.
+	b.low = max(b.arriving, arrived*b.bandwidth())
+	b.rates.bound(b.low)
+}
+
+// checkFull ends the start once the path is full: its rate does not grow any
+// more, for some rounds, or for one that filled a queue or lost much.
+func (b *bbr) checkFull(idle bool, r *rtt) {
 	switch now := b.rates.max(); {
 	case now >= b.full*startGrowth:
 		b.full, b.flatRounds = now, 0
 	case b.excess(startLoss):
+		b.flatRounds = startRounds
+		b.yield()
+	case r.smoothed-b.minTrip > max(b.minTrip, tripMin)/2:
 		b.flatRounds = startRounds
 	case !idle:
 		b.flatRounds++
@@ -200,7 +247,12 @@ func (b *bbr) product() float64 { return b.sending() * max(b.minTrip, hostPause)
 func (b *bbr) probeWindow() float64 { return max(tripProbeShare*b.product(), minWindow*b.packet) }
 
 func (b *bbr) rate(r *rtt) float64 {
-	if v := b.sending(); v > 0 {
+	switch v := b.sending(); {
+	case v == 0:
+	case b.class() == classDown:
+		// No more than arrives: what is lost even so is lost by chance.
+		return margin * min(b.gain()*v, b.bandwidth())
+	default:
 		return margin * b.gain() * v
 	}
 	if !r.sampled {
@@ -215,12 +267,12 @@ func (b *bbr) target() float64 {
 	if rate == 0 {
 		return initialWindow * b.packet
 	}
-	gain := float64(windowGain)
-	if b.phase == phaseStart {
-		gain = startGain
+	product := windowGain*b.product() + b.aggregated.extra.max()
+	if b.phase == phaseStart { // in which the pace does not bound what the extra lets go
+		product = startGain * b.product()
 	}
 	burst := min(rate*burstTime.Seconds(), udp.MaxBatch)
-	return max(gain*b.product()+bursts*burst, initialWindow*b.packet)
+	return max(product+bursts*burst, initialWindow*b.packet)
 }
 
 // buffer is twice the window, and more where much is lost: until the oldest

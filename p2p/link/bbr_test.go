@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// A course is a kind of path over which a transfer is sent.
+// A course is a kind of path over which a transfer is sent, and what is demanded
+// of it.
 type course struct {
 	name   string
 	whole  int     // bytes of the benchmark's transfer
 	size   int     // of the test's
-	least  float64 // share of the path's rate that the test demands; part of it is the start
+	least  float64 // share of the path's rate over the test's transfer, start included
 	most   float64 // share of the packets that may be lost; 0: any
 	change func(*wire)
 }
@@ -18,35 +19,50 @@ type course struct {
 func courses() []course {
 	const mbit = 1e6 / 8
 	const ms = time.Millisecond
-	path := func(rate float64, trip, queue time.Duration, loss float64) func(*wire) {
-		return func(w *wire) { w.rate, w.queue, w.delay, w.loss = rate*mbit, queue, trip/2, loss }
+	path := func(rate float64, trip, queue time.Duration, loss float64, more ...func(*wire)) func(*wire) {
+		return func(w *wire) {
+			w.rate, w.queue, w.delay, w.loss = rate*mbit, queue, trip/2, loss
+			for _, change := range more {
+				change(w)
+			}
+		}
+	}
+	policer := func(w *wire) { w.policer = true }
+	unrest := func(w *wire) { w.jitter, w.duplicate = 3*ms, .01 }
+	outage := func(w *wire) {
+		cut := func(v bool) func() { return func() { w.set(func() { w.cut[1] = v }) } }
+		time.AfterFunc(calm+1500*ms, cut(true))
+		time.AfterFunc(calm+1800*ms, cut(false))
 	}
 	return []course{
-		{"100 Mbit, 50 ms", 100 << 20, 8 << 20, .66, .09, path(100, 50*ms, 50*ms, 0)},
-		{"100 Mbit, 50 ms, 1% loss", 100 << 20, 8 << 20, .58, 0, path(100, 50*ms, 50*ms, .01)},
-		{"100 Mbit, 50 ms, 20% loss", 100 << 20, 5 << 20, .33, 0, path(100, 50*ms, 50*ms, .20)},
-		{"100 Mbit, 50 ms, 50% loss", 100 << 20, 2 << 20, .03, 0, path(100, 50*ms, 50*ms, .50)},
-		{"100 Mbit, 200 ms", 100 << 20, 12 << 20, .35, 0, path(100, 200*ms, 200*ms, 0)},
-		{"20 Mbit, queue of 5 ms", 50 << 20, 3 << 20, .80, .10, path(20, 50*ms, 5*ms, 0)},
-		{"20 Mbit, queue of 200 ms", 50 << 20, 3 << 20, .80, .02, path(20, 50*ms, 200*ms, 0)},
-		{"10 Mbit, reordering of 3 ms, 1% twice", 20 << 20, 2 << 20, .75, .10, func(w *wire) {
-			path(10, 50*ms, 50*ms, 0)(w)
-			w.jitter, w.duplicate = 3*ms, .01
-		}},
+		{"100 Mbit, 50 ms", 100 << 20, 20 << 20, .85, .05, path(100, 50*ms, 50*ms, 0)},
+		{"100 Mbit, 50 ms, 1% loss", 100 << 20, 40 << 20, .88, 0, path(100, 50*ms, 50*ms, .01)},
+		{"100 Mbit, 50 ms, 20% loss", 100 << 20, 20 << 20, .60, 0, path(100, 50*ms, 50*ms, .20)},
+		{"100 Mbit, 50 ms, 50% loss", 100 << 20, 20 << 20, .35, 0, path(100, 50*ms, 50*ms, .50)},
+		{"100 Mbit, 200 ms", 100 << 20, 100 << 20, .88, .05, path(100, 200*ms, 200*ms, 0)},
+		{"20 Mbit, queue of 5 ms", 50 << 20, 10 << 20, .85, .10, path(20, 50*ms, 5*ms, 0)},
+		{"20 Mbit, queue of 200 ms", 50 << 20, 10 << 20, .85, .02, path(20, 50*ms, 200*ms, 0)},
+		{"20 Mbit, policer with 5 ms", 50 << 20, 20 << 20, .85, .10, path(20, 50*ms, 5*ms, 0, policer)},
+		{"20 Mbit, policer with 500 ms", 50 << 20, 20 << 20, .85, .50, path(20, 50*ms, 500*ms, 0, policer)},
+		{"10 Mbit", 20 << 20, 5 << 20, .90, .05, path(10, 50*ms, 50*ms, 0)},
+		{"10 Mbit, unrest", 20 << 20, 5 << 20, .80, .10, path(10, 50*ms, 50*ms, 0, unrest)},
+		{"10 Mbit, outage of 300 ms", 20 << 20, 5 << 20, .77, 0, path(10, 50*ms, 50*ms, 0, outage)},
+		{"10 Mbit, unrest and outage", 20 << 20, 5 << 20, .77, 0, path(10, 50*ms, 50*ms, 0, unrest, outage)},
+		{"100 Mbit, unrest and outage", 100 << 20, 50 << 20, .72, 0, path(100, 50*ms, 50*ms, 0, unrest, outage)},
 	}
 }
+
+// calm is how long after the start of a wire a transfer begins: its path is
+// valid by then.
+const calm = 2 * time.Second
 
 // ride sends bytes over a course and returns which share of the path's rate
 // they got, and which share of the packets was lost.
 func (c course) ride(t *testing.T, w *wire, size int) (share, lost float64) {
-	time.Sleep(2 * time.Second) // until the path is valid
-	sent := func() (n int) {
-		w.set(func() { n = w.sent[1] })
-		return n
-	}
-	start := sent()
+	time.Sleep(calm)
+	start := w.a.sentPackets()
 	took := transfer(t, w.a, w.b, bulk(size))
-	return float64(size) / took.Seconds() / w.rate, float64(w.a.losses()) / float64(sent()-start)
+	return float64(size) / took.Seconds() / w.rate, float64(w.a.losses()) / float64(w.a.sentPackets()-start)
 }
 
 func TestShareOfThePath(t *testing.T) {
@@ -77,20 +93,14 @@ func BenchmarkShareOfThePath(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			var shares, losses float64
 			for range b.N {
-				// A bubble belongs to a test, which a benchmark has none of.
-				ok := testing.RunTests(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{
-					Name: c.name,
-					F: func(t *testing.T) {
-						run(t, c.change, func(t *testing.T, w *wire) {
-							share, lost := c.ride(t, w, c.whole)
-							shares += share
-							losses += lost
-						})
-					},
-				}})
-				if !ok {
-					b.Fatal("the transfer failed")
-				}
+				inBubble(b, func(t *testing.T) {
+					w := newWire(t, c.change)
+					share, lost := c.ride(t, w, c.whole)
+					shares += share
+					losses += lost
+					w.close()
+					time.Sleep(time.Minute)
+				})
 			}
 			b.ReportMetric(shares/float64(b.N), "share")
 			b.ReportMetric(losses/float64(b.N), "lost")

@@ -57,7 +57,7 @@ func benchLinks(b *testing.B, socket func(deliver udp.Handler) udp.Conn) (from, 
 	}
 	close(ready)
 	for i, l := range links {
-		l.AddProven(Route{Conn: conns[i], Addr: conns[1-i].LocalAddr()}, time.Millisecond)
+		l.AddProven(Route{Conn: conns[i], Addr: conns[1-i].LocalAddr()}, time.Millisecond, netip.Addr{})
 	}
 	b.Cleanup(func() { links[0].Close(CodeDone, ""); <-links[1].Done() })
 	return links[0], links[1]

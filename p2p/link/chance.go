@@ -30,8 +30,12 @@ func (s *share) add(lost bool) {
 	if lost {
 		s.lost++
 	}
-	if s.all > chanceMemory {
-		s.all, s.lost = s.all/2, s.lost/2
+}
+
+// fade makes the share weigh no more than that of so many packets.
+func (s *share) fade(most float64) {
+	if s.all > most {
+		s.all, s.lost = most, s.lost*most/s.all
 	}
 }
 
@@ -48,7 +52,10 @@ type chance struct {
 }
 
 func (c *chance) outcome(class phaseClass, lost bool) {
-	c.of[class].add(lost)
+	s := &c.of[class]
+	if s.add(lost); s.all > chanceMemory {
+		s.fade(chanceMemory / 2)
+	}
 	if class == classStart {
 		c.start.add(lost)
 	}
@@ -73,17 +80,12 @@ func (c *chance) endRound() {
 
 // value returns the share that is lost by chance.
 func (c *chance) value() float64 {
-	v, known := 1.0, false
-	for _, class := range []phaseClass{classCruise, classDown} {
-		if s := c.of[class]; s.known() {
-			v, known = min(v, s.value()), true
+	v := c.least
+	if s := c.of[classDown]; s.known() {
+		v = s.value()
+		if s := c.of[classCruise]; s.known() {
+			v = min(v, s.value())
 		}
-	}
-	if !known {
-		if !c.any {
-			return 0
-		}
-		v = c.least
 	}
 	if v < chanceFloor {
 		return 0

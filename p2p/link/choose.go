@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/punch"
+	"p2ptool/p2p/tunnel"
 )
 
 // followAfter is how long the path in use may have been silent while data
@@ -19,15 +20,17 @@ func (l *Link) validate(p *path) {
 		p.opener = false
 		p.confirm = confirmPings
 		p.nextPing = l.now.Add(confirmGap)
+		l.fanValid(p)
 	}
 	l.choose()
 }
 
-// choose takes the best valid path into use, and stays where there is none.
+// choose takes the best valid path into use, and stays where there is none. The
+// turn's end reports it, so that a choice that does not last is not told.
 func (l *Link) choose() {
 	best := l.chosen
 	for _, p := range l.paths {
-		if p.state == valid && (best == nil || best.state != valid || l.better(p, best)) {
+		if p.state == valid && !p.stale && (best == nil || best.state != valid || best.stale || l.better(p, best)) {
 			best = p
 		}
 	}
@@ -39,7 +42,6 @@ func (l *Link) choose() {
 			best.nextPing = l.now
 		}
 	}
-	l.report()
 }
 
 // better compares valid paths. Where the one in use has died, the others have
@@ -61,7 +63,7 @@ func (l *Link) report() {
 	}
 	l.smoothed.Store(int64(p.rtt.estimate()))
 	l.sendBuffer.Store(l.streams.share(p.cc.buffer()))
-	now := Path{Kind: p.kind, Addr: p.route.Addr}
+	now := Path{Kind: p.kind, Addr: tunnel.Unmark(p.route.Addr)}
 	if p.state != valid {
 		now.Kind = punch.PathNone
 	}
@@ -86,6 +88,20 @@ func (l *Link) follow(p *path) {
 	}
 }
 
-// doubted reports whether data has come by another path since the one in use
-// answered.
+// doubted reports whether data has come by another path, or this host has moved,
+// since the path in use answered.
 func (l *Link) doubted(p *path) bool { return p == l.chosen && l.elsewhere.After(p.proven) }
+
+// Moved says that this host has other addresses, or has slept: the ways here
+// may be others. So all paths are asked for an answer at once, and the one in
+// use has less patience than else.
+func (l *Link) Moved() {
+	l.do(func() {
+		l.elsewhere = l.now
+		for _, p := range l.paths {
+			if p.state == valid {
+				l.ping(p, nil)
+			}
+		}
+	})
+}

@@ -22,6 +22,7 @@ type flight struct {
 	firstSent   time.Duration
 	idle        bool // there was not enough to send
 	class       phaseClass
+	less        bool // it was sent more slowly than packets arrive
 }
 
 func (d *delivery) since(now time.Time) time.Duration { return now.Sub(d.began) }
@@ -49,6 +50,36 @@ func (d *delivery) acked(now time.Time, p *sentPacket, roundTrip time.Duration) 
 	return float64(d.bytes-p.flight.delivered) / took.Seconds()
 }
 
+const trainBytes = 16 * baseMTU // of a train, at least
+
+// A train measures how fast what was sent within a part of a round trip is
+// delivered: by the longer of the times in which it was sent and in which it was
+// acknowledged, so that what arrives at once after a pause on the way shows no more than
+// what was sent. It tells a round trip earlier than delivery does what a rising
+// rate of sending has come to.
+type train struct {
+	bytes     uint64 // delivered when it began
+	sent      time.Duration
+	delivered time.Duration
+	began     bool
+}
+
+// acked takes the packet that d was told of last, and returns the rate of a
+// train that is as long as the given time, else 0.
+func (t *train) acked(d *delivery, long time.Duration) (rate float64) {
+	next := train{d.bytes, d.firstSent, d.at, true}
+	switch {
+	case !t.began || next.sent <= t.sent: // of a burst the last
+	case next.sent-t.sent < long, next.bytes-t.bytes < trainBytes:
+		return 0
+	default:
+		took := max(next.sent-t.sent, next.delivered-t.delivered)
+		rate = float64(next.bytes-t.bytes) / took.Seconds()
+	}
+	*t = next
+	return rate
+}
+
 // maxRounds is a maximum over the last rounds, of which it keeps one value each.
 type maxRounds struct {
 	best [rateRounds]float64
@@ -62,6 +93,13 @@ func (m *maxRounds) add(v float64) { m.best[m.at] = max(m.best[m.at], v) }
 func (m *maxRounds) next() {
 	m.at = (m.at + 1) % len(m.best)
 	m.best[m.at] = 0
+}
+
+// bound cuts off what is above v.
+func (m *maxRounds) bound(v float64) {
+	for i := range m.best {
+		m.best[i] = min(m.best[i], v)
+	}
 }
 
 func (m *maxRounds) latest() float64 { return m.best[m.at] }

@@ -21,6 +21,8 @@ const (
 	frameCandidates = 0x07
 	frameDatagram   = 0x08
 	frameClose      = 0x09
+	frameNAT        = 0x0a
+	frameOpened     = 0x0b
 	frameStream     = 0x10 // to 0x13, with:
 	streamFin       = 0x01
 	streamLen       = 0x02
@@ -43,6 +45,8 @@ type frameHandler interface {
 	onReset(stream, code uint64) error
 	onStop(stream, code uint64) error
 	onCandidates(cs []punch.Candidate)
+	onNAT(n punch.NAT)
+	onOpened(p punch.Ports)
 	onDatagram(data []byte)
 	onClose(code uint64, reason string)
 	onStream(f streamFrame) error

@@ -29,6 +29,8 @@ type (
 		stream, v uint64
 	}
 	candidatesSeen struct{ cs string }
+	natSeen        struct{ nat punch.NAT }
+	openedSeen     struct{ ports punch.Ports }
 	datagramSeen   struct{ data string }
 	closeSeen      struct {
 		code   uint64
@@ -64,6 +66,8 @@ func (r *recorder) onCandidates(cs []punch.Candidate) {
 	b := punch.AppendCandidates(nil, cs)
 	r.note(candidatesSeen{string(b)}, append(append(r.out, frameCandidates), b...))
 }
+func (r *recorder) onNAT(n punch.NAT)      { r.note(natSeen{n}, appendNAT(r.out, n)) }
+func (r *recorder) onOpened(p punch.Ports) { r.note(openedSeen{p}, appendOpened(r.out, p)) }
 func (r *recorder) onDatagram(d []byte) {
 	r.note(datagramSeen{string(d)}, append(appendVarint(append(r.out, frameDatagram), uint64(len(d))), d...))
 }
@@ -116,6 +120,9 @@ func TestFrames(t *testing.T) {
 		{"07 00", true, []any{candidatesSeen{"\x00"}}},
 		{"08 02 6869", true, []any{datagramSeen{"hi"}}},
 		{"09 00 03 627965", false, []any{closeSeen{0, "bye"}}},
+		{"0a 04 03 02 ffff", true, []any{natSeen{punch.NAT{Mapping: 3, Filtering: 2, Stride: -1}}}},
+		{"0a 05 01 01 0000 aa 00", true, []any{natSeen{punch.NAT{Mapping: 1, Filtering: 1}}}}, // of the future
+		{"0b 06 0400 ffff 0001", true, []any{openedSeen{punch.AnyPort()}}},
 		{"10 00 05 6869", true, []any{streamSeen{0, 5, "hi", false}}},
 		{"13 02 00 01 68 00 11 02 01", true, []any{streamSeen{2, 0, "h", true}, streamSeen{2, 1, "", true}}},
 	} {
@@ -135,18 +142,23 @@ func TestFrames(t *testing.T) {
 func TestMalformedFrames(t *testing.T) {
 	t.Parallel()
 	for _, h := range []string{
-		"01 01020304050607",          // PING too short
-		"02 0000000000000001 0000",   // PONG too short
-		"03 08 00 00",                // ACK without a first range
-		"03 08 00 00 09",             // that begins below 0
-		"03 08 00 05 00",             // of more ranges than there are bytes
-		"03 08 00 01 02 05 00",       // of a range below 0
-		"04 04",                      // WINDOW without a limit
-		"07 11",                      // more candidates than a peer may name
-		"07 01 01",                   // fewer than promised
-		"08 03 6869",                 // DATAGRAM too short
-		"09 00 ff",                   // CLOSE whose length is cut
-		"0a", "0f", "14", "3f", "ff", // no such frame
+		"01 01020304050607",                           // PING too short
+		"02 0000000000000001 0000",                    // PONG too short
+		"03 08 00 00",                                 // ACK without a first range
+		"03 08 00 00 09",                              // that begins below 0
+		"03 08 00 05 00",                              // of more ranges than there are bytes
+		"03 08 00 01 02 05 00",                        // of a range below 0
+		"04 04",                                       // WINDOW without a limit
+		"07 11",                                       // more candidates than a peer may name
+		"07 01 01",                                    // fewer than promised
+		"08 03 6869",                                  // DATAGRAM too short
+		"09 00 ff",                                    // CLOSE whose length is cut
+		"0a", "0a 00", "0a 03 010100", "0a 04 010100", // NAT too short
+		"0b 06 0000 ffff 0001",       // OPENED with port 0
+		"0b 06 0400 03ff 0001",       // without any
+		"0b 06 0400 ffff 0000",       // without a step
+		"0b 05 0400 ffff 00",         // too short
+		"0c", "0f", "14", "3f", "ff", // no such frame
 		"12 00 00 7fff 00",               // STREAM too short
 		"12 00 ffffffffffffffff 01 00",   // that ends beyond all offsets
 		"10 00",                          // without an offset
@@ -167,7 +179,7 @@ func TestMalformedFrames(t *testing.T) {
 
 // What is parsed and written again is parsed as the same.
 func FuzzFrames(f *testing.F) {
-	for _, h := range []string{"0102030405060708", "030843e801020100", "13020001680011020108026869", "0400800100000600400907000907"} {
+	for _, h := range []string{"0102030405060708", "030843e801020100", "13020001680011020108026869", "0400800100000600400907000907", "0a040302ffff0b060400ffff0001"} {
 		b, _ := hex.DecodeString(h)
 		f.Add(b)
 	}

@@ -174,7 +174,7 @@ func TestWindowGrowsWithTheReader(t *testing.T) {
 		spare int
 		want  int
 	}{
-		{"a slow reader", time.Second, linkWindows, 2 * firstWindow},
+		{"a slow reader", 2 * time.Second, linkWindows, firstWindow},
 		{"a quick one", trip, linkWindows, maxStream},
 		{"without room", trip, 3 * firstWindow, 4 * firstWindow},
 	} {

@@ -19,6 +19,8 @@ const (
 	sentReset
 	sentStop
 	sentCandidates
+	sentNAT
+	sentPorts
 	sentFiller
 )
 

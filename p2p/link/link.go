@@ -76,6 +76,12 @@ type Config struct {
 	// OnPath is told the path in use whenever another is chosen, or the same
 	// one becomes another kind; Kind is punch.PathNone while none answers.
 	OnPath func(Path)
+	// NATs says that the other side understands frames about NATs.
+	NATs bool
+	// OnNAT is told what the other side says of its NAT, OnOpened among which
+	// ports of its address sockets wait for our probes. Nil is fine.
+	OnNAT    func(punch.NAT)
+	OnOpened func(punch.Ports)
 	// OnTrouble is told that the path in use does not answer, at most once
 	// a second while that is so.
 	OnTrouble func()
@@ -124,13 +130,16 @@ type Link struct {
 	touched       []*Stream // that somebody may wait for
 	heard         time.Time
 	met           bool      // a packet has come
-	elsewhere     time.Time // when data last came by another path than the one in use
+	elsewhere     time.Time // when data last came by another path than the one in use, or this host moved
 	fed           time.Time // when data last came
 	troubled      time.Time
 	probes        int // packets that may be sent beyond the window
 	lostPackets   uint64
 	candidates    []punch.Candidate // to tell the other side
 	candidatesDue bool
+	announced     announcement
+	spray         *spray      // nil: none
+	fan           *fan        // of the newest round; nil: there was none
 	buffer        *udp.Buffer // for packets
 	scratch       []span
 	leaving       leaving

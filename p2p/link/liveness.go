@@ -136,7 +136,8 @@ func (l *Link) trouble() {
 	l.cfg.OnTrouble()
 }
 
-// kill takes a path that does not answer out of use.
+// kill takes a path that does not answer out of use, and those that would take its
+// place and have been silent for as long.
 func (l *Link) kill(p *path) {
 	p.state, p.died = dead, l.now
 	p.schedule = punch.NewRareSchedule(l.now)
@@ -144,6 +145,9 @@ func (l *Link) kill(p *path) {
 		l.loseAll(p)
 	}
 	l.choose()
+	if at, ok := l.deathDue(l.chosen); ok && !at.After(l.now) {
+		l.kill(l.chosen)
+	}
 }
 
 // desperate keeps pinging all paths while none is valid.

@@ -142,6 +142,8 @@ func (l *Link) resend(s *sentPacket) {
 		switch f := s.frame(i); {
 		case f.kind == sentCandidates:
 			l.candidatesDue = true
+		case f.kind == sentNAT, f.kind == sentPorts:
+			l.announced.lose(f.kind)
 		case f.stream != nil && f.stream.lose(f):
 			l.streams.queue(f.stream, f.kind != sentData)
 		}

@@ -15,8 +15,9 @@ const (
 
 // A pacer is a bucket of bytes that fills at the path's pace.
 type pacer struct {
-	tokens float64
-	last   time.Time
+	tokens  float64
+	last    time.Time
+	awaited time.Time // when it was worth sending again; zero: nobody waited for that
 }
 
 // fill brings the bucket up to now. packet is the size of a full packet.
@@ -28,6 +29,20 @@ func (p *pacer) fill(now time.Time, rate float64, packet int) {
 		p.tokens = min(burst, p.tokens+rate*now.Sub(p.last).Seconds())
 	}
 	p.last = now
+}
+
+// late reports, once, that the pace was waited for and the host came much later
+// than it was time, so that what the bucket could not hold was not sent.
+func (p *pacer) late(now time.Time) bool {
+	late := !p.awaited.IsZero() && now.Sub(p.awaited) > burstTime
+	p.awaited = time.Time{}
+	return late
+}
+
+// await returns when it is worth sending again, and notes that this is waited for.
+func (p *pacer) await(rate float64) time.Time {
+	p.awaited = p.next(rate)
+	return p.awaited
 }
 
 // spend takes n bytes out. The bucket may go below zero by one packet.

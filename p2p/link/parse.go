@@ -55,6 +55,10 @@ func parseFrame(typ byte, r *reader, h frameHandler, scratch *[]span) error {
 		}
 		r.b = rest
 		h.onCandidates(cs)
+	case frameNAT:
+		return parseNAT(r, h)
+	case frameOpened:
+		return parseOpened(r, h)
 	case frameDatagram:
 		if d := r.bytes(r.varint()); !r.bad {
 			h.onDatagram(d)

@@ -8,6 +8,7 @@ import (
 
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/punch"
+	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
 
@@ -44,6 +45,7 @@ type path struct {
 	header []byte // stands before each packet
 	kind   punch.PathKind
 	state  pathState
+	stale  bool // the server is not reached here any more
 	named  bool // the other side says this is an address of its own interface
 	mtu    int  // bytes of a full datagram
 	search mtuSearch
@@ -80,6 +82,9 @@ func newPath(r Route, now time.Time) *path {
 	}
 	if r.Channel != 0 {
 		p.kind = punch.PathRelay
+		if tunnel.Marked(r.Addr.Addr()) {
+			p.kind = punch.PathTCPRelay
+		}
 		p.header = binary.BigEndian.AppendUint64([]byte{typeRelay}, r.Channel)
 	}
 	p.cc = newBBR(now, p.mtu)

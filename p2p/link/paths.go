@@ -1,6 +1,7 @@
 package link
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -70,10 +71,10 @@ func (l *Link) dropPaths(drop func(*path) bool) {
 	})
 }
 
-// forget drops paths that have been dead for long.
+// forget drops paths that have been dead for long, and those that lead nowhere any more.
 func (l *Link) forget() {
 	l.dropPaths(func(p *path) bool {
-		return p.state == dead && p != l.chosen && !p.relayed() && l.now.Sub(p.died) > forgetDead
+		return p.stale && p != l.chosen || p.state == dead && p != l.chosen && !p.relayed() && l.now.Sub(p.died) > forgetDead
 	})
 }
 
@@ -102,12 +103,41 @@ func (l *Link) AddRelay(r Route) {
 	})
 }
 
+// MoveRelay has the channels of a relay at one address, which the server is not reached at
+// any more, go on at another, to. Its Channel is of no meaning.
+func (l *Link) MoveRelay(from netip.AddrPort, to Route) {
+	l.do(func() {
+		for _, p := range slices.Clone(l.paths) {
+			if !p.relayed() || p.route.Addr != from {
+				continue
+			}
+			to.Channel = p.route.Channel
+			if n := l.addPath(to); n != nil {
+				p.stale, n.stale = true, false
+				if n.state != valid {
+					n.schedule = punch.NewSchedule(l.now)
+				}
+			}
+		}
+		l.choose()
+	})
+}
+
+// seenAs makes a path one of the local network where neither end's address is
+// translated on it.
+func (l *Link) seenAs(p *path, own netip.Addr) {
+	if p.kind == punch.PathDirect && p.named && punch.Local(p.route.Addr.Addr()) && l.cfg.Own(own) {
+		p.kind = punch.PathLAN
+	}
+}
+
 // AddProven adds a path at whose address the other side is known to receive,
-// with the round trip that showed it.
-func (l *Link) AddProven(r Route, roundTrip time.Duration) {
+// with the round trip that showed it, and what address of ours it saw then.
+func (l *Link) AddProven(r Route, roundTrip time.Duration, seen netip.Addr) {
 	l.do(func() {
 		if p := l.addPath(r); p != nil {
 			p.rtt.sample(roundTrip, 0)
+			l.seenAs(p, seen)
 			l.validate(p)
 		}
 	})

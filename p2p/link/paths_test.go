@@ -221,3 +221,31 @@ func TestGarbageIsDropped(t *testing.T) {
 		transfer(t, w.a, w.b, bulk(1000))
 	})
 }
+
+// When several paths die at once, that is one piece of news and not a row of
+// paths that were never used.
+func TestPathsDieTogether(t *testing.T) {
+	t.Parallel()
+	run(t, nil, func(t *testing.T, w *wire) {
+		for port := uint16(2); port < 6; port++ {
+			w.connect(port, 0)
+		}
+		w.connect(6, 7)
+		time.Sleep(20 * time.Second)
+		var before int
+		w.set(func() {
+			before = len(w.paths)
+			for port := uint16(1); port <= 6; port++ {
+				w.cut[port] = true
+			}
+		})
+		w.a.Moved()
+		time.Sleep(40 * time.Second)
+		w.set(func() {
+			news := w.paths[before:] // the relay's may have some patience left
+			if len(news) > 2 || news[len(news)-1].Kind != punch.PathNone {
+				t.Errorf("%d times another path was told: %v", len(news), news)
+			}
+		})
+	})
+}

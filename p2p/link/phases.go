@@ -96,6 +96,9 @@ func (b *bbr) enter(p phase, t time.Duration) {
 	b.phase, b.phaseBegan, b.phaseLost = p, t, false
 	b.before = b.bandwidth()
 	b.inRound = share{}
+	if p == phaseDown || p == phaseDrain {
+		b.chance.of[classDown].fade(enoughOutcomes)
+	}
 }
 
 func (b *bbr) gain() float64 {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -77,4 +78,68 @@ func TestWindowsGoBeforeData(t *testing.T) {
 			t.Errorf("500 kB at 250 kB/s took %v", took)
 		}
 	})
+}
+
+// A line's round trip beside a file stays near the path's own although the path
+// has a long queue, from the file's first byte on.
+func TestChatBesideAFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		worst := chatBesideAFile(t)
+		t.Logf("at most %v more than the path's own", worst)
+		if worst > 150*time.Millisecond {
+			t.Errorf("a line's round trip is %v longer beside a file", worst)
+		}
+	})
+}
+
+// BenchmarkChatBesideAFile reports the same.
+func BenchmarkChatBesideAFile(b *testing.B) {
+	var worst time.Duration
+	for range b.N {
+		inBubble(b, func(t *testing.T) { worst = max(worst, chatBesideAFile(t)) })
+	}
+	b.ReportMetric(float64(worst.Milliseconds()), "ms-more")
+	b.ReportMetric(0, "ns/op")
+}
+
+// chatBesideAFile returns by how much the slowest line's round trip was above the
+// path's own.
+func chatBesideAFile(t *testing.T) (worst time.Duration) {
+	const trip = 50 * time.Millisecond
+	w := newWire(t, func(w *wire) { w.rate, w.queue, w.delay = 20e6/8, 200*time.Millisecond, trip/2 })
+	time.Sleep(calm)
+	chat, err := w.a.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chat.Write([]byte{0})
+	echo, err := w.b.AcceptStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(echo, echo)
+	file, err := w.a.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.SetPriority(1)
+	go file.Write(bulk(20 << 20))
+	r, err := w.b.AcceptStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, r)
+	line := make([]byte, 1)
+	for io.ReadFull(chat, line); r.arrived() < 15<<20; time.Sleep(20 * time.Millisecond) {
+		start := time.Now()
+		chat.Write(line)
+		if _, err := io.ReadFull(chat, line); err != nil {
+			t.Fatal(err)
+		}
+		worst = max(worst, time.Since(start)-trip)
+	}
+	w.close()
+	time.Sleep(time.Minute)
+	return worst
 }

@@ -2,8 +2,6 @@ package link
 
 import (
 	"net/netip"
-
-	"p2ptool/p2p/punch"
 )
 
 // receive handles the packets of one arrival.
@@ -17,7 +15,7 @@ func (l *Link) receive(a arrival) {
 		if err != nil {
 			return // a stranger's, a duplicate, or too late
 		}
-		if l.from == nil && !l.learnPath(a.route) {
+		if l.from == nil && (l.sprayDeaf(a.route) || l.fanDeaf(a.route) || !l.learnPath(a.route)) {
 			return
 		}
 		if !l.met {
@@ -68,13 +66,14 @@ func (l *Link) onPong(id uint64, seen netip.AddrPort) {
 	}
 	took, ok := p.answered(id, l.now)
 	if !ok {
+		took, ok = l.sprayAnswered(p.route, id)
+	}
+	if !ok {
 		return
 	}
 	p.rtt.sample(took, 0)
 	p.prove(l.now)
-	if p.kind == punch.PathDirect && p.named && punch.Local(p.route.Addr.Addr()) && l.cfg.Own(seen.Addr()) {
-		p.kind = punch.PathLAN
-	}
+	l.seenAs(p, seen.Addr())
 	l.validate(p)
 }
 

@@ -41,6 +41,9 @@ func (l *Link) write(p *path, b udp.Batch) {
 // the pace and a batch allow. It returns their length and that of each.
 func (l *Link) fillBatch(p *path) (n, size int) {
 	l.now = time.Now()
+	if p.pacer.late(l.now) {
+		p.cc.idle(p.inFlight) // what arrives now tells the host's rate, not the path's
+	}
 	p.pacer.fill(l.now, p.cc.rate(&p.rtt), p.mtu)
 	for range maxSegments {
 		if n+p.mtu > udp.MaxBatch {
@@ -73,7 +76,7 @@ func (l *Link) mayData(p *path) bool {
 
 // hasData reports whether anything but an ACK waits to be sent.
 func (l *Link) hasData() bool {
-	return l.candidatesDue || l.waiting.Load() > 0 || l.streams.anyReady()
+	return l.candidatesDue || l.announced.due() || l.waiting.Load() > 0 || l.streams.anyReady()
 }
 
 // fillPacket makes one packet in buf and returns its length, 0 if there is
@@ -119,6 +122,7 @@ func (l *Link) fillPacket(p *path, buf []byte) int {
 func (l *Link) appendData(b []byte, room int, rec *sentPacket) []byte {
 	end := len(b) + room
 	b = l.appendCandidates(b, end-len(b), rec)
+	b = l.announced.append(b, end-len(b), rec)
 	b = l.appendDatagrams(b, end-len(b), rec)
 	for end-len(b) >= minRoom && !rec.full() {
 		s, control := l.streams.first()

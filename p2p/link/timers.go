@@ -25,8 +25,10 @@ func (l *Link) advance() {
 		l.tend(p)
 		l.searchMTU(p)
 	}
+	l.tendSpray()
 	l.desperate()
 	l.forget()
+	l.forgetFan()
 	l.report()
 }
 
@@ -47,6 +49,7 @@ func (l *Link) deadline() time.Time {
 	if l.acks.pending > 0 && l.chosen != nil {
 		sooner(l.acks.due)
 	}
+	sooner(l.sprayDue())
 	for _, p := range l.paths {
 		sooner(p.recovery.lossAt)
 		sooner(p.recovery.timeout(&p.rtt, p.inFlight))
@@ -62,7 +65,7 @@ func (l *Link) deadline() time.Time {
 	}
 	if p := l.chosen; p != nil {
 		if l.hasData() && !p.pacer.ready() && p.inFlight+p.mtu <= p.cc.window() {
-			sooner(p.pacer.next(p.cc.rate(&p.rtt)))
+			sooner(p.pacer.await(p.cc.rate(&p.rtt)))
 		}
 		if p.state != valid {
 			sooner(l.troubled.Add(desperateGap))

@@ -49,7 +49,7 @@ func newVillain() *villain {
 		Own: func(netip.Addr) bool { return false },
 	})
 	v.sender = noise.Secrets{Send: s.Receive}.NewSender(0)
-	v.link.AddProven(v.home, time.Millisecond)
+	v.link.AddProven(v.home, time.Millisecond, netip.Addr{})
 	return v
 }
 

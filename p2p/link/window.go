@@ -10,7 +10,8 @@ const (
 	maxStream   = 16 << 20 // window or send buffer of one stream
 	linkWindows = 32 << 20 // what all windows of a link may have grown by
 
-	growTrips = 4 // half of a window used up in so many round trips: it is too small
+	windowTrips = 16 // the window is so many times what is read in a round trip
+	growMost    = 8  // times, at once
 )
 
 // A window tells the other side up to where it may send. It sizes itself.
@@ -20,7 +21,7 @@ type window struct {
 
 	cramped bool // more has to wait for what is lost than fits
 
-	mark   uint64    // what was read when the size was last looked at
+	mark   uint64    // what was read when the limit was last raised
 	marked time.Time // and when
 }
 
@@ -39,27 +40,25 @@ func (w *window) tight(read, available, highest uint64) bool {
 	return w.cramped
 }
 
-// raise raises the limit and returns it. The size doubles, if spare has as much,
-// when half of it was read within a few round trips; when it was tight it grows
-// to four times as much, because it is late already.
+// raise raises the limit and returns it. The size grows, as far as spare has as
+// much, to some times what is read in a round trip at the pace since the last
+// raise: the start of a transfer more than doubles its rate in each. When the window
+// was tight it grows to four times as much at least, because it is late already.
 func (w *window) raise(read uint64, now time.Time, roundTrip time.Duration, spare *int) uint64 {
-	half := read-w.mark >= uint64(w.size/2)
-	soon := half && (w.marked.IsZero() || now.Sub(w.marked) < growTrips*roundTrip)
 	grow := 0
-	switch {
-	case w.cramped:
-		grow = 3 * w.size
-	case soon:
-		grow = w.size
+	if took := now.Sub(w.marked); !w.marked.IsZero() {
+		trips := max(took.Seconds(), time.Microsecond.Seconds()) / roundTrip.Seconds()
+		grow = int(min(windowTrips*float64(read-w.mark)/trips, growMost*float64(w.size))) - w.size
+	}
+	if w.cramped {
+		grow = max(grow, 3*w.size)
 	}
 	if grow = min(grow, *spare, maxStream-w.size); grow > 0 {
 		*spare -= grow
 		w.size += grow
 	}
 	w.cramped = false
-	if half {
-		w.mark, w.marked = read, now
-	}
+	w.mark, w.marked = read, now
 	w.limit = max(w.limit, read+uint64(w.size))
 	return w.limit
 }

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A wire is a pair of links and the network between them, in virtual time.
-// Its fields may be changed under mu while it carries.
+// Its fields, but for those of the rate, may be changed under mu while it carries.
 type wire struct {
 	t    *testing.T
 	a, b *Link
@@ -29,10 +29,13 @@ type wire struct {
 	mtu       int // the longest datagram that is carried; at most copyBelow
 	delay     time.Duration
 	jitter    time.Duration
+	tick      time.Duration // at multiples of which packets arrive; 0: at any time
 	loss      float64
 	duplicate float64
 	rate      float64         // bytes per second; 0: no limit
 	queue     time.Duration   // that the rate may put before a packet
+	policer   bool            // it puts none there
+	shared    *bottleneck     // what a sends meets it, among others, instead
 	cut       map[uint16]bool // ports that no packet goes to or comes from
 	sent      map[uint16]int  // datagrams by port
 	drop      func(from int, d []byte) bool
@@ -46,6 +49,12 @@ func newWire(t *testing.T, change func(*wire)) *wire {
 	w := &wire{t: t, rnd: rand.New(rand.NewPCG(1, 2)), delay: 25 * time.Millisecond, mtu: 1472, cut: map[uint16]bool{}, sent: map[uint16]int{}}
 	if change != nil {
 		change(w)
+	}
+	for end := range w.lanes {
+		w.lanes[end].neck = &bottleneck{rate: w.rate, queue: w.queue, policer: w.policer}
+	}
+	if w.shared != nil {
+		w.lanes[1].neck = w.shared
 	}
 	var s noise.Secrets
 	s.Send[0], s.Receive[0] = 1, 2
@@ -127,7 +136,7 @@ type crossing struct {
 type lane struct {
 	queue []crossing // by the time they arrive
 	timer *time.Timer
-	busy  time.Time // until when it sends
+	neck  *bottleneck
 }
 
 func (w *wire) carry(from int, port uint16, d []byte) {
@@ -141,17 +150,15 @@ func (w *wire) carry(from int, port uint16, d []byte) {
 		now := time.Now()
 		late := w.delay + time.Duration(w.rnd.Float64()*float64(w.jitter))
 		lane := &w.lanes[1-from]
-		if w.rate > 0 {
-			if lane.busy.Before(now) {
-				lane.busy = now
-			}
-			if lane.busy.Sub(now) > w.queue {
-				continue // the queue is full
-			}
-			lane.busy = lane.busy.Add(time.Duration(float64(len(d)) / w.rate * float64(time.Second)))
-			late += lane.busy.Sub(now)
+		took, ok := lane.neck.pass(now, len(d))
+		if !ok {
+			continue
 		}
-		w.dispatch(1-from, crossing{now.Add(late), port, bytes.Clone(d)})
+		due := now.Add(late + took)
+		if w.tick > 0 {
+			due = due.Truncate(w.tick).Add(w.tick)
+		}
+		w.dispatch(1-from, crossing{due, port, bytes.Clone(d)})
 	}
 }
 

@@ -1,0 +1,148 @@
+package p2p
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"p2ptool/p2p/punch"
+)
+
+// A Diagnosis tells why a link's packets take the path that they take.
+type Diagnosis struct {
+	Kind PathKind
+	// Why is a clause that says why the path is not direct; empty where it is.
+	Why string
+	// Remedy says what would make it direct; empty where nothing is known.
+	Remedy string
+}
+
+// String returns the diagnosis as one sentence.
+func (d Diagnosis) String() string {
+	head := map[PathKind]string{
+		PathNone: "there is no path now", PathLAN: "direct, within the local network", PathDirect: "direct",
+	}[d.Kind]
+	if head == "" {
+		head = "relayed"
+	}
+	if d.Why != "" {
+		head += ": " + d.Why
+	}
+	if d.Remedy != "" {
+		head += "; " + d.Remedy
+	}
+	return head
+}
+
+// settled is for how long a link's addresses are probed in earnest.
+const settled = 5 * time.Second
+
+const (
+	openOneSide = "a UDP port opened or mapped to either side, or IPv6 on both, would make it direct"
+	letUDPPass  = "letting UDP pass there may make it direct"
+
+	letUDPPassHere = "letting UDP pass here may make it direct"
+)
+
+// Diagnose tells why the path in use at one end is not direct, by its own view
+// and the other end's. Of the latter the NAT alone will do, which says less.
+func Diagnose(here, there View) Diagnosis {
+	d := Diagnosis{Kind: here.kind()}
+	if d.Kind == PathLAN || d.Kind == PathDirect {
+		return d
+	}
+	direct := here.direct()
+	was := slices.IndexFunc(direct, func(p PathReport) bool { return p.State == PathSilent })
+	switch {
+	case here.Require == RequireRelay:
+		d.Why = "no other path is asked for here"
+	case there.Require == RequireRelay:
+		d.Why = "the peer asks for no other path"
+	case d.Kind == PathTCPRelay:
+		d.Why, d.Remedy = "UDP does not reach the server from here", letUDPPassHere
+	case there.kind() == PathTCPRelay:
+		d.Why, d.Remedy = "UDP does not reach the server from the peer", letUDPPass
+	case was >= 0:
+		d.Why = fmt.Sprintf("%s answered before, and does not now", direct[was].Addr)
+		d.Remedy = "it is used again once it answers"
+	case len(direct) == 0:
+		d.Why = "the peer has no address that can be tried from here"
+		d.Remedy = "IPv4 on both sides, or IPv6 on both, would make it direct"
+	case here.Age < settled:
+		d.Why = "no address has answered so far"
+		d.Remedy = "the peer's are still being tried"
+	default:
+		d.Why, d.Remedy = unanswered(here, there)
+	}
+	return d
+}
+
+// unanswered tells why none of the direct paths answers.
+func unanswered(here, there View) (why, remedy string) {
+	h, t := here.NAT, there.NAT
+	switch {
+	case here.behindOne():
+		return "both are behind one NAT that does not lead its own addresses back, and their local addresses do not answer",
+			"letting the two reach each other on the local network would make it direct"
+	case h.Symmetric() && t.Symmetric():
+		return "the NATs of both sides are symmetric", openOneSide
+	case h.Symmetric() && t.Filtering == punch.AddressAndPortDependent:
+		return "the NAT here is symmetric, and the peer's filters by port", openOneSide
+	case t.Symmetric() && h.Filtering == punch.AddressAndPortDependent:
+		return "the peer's NAT is symmetric, and the one here filters by port", openOneSide
+	case here.heard():
+		return "the peer's packets arrive here, but ours are not answered: a firewall at the peer drops them", letUDPPass
+	case there.heard():
+		return "packets from here arrive at the peer, but its answers do not: a firewall here drops them",
+			letUDPPassHere
+	case h.Known() && t.Known():
+		return fmt.Sprintf("none of the peer's %d addresses answers, although the NATs would let a path through: a firewall drops UDP",
+			len(here.direct())), "letting UDP pass may make it direct"
+	}
+	return fmt.Sprintf("none of the peer's %d addresses answers", len(here.direct())), openOneSide
+}
+
+// kind returns the kind of the path in use.
+func (v View) kind() PathKind {
+	for _, p := range v.Paths {
+		if p.InUse && p.State == PathAnswers {
+			return p.Kind
+		}
+	}
+	return PathNone
+}
+
+// direct returns the paths that are not the relay's.
+func (v View) direct() (out []PathReport) {
+	for _, p := range v.Paths {
+		if p.Kind == PathLAN || p.Kind == PathDirect {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// heard reports whether packets arrive by a path that does not carry any.
+func (v View) heard() bool {
+	return slices.ContainsFunc(v.direct(), func(p PathReport) bool { return p.Heard })
+}
+
+// behindOne reports whether the peer has the outer address of this end.
+func (v View) behindOne() bool {
+	for _, c := range v.Candidates {
+		if c.Kind == punch.Reflexive && slices.ContainsFunc(v.direct(), func(p PathReport) bool {
+			return p.Addr.Addr() == c.Addr.Addr()
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// Diagnose is that by what this end knows, without asking the other one. It
+// returns the link's error, or ctx's.
+func (l *Link) Diagnose(ctx context.Context) (Diagnosis, error) {
+	v, err := l.View(ctx)
+	return Diagnose(v, View{NAT: l.NAT()}), err
+}

@@ -1,0 +1,195 @@
+package p2p
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/udp"
+)
+
+const (
+	fanAfter = 300 * time.Millisecond // by the relay: ordinary probes would have got through
+	fanAgain = 20 * time.Second       // after a round that found nothing
+	fanLater = 10 * time.Minute       // after one that was not allowed
+
+	lookPatience = 3 * time.Second // for the server and the other end to answer
+)
+
+// nudge has the link look for a better path, if it is relayed.
+func (l *Link) nudge() {
+	select {
+	case l.nudged <- struct{}{}:
+	default:
+	}
+}
+
+// widen opens many sockets where that may lead to a direct path, until there is
+// one or it cannot help.
+func (l *Link) widen() {
+	for wait := fanAfter; l.pause(wait) && l.Path().Kind == punch.PathRelay; {
+		own, other := l.peer.nat.known(), l.NAT()
+		crosses := l.initiator && punch.Crosses(own, other)
+		if !l.spraysToo() || !crosses && !punch.OpensMany(own, other) {
+			return
+		}
+		wait = fanLater
+		l.lookAgain()
+		to, ok := l.seenAt()
+		if !ok {
+			continue
+		}
+		earlier, ok := l.peer.sprays.allow(l.remote, to.Addr())
+		switch {
+		case !ok:
+			continue
+		case crosses:
+			l.cross(to.Addr(), nil)
+		default:
+			l.round(to, punch.RoundTTL(earlier), own.Stride)
+		}
+		wait = fanAgain
+	}
+}
+
+// lookAgain has the server tell both ends where it sees the other, if it has not
+// done so lately.
+func (l *Link) lookAgain() {
+	l.mu.Lock()
+	age := time.Since(l.seen)
+	l.mu.Unlock()
+	if age < seenLately/4 || l.peer.client == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(l.peer.ctx, lookPatience)
+	defer cancel()
+	if answer, err := l.introduceAgain(ctx); err == nil {
+		l.peer.reunite(l, answer.Observed, answer.Channel)
+	}
+}
+
+// pause waits, and reports whether the link is still up.
+func (l *Link) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-l.Done():
+		return false
+	}
+}
+
+// round opens the sockets, has the other end probe for them, and keeps the one
+// that becomes a path. With a stride few will do.
+func (l *Link) round(to netip.AddrPort, ttl int, stride int16) {
+	f := &fan{peer: l.peer}
+	ports, won, ok := punch.Ports{}, (<-chan udp.Conn)(nil), false
+	if stride != 0 && f.open(punch.PredictSockets) {
+		ports, won, ok = l.predict(f.conns, to, ttl, stride)
+	}
+	if !ok && f.open(punch.SpraySockets) {
+		ports, ok = punch.AnyPort(), true
+		_, won = l.inner.Open(f.conns, to, ttl)
+	}
+	if ok {
+		l.inner.Announce(ports)
+		if c := l.await(won); c != nil {
+			f.keep(c)
+			l.hold(f)
+			return
+		}
+	}
+	f.close()
+}
+
+// await waits for a round's winner, and returns nil where there is none.
+func (l *Link) await(won <-chan udp.Conn) udp.Conn {
+	timer := time.NewTimer(punch.SprayRound)
+	defer timer.Stop()
+	select {
+	case c := <-won:
+		return c
+	case <-timer.C:
+		l.inner.CloseFan()
+	case <-l.Done():
+	}
+	select {
+	case c := <-won: // at the last moment
+		return c
+	default:
+		return nil
+	}
+}
+
+// hold has the link keep the socket that f still has, in the place of the one
+// that it had. It is for the goroutine of watch.
+func (l *Link) hold(f *fan) {
+	f, l.held = l.held, f
+	f.close()
+}
+
+// A fan is the sockets of a round, and afterwards the one that has won.
+type fan struct {
+	peer    *Peer
+	conns   []udp.Conn
+	readers sync.WaitGroup
+}
+
+// open opens sockets until there are n, fewer where the system has no more: then
+// some are left to others. It reports whether there are any.
+func (f *fan) open(n int) bool {
+	had := len(f.conns)
+	for len(f.conns) < n {
+		c, err := f.peer.listenMore()
+		if err != nil {
+			f.closeSome((len(f.conns) - had + 3) / 4)
+			break
+		}
+		f.conns = append(f.conns, c)
+		f.readers.Go(func() { _ = udp.Serve(c, f.peer.handleMore) })
+	}
+	return len(f.conns) > 0
+}
+
+// closeSome closes the n newest.
+func (f *fan) closeSome(n int) {
+	left := len(f.conns) - n
+	for _, c := range f.conns[left:] {
+		c.Close()
+	}
+	f.conns = f.conns[:left]
+}
+
+// keep closes all sockets but one.
+func (f *fan) keep(winner udp.Conn) {
+	for _, c := range f.conns {
+		if c != winner {
+			c.Close()
+		}
+	}
+	f.conns = []udp.Conn{winner}
+}
+
+// close closes what is left, and waits for the readers. Nil is fine.
+func (f *fan) close() {
+	if f != nil {
+		f.closeSome(len(f.conns))
+		f.readers.Wait()
+	}
+}
+
+// handleMore takes what arrives at a socket that is a link's alone.
+func (p *Peer) handleMore(c udp.Conn, b udp.Batch) {
+	for len(b.Data) > 0 {
+		run := sameSession(b)
+		b.Data = b.Data[len(run.Data):]
+		if h, ok := noise.ParseHeader(run.Data); ok && h.Type == rendezvous.TypeData {
+			p.deliver(h.Index, c, run)
+		}
+	}
+}

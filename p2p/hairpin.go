@@ -1,0 +1,130 @@
+package p2p
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"net/netip"
+	"time"
+
+	"p2ptool/p2p/stun"
+	"p2ptool/p2p/udp"
+)
+
+// How often a datagram is sent round by the NAT, and how long it may take.
+const (
+	hairpinTries = 3
+	hairpinWait  = 200 * time.Millisecond
+)
+
+// hairpins reports whether a datagram from one socket of this host reaches
+// another at its outer address, as the server sees it (RFC 4787, section 6). The
+// other one writes to it as well, so that filtering by address lets it pass.
+func hairpins(ctx context.Context, listen func() (udp.Conn, error), server netip.AddrPort) (bool, error) {
+	one, err := newEcho(listen)
+	if err != nil {
+		return false, err
+	}
+	defer one.close()
+	two, err := newEcho(listen)
+	if err != nil {
+		return false, err
+	}
+	defer two.close()
+	a, b := one.seen(ctx, server), two.seen(ctx, server)
+	if !a.IsValid() || !b.IsValid() {
+		return false, ctx.Err()
+	}
+	var token [16]byte
+	rand.Read(token[:])
+	for range hairpinTries {
+		two.send(a, token[:])
+		one.send(b, token[:])
+		if one.came(ctx, token[:]) {
+			return true, nil
+		}
+	}
+	return false, ctx.Err()
+}
+
+// An echo is a socket that hears what was sent to itself.
+type echo struct {
+	conn    udp.Conn
+	arrived chan []byte
+	done    chan struct{}
+}
+
+func newEcho(listen func() (udp.Conn, error)) (*echo, error) {
+	c, err := listen()
+	if err != nil {
+		return nil, err
+	}
+	e := &echo{c, make(chan []byte, 8), make(chan struct{})}
+	go func() {
+		defer close(e.done)
+		_ = udp.Serve(c, func(_ udp.Conn, b udp.Batch) {
+			b.Datagrams(func(d []byte) {
+				select {
+				case e.arrived <- bytes.Clone(d):
+				default: // it is sent again
+				}
+			})
+		})
+	}()
+	return e, nil
+}
+
+// close closes the socket and waits for its reader.
+func (e *echo) close() {
+	e.conn.Close()
+	<-e.done
+}
+
+func (e *echo) send(to netip.AddrPort, d []byte) {
+	_ = e.conn.Write(udp.Batch{Addr: to, Data: d, Size: len(d)}) // lost, as it may be on the way
+}
+
+// seen asks the server for the socket's outer address; not valid: no answer.
+func (e *echo) seen(ctx context.Context, server netip.AddrPort) netip.AddrPort {
+	var r stun.Request
+	rand.Read(r.ID[:])
+	for range hairpinTries {
+		e.send(server, r.Append(nil))
+		for d := range e.next(ctx) {
+			if a, err := stun.ParseResponse(d); err == nil && a.ID == r.ID {
+				return a.Observed
+			}
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// came reports whether a datagram comes.
+func (e *echo) came(ctx context.Context, want []byte) bool {
+	for d := range e.next(ctx) {
+		if bytes.Equal(d, want) {
+			return true
+		}
+	}
+	return false
+}
+
+// next gives what comes within hairpinWait.
+func (e *echo) next(ctx context.Context) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		timeout := time.NewTimer(hairpinWait)
+		defer timeout.Stop()
+		for {
+			select {
+			case d := <-e.arrived:
+				if !yield(d) {
+					return
+				}
+			case <-timeout.C:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}

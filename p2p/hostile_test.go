@@ -1,0 +1,111 @@
+package p2p
+
+import (
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2ptool/internal/netsim"
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/udp"
+)
+
+// quiet is a network on which nothing that is sent to one address arrives.
+type quiet struct {
+	udp.Network
+	to netip.Addr
+}
+
+func (q quiet) Listen(family string, addr netip.AddrPort) (udp.Conn, error) {
+	c, err := q.Network.Listen(family, addr)
+	return quietConn{c, q.to}, err
+}
+
+type quietConn struct {
+	udp.Conn
+	to netip.Addr
+}
+
+func (c quietConn) Write(b udp.Batch) error {
+	if b.Addr.Addr() == c.to {
+		return nil
+	}
+	return c.Conn.Write(b)
+}
+
+func (c quietConn) WriteTTL(b udp.Batch, ttl int) error { return c.Write(b) }
+
+// A peer that claims all the time, over link after link, to have opened sockets
+// among these ports or those, and names a victim's address with each breath,
+// gets two rounds an hour at the address that the server saw, and the victim a
+// handful of packets.
+func TestSprayForAHostilePeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const villainIP, goodIP, victimIP = "198.51.100.1", "198.51.100.2", "192.0.2.66"
+		n := netsim.New(1)
+		defer n.Close()
+		n.Host(victimIP)
+		var mu sync.Mutex
+		got := map[netip.Addr]int{}
+		n.Watch(func(e netsim.Event) {
+			if e.What != "sent" && e.From.Addr() == netip.MustParseAddr(goodIP) {
+				mu.Lock()
+				got[e.To.Addr()] += (len(e.Data) + e.Size - 1) / e.Size
+				mu.Unlock()
+			}
+		})
+		server, err := NewServer(ServerOptions{Key: someKey(t), Listen: ":3478", Network: n.Host("203.0.113.1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		start := func(on udp.Network) *Peer {
+			p, err := NewPeer(PeerOptions{Key: someKey(t), Server: "203.0.113.1:3478", Network: on})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		villain := start(quiet{n.NAT(villainIP, netsim.PortRestricted).Host("192.168.1.2"), netip.MustParseAddr(goodIP)})
+		defer villain.Close()
+		good := start(n.NAT(goodIP, netsim.PortRestricted).Host("192.168.1.2"))
+		defer good.Close()
+		if err := good.Registered(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for minute := range 50 {
+			l, err := villain.Connect(t.Context(), good.GUID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range 600 {
+				port := uint16(1024 + i)
+				l.inner.Announce(punch.Ports{Low: port, High: 65535, Step: uint16(minute + 1)})
+				l.inner.SetCandidates([]punch.Candidate{{Kind: punch.Reflexive, Addr: netip.AddrPortFrom(netip.MustParseAddr(victimIP), port)}})
+				time.Sleep(100 * time.Millisecond)
+			}
+			l.Close()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		t.Logf("within 50 minutes and as many links: %v", got)
+		if n := got[netip.MustParseAddr(villainIP)]; n < 2*punch.SprayProbes || n > 2*punch.SprayProbes+50*50 {
+			t.Errorf("%d packets toward where the server saw the peer", n)
+		}
+		if n := got[netip.MustParseAddr(victimIP)]; n > 50*4*9 {
+			t.Errorf("%d packets toward an address that only the peer names", n)
+		}
+	})
+}
+
+func someKey(t *testing.T) identity.SecretKey {
+	t.Helper()
+	k, err := identity.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}

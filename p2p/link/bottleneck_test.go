@@ -1,0 +1,36 @@
+package link
+
+import (
+	"sync"
+	"time"
+)
+
+// A bottleneck is where packets, of one flow or of several, meet a rate.
+type bottleneck struct {
+	mu      sync.Mutex
+	rate    float64       // bytes per second; 0: no limit
+	queue   time.Duration // that may lie before a packet
+	policer bool          // nothing waits: queue is what a bucket of tokens holds
+	busy    time.Time     // until when it sends
+}
+
+// pass takes a packet of n bytes and returns how long it takes to get through;
+// ok is false where the packet is dropped.
+func (b *bottleneck) pass(now time.Time, n int) (took time.Duration, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rate == 0 {
+		return 0, true
+	}
+	if b.busy.Before(now) {
+		b.busy = now
+	}
+	if b.busy.Sub(now) > b.queue {
+		return 0, false
+	}
+	b.busy = b.busy.Add(time.Duration(float64(n) / b.rate * float64(time.Second)))
+	if b.policer {
+		return 0, true
+	}
+	return b.busy.Sub(now), true
+}

@@ -1,0 +1,93 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/tunnel"
+)
+
+// A PathState tells whether a path carries packets.
+type PathState byte
+
+const (
+	Untested PathState = iota // no answer so far
+	Answers
+	Silent // answered once, does not now
+)
+
+// String returns a word for the state.
+func (s PathState) String() string {
+	return [...]string{Untested: "untested", Answers: "answers", Silent: "silent"}[min(s, Silent)]
+}
+
+// A PathReport is what is known of one way to the other side.
+type PathReport struct {
+	Kind  punch.PathKind
+	Addr  netip.AddrPort // the other side's, or the server's where relayed
+	State PathState
+	InUse bool
+	// Heard says that the other side's packets arrive by a path that is not
+	// known to carry ours.
+	Heard bool
+	Pings int           // sent so far
+	RTT   time.Duration // the shortest round trip; 0: there was none
+}
+
+// A Survey is a link's paths, at one moment.
+type Survey struct {
+	Age   time.Duration // of the link
+	Paths []PathReport  // the one in use first, then those that answer
+}
+
+// Survey tells what ways there are to the other side, and what has become of
+// them. The error is why the link has ended, or ctx's.
+func (l *Link) Survey(ctx context.Context) (Survey, error) {
+	out := make(chan Survey, 1)
+	if !l.do(func() { out <- l.survey() }) {
+		return Survey{}, l.Err()
+	}
+	select {
+	case s := <-out:
+		return s, nil
+	case <-l.done:
+		return Survey{}, l.Err()
+	case <-ctx.Done():
+		return Survey{}, context.Cause(ctx)
+	}
+}
+
+func (l *Link) survey() Survey {
+	s := Survey{Age: l.now.Sub(l.budget.began)}
+	for _, p := range l.paths {
+		s.Paths = append(s.Paths, p.report(p == l.chosen))
+	}
+	slices.SortStableFunc(s.Paths, func(a, b PathReport) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.Addr.Compare(b.Addr))
+	})
+	return s
+}
+
+// rank orders paths: smaller is better.
+func (r PathReport) rank() int {
+	if r.InUse {
+		return -1
+	}
+	return [...]int{Answers: 0, Silent: 1, Untested: 2}[r.State]
+}
+
+func (p *path) report(inUse bool) PathReport {
+	states := [...]PathState{candidate: Untested, valid: Answers, dead: Silent}
+	r := PathReport{
+		Kind: p.kind, Addr: tunnel.Unmark(p.route.Addr), State: states[p.state], InUse: inUse,
+		Heard: p.state != valid && !p.pingedBack.IsZero(), Pings: p.pinged,
+	}
+	if p.rtt.sampled {
+		r.RTT = p.rtt.min
+	}
+	return r
+}

@@ -1,0 +1,188 @@
+package p2p
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/stun"
+	"p2ptool/p2p/udp"
+)
+
+// A NAT is what is known of how a peer's NAT maps and filters IPv4.
+type NAT = punch.NAT
+
+// maxSTUN bounds the STUN servers of a configuration that are asked.
+const maxSTUN = 4
+
+// natPause is between two findings, however often the address changes.
+const natPause = 5 * time.Second
+
+// A natWatch is what a peer knows of its NAT.
+type natWatch struct {
+	ask chan struct{} // one place: the address has changed
+
+	mu    sync.Mutex
+	nat   punch.NAT
+	at    netip.AddrPort // the address that was seen when ask was last filled
+	found chan struct{}  // closed once all is found out that can be
+}
+
+func (w *natWatch) init() {
+	w.ask, w.found = make(chan struct{}, 1), make(chan struct{})
+}
+
+// known returns what is known so far.
+func (w *natWatch) known() punch.NAT {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.nat
+}
+
+// observed takes how the server sees this host. The two ports alone tell a
+// little, a round trip after the registration; the rest is found out by and by.
+func (w *natWatch) observed(v rendezvous.View) (news bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o := v.V4
+	if at := firstValid(o.Main, v.Stream); at.IsValid() && at != w.at {
+		w.at = at
+		select {
+		case w.ask <- struct{}{}:
+		default:
+		}
+	}
+	if w.nat.Known() || !o.Main.IsValid() || !o.Second.IsValid() {
+		return false
+	}
+	w.nat.Mapping = punch.EndpointIndependent
+	if o.Main != o.Second {
+		w.nat.Mapping = punch.AddressAndPortDependent
+	}
+	return true
+}
+
+// finish says that all is found out that can be.
+func (w *natWatch) finish() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.found:
+	default:
+		close(w.found)
+	}
+}
+
+// set takes what was found out, where that is anything.
+func (w *natWatch) set(n punch.NAT) (news bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !n.Known() || n == w.nat {
+		return false
+	}
+	w.nat = n
+	return true
+}
+
+// NAT waits until it is found out how this peer's NAT maps and filters, which
+// takes some two seconds from the registration. What cannot be found out is
+// unknown. It returns ErrNotServing where no server is configured, and the
+// errors of Registered.
+func (p *Peer) NAT(ctx context.Context) (NAT, error) {
+	if err := p.Registered(ctx); err != nil {
+		return NAT{}, err
+	}
+	select {
+	case <-p.nat.found:
+		return p.nat.known(), nil
+	case <-p.ctx.Done():
+		return NAT{}, ErrClosed
+	case <-ctx.Done():
+		return NAT{}, context.Cause(ctx)
+	}
+}
+
+// onView is told, by the client, how the server sees this host.
+func (p *Peer) onView(v rendezvous.View) {
+	p.tellCandidates()
+	p.wantMapping(false)
+	p.hintMapping()
+	if p.nat.observed(v) {
+		p.tellNAT()
+	}
+}
+
+// watchNAT finds out about the NAT, at first and whenever it may be another.
+func (p *Peer) watchNAT() {
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-p.nat.ask:
+		}
+		p.learnNAT(p.discover())
+		p.nat.finish()
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-time.After(natPause):
+		}
+	}
+}
+
+func (p *Peer) learnNAT(n punch.NAT) {
+	if p.nat.set(n) {
+		p.tellNAT()
+	}
+}
+
+// learnMapping is learnNAT before the filtering is known, which stays what it was.
+func (p *Peer) learnMapping(n punch.NAT) {
+	n.Filtering = p.nat.known().Filtering
+	p.learnNAT(n)
+}
+
+// discover asks the server, and what STUN servers are configured.
+func (p *Peer) discover() punch.NAT {
+	main, second := p.client.Observers()
+	if !main.IsValid() {
+		return punch.NAT{}
+	}
+	servers := stun.Servers{Main: main, Second: second}
+	for _, s := range p.opts.STUN[:min(len(p.opts.STUN), maxSTUN)] {
+		addrs, _ := resolve(p.ctx, s) // one that has no address does not answer either
+		for _, a := range addrs {
+			if a.Addr().Is4() {
+				servers.Others = append(servers.Others, a)
+				break
+			}
+		}
+	}
+	f, _ := stun.Discover(p.ctx, p.listenMore, servers, p.learnMapping) // without a socket nothing is known
+	return f.NAT
+}
+
+// listenMore opens another socket for IPv4, at the address of the first.
+func (p *Peer) listenMore() (udp.Conn, error) {
+	ip := netip.IPv4Unspecified()
+	if c := p.connFor(ip); c != nil {
+		ip = c.LocalAddr().Addr()
+	}
+	return p.opts.Network.Listen("udp4", netip.AddrPortFrom(ip, 0))
+}
+
+// tellNAT tells all links how this peer's NAT behaves.
+func (p *Peer) tellNAT() {
+	n := p.nat.known()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.sessions {
+		l.SetNAT(n)
+	}
+	for l := range p.links {
+		l.nudge()
+	}
+}

@@ -1,0 +1,151 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// A Discovery finds peers on the local network. That of package lan is the real
+// one; tests have another.
+type Discovery interface {
+	// Respond tells those who ask for guid that it listens at a port, by IPv4,
+	// until ctx ends. The error says that it cannot.
+	Respond(ctx context.Context, guid GUID, port uint16) error
+
+	// Find calls found, from one goroutine, with a few addresses where guid may
+	// be, and returns when ctx has ended or nothing more is looked for.
+	Find(ctx context.Context, guid GUID, found func(netip.AddrPort)) error
+}
+
+const (
+	// serverHeadStart is for how long the server alone is waited for: a link that
+	// it has introduced can be introduced anew when all its paths are gone.
+	serverHeadStart = 500 * time.Millisecond
+	lanPatience     = 3 * time.Second // for a neighbour's answer, without a server
+	lanAfterServer  = time.Second     // the same where a server does not know the peer
+	lanHandshake    = 2 * time.Second // for the handshake with it
+)
+
+// respond lets neighbours find this peer, if it takes calls.
+func (p *Peer) respond() {
+	c := p.connFor(netip.IPv4Unspecified())
+	if p.opts.LAN == nil || p.opts.Calling || c == nil {
+		return
+	}
+	p.spawn(func() { _ = p.opts.LAN.Respond(p.ctx, p.guid, c.LocalAddr().Port()) }) // neighbours have the server then
+}
+
+// call gives a link to a peer: through the server, or, where that does not
+// answer or does not know the peer, to a neighbour that does.
+func (p *Peer) call(ctx context.Context, guid GUID, a *attempt) (*Link, error) {
+	if p.opts.LAN == nil || requireOf(ctx) == RequireRelay {
+		return p.callThroughServer(ctx, guid, a)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := search{p: p, guid: guid, began: time.Now(), found: p.find(ctx, guid)}
+	registered := make(chan error, 1)
+	p.spawn(func() { registered <- p.Registered(ctx) })
+	err := s.firstServer(ctx, registered)
+	if err == nil {
+		var l *Link
+		if l, err = p.callThroughServer(ctx, guid, a); err == nil {
+			return l, nil
+		}
+	}
+	switch {
+	case errors.Is(err, errFound), errors.Is(err, ErrOffline), errors.Is(err, ErrNoServer), errors.Is(err, ErrNotServing):
+		return s.neighbours(ctx, err)
+	}
+	return nil, err
+}
+
+// find looks for a peer and gives its addresses as they come.
+func (p *Peer) find(ctx context.Context, guid GUID) <-chan netip.AddrPort {
+	found := make(chan netip.AddrPort)
+	p.spawn(func() {
+		_ = p.opts.LAN.Find(ctx, guid, func(a netip.AddrPort) { // without one the server is left
+			select {
+			case found <- a:
+			case <-ctx.Done():
+			}
+		})
+	})
+	return found
+}
+
+// A search is for a neighbour.
+type search struct {
+	p     *Peer
+	guid  GUID
+	began time.Time
+	found <-chan netip.AddrPort
+	first netip.AddrPort // came while the server was waited for
+}
+
+// errFound says that a neighbour answered while the server did not.
+var errFound = errors.New("a neighbour answers")
+
+// firstServer waits for the server. It returns errFound if a neighbour has
+// answered and the server's head start is over.
+func (s *search) firstServer(ctx context.Context, registered <-chan error) error {
+	over := time.After(serverHeadStart)
+	found, passed := s.found, false
+	for {
+		select {
+		case err := <-registered:
+			return err
+		case s.first = <-found:
+			found = nil
+		case <-over:
+			passed = true
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if passed && s.first.IsValid() {
+			return errFound
+		}
+	}
+}
+
+// neighbours tries the addresses that are found, one after the other. Without
+// any that will do the error is that of the server.
+func (s *search) neighbours(ctx context.Context, failed error) (*Link, error) {
+	patience := lanAfterServer
+	if errors.Is(failed, ErrNotServing) || failed == errFound {
+		failed, patience = fmt.Errorf("%w on this network", ErrOffline), lanPatience
+	}
+	over := time.After(patience - time.Since(s.began))
+	for {
+		addr := s.first
+		if s.first = (netip.AddrPort{}); !addr.IsValid() {
+			select {
+			case addr = <-s.found:
+			case <-over:
+				return nil, failed
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
+		l, err := s.dial(ctx, addr)
+		if err == nil {
+			return l, nil
+		}
+		if errors.Is(err, ErrRefused) {
+			failed = err // it is there
+		}
+	}
+}
+
+func (s *search) dial(ctx context.Context, addr netip.AddrPort) (*Link, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, lanHandshake, ErrNoPath)
+	defer cancel()
+	l, err := s.p.dial(ctx, s.guid, addr)
+	if err != nil {
+		return nil, err
+	}
+	return s.p.bringUp(ctx, l)
+}

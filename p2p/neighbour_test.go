@@ -1,0 +1,141 @@
+package p2p_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2ptool/internal/netsim"
+	"p2ptool/p2p"
+)
+
+// A street is a local network's discovery, for tests: who responds is found.
+type street struct {
+	host netip.Addr // whose view this is
+	town *town
+}
+
+type town struct {
+	mu     sync.Mutex
+	houses map[p2p.GUID][]netip.AddrPort
+}
+
+func newTown() *town { return &town{houses: map[p2p.GUID][]netip.AddrPort{}} }
+
+func (w *town) at(host string) *street { return &street{netip.MustParseAddr(host), w} }
+
+func (s *street) Respond(ctx context.Context, guid p2p.GUID, port uint16) error {
+	s.town.add(guid, netip.AddrPortFrom(s.host, port))
+	<-ctx.Done()
+	return nil
+}
+
+func (w *town) add(guid p2p.GUID, a netip.AddrPort) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.houses[guid] = append(w.houses[guid], a)
+}
+
+func (s *street) Find(ctx context.Context, guid p2p.GUID, found func(netip.AddrPort)) error {
+	time.Sleep(10 * time.Millisecond)
+	s.town.mu.Lock()
+	houses := s.town.houses[guid]
+	s.town.mu.Unlock()
+	for _, a := range houses {
+		found(a)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// neighbours are two peers on one network.
+func neighbours(w *world, server string) (a, b *tester, where *town) {
+	where = newTown()
+	nat, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
+	hb := nat.Host("192.168.1.3")
+	at := func(host string) func(*p2p.PeerOptions) {
+		return func(o *p2p.PeerOptions) { o.LAN, o.Server = where.at(host), server }
+	}
+	a, b = w.peer(ha, at("192.168.1.2")), w.peer(hb, at("192.168.1.3"))
+	synctest.Wait() // until both respond
+	return a, b, where
+}
+
+func TestNeighboursNeedNoServer(t *testing.T) {
+	for name, server := range map[string]string{"none": "", "dead": "203.0.113.99:3478"} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				a, b, _ := neighbours(w, server)
+				start := time.Now()
+				l, err := a.Connect(t.Context(), b.GUID())
+				if took := time.Since(start); err != nil || l.Path().Kind != p2p.PathLAN || took > time.Second {
+					t.Errorf("%v, %v after %v", err, l, took)
+				} else {
+					checkEcho(t, l, 100_000)
+				}
+				a.Close()
+				b.Close()
+			})
+		})
+	}
+}
+
+// Where the server answers it introduces them, so that it can do so again.
+func TestServerGoesFirst(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a, b, _ := neighbours(w, "203.0.113.1:3478")
+		l, _ := mustConnect(t, a, b)
+		if l.Path().Kind != p2p.PathLAN && l.Path().Kind != p2p.PathRelay {
+			t.Errorf("%v", l.Path())
+		}
+		if n := w.server.Stats().Channels; n != 1 {
+			t.Errorf("the server knows of %d links", n)
+		}
+		a.Close()
+		b.Close()
+	})
+}
+
+// A neighbour that claims to be another is not believed, and does not keep the
+// true one from being found.
+func TestFalseNeighbour(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a, b, where := neighbours(w, "")
+		c := w.peer(w.net.Host("198.51.100.9"), func(o *p2p.PeerOptions) { o.Server = "" })
+		where.mu.Lock()
+		where.houses[b.GUID()] = append([]netip.AddrPort{c.LocalAddrs()[0]}, where.houses[b.GUID()]...)
+		where.mu.Unlock()
+		l, err := a.Connect(t.Context(), b.GUID())
+		if err != nil || l.Peer() != b.GUID() {
+			t.Error(err)
+		}
+		if _, err := c.Connect(t.Context(), b.GUID()); !errors.Is(err, p2p.ErrNotServing) {
+			t.Errorf("without discovery: %v", err)
+		}
+		a.Close()
+		b.Close()
+		c.Close()
+	})
+}
+
+func TestNobodyOnThisNetwork(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a, b, where := neighbours(w, "")
+		where.mu.Lock()
+		clear(where.houses)
+		where.mu.Unlock()
+		start := time.Now()
+		if _, err := a.Connect(t.Context(), b.GUID()); !errors.Is(err, p2p.ErrOffline) {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > 4*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		a.Close()
+		b.Close()
+	})
+}

@@ -1,0 +1,243 @@
+package p2p
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"p2ptool/p2p/punch"
+	"p2ptool/p2p/stun"
+	"p2ptool/p2p/udp"
+)
+
+// NetcheckOptions say whom Netcheck asks.
+type NetcheckOptions struct {
+	// Servers are rendezvous servers, "host:port". Each is asked at that port
+	// and at the next one up, the second observer.
+	Servers []string
+	// STUN are further servers, "host:port", of which the first four are asked.
+	STUN []string
+	// NoPortMapping keeps it from asking the router, which it does where the
+	// address is translated and Network is the system.
+	NoPortMapping bool
+	// Network is where sockets come from; nil: the system.
+	Network udp.Network
+}
+
+// A NetServer is what Netcheck learned of one address of a server.
+type NetServer struct {
+	Name     string         // as in NetcheckOptions
+	STUN     bool           // it is not a rendezvous server
+	Addr     netip.AddrPort // not valid where the name could not be looked up
+	Err      error          // why it could not
+	RTT      time.Duration  // of its main port; 0: no answer
+	Second   time.Duration  // of its second port; 0: no answer, or none was asked
+	Observed netip.AddrPort // this host, as the main port sees it
+}
+
+// A NetReport is how this host is seen from outside, and what its NAT does.
+type NetReport struct {
+	Servers []NetServer
+	// IPv4 and IPv6 are how the first server that answered by that family sees
+	// this host; not valid where none did.
+	IPv4, IPv6 netip.AddrPort
+	// Translated says that the IPv4 address is none of this host's.
+	Translated bool
+	// NAT is how it maps and filters, by IPv4.
+	NAT NAT
+	// Hairpin tells whether the NAT lets two hosts behind it reach each other
+	// at their outer addresses, which a symmetric one does not; only looked
+	// for where Translated.
+	Hairpin bool
+	// Router is the router before this host, and Mappers what it answers by the
+	// protocols of port mapping; only looked for where Translated.
+	Router  netip.Addr
+	Mappers []PortMapper
+}
+
+// UDP reports whether anything answered.
+func (r NetReport) UDP() bool { return r.IPv4.IsValid() || r.IPv6.IsValid() }
+
+// Expect tells in one sentence which paths this host can expect.
+func (r NetReport) Expect() string {
+	switch n := r.NAT; {
+	case !r.UDP():
+		return "no server answers by UDP: is one running there, and does a firewall here let UDP out?"
+	case !r.IPv4.IsValid():
+		return "only IPv6 works here: a direct path to peers with IPv6, and the relay with the others"
+	case !n.Known():
+		return "how the NAT maps could not be found out: the server's second port does not answer"
+	case n.Symmetric() && len(r.MapsBy()) > 0:
+		return "this NAT is symmetric, but its router maps a port on demand: a direct path to nearly everyone"
+	case n.Symmetric() && n.Stride != 0:
+		return "this NAT is symmetric, with ports in sequence: a direct path to most peers within a second or two"
+	case n.Symmetric():
+		return "this NAT is symmetric: a direct path to most peers within a second or two, and the relay with those behind another symmetric one"
+	case n.Filtering == punch.EndpointIndependent || n.Filtering == punch.AddressDependent:
+		return "a direct path to nearly everyone"
+	}
+	return "a direct path to nearly everyone; with peers behind a symmetric NAT within a second or two"
+}
+
+// Netcheck finds out how this host is seen from outside: it asks all servers
+// for their view, beside each other, then one of them by new sockets how the NAT
+// maps and filters (RFC 5780), and sends itself a datagram by the outer address. It
+// takes a few round trips, and some seconds where answers do not come.
+// The error says that sockets could not be opened, or is ctx's.
+func Netcheck(ctx context.Context, o NetcheckOptions) (NetReport, error) {
+	if o.Network == nil {
+		o.Network = udp.System{}
+	}
+	r := NetReport{Servers: o.servers(ctx)}
+	if err := askAll(ctx, o.Network, r.Servers); err != nil {
+		return NetReport{}, err
+	}
+	main := r.firstView()
+	if main == nil {
+		return r, ctx.Err()
+	}
+	local, err := o.Network.Addrs()
+	if err != nil {
+		return NetReport{}, fmt.Errorf("looking at the interfaces: %w", err)
+	}
+	r.Translated = !slices.Contains(local, r.IPv4.Addr())
+	router := r.askRouter(ctx, o)
+	f, err := stun.Discover(ctx, o.listen, r.observers(main), nil)
+	r.Router, r.Mappers = router()
+	if err != nil {
+		return NetReport{}, err
+	}
+	r.NAT = f.NAT
+	if r.Translated {
+		r.Hairpin, err = hairpins(ctx, o.listen, main.Addr)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return r, err
+}
+
+func (o NetcheckOptions) listen() (udp.Conn, error) {
+	return o.Network.Listen("udp4", netip.AddrPort{})
+}
+
+// servers looks all names up: of each the first address of either family.
+func (o NetcheckOptions) servers(ctx context.Context) (all []NetServer) {
+	look := func(name string, stun bool) {
+		addrs, err := resolve(ctx, name)
+		if err != nil {
+			all = append(all, NetServer{Name: name, STUN: stun, Err: err})
+			return
+		}
+		for _, is4 := range []bool{true, false} {
+			if i := slices.IndexFunc(addrs, func(a netip.AddrPort) bool { return a.Addr().Is4() == is4 }); i >= 0 {
+				all = append(all, NetServer{Name: name, STUN: stun, Addr: addrs[i]})
+			}
+		}
+	}
+	for _, s := range o.Servers {
+		look(s, false)
+	}
+	for _, s := range o.STUN[:min(len(o.STUN), maxSTUN)] {
+		look(s, true)
+	}
+	return all
+}
+
+// askAll asks each server that has an address, by one socket a family.
+func askAll(ctx context.Context, n udp.Network, servers []NetServer) error {
+	askers := make(map[bool]*stun.Asker)
+	var asking sync.WaitGroup
+	defer func() {
+		asking.Wait()
+		for _, a := range askers {
+			a.Close()
+		}
+	}()
+	for i := range servers {
+		s := &servers[i]
+		if s.Err != nil {
+			continue
+		}
+		is4 := s.Addr.Addr().Is4()
+		if askers[is4] == nil {
+			family := map[bool]string{true: "udp4", false: "udp6"}[is4]
+			c, err := n.Listen(family, netip.AddrPort{})
+			if err != nil && !is4 {
+				s.Err = err // a host without IPv6 is no failure
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("opening a socket: %w", err)
+			}
+			askers[is4] = stun.NewAsker(c)
+		}
+		asking.Go(func() { s.RTT, s.Observed = roundTrip(ctx, askers[is4], s.Addr) })
+		if second, ok := s.second(); ok {
+			asking.Go(func() { s.Second, _ = roundTrip(ctx, askers[is4], second) })
+		}
+	}
+	return nil
+}
+
+// second returns the second observer's address.
+func (s *NetServer) second() (netip.AddrPort, bool) {
+	if s.STUN || s.Addr.Port() == 1<<16-1 {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(s.Addr.Addr(), s.Addr.Port()+1), true
+}
+
+// roundTrip returns the better of two round trips, the first of which may have
+// been lengthened by a loss, and the address that was seen; 0 for no answer.
+func roundTrip(ctx context.Context, a *stun.Asker, to netip.AddrPort) (rtt time.Duration, seen netip.AddrPort) {
+	for range 2 {
+		start := time.Now()
+		answer := a.Ask(to, to, stun.Request{})(ctx)
+		took := max(time.Since(start), 1)
+		switch {
+		case !answer.IsValid():
+			return rtt, seen
+		case rtt == 0 || took < rtt:
+			rtt = took
+		}
+		seen = answer
+	}
+	return rtt, seen
+}
+
+// firstView notes how the first servers that answered see this host, and
+// returns the one by IPv4, a rendezvous server if there is one.
+func (r *NetReport) firstView() (main *NetServer) {
+	for i := range r.Servers {
+		s := &r.Servers[i]
+		switch {
+		case !s.Observed.IsValid():
+		case !s.Addr.Addr().Is4():
+			if !r.IPv6.IsValid() {
+				r.IPv6 = s.Observed
+			}
+		case main == nil:
+			main, r.IPv4 = s, s.Observed
+		}
+	}
+	return main
+}
+
+// observers returns whom to ask about the NAT.
+func (r *NetReport) observers(main *NetServer) stun.Servers {
+	o := stun.Servers{Main: main.Addr}
+	if main.Second > 0 {
+		o.Second, _ = main.second()
+	}
+	for i := range r.Servers {
+		s := &r.Servers[i]
+		if s != main && s.Observed.IsValid() && s.Addr.Addr().Is4() && s.Addr.Addr() != main.Addr.Addr() {
+			o.Others = append(o.Others, s.Addr)
+		}
+	}
+	return o
+}

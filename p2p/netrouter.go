@@ -1,0 +1,44 @@
+package p2p
+
+import (
+	"context"
+	"net/netip"
+
+	"p2ptool/p2p/portmap"
+	"p2ptool/p2p/udp"
+)
+
+// A PortMapper is what the router answers in one protocol of port mapping.
+type PortMapper = portmap.Answer
+
+// MapsBy returns the names of the protocols by which the router maps ports, best first.
+func (r NetReport) MapsBy() (names []string) {
+	for _, m := range r.Mappers {
+		if m.Err == nil {
+			names = append(names, m.Protocol.String())
+		}
+	}
+	return names
+}
+
+// askRouter asks the router which protocols it speaks, beside all else, and maps nothing.
+// What it returns waits for the answers.
+func (r NetReport) askRouter(ctx context.Context, o NetcheckOptions) func() (netip.Addr, []PortMapper) {
+	if _, system := o.Network.(udp.System); !r.Translated || o.NoPortMapping || !system {
+		return func() (netip.Addr, []PortMapper) { return netip.Addr{}, nil }
+	}
+	var router netip.Addr
+	var answers []PortMapper
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g, all, err := portmap.Check(ctx, portmap.Config{})
+		if err == nil {
+			router, answers = g.Addr, all
+		}
+	}()
+	return func() (netip.Addr, []PortMapper) {
+		<-done
+		return router, answers
+	}
+}

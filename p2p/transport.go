@@ -1,0 +1,44 @@
+package p2p
+
+import (
+	"net/netip"
+
+	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/tunnel"
+	"p2ptool/p2p/udp"
+)
+
+// chooseTransport tells the client how it may reach the server.
+func (p *Peer) chooseTransport(c *rendezvous.ClientConfig) {
+	o := p.opts
+	_, system := o.Network.(udp.System)
+	if o.Transport != TransportUDP && (system || o.DialTCP != nil) {
+		c.Tunnel = &tunnel.Dialer{Hub: p.streams, Dial: o.DialTCP, Proxy: o.Proxy}
+	}
+	c.NoUDP = o.Transport == TransportTLS
+}
+
+// serverMoved has the links take the relay's way to the server where it is reached now.
+func (p *Peer) serverMoved(from, to netip.AddrPort) {
+	r, ok := p.route(to)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.sessions {
+		l.MoveRelay(from, r)
+	}
+}
+
+// handleStream takes what arrives by a stream: only the server is behind it.
+func (p *Peer) handleStream(c udp.Conn, b udp.Batch) {
+	b.Datagrams(func(d []byte) {
+		b.Data, b.Size = d, len(d)
+		if d[0] == rendezvous.TypeRelay {
+			p.handleRelay(c, b)
+		} else {
+			p.feedClient(b)
+		}
+	})
+}

@@ -1,0 +1,177 @@
+package p2p
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"p2ptool/p2p/link"
+	"p2ptool/p2p/punch"
+)
+
+// A Candidate is an address at which a peer says that it may be reached.
+type Candidate = punch.Candidate
+
+// A PathReport is what one end of a link knows of one way to the other.
+type PathReport = link.PathReport
+
+// What has become of such a way.
+const (
+	PathUntested = link.Untested // no answer so far
+	PathAnswers  = link.Answers
+	PathSilent   = link.Silent // answered once, does not now
+)
+
+// A View is what one end of a link knows of the ways to the other.
+type View struct {
+	Require    Require       // what it is content with
+	Age        time.Duration // of the link
+	NAT        NAT           // its own
+	Candidates []Candidate   // its own
+	Paths      []PathReport  // the one in use first
+}
+
+// ViewKind is the kind of the streams that AnswerView answers.
+const ViewKind = "view"
+
+// View tells how this end sees the link. It returns the link's error, or ctx's.
+func (l *Link) View(ctx context.Context) (View, error) {
+	s, err := l.inner.Survey(ctx)
+	if err != nil {
+		return View{}, err
+	}
+	return View{l.require, s.Age, l.peer.nat.known(), l.peer.candidates(), s.Paths}, nil
+}
+
+// AnswerView is a handler: it tells the other end this one's View. That is
+// little more than the handshake has told it already: how its own addresses
+// answer.
+func AnswerView(l *Link, s *Stream) {
+	if v, err := l.View(l.peer.ctx); err == nil {
+		_, _ = s.Write(v.append(nil)) // who does not wait for it, misses it
+	}
+}
+
+// PeerView asks the other end for its View. Whatever it says may be made up.
+// It returns ErrRefused where the other end does not answer such questions,
+// the link's error, or ctx's.
+func (l *Link) PeerView(ctx context.Context) (View, error) {
+	s, err := l.OpenStream(ViewKind)
+	if err != nil {
+		return View{}, err
+	}
+	defer s.Close()
+	defer context.AfterFunc(ctx, func() { s.Close() })()
+	if err := s.CloseWrite(); err != nil {
+		return View{}, err
+	}
+	b, err := io.ReadAll(io.LimitReader(s, maxView))
+	if ctx.Err() != nil {
+		return View{}, context.Cause(ctx)
+	}
+	if err != nil {
+		return View{}, err
+	}
+	return parseView(b)
+}
+
+// A view on the wire:
+//
+//	 0  require, 1     0 any, 1 direct, 2 relay
+//	 1  age, 4         in seconds
+//	 5  nat, 4         see punch.NAT
+//	 9  candidates     a count of one byte, and as many
+//	    paths          a count of one byte, at most 64, and as many of:
+//
+//	 0  kind, 1        1 lan, 2 direct, 3 relay, 4 relay over TCP
+//	 1  address, 18
+//	19  state, 1       0 no answer so far, 1 answers, 2 silent now
+//	20  flags, 1       1: in use; 2: packets of the other end arrive by it
+//	21  pings sent, 4
+//	25  round trip, 4  the shortest, in µs; 0: none
+//
+// What follows is skipped.
+const (
+	viewHead     = 9
+	viewPathSize = 29
+	maxViewPaths = 64
+	maxView      = 4096
+
+	viewInUse = 1
+	viewHeard = 2
+)
+
+var errView = errors.New("malformed view of a link")
+
+func (v View) append(b []byte) []byte {
+	b = append(b, byte(v.Require))
+	b = binary.BigEndian.AppendUint32(b, clamp(v.Age/time.Second))
+	b = punch.AppendCandidates(v.NAT.Append(b), v.Candidates)
+	paths := v.Paths[:min(len(v.Paths), maxViewPaths)]
+	b = append(b, byte(len(paths)))
+	for _, p := range paths {
+		b = appendViewPath(b, p)
+	}
+	return b
+}
+
+func appendViewPath(b []byte, p PathReport) []byte {
+	var flags byte
+	if p.InUse {
+		flags |= viewInUse
+	}
+	if p.Heard {
+		flags |= viewHeard
+	}
+	b = append(punch.AppendAddr(append(b, byte(p.Kind)), p.Addr), byte(p.State), flags)
+	b = binary.BigEndian.AppendUint32(b, clamp(time.Duration(p.Pings)))
+	return binary.BigEndian.AppendUint32(b, clamp(p.RTT/time.Microsecond))
+}
+
+// clamp makes four bytes of a number.
+func clamp(n time.Duration) uint32 { return uint32(min(max(n, 0), 1<<32-1)) }
+
+func parseView(b []byte) (View, error) {
+	if len(b) < viewHead {
+		return View{}, errView
+	}
+	v := View{Require: Require(b[0]), Age: time.Duration(binary.BigEndian.Uint32(b[1:])) * time.Second}
+	if v.Require > RequireRelay {
+		return View{}, fmt.Errorf("%w: requirement %d", errView, b[0])
+	}
+	var err error
+	if v.NAT, b, err = punch.ParseNAT(b[5:]); err != nil {
+		return View{}, err
+	}
+	if v.Candidates, b, err = punch.ParseCandidates(b); err != nil {
+		return View{}, err
+	}
+	if len(b) < 1 || b[0] > maxViewPaths || len(b) < 1+int(b[0])*viewPathSize {
+		return View{}, errView
+	}
+	n := int(b[0])
+	for b = b[1:]; len(v.Paths) < n; b = b[viewPathSize:] {
+		p, err := parseViewPath(b)
+		if err != nil {
+			return View{}, err
+		}
+		v.Paths = append(v.Paths, p)
+	}
+	return v, nil
+}
+
+func parseViewPath(b []byte) (PathReport, error) {
+	p := PathReport{
+		Kind: PathKind(b[0]), Addr: punch.ParseAddr(b[1:]), State: link.PathState(b[19]),
+		InUse: b[20]&viewInUse != 0, Heard: b[20]&viewHeard != 0,
+		Pings: int(binary.BigEndian.Uint32(b[21:])),
+		RTT:   time.Duration(binary.BigEndian.Uint32(b[25:])) * time.Microsecond,
+	}
+	if p.Kind < punch.PathLAN || p.Kind > punch.PathTCPRelay || p.State > link.Silent {
+		return p, fmt.Errorf("%w: path of kind %d, state %d", errView, b[0], b[19])
+	}
+	return p, nil
+}
