@@ -7,13 +7,13 @@ import (
 )
 
 // A backoff is the pause after a failed attempt: it doubles from a quarter of a second
-// to 15 s, and is drawn from its upper half, so that many peers that lost
+// to 5 s, and is drawn from its upper half, so that many peers that lost
 // the same server do not come back at once.
 type backoff time.Duration
 
 const (
 	firstPause = backoff(250 * time.Millisecond)
-	lastPause  = backoff(15 * time.Second)
+	lastPause  = backoff(5 * time.Second)
 )
 
 // sleep pauses, for at most the given time, or until the context ends.

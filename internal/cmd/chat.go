@@ -142,8 +142,9 @@ func (co *conversation) run(ctx context.Context, cancel context.CancelCauseFunc)
 // handlers takes the streams that the peer opens.
 func (co *conversation) handlers(ctx context.Context) map[string]func(*p2p.Link, *p2p.Stream) {
 	return map[string]func(*p2p.Link, *p2p.Stream){
-		kindChat: func(l *p2p.Link, s *p2p.Stream) { co.talks.take(ctx, l, s) },
-		kindFile: func(l *p2p.Link, s *p2p.Stream) { co.inbox.take(ctx, l, s) },
+		kindChat:  func(l *p2p.Link, s *p2p.Stream) { co.talks.take(ctx, l, s) },
+		kindFile:  func(l *p2p.Link, s *p2p.Stream) { co.inbox.take(ctx, l, s) },
+		kindBench: func(l *p2p.Link, s *p2p.Stream) { co.inbox.measured(ctx, l, s) },
 	}
 }
 

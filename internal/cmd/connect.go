@@ -69,6 +69,9 @@ func (p *program) role(c *cli.Context) (role, error) {
 	default:
 		return r, usage("--require: %q is not known, use \"direct\", \"relay\" or \"any\"", s)
 	}
+	if wait := c.Duration("wait"); wait < 0 {
+		return r, usage("--wait: %s is no time to wait, use for example 10m", wait)
+	}
 	if r.timeout <= 0 {
 		return r, usage("--timeout: %s is no time to answer in, use for example 10s", r.timeout)
 	}
@@ -82,12 +85,15 @@ func (n *node) connect(ctx context.Context, t config.Target) (*p2p.Link, error) 
 	var err error
 	if t.Addr != "" {
 		link, err = n.ConnectAddr(ctx, t.GUID, string(t.Addr))
-	} else if err = n.registered(ctx); err == nil {
+	} else {
 		link, err = n.Connect(ctx, t.GUID)
 	}
 	switch {
 	case err == nil:
 		return link, nil
+	case errors.Is(err, p2p.ErrOffline) && n.cfg.Peer.Server == "" && t.Addr == "":
+		err = as(p2p.ErrOffline, fmt.Errorf("peer %q does not answer on this network", t))
+		return nil, hint(err, "give --server HOST:PORT to find it elsewhere, or --wait 10m to wait for it")
 	case errors.Is(err, p2p.ErrOffline):
 		err = as(p2p.ErrOffline, fmt.Errorf("peer %q is not online", t))
 		return nil, hint(err, "--wait 10m waits for it")
@@ -102,6 +108,8 @@ func (n *node) connect(ctx context.Context, t config.Target) (*p2p.Link, error) 
 		return nil, err
 	case errors.Is(err, p2p.ErrNoServer):
 		return nil, n.serverError(err)
+	case errors.Is(err, p2p.ErrNotServing):
+		return nil, noServer()
 	}
 	return nil, fmt.Errorf("peer %q: %w", t, err)
 }

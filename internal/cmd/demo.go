@@ -97,7 +97,7 @@ func (d *demo) serve(context.Context) error {
 		return err
 	}
 	d.tell(begun, "a server is listening on %s", d.server.Addr())
-	d.p.out.event(listeningEvent{d.server.Addr().String(), key.Public().String()})
+	d.p.out.event(listeningEvent{Addr: d.server.Addr().String(), Key: key.Public().String()})
 	return nil
 }
 

@@ -14,11 +14,13 @@ type (
 	listeningEvent struct {
 		Addr string `json:"addr"`
 		Key  string `json:"key,omitempty"`
+		TLS  string `json:"tls,omitempty"` // the address of TCP
 	}
 	registeredEvent struct {
 		GUID   string `json:"guid"`
 		Addr   string `json:"addr"`
 		Server string `json:"server"`
+		TLS    bool   `json:"tls,omitempty"` // the server is reached by TLS over TCP
 	}
 	connectedEvent struct{ pathFields }
 	pathEvent      struct{ pathFields }
@@ -27,6 +29,7 @@ type (
 		Path string  `json:"path"`
 		Addr string  `json:"addr"`
 		RTT  float64 `json:"rtt_ms"`
+		Why  string  `json:"why,omitempty"` // it is not direct, where that was asked
 	}
 	disconnectedEvent struct {
 		Peer   string `json:"peer"`
@@ -79,6 +82,21 @@ type (
 		pathFields
 		Seq int `json:"seq"`
 	}
+	benchEvent struct { // rates in bytes a second
+		pathFields
+		RTTUp        float64 `json:"rtt_sending_ms"`
+		RTTDown      float64 `json:"rtt_receiving_ms"`
+		Up           int64   `json:"up"`
+		Down         int64   `json:"down"`
+		DiskRead     int64   `json:"disk_read"`
+		DiskWrite    int64   `json:"disk_write"`
+		PeerRead     int64   `json:"peer_disk_read"`
+		PeerWrite    int64   `json:"peer_disk_write"`
+		Sending      int64   `json:"sending"`
+		Receiving    int64   `json:"receiving"`
+		SendBound    string  `json:"sending_bottleneck"` // network, disk, peer_disk or rest
+		ReceiveBound string  `json:"receiving_bottleneck"`
+	}
 	idEvent struct {
 		GUID string `json:"guid"`
 		File string `json:"file,omitempty"`
@@ -111,6 +129,7 @@ func (fileEvent) event() string         { return "file" }
 func (doneEvent) event() string         { return "done" }
 func (peerEvent) event() string         { return "peer" }
 func (pingEvent) event() string         { return "ping" }
+func (benchEvent) event() string        { return "bench" }
 func (idEvent) event() string           { return "id" }
 func (checkedEvent) event() string      { return "checked" }
 func (versionEvent) event() string      { return "version" }
@@ -118,7 +137,7 @@ func (errorEvent) event() string        { return "error" }
 
 // fieldsOf says how a link's packets travel.
 func fieldsOf(peer p2p.GUID, path p2p.Path) pathFields {
-	return pathFields{peer.String(), path.Kind.String(), path.Addr.String(), milliseconds(path.RTT)}
+	return pathFields{peer.String(), path.Kind.String(), path.Addr.String(), milliseconds(path.RTT), ""}
 }
 
 // milliseconds keeps three digits behind the point.

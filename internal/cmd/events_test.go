@@ -2,8 +2,11 @@ package cmd
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"p2ptool/p2p"
@@ -54,4 +57,50 @@ func TestPrinterDrawsAnew(t *testing.T) {
 	if len(screen) != 1 || screen[0] != "a 1" || out.String() != "b\n" || errs.String() != "c\n" {
 		t.Errorf("screen %q, out %q, errors %q", screen, &out, &errs)
 	}
+}
+
+// raw is a screen whose terminal is raw while it is open.
+type raw struct {
+	lines
+	printer *printer
+	out     *bytes.Buffer
+}
+
+func (r *raw) note(text string) { go r.printer.note("%s", text) }
+
+func (r *raw) Close() error {
+	r.note("late")
+	r.Println("open still")
+	r.out.WriteString("closed\n")
+	return nil
+}
+
+// A line that comes while the terminal's state changes waits for the screen.
+func TestPrinterWaitsForTheScreen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var errs bytes.Buffer
+		p := &printer{err: &errs}
+		r := &raw{printer: p, out: &errs}
+		giveBack, err := p.take(func() (terminalScreen, error) {
+			r.note("early")
+			return r, nil
+		}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		giveBack()
+		synctest.Wait()
+		if !slices.Equal(r.lines, lines{"early", "open still"}) || errs.String() != "closed\nlate\n" {
+			t.Errorf("screen %q, errors %q", r.lines, &errs)
+		}
+		broken := errors.New("no terminal")
+		if _, err := p.take(func() (terminalScreen, error) { return nil, broken }, false); err != broken {
+			t.Errorf("%v", err)
+		}
+		if p.note("after"); errs.String() != "closed\nlate\nafter\n" {
+			t.Errorf("errors %q", &errs)
+		}
+	})
 }

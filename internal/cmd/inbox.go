@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"p2ptool/internal/bench"
 	"p2ptool/internal/terminal"
 	"p2ptool/p2p"
 	"p2ptool/transfer"
@@ -17,8 +18,9 @@ import (
 
 // The kinds of streams, after docs/protocol.md.
 const (
-	kindFile = "file"
-	kindChat = "chat"
+	kindFile  = "file"
+	kindChat  = "chat"
+	kindBench = "bench"
 )
 
 // An inbox takes the files that peers send, by the rules.
@@ -26,6 +28,7 @@ type inbox struct {
 	p     *program
 	rules rules
 	out   io.Writer // takes the one file of a transfer; nil: it goes to a folder
+	host  bench.Host
 
 	asking sync.Mutex // held while a question is put to the person
 	mu     sync.Mutex
@@ -122,6 +125,12 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 
 // decide answers an offer by the rules, and asks the person where they say so.
 func (in *inbox) decide(ctx context.Context, link *p2p.Link, o transfer.Offer) error {
+	return in.allowed(ctx, link, o, question(in.name(link), o))
+}
+
+// allowed returns why not, if the rules or the person say no. Of a measurement the
+// offer is empty.
+func (in *inbox) allowed(ctx context.Context, link *p2p.Link, o transfer.Offer, question string) error {
 	switch v, err := in.rules.judge(link.Peer(), o); {
 	case v == refuse:
 		return err
@@ -133,7 +142,7 @@ func (in *inbox) decide(ctx context.Context, link *p2p.Link, o transfer.Offer) e
 	if !terminal.IsTerminal(in.p.env.Stdin) {
 		return errNobodyIs
 	}
-	yes, err := in.asker()(ctx, question(in.name(link), o))
+	yes, err := in.asker()(ctx, question)
 	if err == nil && !yes {
 		err = errSaidNo
 	}

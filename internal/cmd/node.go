@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"sync"
 	"time"
 
 	"p2ptool/internal/config"
 	"p2ptool/p2p"
 	"p2ptool/p2p/identity"
+	"p2ptool/p2p/lan"
 )
 
 // A node is a running peer with what is said about it.
@@ -40,11 +43,18 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 		Key:            cfg.SecretKey.SecretKey,
 		Server:         string(cfg.Peer.Server),
 		CheckServerKey: p.checkServer(cfg),
+		Transport:      transportOf(cfg.Peer.Transport),
+		Proxy:          http.ProxyFromEnvironment,
+		STUN:           texts(cfg.Peer.STUN),
+		NoSpray:        !cfg.Peer.Spray,
+		NoPortMapping:  !cfg.Peer.PortMapping,
+		Patience:       r.timeout,
+		LAN:            discovery(cfg),
 		Listen:         string(cfg.Peer.Listen),
 		Calling:        r.calling,
 		Name:           string(cfg.Peer.Name),
 		Listed:         cfg.Peer.Listed && !r.calling,
-		Handlers:       r.handlers,
+		Handlers:       withViews(r.handlers),
 		OnEvent:        (&reporter{p: p, cfg: cfg, role: r}).tell,
 	})
 	if err != nil {
@@ -53,6 +63,42 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 	n.Peer = peer
 	n.accepting.Go(func() { n.accept(r.called) })
 	return n, nil
+}
+
+// withViews adds to handlers what every node answers: how it sees a link, for
+// the doctor of the other side.
+func withViews(handlers map[string]func(*p2p.Link, *p2p.Stream)) map[string]func(*p2p.Link, *p2p.Stream) {
+	all := map[string]func(*p2p.Link, *p2p.Stream){p2p.ViewKind: p2p.AnswerView}
+	maps.Copy(all, handlers)
+	return all
+}
+
+// discovery is how neighbours find each other; nil where the config does not want
+// that.
+func discovery(cfg *config.Config) p2p.Discovery {
+	if !cfg.Peer.LAN {
+		return nil
+	}
+	return lan.Multicast{}
+}
+
+// texts turns addresses into what a peer takes.
+func texts(as []config.Address) (out []string) {
+	for _, a := range as {
+		out = append(out, string(a))
+	}
+	return out
+}
+
+// transportOf says how to reach the server.
+func transportOf(t config.Transport) p2p.Transport {
+	switch t {
+	case config.TransportUDP:
+		return p2p.TransportUDP
+	case config.TransportTLS:
+		return p2p.TransportTLS
+	}
+	return p2p.TransportAuto
 }
 
 // accept takes the links that others begin, until the node is closed. Their streams
@@ -129,7 +175,7 @@ func (n *node) ready(ctx context.Context) error {
 func (n *node) serverError(err error) error {
 	if errors.Is(err, p2p.ErrNoServer) {
 		err = as(p2p.ErrNoServer, fmt.Errorf("server %q does not answer", n.cfg.Peer.Server))
-		return hint(err, "is `p2ptool serve` running there, and does UDP get through?")
+		return hint(err, "is `p2ptool serve` running there, and does UDP or TCP get through?")
 	}
 	return err
 }

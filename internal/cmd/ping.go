@@ -74,8 +74,9 @@ func (n *node) pings(ctx context.Context, link *p2p.Link, t config.Target, count
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	answered := 0
+	var told string // of why the path is not direct
 	for seq := 1; seq <= count; seq++ {
-		ok, err := n.pingOnce(ctx, link, t, seq)
+		ok, err := n.pingOnce(ctx, link, t, seq, &told)
 		if err != nil {
 			return err
 		}
@@ -98,9 +99,10 @@ func (n *node) pings(ctx context.Context, link *p2p.Link, t config.Target, count
 	return nil
 }
 
-// pingOnce sends a ping, and reports whether it was answered. An error says
-// that there will be no more answers.
-func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, seq int) (bool, error) {
+// pingOnce sends a ping, and reports whether it was answered. Why the path is not
+// direct is said where that is not what was told before. An error says that there
+// will be no more answers.
+func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, seq int, told *string) (bool, error) {
 	within, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	rtt, path, err := link.Ping(within)
@@ -108,7 +110,12 @@ func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, se
 	case err == nil:
 		n.p.out.payload("%s: seq %d, %s, %s, %s", t, seq, terminal.Duration(rtt), path.Kind, path.Addr)
 		path.RTT = rtt
-		n.p.out.event(pingEvent{fieldsOf(t.GUID, path), seq})
+		fields := fieldsOf(t.GUID, path)
+		if fields.Why = whyNotDirect(ctx, link, path); fields.Why != *told && fields.Why != "" {
+			n.p.out.note("relayed: %s", fields.Why)
+		}
+		*told = fields.Why
+		n.p.out.event(pingEvent{fields, seq})
 		return true, nil
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
@@ -117,4 +124,17 @@ func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, se
 		return false, nil
 	}
 	return false, fmt.Errorf("peer %q: %w", t, err)
+}
+
+// whyNotDirect says in a clause why a path is the relay's, as far as this side
+// knows; nothing where it is not.
+func whyNotDirect(ctx context.Context, link *p2p.Link, path p2p.Path) string {
+	if path.Kind == p2p.PathNone || isDirect(path.Kind) {
+		return ""
+	}
+	d, err := link.Diagnose(ctx)
+	if err != nil {
+		return "" // the link's end is told of elsewhere
+	}
+	return d.Why
 }

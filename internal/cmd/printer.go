@@ -40,6 +40,37 @@ func (p *printer) draw(s screen, outToo bool) (giveBack func(), ok bool) {
 	}, true
 }
 
+// A terminalScreen changes the terminal's state, and restores it when it is
+// closed.
+type terminalScreen interface {
+	screen
+	io.Closer
+}
+
+// take opens a screen, and makes it the one if there is none. Lines wait while it
+// is opened, and closed by giveBack: in between the terminal is in a state in
+// which they would come out as stairs.
+func (p *printer) take(open func() (terminalScreen, error), outToo bool) (giveBack func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := open()
+	if err != nil {
+		return nil, err
+	}
+	mine := p.screen == nil
+	if mine {
+		p.screen, p.outToo = s, outToo
+	}
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if mine {
+			p.screen = nil
+		}
+		s.Close()
+	}, nil
+}
+
 // payload prints a line that the command exists for; with --json events say
 // it instead.
 func (p *printer) payload(format string, args ...any) {

@@ -52,7 +52,7 @@ func (p *program) app() *cli.App {
 		Commands: []*cli.Command{
 			p.initCommand(), p.idCommand(), p.checkCommand(),
 			p.serveCommand(), p.runCommand(), p.peersCommand(), p.chatCommand(), p.sendCommand(), p.receiveCommand(),
-			p.pingCommand(), p.demoCommand(), p.forgetServerCommand(),
+			p.pingCommand(), p.doctorCommand(), p.benchCommand(), p.netcheckCommand(), p.demoCommand(), p.forgetServerCommand(),
 			p.completionCommand(), p.versionCommand(),
 		},
 	}

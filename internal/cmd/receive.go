@@ -57,7 +57,8 @@ func (p *program) receive(c *cli.Context) error {
 		}
 	}
 	r.handlers = map[string]func(*p2p.Link, *p2p.Stream){
-		kindFile: func(l *p2p.Link, s *p2p.Stream) { in.take(ctx, l, s) },
+		kindFile:  func(l *p2p.Link, s *p2p.Stream) { in.take(ctx, l, s) },
+		kindBench: func(l *p2p.Link, s *p2p.Stream) { in.measured(ctx, l, s) },
 	}
 	n, err := p.start(cfg, r)
 	if err != nil {
@@ -79,6 +80,9 @@ func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 	if c.Bool("stdout") {
 		if p.out.json {
 			return nil, usage("--stdout and --json both want stdout, use one of them")
+		}
+		if c.IsSet("dir") {
+			return nil, usage("--stdout and --dir both say where the file goes, use one of them")
 		}
 		in.out = p.env.Stdout
 		signal.Ignore(syscall.SIGPIPE) // who reads stdout may leave: the sender shall hear of it

@@ -20,8 +20,12 @@ type reporter struct {
 func (r *reporter) tell(e p2p.Event) {
 	switch e := e.(type) {
 	case p2p.Registered:
-		r.presence("registered at %s as %s", e.Server, r.cfg.GUID())
-		r.p.out.event(registeredEvent{r.cfg.GUID().String(), e.Observed.String(), e.Server})
+		by := ""
+		if e.TLS {
+			by = ", by TLS over TCP"
+		}
+		r.presence("registered at %s as %s%s", e.Server, r.cfg.GUID(), by)
+		r.p.out.event(registeredEvent{r.cfg.GUID().String(), e.Observed.String(), e.Server, e.TLS})
 	case p2p.ServerLost:
 		r.note("server %s does not answer, trying again", e.Server)
 	case p2p.Replaced:

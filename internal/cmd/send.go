@@ -199,7 +199,7 @@ func (s *sending) over(ctx context.Context, link *p2p.Link, t config.Target, id 
 	res, err := transfer.Send(ctx, stream, s.source, transfer.SendOptions{ID: id, Limit: s.limit, OnEvent: w.tell})
 	w.end(res, err)
 	if errors.Is(err, transfer.ErrInterrupted) && left(link) {
-		err = &transfer.Error{Kind: transfer.ErrCanceled, Peer: true, Resumable: true, Err: link.Err()}
+		err = &transfer.Error{Kind: transfer.ErrCanceled, Peer: true, Resumable: s.source.Reader == nil, Err: link.Err()}
 	}
 	return err
 }

@@ -48,9 +48,14 @@ func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
 			return err
 		}
 	}
+	tls, err := p.serverTLS(cfg)
+	if err != nil {
+		return err
+	}
 	server, err := p2p.NewServer(p2p.ServerOptions{
 		Key:    cfg.SecretKey.SecretKey,
 		Listen: string(cfg.Server.Listen),
+		TLS:    tls,
 		Relay: p2p.RelayOptions{
 			Disabled:  !cfg.Server.Relay.Enabled,
 			LinkRate:  int64(cfg.Server.Relay.LinkRate),
@@ -62,8 +67,30 @@ func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
 	}
 	p.out.payload("listening on %s", server.Addr())
 	p.out.payload("server key %s", server.Key())
-	p.out.event(listeningEvent{server.Addr().String(), server.Key().String()})
+	tlsAddr := ""
+	if a := server.TLSAddr(); a != nil {
+		tlsAddr = a.String()
+		p.out.payload("listening on %s, TLS over TCP", tlsAddr)
+	}
+	p.out.event(listeningEvent{server.Addr().String(), server.Key().String(), tlsAddr})
 	<-ctx.Done()
 	p.out.note("stopped serving")
 	return errors.Join(context.Cause(ctx), server.Close())
+}
+
+// serverTLS says how to take peers by TLS.
+func (p *program) serverTLS(cfg *config.Config) (o p2p.TLSOptions, err error) {
+	t := cfg.Server.TLS
+	o = p2p.TLSOptions{Disabled: !t.Enabled, Listen: string(t.Listen), Certificates: p2p.Certificates{
+		CertFile: cfg.Path(t.Cert), KeyFile: cfg.Path(t.Key), Domain: t.Domain,
+		OnError: func(err error) { p.out.note("%v", err) },
+	}}
+	if t.Domain != "" {
+		dir, err := p.state()
+		if err != nil {
+			return o, err
+		}
+		o.Certificates.CacheDir = dir.path("certificates")
+	}
+	return o, nil
 }

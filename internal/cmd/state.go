@@ -17,6 +17,7 @@ import (
 //
 //	server.key      the key of `serve` without a config
 //	known_servers   the keys of servers, see knownServers
+//	certificates    the folder of those that were got for the server
 //	lock            held while one of them is changed
 //
 // Files are replaced whole, so that a reader needs no lock.

@@ -153,7 +153,9 @@ func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Lin
 			return context.Cause(ctx)
 		case err == nil, errors.Is(err, chat.ErrClosed), errors.Is(err, chat.ErrPeerLeft):
 			return nil
-		case errors.Is(err, chat.ErrProtocol), errors.Is(err, p2p.ErrRefused):
+		case errors.Is(err, p2p.ErrRefused):
+			return errNoChats
+		case errors.Is(err, chat.ErrProtocol):
 			return err
 		case errors.Is(err, chat.ErrReplaced):
 			<-t.idle // that of the stream which was replaced
@@ -169,6 +171,10 @@ func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Lin
 	}
 	return nil
 }
+
+// errNoChats is the end of a conversation with who only takes files.
+var errNoChats = hint(as(p2p.ErrRefused, errors.New("the peer takes no chats now")),
+	"`p2ptool run` there takes chats and files")
 
 // lasts reports whether nobody has said goodbye.
 func (t *talk) lasts() bool {

@@ -21,14 +21,15 @@ func (co *conversation) typed(ctx context.Context, cancel context.CancelCauseFun
 	if !terminal.IsTerminal(screen) {
 		screen = co.p.env.Stderr
 	}
-	editor, err := terminal.NewEditor(co.p.env.Stdin, screen, "> ")
+	var editor *terminal.Editor
+	giveBack, err := co.p.out.take(func() (_ terminalScreen, err error) {
+		editor, err = terminal.NewEditor(co.p.env.Stdin, screen, "> ")
+		return editor, err
+	}, terminal.IsTerminal(co.p.env.Stdout))
 	if err != nil {
 		return err
 	}
-	defer editor.Close()
-	if giveBack, ok := co.p.out.draw(editor, terminal.IsTerminal(co.p.env.Stdout)); ok {
-		defer giveBack()
-	}
+	defer giveBack()
 	co.inbox.setAsk(editor.Ask)
 	defer co.inbox.setAsk(nil)
 	stop := make(chan struct{})
@@ -179,7 +180,7 @@ func (co *conversation) command(ctx context.Context, line string) error {
 		}
 		return nil
 	case "path":
-		co.showPath()
+		co.showPath(ctx)
 		return nil
 	case "peers":
 		return co.aside(co.n.listPeers(ctx))
@@ -198,14 +199,21 @@ func (co *conversation) aside(err error) error {
 	return nil
 }
 
-func (co *conversation) showPath() {
+// showPath tells how packets travel, and why they do not directly.
+func (co *conversation) showPath(ctx context.Context) {
 	link := co.talk.link.Load()
 	if link == nil {
 		co.p.out.note("there is no link to %s now", co.target)
 		return
 	}
-	co.p.out.payload("%s", describe(link.Path()))
-	co.p.out.event(pathEvent{fieldsOf(link.Peer(), link.Path())})
+	path := link.Path()
+	fields := fieldsOf(link.Peer(), path)
+	line := describe(path)
+	if fields.Why = whyNotDirect(ctx, link, path); fields.Why != "" {
+		line += ": " + fields.Why
+	}
+	co.p.out.payload("%s", line)
+	co.p.out.event(pathEvent{fields})
 }
 
 // sendPath sends a file, beside the chat where a person types.

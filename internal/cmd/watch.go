@@ -22,8 +22,9 @@ type watch struct {
 	bar     *terminal.Progress // nil: not yet, or another one has the screen
 	release func()
 
-	begun  time.Time // of the last part that the rate is taken of
-	before int64     // bytes at that time
+	begun  time.Time // of the part that the rate is taken of
+	before int64     // bytes moved until then
+	whole  bool      // a part before it was a full one
 	rate   float64   // bytes a second
 }
 
@@ -50,6 +51,7 @@ func (w *watch) draw() {
 func (w *watch) tell(e transfer.Event) {
 	switch e := e.(type) {
 	case transfer.Accepted:
+		w.begun = time.Now()
 		w.draw()
 	case transfer.Progress:
 		w.progress(e, time.Now())
@@ -67,19 +69,32 @@ func (w *watch) progress(e transfer.Progress, now time.Time) {
 	w.p.out.event(progressEvent{hex.EncodeToString(e.ID[:]), e.Bytes, e.Total, int64(w.rate), path.Kind.String()})
 }
 
-// measure takes the rate of the last full part.
+// measure takes the rate of the last full part, and of what there is before there is one. What
+// was there from before counts for nothing.
 func (w *watch) measure(e transfer.Progress, now time.Time) {
-	if w.begun.IsZero() {
-		w.begun, w.before = now, e.Resumed
+	moved := max(0, e.Bytes-e.Resumed)
+	d := now.Sub(w.begun)
+	if w.begun.IsZero() || d <= 0 || !w.whole && d < ratePart/100 {
 		return
 	}
-	if d := now.Sub(w.begun); d >= ratePart {
-		w.rate = float64(max(0, e.Bytes-w.before)) / d.Seconds()
-		w.begun, w.before = now, e.Bytes
+	if full := d >= ratePart; full || !w.whole {
+		w.rate = float64(max(0, moved-w.before)) / d.Seconds()
+		if full {
+			w.begun, w.before, w.whole = now, moved, true
+		}
 	}
 }
 
 func (w *watch) file(e transfer.File) {
+	switch {
+	case e.Status == transfer.StatusFailed || e.Status == transfer.StatusSkipped:
+		w.p.out.note("%s %q: %s", e.Status, shownName(e.Path), terminal.Visible(e.Reason))
+	case e.Renamed != "":
+		w.p.out.note("%q is saved as %q", shownName(e.Renamed), shownName(e.Path))
+	}
+	if !w.p.out.json {
+		return // of many files each little thing tells
+	}
 	event := fileEvent{
 		Transfer: hex.EncodeToString(e.ID[:]),
 		Path:     e.Path,
@@ -88,18 +103,13 @@ func (w *watch) file(e transfer.File) {
 		Reason:   e.Reason,
 		Renamed:  e.Renamed,
 	}
-	name := terminal.VisibleName(e.Path, maxShownName)
-	switch e.Status {
-	case transfer.StatusFailed, transfer.StatusSkipped:
-		w.p.out.note("%s %q: %s", e.Status, name, terminal.Visible(e.Reason))
-	default:
+	if e.Status == transfer.StatusSent || e.Status == transfer.StatusReceived {
 		event.BLAKE3 = hex.EncodeToString(e.BLAKE3[:])
-		if e.Renamed != "" {
-			w.p.out.note("%q is saved as %q", terminal.VisibleName(e.Renamed, maxShownName), name)
-		}
 	}
 	w.p.out.event(event)
 }
+
+func shownName(name string) string { return terminal.VisibleName(name, maxShownName) }
 
 // maxShownName is the most columns that a name of the peer's takes.
 const maxShownName = 60

@@ -18,7 +18,7 @@ func target(cfg *config.Config, who string) (config.Target, error) {
 		return t, as(errUsage, err)
 	case t.GUID == cfg.GUID():
 		return t, hint(fmt.Errorf("%q: %w", who, p2p.ErrOwnGUID), "use the other peer's, which `p2ptool id` prints there")
-	case t.Addr == "" && cfg.Peer.Server == "":
+	case t.Addr == "" && cfg.Peer.Server == "" && !cfg.Peer.LAN:
 		return t, noServer()
 	}
 	return t, nil

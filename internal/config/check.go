@@ -3,10 +3,12 @@ package config
 import (
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"runtime"
 	"strings"
 )
+
+// maxSTUN is how many further STUN servers a peer asks.
+const maxSTUN = 4
 
 // check finds what is wrong beyond single values, and reads the secret key's
 // file.
@@ -15,8 +17,24 @@ func (d *decoder) check(c *Config, mode fs.FileMode) {
 	if err := c.Peer.Server.remote(); err != nil {
 		d.reportKey("peer.server", err.Error())
 	}
+	for _, a := range c.Peer.STUN {
+		if _, err := ParseRemote(string(a)); err != nil {
+			d.reportKey("peer.stun", err.Error())
+		}
+	}
+	if len(c.Peer.STUN) > maxSTUN {
+		d.reportKey("peer.stun", fmt.Sprintf("names %d servers, use %d at most", len(c.Peer.STUN), maxSTUN))
+	}
 	if c.Server.Listen == "" {
 		d.reportKey("server.listen", "is empty, use for example \":3478\"")
+	}
+	switch t := c.Server.TLS; {
+	case t.Cert != "" && t.Domain != "":
+		d.reportKey("server.tls.domain", "is given beside cert and key, use one of them")
+	case t.Cert != "" && t.Key == "":
+		d.reportKey("server.tls.cert", "has no key beside it, name its file in key")
+	case t.Cert == "" && t.Key != "":
+		d.reportKey("server.tls.key", "has no certificate beside it, name its file in cert")
 	}
 	if c.Receive.Dir == "" {
 		d.reportKey("receive.dir", "is empty, use \".\" for the working folder")
@@ -67,10 +85,7 @@ func (d *decoder) holdsSecret() bool {
 
 // readSecretFile reads the key from the file named in the config.
 func (c *Config) readSecretFile() error {
-	path := c.SecretKeyFile
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(c.file), path)
-	}
+	path := c.Path(c.SecretKeyFile)
 	text, mode, err := readFile(path)
 	if err != nil {
 		return err

@@ -10,6 +10,8 @@
 package config
 
 import (
+	"path/filepath"
+
 	"p2ptool/internal/script"
 	"p2ptool/p2p/identity"
 )
@@ -35,7 +37,17 @@ type Config struct {
 // Server is what holds when serving.
 type Server struct {
 	Listen Address `toml:"listen"`
+	TLS    TLS     `toml:"tls"`
 	Relay  Relay   `toml:"relay"`
+}
+
+// TLS is how the server is reached where UDP does not pass.
+type TLS struct {
+	Enabled bool    `toml:"enabled"`
+	Listen  Address `toml:"listen"` // empty: as Server.Listen
+	Cert    string  `toml:"cert"`   // a file, see Config.Path; empty: self-made
+	Key     string  `toml:"key"`
+	Domain  string  `toml:"domain"` // to get a certificate for; empty: none is got
 }
 
 // Relay limits what the server carries between peers.
@@ -47,12 +59,17 @@ type Relay struct {
 
 // Peer is what holds when being a peer.
 type Peer struct {
-	Server    Address   `toml:"server"`     // empty: none
-	ServerKey PublicKey `toml:"server_key"` // zero: trusted on first use
-	Listen    Address   `toml:"listen"`
-	Connect   string    `toml:"connect"` // as for Config.Target; empty: nobody
-	Name      Name      `toml:"name"`
-	Listed    bool      `toml:"listed"`
+	Server      Address   `toml:"server"`     // empty: none
+	ServerKey   PublicKey `toml:"server_key"` // zero: trusted on first use
+	Transport   Transport `toml:"transport"`
+	Listen      Address   `toml:"listen"`
+	STUN        []Address `toml:"stun"`         // asked beside the server, at most four
+	Spray       bool      `toml:"spray"`        // see p2p.PeerOptions.NoSpray
+	PortMapping bool      `toml:"port_mapping"` // see p2p.PeerOptions.NoPortMapping
+	Connect     string    `toml:"connect"`      // as for Config.Target; empty: nobody
+	Name        Name      `toml:"name"`
+	Listed      bool      `toml:"listed"`
+	LAN         bool      `toml:"lan"` // find and be found on the local network
 }
 
 // Receive is what is done with files that are offered.
@@ -76,11 +93,16 @@ func Default() *Config {
 		Mode: ModePeer,
 		Server: Server{
 			Listen: ":3478",
+			TLS:    TLS{Enabled: true},
 			Relay:  Relay{Enabled: true},
 		},
 		Peer: Peer{
-			Listen: ":0",
-			Listed: true,
+			Transport:   TransportAuto,
+			Listen:      ":0",
+			Listed:      true,
+			Spray:       true,
+			PortMapping: true,
+			LAN:         true,
 		},
 		Receive: Receive{
 			Dir:      ".",
@@ -95,6 +117,14 @@ func defaultContact() Contact { return Contact{} }
 
 // File returns the path the config was read from; empty if from none.
 func (c *Config) File() string { return c.file }
+
+// Path returns a path that the file names: relative ones are from the file's folder.
+func (c *Config) Path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(c.file), name)
+}
 
 // HasKey reports whether there is a secret key.
 func (c *Config) HasKey() bool { return !c.SecretKey.IsZero() }

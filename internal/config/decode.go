@@ -103,6 +103,8 @@ func (d *decoder) value(key toml.Key, prim toml.Primitive, into reflect.Value) {
 		if prims, ok := d.entries(key, prim); ok {
 			d.contacts(key, prims, into)
 		}
+	case into.Kind() == reflect.Slice && isText(reflect.New(into.Type().Elem()).Elem()):
+		d.list(key, prim, into)
 	case into.Kind() == reflect.Slice:
 		d.script(key, prim, into.Addr().Interface().(*[]script.Step))
 	}
@@ -124,6 +126,27 @@ func (d *decoder) leaf(key toml.Key, prim toml.Primitive, into reflect.Value, wa
 			err = errors.New(pe.Message)
 		}
 		d.report(key, prim, err.Error())
+	}
+}
+
+// list decodes a list of texts; an empty one is as none.
+func (d *decoder) list(key toml.Key, prim toml.Primitive, into reflect.Value) {
+	var texts []string
+	if got := d.md.Type(key...); got != "Array" {
+		d.report(key, prim, fmt.Sprintf("is %s, use a list of texts in quotes", typeName(got)))
+		return
+	}
+	if d.md.PrimitiveDecode(prim, &texts) != nil {
+		d.report(key, prim, "is a list of something else, use texts in quotes")
+		return
+	}
+	for _, text := range texts {
+		item := reflect.New(into.Type().Elem())
+		if err := item.Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
+			d.report(key, prim, err.Error())
+			continue
+		}
+		into.Set(reflect.Append(into, item.Elem()))
 	}
 }
 

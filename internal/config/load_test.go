@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +42,8 @@ secret_key = "`+text+`"
 [server]
 listen = "127.0.0.1:0"
 relay.link_rate = "10MB/s"
+[peer]
+stun = ["stun.example.org:3478", "192.0.2.1:19302"]
 [receive]
 max_size = "1.5GiB"
 accept = "contacts"
@@ -52,7 +55,8 @@ accept = true
 		t.Fatal(err)
 	}
 	if c.Mode != ModeServer || c.GUID() != key.GUID() || c.Server.Listen != "127.0.0.1:0" ||
-		c.Server.Relay.LinkRate != 10e6 || !c.Server.Relay.Enabled || c.Receive.MaxSize != 3<<29 {
+		c.Server.Relay.LinkRate != 10e6 || !c.Server.Relay.Enabled || c.Receive.MaxSize != 3<<29 ||
+		!slices.Equal(c.Peer.STUN, []Address{"stun.example.org:3478", "192.0.2.1:19302"}) {
 		t.Errorf("Load = %+v", c)
 	}
 	if bob := c.Contacts["bob"]; bob.GUID != key.GUID() || !bob.Accept || c.ContactName(key.GUID()) != "bob" {
@@ -78,6 +82,12 @@ func TestProblems(t *testing.T) {
 		{"address", "[peer]\nserver = \"example.org\"\n", `F:2: peer.server: "example.org" is not host:port, use for example "rendezvous.example.org:3478"`},
 		{"port", "[peer]\nlisten = \":70000\"\n", `F:2: peer.listen: ":70000" has no port from 0 to 65535, use for example "rendezvous.example.org:3478"`},
 		{"server without host", "[peer]\nserver = \":3478\"\n", `F:2: peer.server: ":3478" names no host and port to reach, use for example "rendezvous.example.org:3478"`},
+		{"stun is no list", "[peer]\nstun = \"a:1\"\n", `F:2: peer.stun: is text, use a list of texts in quotes`},
+		{"stun is a list of numbers", "[peer]\nstun = [1]\n", `F:2: peer.stun: is a list of something else, use texts in quotes`},
+		{"stun without port", "[peer]\nstun = [\"a:1\", \"b\"]\n", `F:2: peer.stun: "b" is not host:port, use for example "rendezvous.example.org:3478"`},
+		{"stun without host", "[peer]\nstun = [\":1\"]\n", `F:2: peer.stun: ":1" names no host and port to reach, use for example "rendezvous.example.org:3478"`},
+		{"stun empty", "[peer]\nstun = [\"\"]\n", `F:2: peer.stun: "" is not host:port, use for example "rendezvous.example.org:3478"`},
+		{"stun too many", "[peer]\nstun = [\"a:1\", \"a:2\", \"a:3\", \"a:4\", \"a:5\"]\n", `F:2: peer.stun: names 5 servers, use 4 at most`},
 		{"empty listen", "[server]\nlisten = \"\"\n", `F:2: server.listen: is empty, use for example ":3478"`},
 		{"long name", "[peer]\nname = \"" + strings.Repeat("x", 65) + "\"\n", `F:2: peer.name: a name of 65 bytes is too long, use at most 64`},
 		{"name with escape", "[peer]\nname = \"a\\u001b[2J\"\n", `F:2: peer.name: "a\x1b[2J" holds characters that cannot be shown, use letters, digits and spaces`},

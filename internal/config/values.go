@@ -51,6 +51,20 @@ func (c *Conflict) UnmarshalText(b []byte) error {
 	return oneOf(c, b, ConflictRename, ConflictSkip, ConflictOverwrite)
 }
 
+// Transport is how a server is reached.
+type Transport string
+
+const (
+	TransportAuto Transport = "auto" // UDP, and TLS while that does not pass
+	TransportUDP  Transport = "udp"
+	TransportTLS  Transport = "tls"
+)
+
+// UnmarshalText accepts the three values.
+func (t *Transport) UnmarshalText(b []byte) error {
+	return oneOf(t, b, TransportAuto, TransportUDP, TransportTLS)
+}
+
 func oneOf[T ~string](into *T, b []byte, allowed ...T) error {
 	if v := T(b); slices.Contains(allowed, v) {
 		*into = v

@@ -1,0 +1,179 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"p2ptool/internal/config"
+	"p2ptool/internal/terminal"
+	"p2ptool/p2p"
+)
+
+const (
+	settleFor  = 6 * time.Second        // addresses are probed in earnest for less
+	settleLook = 100 * time.Millisecond // between looks at the path
+	viewWithin = 5 * time.Second        // for the peer to tell its view
+)
+
+func (p *program) doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "doctor",
+		Usage:     "tell why the path to a peer is (not) direct, as both sides see it",
+		ArgsUsage: "WHO",
+		Flags:     connectFlags(),
+		Action:    p.doctor,
+	}
+}
+
+func (p *program) doctor(c *cli.Context) error {
+	if err := arguments(c, 1, 1); err != nil {
+		return err
+	}
+	n, t, err := p.caller(c, c.Args().First())
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	link, err := n.reach(c.Context, t, c.Duration("wait"))
+	if err != nil {
+		return hint(err, "`p2ptool netcheck` tells how the network here is seen from outside")
+	}
+	if err := n.settle(c.Context, link); err != nil {
+		return err
+	}
+	f, err := findings(c.Context, link)
+	switch {
+	case c.Context.Err() != nil:
+		return context.Cause(c.Context)
+	case err != nil:
+		return fmt.Errorf("peer %q: %w", t, err)
+	}
+	p.prescribe(t, f)
+	return nil
+}
+
+// settle waits until the path is direct and this side's NAT is known, or has had
+// the time to be.
+func (n *node) settle(ctx context.Context, link *p2p.Link) error {
+	within, cancel := context.WithTimeout(ctx, settleFor)
+	defer cancel()
+	if n.cfg.Peer.Server != "" {
+		_, _ = n.NAT(within) // where it cannot be known, that is told
+	}
+	look := time.NewTicker(settleLook)
+	defer look.Stop()
+	for !isDirect(link.Path().Kind) && n.role.require != p2p.RequireRelay {
+		select {
+		case <-look.C:
+		case <-link.Done():
+			return nil // whoever asks it something hears why
+		case <-within.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func isDirect(k p2p.PathKind) bool { return k == p2p.PathLAN || k == p2p.PathDirect }
+
+// Findings are what the two sides know.
+type finding struct {
+	path      p2p.Path
+	here      p2p.View
+	there     *p2p.View // nil: the peer does not tell
+	silence   string    // why not
+	diagnosis p2p.Diagnosis
+}
+
+// findings asks both sides. An error says that the link has ended.
+func findings(ctx context.Context, link *p2p.Link) (f finding, err error) {
+	within, cancel := context.WithTimeout(ctx, viewWithin)
+	defer cancel()
+	there, peerErr := link.PeerView(within)
+	if f.here, err = link.View(ctx); err != nil {
+		return f, err
+	}
+	f.path = link.Path()
+	switch {
+	case peerErr == nil:
+		f.there = &there
+	case errors.Is(peerErr, p2p.ErrRefused):
+		f.silence = "it answers no such questions"
+	case within.Err() != nil:
+		f.silence = "it does not answer"
+	default:
+		f.silence = terminal.Visible(peerErr.Error())
+	}
+	if f.there == nil {
+		there = p2p.View{NAT: link.NAT()}
+	}
+	f.diagnosis = p2p.Diagnose(f.here, there)
+	return f, nil
+}
+
+// prescribe prints the findings.
+func (p *program) prescribe(t config.Target, f finding) {
+	p.row("path", describe(f.path))
+	p.sideRows("here", f.here)
+	if f.there != nil {
+		p.sideRows("there", *f.there)
+	} else {
+		p.row("there", "not known: "+f.silence)
+	}
+	p.triedRows("from here", f.here)
+	if f.there != nil {
+		p.triedRows("from there", *f.there)
+	}
+	p.row("so", f.diagnosis.String())
+	p.out.event(doctorOf(t.GUID, f))
+}
+
+func (p *program) row(what, text string) { p.out.payload("%-10s  %s", what, text) }
+
+// sideRows prints how a side can be reached.
+func (p *program) sideRows(what string, v p2p.View) {
+	p.row(what, fmt.Sprintf("mapping %s, filtering %s", mappingLine(v.NAT), v.NAT.Filtering))
+	for _, c := range v.Candidates {
+		p.row("", fmt.Sprintf("%-10s  %s", c.Kind, c.Addr))
+	}
+}
+
+// triedRows prints what became of the ways from one side to the other.
+func (p *program) triedRows(what string, v p2p.View) {
+	width := 0
+	for _, t := range v.Paths {
+		width = max(width, len(t.Addr.String()))
+	}
+	for _, t := range v.Paths {
+		p.row(what, fmt.Sprintf("%-6s  %-*s  %s", t.Kind, width, t.Addr, became(t)))
+		what = ""
+	}
+}
+
+// became tells what has become of a way, in words.
+func became(t p2p.PathReport) string {
+	s := "not asked yet"
+	switch {
+	case t.State == p2p.PathAnswers && t.RTT > 0:
+		s = "answers in " + terminal.Duration(t.RTT)
+	case t.State == p2p.PathAnswers:
+		s = "answers"
+	case t.State == p2p.PathSilent:
+		s = "answered, and is silent now"
+	case t.Pings == 1:
+		s = "no answer to a ping"
+	case t.Pings > 1:
+		s = fmt.Sprintf("no answer to %d pings", t.Pings)
+	}
+	if t.Heard {
+		s += ", but packets arrive from there"
+	}
+	if t.InUse {
+		s += ", in use"
+	}
+	return s
+}

@@ -1,0 +1,33 @@
+package cmd
+
+import (
+	"testing"
+	"time"
+
+	"p2ptool/transfer"
+)
+
+// A rate is told from the first moment on, of what was moved and not of what was there.
+func TestRate(t *testing.T) {
+	t.Parallel()
+	begun := time.Now()
+	w := &watch{begun: begun}
+	for _, c := range []struct {
+		after          time.Duration
+		bytes, resumed int64
+		want           float64
+	}{
+		{0, 500, 500, 0},
+		{time.Millisecond, 600, 500, 0}, // too early to tell
+		{500 * time.Millisecond, 1500, 500, 2000},
+		{time.Second, 3500, 500, 3000},
+		{1500 * time.Millisecond, 9500, 500, 3000},
+		{2 * time.Second, 4500, 500, 1000},
+		{4 * time.Second, 4500, 500, 0},
+	} {
+		w.measure(transfer.Progress{Bytes: c.bytes, Resumed: c.resumed}, begun.Add(c.after))
+		if w.rate != c.want {
+			t.Errorf("after %s: %g, want %g", c.after, w.rate, c.want)
+		}
+	}
+}
