@@ -1,0 +1,5 @@
+//go:build !race
+
+package natmatrix
+
+const raceDetector = false
