@@ -19,20 +19,6 @@ func TestIPv6(t *testing.T) {
 	s.pass(t, 2*mB, "direct")
 }
 
-// TestSymmetricToPortRestricted: a file arrives, whichever way it takes.
-func TestSymmetricToPortRestricted(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, natlab.Symmetric, natlab.PortRestricted)
-	writeFile(t, s.ann.path("out/file"), 2*mB, 1)
-	receiver := s.bob.receive("--once")
-	sender := s.ann.run("send", "out/file", "--to", s.bob.guid)
-	e := sender.await(connectWithin, "link", is("connected"))
-	sender.end(0)
-	receiver.end(0)
-	sameBytes(t, sender, receiver, s.ann.path("out"), s.bob.path("in"))
-	t.Logf("connected after %v, paths: %v", sender.since(e).Round(time.Millisecond), sender.paths())
-}
-
 // TestSmallPackets: a provider's tunnel lets no packet of the usual length pass,
 // and tells nobody; from the start, or suddenly.
 func TestSmallPackets(t *testing.T) {
