@@ -68,6 +68,7 @@ type Link struct {
 
 	mu       sync.Mutex
 	told     bool           // Connected was reported
+	shown    Path           // that the last event told of, without its round trip
 	observed netip.AddrPort // where the server saw the other end
 	seen     time.Time      // and when
 	reunited time.Time
@@ -161,22 +162,31 @@ func (l *Link) onPath(p link.Path) {
 	case l.changed <- struct{}{}:
 	default:
 	}
-	l.mu.Lock()
-	told := l.told
-	if p.Kind != punch.PathNone {
-		l.reunions = 0
-	}
-	l.mu.Unlock()
 	if p.Kind == punch.PathRelay {
 		l.nudge()
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.Kind != punch.PathNone {
+		l.reunions = 0
+	}
+	now := l.Path() // start may have told of it already
 	switch {
-	case !told:
-	case p.Kind == punch.PathNone:
+	case !l.told || !l.show(now):
+	case now.Kind == PathNone:
 		l.peer.events.put(PathLost{l})
 	default:
-		l.peer.events.put(PathChanged{l, Path(p)})
+		l.peer.events.put(PathChanged{l, now})
 	}
+}
+
+// show notes what an event is about to tell, and reports whether that is news. The
+// caller holds mu.
+func (l *Link) show(p Path) bool {
+	p.RTT = 0
+	news := l.shown != p
+	l.shown = p
+	return news
 }
 
 // Peer returns the GUID of the other end.
@@ -272,11 +282,13 @@ func (l *Link) start() {
 	for _, o := range old {
 		p.spawn(func() { o.CloseWith(CodeReplaced, "") })
 	}
-	l.mu.Lock()
-	l.told = true
-	l.mu.Unlock()
 	l.nudge()
-	p.events.put(Connected{l, l.Path()})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = true
+	now := l.Path()
+	l.show(now)
+	p.events.put(Connected{l, now})
 }
 
 // replacedBy returns the links that l takes the place of: those with the same

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-
 	"time"
 
 	"p2ptool/internal/terminal"

@@ -31,6 +31,7 @@ type virtualPair struct {
 	a, b       *p2p.Peer
 	dir        string
 	received   chan error
+	arrival    arrival       // of the transfer that b has received
 	talk       *chat.Session // b's
 }
 
@@ -87,8 +88,33 @@ func virtualKey(t *testing.T) identity.SecretKey {
 }
 
 func (v *virtualPair) takeFile(l *p2p.Link, s *p2p.Stream) {
-	_, err := transfer.Receive(context.Background(), s, transfer.ReceiveOptions{Dir: v.dir, Peer: l.Peer().String()})
+	v.arrival = arrival{last: time.Now()}
+	_, err := transfer.Receive(context.Background(), s, transfer.ReceiveOptions{Dir: v.dir, Peer: l.Peer().String(), OnEvent: v.arrival.tell})
 	v.received <- err
+}
+
+// An arrival measures for how long no byte of a transfer arrived.
+type arrival struct {
+	bytes int64
+	last  time.Time
+	stall time.Duration
+}
+
+// tell is the OnEvent of the transfer.
+func (a *arrival) tell(e transfer.Event) {
+	now := time.Now()
+	switch e := e.(type) {
+	case transfer.Progress:
+		if e.Bytes == a.bytes {
+			return
+		}
+		a.bytes = e.Bytes
+	case transfer.File: // the last bytes count before they are synced and named
+	default:
+		return
+	}
+	a.stall = max(a.stall, now.Sub(a.last))
+	a.last = now
 }
 
 func (v *virtualPair) connect() *p2p.Link {
@@ -101,8 +127,8 @@ func (v *virtualPair) connect() *p2p.Link {
 }
 
 // sendFile sends n bytes by a file transfer, checks that they arrived, and
-// returns for how long the receiver's progress stood still at the longest.
-func (v *virtualPair) sendFile(l *p2p.Link, n int) (stall time.Duration) {
+// returns for how long nothing did at the longest.
+func (v *virtualPair) sendFile(l *p2p.Link, n int) time.Duration {
 	v.t.Helper()
 	data := make([]byte, n)
 	rand.NewChaCha8([32]byte{2}).Read(data)
@@ -114,21 +140,7 @@ func (v *virtualPair) sendFile(l *p2p.Link, n int) (stall time.Duration) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	last := time.Now()
-	moved := func(e transfer.Event) {
-		now := time.Now()
-		stall = max(stall, now.Sub(last))
-		last = now
-	}
-	bytesDone := int64(-1)
-	_, err = transfer.Send(v.t.Context(), s, transfer.Source{Paths: []string{file}}, transfer.SendOptions{OnEvent: func(e transfer.Event) {
-		if p, ok := e.(transfer.Progress); ok && p.Bytes == bytesDone {
-			return
-		} else if ok {
-			bytesDone = p.Bytes
-		}
-		moved(e)
-	}})
+	_, err = transfer.Send(v.t.Context(), s, transfer.Source{Paths: []string{file}}, transfer.SendOptions{})
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -139,7 +151,7 @@ func (v *virtualPair) sendFile(l *p2p.Link, n int) (stall time.Duration) {
 	if err != nil || !bytes.Equal(got, data) {
 		v.t.Errorf("what arrived is not what was sent: %v", err)
 	}
-	return stall
+	return v.arrival.stall
 }
 
 // say sends lines and checks that each arrives once, and in order.
