@@ -41,7 +41,7 @@ func (c *comparison) play(ctx context.Context, s scenario, w io.Writer) error {
 	}
 	for run := range c.runs {
 		for i, t := range chosen {
-			o, err := c.turn(ctx, s, t, l)
+			o, err := c.turn(ctx, s, t, l, run+1)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -77,7 +77,7 @@ func (c *comparison) load(s scenario) (load, error) {
 }
 
 // turn has a tool send the load on a stage of its own.
-func (c *comparison) turn(ctx context.Context, s scenario, with tool, l load) (o outcome, err error) {
+func (c *comparison) turn(ctx context.Context, s scenario, with tool, l load, run int) (o outcome, err error) {
 	t := &turn{load: l, limit: patient * c.limit}
 	if t.dir, err = os.MkdirTemp(c.dir, "turn-"); err != nil {
 		return o, err
@@ -99,7 +99,10 @@ func (c *comparison) turn(ctx context.Context, s scenario, with tool, l load) (o
 		return o, err
 	}
 	defer t.beside.close()
-	defer t.leave()
+	defer func() {
+		t.leave()
+		err = errors.Join(err, t.keepWords(c.words, fmt.Sprintf("%s-%d-%s", s.name, run, with.name)))
+	}()
 	if o, err = with.play(ctx, t); err != nil {
 		return o, err
 	}

@@ -27,6 +27,7 @@ type options struct {
 	scenarios string
 	tools     string
 	dir       string
+	words     string // the folder for what programs say
 	list      bool
 }
 
@@ -55,6 +56,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.scenarios, "scenario", "", "these alone, by their names and commas (-list)")
 	f.StringVar(&o.tools, "tool", "", "these programs alone, by their names and commas (-list)")
 	f.StringVar(&o.dir, "dir", defaultDir(), "where the files are made; on a tmpfs the disk does not count")
+	f.StringVar(&o.words, "words", "", "a folder in which to keep what each program says")
 	f.BoolVar(&o.list, "list", false, "list scenarios and programs, and end")
 	if err := f.Parse(args); err != nil {
 		return o, err

@@ -186,4 +186,20 @@ func (c *cast) leave() {
 	}
 }
 
+// keepWords writes what each program has said to a file in a folder, if one is named. Such
+// files bear the given name and the program's.
+func (c *cast) keepWords(folder, name string) error {
+	if folder == "" {
+		return nil
+	}
+	for i, p := range c.programs {
+		file := fmt.Sprintf("%s-%d-%s.txt", name, i+1, filepath.Base(p.name))
+		said, _ := p.said(0)
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(said), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 var errLimit = errors.New("time is up")
