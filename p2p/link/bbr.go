@@ -73,9 +73,11 @@ const (
 	windowGain = 2
 	margin     = 0.99 // of the rate, so that a queue empties in the long run
 
+	initialSpread  = 4    // of the first window, in a round trip
 	startGrowth    = 1.25 // of the rate in a round, or the path is full
 	startRounds    = 3    // without such growth
 	trainsPerTrip  = 8
+	startQueue     = 2    // of the round trip a queue takes, and the path is full
 	startLoss      = 0.10 // beyond chance, or the queue is
 	cruiseRounds   = 5
 	hostPause      = time.Millisecond      // for which a busy host may do something else
@@ -109,7 +111,7 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 	b.sampleTrip(t, r)
 	rate := b.delivery.acked(now, p, b.minTrip)
 	if b.phase == phaseStart {
-		rate = max(rate, b.train.acked(&b.delivery, b.minTrip/trainsPerTrip))
+		rate = max(rate, b.train.acked(&b.delivery, p, b.minTrip/trainsPerTrip))
 	}
 	if !p.flight.idle || rate > b.rates.max() {
 		b.rates.add(rate)
@@ -126,6 +128,9 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 		}
 		b.roundEnd, b.roundBegan = b.delivery.bytes, t
 		b.endRound(p.flight.idle, r)
+	}
+	if b.phase == phaseStart && r.smoothed-b.minTrip > max(b.minTrip/startQueue, tripMin/2) {
+		b.flatRounds = startRounds
 	}
 	b.advance(t, inFlight)
 }
@@ -221,8 +226,6 @@ func (b *bbr) checkFull(idle bool, r *rtt) {
 	case b.excess(startLoss):
 		b.flatRounds = startRounds
 		b.yield()
-	case r.smoothed-b.minTrip > max(b.minTrip, tripMin)/2:
-		b.flatRounds = startRounds
 	case !idle:
 		b.flatRounds++
 	}
@@ -247,18 +250,25 @@ func (b *bbr) product() float64 { return b.sending() * max(b.minTrip, hostPause)
 func (b *bbr) probeWindow() float64 { return max(tripProbeShare*b.product(), minWindow*b.packet) }
 
 func (b *bbr) rate(r *rtt) float64 {
-	switch v := b.sending(); {
-	case v == 0:
+	v := b.sending()
+	switch {
+	case b.phase == phaseStart:
+		// A few small packets, such as an offer and its answer, show a rate that is only theirs.
+		return max(margin*startGain*v, b.initialRate(r))
 	case b.class() == classDown:
 		// No more than arrives: what is lost even so is lost by chance.
 		return margin * min(b.gain()*v, b.bandwidth())
-	default:
-		return margin * b.gain() * v
 	}
+	return margin * b.gain() * v
+}
+
+// initialRate is the pace of the start before it has shown a rate of the path: a
+// window in a part of a round trip. It is 0 where that is not known.
+func (b *bbr) initialRate(r *rtt) float64 {
 	if !r.sampled {
 		return 0
 	}
-	return startGain * initialWindow * b.packet / r.smoothed.Seconds()
+	return initialSpread * initialWindow * b.packet / max(r.smoothed, tripMin).Seconds()
 }
 
 // target is the window when nothing else bounds it.

@@ -66,10 +66,11 @@ type train struct {
 
 // acked takes the packet that d was told of last, and returns the rate of a
 // train that is as long as the given time, else 0.
-func (t *train) acked(d *delivery, long time.Duration) (rate float64) {
+func (t *train) acked(d *delivery, p *sentPacket, long time.Duration) (rate float64) {
 	next := train{d.bytes, d.firstSent, d.at, true}
 	switch {
 	case !t.began || next.sent <= t.sent: // of a burst the last
+	case p.flight.firstSent == next.sent: // nothing was under way before it
 	case next.sent-t.sent < long, next.bytes-t.bytes < trainBytes:
 		return 0
 	default:

@@ -11,7 +11,7 @@ const (
 	linkWindows = 32 << 20 // what all windows of a link may have grown by
 
 	windowTrips = 16 // the window is so many times what is read in a round trip
-	growMost    = 8  // times, at once
+	growMost    = 32 // times, at once
 )
 
 // A window tells the other side up to where it may send. It sizes itself.
