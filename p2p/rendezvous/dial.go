@@ -19,12 +19,14 @@ var ErrVersion = errors.New("no version of the protocol in common")
 // RESPONSE, which tells up to 16 candidates and of a NAT, is longer.
 const initPayload = 14 + 16*(1+addrSize) + 1 + 4
 
-// firstRetry is after what time a handshake message is sent again; each
-// further wait is twice as long, up to lastRetry.
+// A handshake message is sent again after firstRetry, quickTries times: where half of all
+// is lost, an answer takes four tries. Each further wait is twice as long, up to lastRetry.
 const (
-	firstRetry = 250 * time.Millisecond
+	firstRetry = 100 * time.Millisecond
+	quickTries = 8
 	lastRetry  = 2 * time.Second
-	initTries  = 5 // then the cookie may be out of date
+	initTries  = 11 // then the cookie may be out of date
+	unlimited  = -1
 )
 
 // DialConfig tells how to make a session.
@@ -103,7 +105,7 @@ func (d *Dial) hello(ctx context.Context) (cookieReply, error) {
 	h := hello{version: Version, purpose: d.config.Purpose}
 	rand.Read(h.nonce[:])
 	var c cookieReply
-	err := d.exchange(ctx, h.Append(nil), 1<<30, func(b []byte) (done bool) {
+	err := d.exchange(ctx, h.Append(nil), unlimited, func(b []byte) (done bool) {
 		m, err := parseCookieReply(b)
 		c = m
 		return err == nil && m.nonce == h.nonce && m.purpose == h.purpose
@@ -152,10 +154,9 @@ var errUnanswered = errors.New("no answer")
 
 // exchange sends a message, again and again, until accept takes an answer.
 func (d *Dial) exchange(ctx context.Context, msg []byte, tries int, accept func([]byte) bool) error {
-	wait := firstRetry
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	for n := 0; ; {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%v does not answer: %w", d.config.Remote, context.Cause(ctx))
@@ -164,13 +165,12 @@ func (d *Dial) exchange(ctx context.Context, msg []byte, tries int, accept func(
 				return nil
 			}
 		case <-timer.C:
-			if tries == 0 {
+			if n == tries {
 				return errUnanswered
 			}
 			d.config.Send(msg)
-			tries--
-			timer.Reset(wait)
-			wait = min(2*wait, lastRetry)
+			n++
+			timer.Reset(min(firstRetry<<min(max(n-quickTries, 0), 10), lastRetry))
 		}
 	}
 }
