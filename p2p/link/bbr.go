@@ -156,6 +156,8 @@ func (b *bbr) regained(now time.Time, p *sentPacket) {
 	b.delivery.acked(now, p, b.minTrip)
 }
 
+func (b *bbr) lostByChance() float64 { return b.chance.value() }
+
 func (b *bbr) stalled() { b.bound = minWindow }
 
 // sampleTrip keeps the shortest round trip of the last ten seconds.

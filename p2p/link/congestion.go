@@ -36,6 +36,8 @@ type congestion interface {
 	window() int
 	// buffer returns how many bytes are worth having ready to send.
 	buffer() int
+	// lostByChance returns the share of the packets that is lost whatever is sent.
+	lostByChance() float64
 	// rate returns the pace in bytes per second; 0 is without one.
 	rate(r *rtt) float64
 }

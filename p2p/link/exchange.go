@@ -24,6 +24,7 @@ func (s *Stream) appendControl(b []byte, room int, rec *sentPacket, now time.Tim
 	}
 	if s.in.windowDue && end-len(b) >= size {
 		put(frameWindow, sentWindow, s.in.raise(now, s.link.roundTrip(), spare))
+		s.link.raised = s
 	}
 	if s.in.stopDue && end-len(b) >= size {
 		s.in.stopDue = false

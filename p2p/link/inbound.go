@@ -34,7 +34,7 @@ var (
 // few losses in a window. There is one piece more for so many bytes of it.
 const (
 	maxPieces     = 256
-	bytesPerPiece = 8 << 10
+	bytesPerPiece = 2 << 10
 )
 
 // available returns up to where data can be read.

@@ -138,6 +138,7 @@ type Link struct {
 	candidates    []punch.Candidate // to tell the other side
 	candidatesDue bool
 	announced     announcement
+	raised        *Stream     // whose WINDOW was sent last and is not acknowledged; nil: none
 	spray         *spray      // nil: none
 	fan           *fan        // of the newest round; nil: there was none
 	buffer        *udp.Buffer // for packets

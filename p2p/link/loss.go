@@ -61,7 +61,11 @@ func (l *Link) ackPacket(p *sentPacket) {
 	}
 	l.acks.forget(p.told)
 	for i := range int(p.count) {
-		if f := p.frame(i); f.stream != nil && f.stream.acked(f) {
+		f := p.frame(i)
+		if f.kind == sentWindow && f.stream == l.raised {
+			l.raised = nil
+		}
+		if f.stream != nil && f.stream.acked(f) {
 			l.streams.drop(f.stream)
 		}
 	}

@@ -11,6 +11,8 @@ type outbound struct {
 	limit  uint64 // up to where the other side lets us send
 	got    spans  // of [base, next), what has arrived
 	again  spans  // of [base, next), what is to be sent again
+	young  uint64 // next when the present round trip began (insurance)
+	old    uint64 // and the one before: what is below should have arrived
 	err    error  // instead of more writing
 	closed bool   // the stream ends at end
 

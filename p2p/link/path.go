@@ -41,14 +41,15 @@ const (
 // A path is a route, and what is known of it. See the states in
 // docs/protocol.md.
 type path struct {
-	route  Route
-	header []byte // stands before each packet
-	kind   punch.PathKind
-	state  pathState
-	stale  bool // the server is not reached here any more
-	named  bool // the other side says this is an address of its own interface
-	mtu    int  // bytes of a full datagram
-	search mtuSearch
+	route     Route
+	header    []byte // stands before each packet
+	kind      punch.PathKind
+	state     pathState
+	stale     bool // the server is not reached here any more
+	named     bool // the other side says this is an address of its own interface
+	mtu       int  // bytes of a full datagram
+	search    mtuSearch
+	insurance insurance
 
 	schedule   punch.Schedule // of pings while not valid
 	opener     bool           // an opener is to be sent first

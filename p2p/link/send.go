@@ -85,7 +85,7 @@ func (l *Link) fillPacket(p *path, buf []byte) int {
 	start := len(p.header) + noise.HeaderSize
 	b := buf[start:start]
 	var told uint64
-	data := (l.hasData() || l.probes > 0) && l.mayData(p)
+	data := l.mayData(p) && (l.hasData() || l.probes > 0 || l.insure(p))
 	if l.acks.wanted(l.now) {
 		b, told = l.acks.append(b, l.now, p.room())
 	} else if data {
@@ -95,6 +95,7 @@ func (l *Link) fillPacket(p *path, buf []byte) int {
 		if len(b) == 0 {
 			return 0
 		}
+		b = l.repeatWindow(b, p.room()-len(b))
 		return l.seal(p, buf, len(b))
 	}
 	rec := l.history.add()

@@ -67,6 +67,9 @@ func (l *Link) deadline() time.Time {
 		if l.hasData() && !p.pacer.ready() && p.inFlight+p.mtu <= p.cc.window() {
 			sooner(p.pacer.await(p.cc.rate(&p.rtt)))
 		}
+		if p.insurance.until.After(l.now) && p.insures() {
+			sooner(p.insurance.until)
+		}
 		if p.state != valid {
 			sooner(l.troubled.Add(desperateGap))
 		}
