@@ -24,7 +24,7 @@ const initPayload = 14 + 16*(1+addrSize) + 1 + 4
 const (
 	firstRetry = 100 * time.Millisecond
 	quickTries = 8
-	lastRetry  = 2 * time.Second
+	lastRetry  = time.Second
 	initTries  = 11 // then the cookie may be out of date
 	unlimited  = -1
 )

@@ -8,10 +8,15 @@ import (
 )
 
 // patientWaits and suspiciousWaits are the waits after each KEEPALIVE that
-// goes unanswered; after the last one the server is lost. Suspicion is what
+// goes unanswered; after the last one the server is lost. They are short at first because
+// where half is lost an answer takes four. Suspicion is what
 // an UNKNOWN raises, which anybody can send.
 var (
-	patientWaits    = []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, time.Second, 2 * time.Second, 2 * time.Second}
+	patientWaits = []time.Duration{
+		100 * time.Millisecond, 100 * time.Millisecond, 150 * time.Millisecond, 150 * time.Millisecond,
+		250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond,
+		time.Second, time.Second, time.Second, 1750 * time.Millisecond,
+	}
 	suspiciousWaits = []time.Duration{250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond}
 )
 
