@@ -45,6 +45,7 @@ type bbr struct {
 	arriving   float64 // rate of delivery over the last round
 	inRound    share
 	busy       bool // the round has shown a rate
+	measured   bool // there was a rate that is not that of what there was to send
 
 	minTrip   time.Duration
 	minTripAt time.Duration
@@ -113,6 +114,7 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 	if b.phase == phaseStart {
 		rate = max(rate, b.train.acked(&b.delivery, p, b.minTrip/trainsPerTrip))
 	}
+	b.measured = b.measured || rate > 0 && !p.flight.idle
 	if !p.flight.idle || rate > b.rates.max() {
 		b.rates.add(rate)
 		b.busy = b.busy || rate > 0
@@ -166,7 +168,10 @@ func (b *bbr) sampleTrip(t time.Duration, r *rtt) {
 		return
 	}
 	b.samples = r.samples
-	if b.minTrip == 0 || r.adjusted <= b.minTrip || b.phase == phaseProbe && t-b.minTripAt > tripMemory {
+	if b.minTrip == 0 { // pings have measured it, without a queue of ours
+		b.minTrip, b.minTripAt = min(r.min, r.adjusted), t
+	}
+	if r.adjusted <= b.minTrip || b.phase == phaseProbe && t-b.minTripAt > tripMemory {
 		b.minTrip, b.minTripAt = r.adjusted, t
 	}
 }
@@ -254,7 +259,7 @@ func (b *bbr) probeWindow() float64 { return max(tripProbeShare*b.product(), min
 func (b *bbr) rate(r *rtt) float64 {
 	v := b.sending()
 	switch {
-	case b.phase == phaseStart:
+	case !b.measured:
 		// A few small packets, such as an offer and its answer, show a rate that is only theirs.
 		return max(margin*startGain*v, b.initialRate(r))
 	case b.class() == classDown:
