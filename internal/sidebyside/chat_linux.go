@@ -94,6 +94,15 @@ func (t *turn) acceptAll(name string) error {
 // converse says lines one after the other until the other side is done, and returns how long each took
 // until its delivery was known.
 func converse(ctx context.Context, p *program, lines io.Writer, done <-chan struct{}) (trips []time.Duration) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // who has left tells of no delivery
+		select {
+		case <-done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	tick := time.NewTicker(chatEvery)
 	defer tick.Stop()
 	for {
@@ -104,8 +113,6 @@ func converse(ctx context.Context, p *program, lines io.Writer, done <-chan stru
 		trips = append(trips, time.Since(begin))
 		select {
 		case <-tick.C:
-		case <-done:
-			return trips
 		case <-ctx.Done():
 			return trips
 		}
