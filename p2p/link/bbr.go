@@ -131,8 +131,7 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 		b.roundEnd, b.roundBegan = b.delivery.bytes, t
 		b.endRound(p.flight.idle, r)
 	}
-	// A queue is ours only where we send as much as we may.
-	if b.phase == phaseStart && b.measured && !p.flight.idle && r.smoothed-b.minTrip > max(b.minTrip/startQueue, tripMin/2) {
+	if b.phase == phaseStart && r.smoothed-b.minTrip > max(b.minTrip/startQueue, tripMin/2) {
 		b.flatRounds = startRounds
 	}
 	b.advance(t, inFlight)
