@@ -17,8 +17,9 @@ import (
 // sending as much more, so that a bad path is filled, and only loss beyond that
 // bounds the rate until the path is probed for more again. So the bound is one of
 // the rate, not of what is in flight. Besides
-//   - the start takes the rate from a part of a round trip too (see train), and ends at
-//     the first round that filled a queue: a long path is filled a second sooner;
+//   - the start takes the rate from a part of a round trip too (see train), sends no faster
+//     while that arrives more slowly than it was sent, and ends at the first round that
+//     filled a queue: a long path is filled a second sooner, and its queue less;
 //   - the path is probed for more every eight round trips, as version 1 does, not every
 //     two or three seconds: beside flows that do so it would get little;
 //   - a round trip counts as at least tripMin or hostPause, because within those it is
@@ -27,7 +28,7 @@ import (
 //
 // Its life, with what is sent as a multiple of the rate:
 //
-//	start 2.77 --rate grows no more, or loss does--> drain 0.35 --queue empty--> cruise
+//	start 2.77, or 1 --rate grows no more, or loss does--> drain 0.35 --queue empty--> cruise
 //	cruise 1, six round trips -> up 1.25, until that much is in flight or lost
 //	  -> down 0.75, until the queue is empty -> cruise
 //	any --shortest round trip not seen for 10 s--> probe: half in flight, 200 ms -> back
@@ -45,7 +46,7 @@ type bbr struct {
 	arriving   float64 // rate of delivery over the last round
 	inRound    share
 	busy       bool // the round has shown a rate
-	measured   bool // there was a rate that is not that of what there was to send
+	measured   bool // there was a rate, of more than a few packets, that is not that of what there was to send
 
 	minTrip   time.Duration
 	minTripAt time.Duration
@@ -74,12 +75,6 @@ const (
 	windowGain = 2
 	margin     = 0.99 // of the rate, so that a queue empties in the long run
 
-	initialSpread  = 4    // of the first window, in a round trip
-	startGrowth    = 1.25 // of the rate in a round, or the path is full
-	startRounds    = 3    // without such growth
-	trainsPerTrip  = 8
-	startQueue     = 2    // of the round trip a queue takes, and the path is full
-	startLoss      = 0.10 // beyond chance, or the queue is
 	cruiseRounds   = 5
 	hostPause      = time.Millisecond      // for which a busy host may do something else
 	tripMin        = 10 * time.Millisecond // a shorter round trip counts as that: hosts pause for longer
@@ -112,9 +107,9 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 	b.sampleTrip(t, r)
 	rate := b.delivery.acked(now, p, b.minTrip)
 	if b.phase == phaseStart {
-		rate = max(rate, b.train.acked(&b.delivery, p, b.minTrip/trainsPerTrip))
+		rate = max(rate, b.train.acked(&b.delivery, p, trainTime(b.minTrip)))
 	}
-	b.measured = b.measured || rate > 0 && !p.flight.idle
+	b.measured = b.measured || rate > 0 && !p.flight.idle && b.delivery.bytes-p.flight.delivered >= trainBytes
 	if !p.flight.idle || rate > b.rates.max() {
 		b.rates.add(rate)
 		b.busy = b.busy || rate > 0
@@ -129,9 +124,9 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 			b.arriving = rate
 		}
 		b.roundEnd, b.roundBegan = b.delivery.bytes, t
-		b.endRound(p.flight.idle, r)
+		b.endRound(p.flight.idle)
 	}
-	if b.phase == phaseStart && r.smoothed-b.minTrip > max(b.minTrip/startQueue, tripMin/2) {
+	if b.phase == phaseStart && b.queued(r) {
 		b.flatRounds = startRounds
 	}
 	b.advance(t, inFlight)
@@ -185,7 +180,7 @@ func (b *bbr) excess(than float64) bool {
 }
 
 // endRound is called once a round trip.
-func (b *bbr) endRound(idle bool, r *rtt) {
+func (b *bbr) endRound(idle bool) {
 	b.round++
 	if b.bound > 0 {
 		if b.bound *= 2; b.bound*b.packet > b.target() {
@@ -195,7 +190,7 @@ func (b *bbr) endRound(idle bool, r *rtt) {
 	switch b.phase {
 	case phaseStart:
 		b.chance.endRound()
-		b.checkFull(idle, r)
+		b.checkFull(idle)
 	case phaseCruise:
 		if b.excess(excessLoss) {
 			b.yield()
@@ -224,20 +219,6 @@ func (b *bbr) yield() {
 	b.rates.bound(b.low)
 }
 
-// checkFull ends the start once the path is full: its rate does not grow any
-// more, for some rounds, or for one that filled a queue or lost much.
-func (b *bbr) checkFull(idle bool, r *rtt) {
-	switch now := b.rates.max(); {
-	case now >= b.full*startGrowth:
-		b.full, b.flatRounds = now, 0
-	case b.excess(startLoss):
-		b.flatRounds = startRounds
-		b.yield()
-	case !idle:
-		b.flatRounds++
-	}
-}
-
 // bandwidth is the rate at which the path delivers.
 func (b *bbr) bandwidth() float64 {
 	v := b.rates.max()
@@ -259,7 +240,7 @@ func (b *bbr) probeWindow() float64 { return max(tripProbeShare*b.product(), min
 func (b *bbr) rate(r *rtt) float64 {
 	v := b.sending()
 	switch {
-	case !b.measured:
+	case !b.measured && b.phase == phaseStart:
 		// A few small packets, such as an offer and its answer, show a rate that is only theirs.
 		return max(margin*startGain*v, b.initialRate(r))
 	case b.class() == classDown:
@@ -269,27 +250,18 @@ func (b *bbr) rate(r *rtt) float64 {
 	return margin * b.gain() * v
 }
 
-// initialRate is the pace of the start before it has shown a rate of the path: a
-// window in a part of a round trip. It is 0 where that is not known.
-func (b *bbr) initialRate(r *rtt) float64 {
-	if !r.sampled {
-		return 0
-	}
-	return initialSpread * initialWindow * b.packet / max(r.smoothed, tripMin).Seconds()
-}
-
 // target is the window when nothing else bounds it.
 func (b *bbr) target() float64 {
 	rate := b.sending()
 	if rate == 0 {
-		return initialWindow * b.packet
+		return b.initial()
 	}
 	product := windowGain*b.product() + b.aggregated.extra.max()
 	if b.phase == phaseStart { // in which the pace does not bound what the extra lets go
 		product = startGain * b.product()
 	}
 	burst := min(rate*burstTime.Seconds(), udp.MaxBatch)
-	return max(product+bursts*burst, initialWindow*b.packet)
+	return max(product+bursts*burst, b.initial())
 }
 
 // buffer is twice the window, and more where much is lost: until the oldest

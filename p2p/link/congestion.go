@@ -3,9 +3,10 @@ package link
 import "time"
 
 const (
-	initialWindow = 32      // packets: more than RFC 9002 has, but paced
-	minWindow     = 4       // packets
-	maxWindow     = 1 << 25 // bytes: as much as a link may have in its streams' buffers
+	initialWindow = 32       // packets: more than RFC 9002 has, but paced
+	initialBytes  = 48 << 10 // of them at most
+	minWindow     = 4        // packets
+	maxWindow     = 1 << 25  // bytes: as much as a link may have in its streams' buffers
 )
 
 // A congestion controller tells how much of a path may be in flight and how

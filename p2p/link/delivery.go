@@ -50,37 +50,6 @@ func (d *delivery) acked(now time.Time, p *sentPacket, roundTrip time.Duration) 
 	return float64(d.bytes-p.flight.delivered) / took.Seconds()
 }
 
-const trainBytes = 16 * baseMTU // of a train, at least
-
-// A train measures how fast what was sent within a part of a round trip is
-// delivered: by the longer of the times in which it was sent and in which it was
-// acknowledged, so that what arrives at once after a pause on the way shows no more than
-// what was sent. It tells a round trip earlier than delivery does what a rising
-// rate of sending has come to.
-type train struct {
-	bytes     uint64 // delivered when it began
-	sent      time.Duration
-	delivered time.Duration
-	began     bool
-}
-
-// acked takes the packet that d was told of last, and returns the rate of a
-// train that is as long as the given time, else 0.
-func (t *train) acked(d *delivery, p *sentPacket, long time.Duration) (rate float64) {
-	next := train{d.bytes, d.firstSent, d.at, true}
-	switch {
-	case !t.began || next.sent <= t.sent: // of a burst the last
-	case p.flight.firstSent == next.sent: // nothing was under way before it
-	case next.sent-t.sent < long, next.bytes-t.bytes < trainBytes:
-		return 0
-	default:
-		took := max(next.sent-t.sent, next.delivered-t.delivered)
-		rate = float64(next.bytes-t.bytes) / took.Seconds()
-	}
-	*t = next
-	return rate
-}
-
 // maxRounds is a maximum over the last rounds, of which it keeps one value each.
 type maxRounds struct {
 	best [rateRounds]float64

@@ -49,3 +49,54 @@ func TestStartAfterSmallMessages(t *testing.T) {
 		a.Close()
 	})
 }
+
+// began returns a controller that has sent a packet of the given size on a path
+// of 200 ms, and heard that it arrived.
+func began(size int) (*bbr, *rtt, time.Time) {
+	now := time.Now()
+	r := new(rtt)
+	r.sample(200*time.Millisecond, 0)
+	b := newBBR(now, 1452)
+	p := &sentPacket{size: int32(size), time: now}
+	b.sent(now, p, 0)
+	now = now.Add(200 * time.Millisecond)
+	r.sample(200*time.Millisecond, 0)
+	b.acked(now, p, 0, r)
+	return b, r, now
+}
+
+// A small packet alone, whoever sent it and whenever, is no measure of a path.
+func TestSmallPacketSaysNothingOfThePace(t *testing.T) {
+	b, r, _ := began(100)
+	if got, want := b.rate(r), b.initialRate(r); got != want {
+		t.Errorf("%.0f bytes a second after a small packet, not %.0f", got, want)
+	}
+}
+
+// Where a train takes longer to arrive than to be sent the start holds its pace, and goes on
+// when the next one does not.
+func TestStartHoldsWhereTheQueueGrows(t *testing.T) {
+	b, r, now := began(100)
+	train := func(sending, arriving time.Duration) {
+		const n = 64
+		var sent []*sentPacket
+		for i := range time.Duration(n) {
+			p := &sentPacket{size: 1452, time: now.Add(i * sending / n)}
+			b.sent(p.time, p, len(sent)*1452)
+			sent = append(sent, p)
+		}
+		for i, p := range sent {
+			b.acked(now.Add(200*time.Millisecond+time.Duration(i)*arriving/n), p, 0, r)
+		}
+		now = now.Add(200*time.Millisecond + max(sending, arriving))
+	}
+	for _, c := range []struct {
+		arriving time.Duration
+		gain     float64
+	}{{50, startGain}, {90, 1}, {40, startGain}} {
+		train(50*time.Millisecond, c.arriving*time.Millisecond)
+		if got := b.gain(); got != c.gain {
+			t.Errorf("gain %v after a train of 50 ms that arrived in %d", got, c.arriving)
+		}
+	}
+}
