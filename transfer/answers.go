@@ -60,6 +60,8 @@ func (s *sender) takeAccept(m *acceptMsg) error {
 	if m.version != version {
 		return &Error{Kind: ErrVersion}
 	}
+	s.tally.begin()
+	s.ev.emit(Accepted{s.id})
 	close(s.accepted)
 	return nil
 }

@@ -69,7 +69,7 @@
 // # Order
 //
 //	sender                                   receiver
-//	  OFFER  ------------------------------->
+//	  OFFER, ENTRY, ENTRY … ---------------->  at most 64 before ACCEPT
 //	     <---------------------------  ACCEPT, or ABORT (refused)
 //	  ENTRY, ENTRY, ENTRY … ---------------->  as many as the window holds
 //	     <-------  for each WANT, HAVE or RESULT, in the order of the entries

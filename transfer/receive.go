@@ -53,6 +53,7 @@ type receiver struct {
 	batch *batch // nil with a Writer
 
 	offered   bool // of readLoop
+	listed    bool // of readLoop: all entries were announced
 	offers    chan *offerMsg
 	offer     *offerMsg // set before accepted
 	taken     atomic.Bool

@@ -40,7 +40,7 @@ func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, e
 		r.finish()
 		return true, nil
 	}
-	if !r.taken.Load() {
+	if !r.taken.Load() && !r.early(m) {
 		return false, unexpected("message of type %d before the offer is accepted", m.kind())
 	}
 	switch m := m.(type) {
@@ -52,9 +52,10 @@ func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, e
 		}
 		r.plans.put(plan{leave: true})
 	case *doneMsg:
-		if _, next := r.win.bounds(); m.entries != next || *depth != 0 {
+		if _, next := r.win.bounds(); m.entries != next || *depth != 0 || r.listed {
 			return false, unexpected("end of %d entries", m.entries)
 		}
+		r.listed = true
 		r.plans.put(plan{done: true})
 	case *dataMsg, *hashesMsg, *endMsg:
 		return false, r.routeArrival(m, buf, n)
@@ -62,6 +63,17 @@ func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, e
 		return false, unexpected("message of type %d from a sender", m.kind())
 	}
 	return false, nil
+}
+
+// early tells whether m may come before the offer is accepted. It is then kept until that is.
+func (r *receiver) early(m message) bool {
+	switch m := m.(type) {
+	case *entryMsg:
+		return r.offered && m.n < earlyEntries
+	case *leaveMsg, *doneMsg:
+		return r.offered
+	}
+	return false
 }
 
 func (r *receiver) routeOffer(m *offerMsg) error {

@@ -148,20 +148,17 @@ func (s *sender) run() {
 	}
 }
 
-// announce makes the offer, and once it is accepted walks the source.
+// earlyEntries is how many entries come with the offer, for their answers to come with its
+// acceptance: a round trip less, and nobody has to keep much of what he may refuse.
+const earlyEntries = 64
+
+// announce makes the offer and walks the source, the larger part of it once that is accepted.
 func (s *sender) announce() error {
 	total := make(chan totalMsg, 1)
 	s.start(func() error { return s.count(total) })
 	if err := s.offer(total); err != nil {
 		return err
 	}
-	select {
-	case <-s.accepted:
-	case <-s.ctx.Done():
-		return nil
-	}
-	s.tally.begin()
-	s.ev.emit(Accepted{s.id})
 	if s.src.Reader != nil {
 		if err := s.announceStream(); err != nil {
 			return err
@@ -247,8 +244,23 @@ func (s *sender) announceStream() error {
 	return s.add(o, entryMsg{what: entryStream, mode: 0o644, mtime: time.Now().UnixNano(), size: -1, path: o.path})
 }
 
+// awaitAccept waits for the offer to be accepted.
+func (s *sender) awaitAccept() error {
+	select {
+	case <-s.accepted:
+		return nil
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	}
+}
+
 // announceOne announces what the walk found, waiting for room in the window.
 func (s *sender) announceOne(f found) error {
+	if _, next := s.win.bounds(); next >= earlyEntries || f.err != nil || f.skip != "" {
+		if err := s.awaitAccept(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case f.err != nil:
 		s.failed(f.path, codeFor(f.err).kindOf(), reasonFor(f.err), false)

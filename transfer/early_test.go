@@ -1,0 +1,145 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// undecided is the Accept of somebody who never answers.
+func undecided(ctx context.Context, _ Offer) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// The entries of a few files come with the offer, so that their answers need no round trip
+// of their own.
+func TestEntriesComeWithTheOffer(t *testing.T) {
+	t.Parallel()
+	data := noise(1, 100)
+	src := write(t, filepath.Join(t.TempDir(), "a"), data)
+	sent := sendTo(t, src, func(p *rawPeer) {
+		hear[*offerMsg](p)
+		hear[*entryMsg](p)
+		if _, err := hear[*doneMsg](p); err != nil {
+			t.Errorf("before ACCEPT: %v", err)
+		}
+		p.say(&acceptMsg{version}, &wantMsg{})
+		hear[*endMsg](p)
+		p.say(&resultMsg{digest: whole(0, data).digest}, &summaryMsg{files: 1})
+		hear[*byeMsg](p)
+	})
+	if sent.err != nil || sent.Files != 1 {
+		t.Errorf("Send: %v, %+v", sent.err, sent.Result)
+	}
+}
+
+// Nothing is made of what came early before it is decided that it may.
+func TestEarlyEntriesWaitForTheDecision(t *testing.T) {
+	t.Parallel()
+	dst, decide, data := t.TempDir(), make(chan error), []byte("x")
+	o := ReceiveOptions{Dir: dst, Accept: func(context.Context, Offer) error { return <-decide }}
+	got := receiveFrom(t, o, func(p *rawPeer) {
+		p.say(offerOf("d", "a"), &entryMsg{what: entryFolder, mode: 0o755, path: "d"}, &leaveMsg{}, file(1, "a", 1), &doneMsg{2})
+		decide <- nil
+		hear[*acceptMsg](p)
+		hear[*wantMsg](p)
+		p.data(1, 0, hashOf(data), data)
+		p.say(whole(1, data))
+		hear[*summaryMsg](p)
+		p.say(&byeMsg{})
+	})
+	if got.err != nil || got.Files != 1 {
+		t.Errorf("Receive: %v, %+v", got.err, got.Result)
+	}
+	got.forgetState(t, dst)
+	sameTree(t, tree(t, dst), map[string]string{"d": "/", "a": "x"})
+
+	dst = t.TempDir()
+	o.Dir = dst
+	got = receiveFrom(t, o, func(p *rawPeer) {
+		p.say(offerOf("d"), &entryMsg{what: entryFolder, mode: 0o755, path: "d"}, &leaveMsg{}, &doneMsg{1})
+		decide <- errors.New("no")
+		hear[*abortMsg](p)
+	})
+	if !errors.Is(got.err, ErrRefused) {
+		t.Errorf("Receive: %v", got.err)
+	}
+	got.forgetState(t, dst)
+	sameTree(t, tree(t, dst), map[string]string{})
+}
+
+// Of who is not accepted yet only a little is kept.
+func TestHostileBeforeAcceptance(t *testing.T) {
+	t.Parallel()
+	many := func(n uint32) []message {
+		ms := []message{offerOf("a")}
+		for i := range n {
+			ms = append(ms, file(i, fmt.Sprintf("a/%d", i), 1))
+		}
+		return ms
+	}
+	for name, ms := range map[string][]message{
+		"too many":     many(earlyEntries + 1),
+		"no offer":     many(1)[1:],
+		"data":         append(many(1), &dataMsg{}),
+		"end":          append(many(1), whole(0, nil)),
+		"hashes":       append(many(1), &hashesMsg{hashes: make([]cv, 3)}),
+		"two lists":    append(many(1), &doneMsg{1}, &doneMsg{1}),
+		"leaving":      append(many(1), &leaveMsg{}),
+		"other number": append(many(1), file(2, "b", 1)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := receiveFrom(t, ReceiveOptions{Dir: t.TempDir(), Accept: undecided}, func(p *rawPeer) {
+				for _, m := range ms {
+					if d, ok := m.(*dataMsg); ok {
+						p.data(d.n, d.chunk, cv{}, []byte("x"))
+					} else {
+						p.say(m)
+					}
+				}
+				hear[*abortMsg](p)
+			})
+			if !errors.Is(got.err, ErrProtocol) {
+				t.Errorf("Receive: %v", got.err)
+			}
+		})
+	}
+}
+
+// More than come early arrive too, and what is not sent is told after the acceptance.
+func TestManyEntriesAndASlowDecision(t *testing.T) {
+	t.Parallel()
+	src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()
+	want := map[string]string{"f": "/"}
+	for i := range 3 * earlyEntries {
+		name := fmt.Sprintf("f/%03d", i)
+		write(t, filepath.Join(src, filepath.Base(name)), []byte{'x'})
+		want[name] = "x"
+	}
+	if err := os.Symlink("nowhere", filepath.Join(src, "link")); err != nil {
+		t.Skip(err)
+	}
+	a, b := newPipe()
+	sent, got := exchange(t.Context(), a, b, Source{Paths: []string{src}}, SendOptions{}, ReceiveOptions{Dir: dst})
+	if sent.err != nil || got.err != nil {
+		t.Fatalf("Send: %v, Receive: %v", sent.err, got.err)
+	}
+	accepted := false
+	for _, e := range sent.events {
+		switch e.(type) {
+		case Accepted:
+			accepted = true
+		case File:
+			if !accepted {
+				t.Fatalf("%+v before the acceptance", e)
+			}
+		}
+	}
+	got.forgetState(t, dst)
+	sameTree(t, tree(t, dst), want)
+}
