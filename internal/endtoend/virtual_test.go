@@ -206,9 +206,11 @@ func TestLossInVirtualTime(t *testing.T) {
 	}
 }
 
+// megabyte is an access link of 1 MiB a second.
+var megabyte = netsim.Link{Delay: 10 * time.Millisecond, Rate: 1 << 20, MTU: 1472}
+
 func TestOutageInVirtualTime(t *testing.T) {
-	link := netsim.Link{Delay: 10 * time.Millisecond, Rate: 1 << 20}
-	inVirtualTime(t, link, func(t *testing.T, v *virtualPair) {
+	inVirtualTime(t, megabyte, func(t *testing.T, v *virtualPair) {
 		l := v.connect()
 		time.AfterFunc(3*time.Second, v.natB.Cut)
 		time.AfterFunc(33*time.Second, v.natB.Heal)
@@ -221,8 +223,7 @@ func TestOutageInVirtualTime(t *testing.T) {
 
 // The end of the server, and so of the relay, goes unnoticed on a direct path.
 func TestServerEndsInVirtualTime(t *testing.T) {
-	link := netsim.Link{Delay: 10 * time.Millisecond, Rate: 1 << 20}
-	inVirtualTime(t, link, func(t *testing.T, v *virtualPair) {
+	inVirtualTime(t, megabyte, func(t *testing.T, v *virtualPair) {
 		l := v.connect()
 		time.AfterFunc(3*time.Second, func() { v.server.Close() })
 		if stall := v.sendFile(l, 8<<20); stall > time.Second || l.Path().Kind != p2p.PathDirect {

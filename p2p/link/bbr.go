@@ -126,7 +126,7 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 		b.roundEnd, b.roundBegan = b.delivery.bytes, t
 		b.endRound(p.flight.idle)
 	}
-	if b.phase == phaseStart && b.queued(r) {
+	if b.phase == phaseStart && b.queued(t, r) {
 		b.flatRounds = startRounds
 	}
 	b.advance(t, inFlight)

@@ -104,8 +104,8 @@ func (b *bbr) enter(p phase, t time.Duration) {
 func (b *bbr) gain() float64 {
 	switch b.phase {
 	case phaseStart:
-		if b.train.held && b.minTrip >= tripMin {
-			return 1 // until what is sent arrives as fast again
+		if b.held() {
+			return 1
 		}
 		return startGain
 	case phaseDrain:

@@ -11,7 +11,10 @@ const (
 	trainBytes = 16 * baseMTU // of a train, at least
 	trainShare = 16           // of a round trip a train takes so much, at least
 	trainShort = 6 * time.Millisecond
-	trainHeld  = 1.1 // times as long as it was sent it takes to arrive, where the path holds it up
+	trainHeld  = 1.1 // of the rate at which it arrives it is sent at, where the path holds it up
+	heldTrains = 2   // that arrive so, one after the other, and the path does
+
+	heldBatches = 4 // in which a train arrives: less tell more of what gathers packets than of a queue
 )
 
 // trainTime is how long a train takes to be sent, at least: long enough for the
@@ -24,32 +27,76 @@ func trainTime(roundTrip time.Duration) time.Duration {
 // delivered: by the longer of the times in which it was sent and in which it was
 // acknowledged, so that what arrives at once after a pause on the way shows no more than
 // what was sent. It tells a round trip earlier than delivery does what a rising
-// rate of sending has come to.
+// rate of sending has come to. A train begins and ends with the first packet of those that
+// were acknowledged at once, since what comes in batches has the rate of whole batches.
 type train struct {
-	bytes     uint64 // delivered when it began
-	sent      time.Duration
-	delivered time.Duration
 	began     bool
-	held      bool // the last one took much longer to arrive than to be sent
+	bytes     uint64        // delivered when its first packet was
+	sent      time.Duration // when that was
+	delivered time.Duration
+	burst     uint64        // bytes sent together with it, after it
+	latest    time.Duration // when something was delivered
+	batches   int           // at how many times something was
+	hold      hold
 }
 
 // acked takes the packet that d was told of last, and returns the rate of a
 // train that is as long as the given time, else 0.
 func (t *train) acked(d *delivery, p *sentPacket, long time.Duration) (rate float64) {
-	next := train{d.bytes, d.firstSent, d.at, true, t.held}
+	first := d.at > t.latest || !t.began
+	if t.latest = d.at; first {
+		t.batches++
+	}
+	sent, arrived, bytes := d.firstSent-t.sent, d.at-t.delivered, d.bytes-t.bytes
 	switch {
-	case !t.began || next.sent <= t.sent: // of a burst the last
-	case p.flight.firstSent == next.sent: // nothing was under way before it
-	case next.sent-t.sent < long, next.bytes-t.bytes < trainBytes:
+	case !t.began, p.flight.firstSent == d.firstSent: // nothing was under way before it
+		t.began = false
+	case sent < 0: // it was overtaken
+		t.bytes += uint64(p.size)
+		return 0
+	case sent == 0:
+		t.burst += uint64(p.size)
+		return 0
+	case !first || sent < long || bytes < trainBytes:
 		return 0
 	default:
-		sent, arrived := next.sent-t.sent, next.delivered-t.delivered
-		rate = float64(next.bytes-t.bytes) / max(sent, arrived).Seconds()
-		next.held = arrived.Seconds() > trainHeld*sent.Seconds()
+		pace := float64(bytes-t.burst) / sent.Seconds()
+		rate = min(pace, float64(bytes)/arrived.Seconds())
+		if t.batches >= heldBatches {
+			t.hold.arrived(d.at, pace, rate)
+		}
 	}
-	*t = next
+	if first {
+		*t = train{began: true, bytes: d.bytes, sent: d.firstSent, delivered: d.at, latest: d.at, hold: t.hold}
+	}
 	return rate
 }
+
+// A hold tells whether trains arrive more slowly than they were sent: where a queue grows,
+// there is no more to be had by sending faster.
+type hold struct {
+	slow  int           // trains that arrived slowly, one after the other
+	rate  float64       // at which they did
+	since time.Duration // of the first
+}
+
+// arrived takes a train that was sent at one rate and arrived at another.
+func (h *hold) arrived(at time.Duration, pace, rate float64) {
+	switch {
+	case pace > trainHeld*rate:
+		if h.slow == 0 {
+			h.since, h.rate = at, 0
+		}
+		h.slow++
+		h.rate = max(h.rate, rate)
+	case pace > trainHeld*h.rate: // else it was sent so slowly that it tells nothing
+		h.slow = 0
+	}
+}
+
+// held reports whether the start has come upon the path's rate, as more than one train
+// says.
+func (b *bbr) held() bool { return b.train.hold.slow >= heldTrains && b.minTrip >= tripMin }
 
 // initialRate is the pace of the start before it has shown a rate of the path: a
 // window in the time of two trains. It is 0 where the round trip is not known.
@@ -84,7 +131,8 @@ func (b *bbr) checkFull(idle bool) {
 	}
 }
 
-// queued reports whether a queue stands that takes a good part of the round trip.
-func (b *bbr) queued(r *rtt) bool {
-	return r.smoothed-b.minTrip > max(b.minTrip/startQueue, tripMin/2)
+// queued reports whether a queue stands that takes a good part of the round trip, or
+// grows for a whole one.
+func (b *bbr) queued(t time.Duration, r *rtt) bool {
+	return r.smoothed-b.minTrip > max(b.minTrip/startQueue, tripMin/2) || b.held() && t-b.train.hold.since > b.minTrip
 }

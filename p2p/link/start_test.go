@@ -73,30 +73,40 @@ func TestSmallPacketSaysNothingOfThePace(t *testing.T) {
 	}
 }
 
-// Where a train takes longer to arrive than to be sent the start holds its pace, and goes on
-// when the next one does not.
+// Where trains take longer to arrive than to be sent the start holds its pace, goes on
+// when they do not any more, and ends when they do for a round trip.
 func TestStartHoldsWhereTheQueueGrows(t *testing.T) {
-	b, r, now := began(100)
-	train := func(sending, arriving time.Duration) {
-		const n = 64
-		var sent []*sentPacket
-		for i := range time.Duration(n) {
-			p := &sentPacket{size: 1452, time: now.Add(i * sending / n)}
-			b.sent(p.time, p, len(sent)*1452)
-			sent = append(sent, p)
-		}
-		for i, p := range sent {
-			b.acked(now.Add(200*time.Millisecond+time.Duration(i)*arriving/n), p, 0, r)
-		}
-		now = now.Add(200*time.Millisecond + max(sending, arriving))
+	const ms = time.Millisecond
+	steps := []struct {
+		packets           int
+		sending, arriving time.Duration
+		holds, ends       bool
+	}{
+		{64, 50 * ms, 50 * ms, false, false},
+		{64, 50 * ms, 90 * ms, true, false},
+		{64, 50 * ms, 50 * ms, false, false},
+		{192, 150 * ms, 270 * ms, true, true},
 	}
-	for _, c := range []struct {
-		arriving time.Duration
-		gain     float64
-	}{{50, startGain}, {90, 1}, {40, startGain}} {
-		train(50*time.Millisecond, c.arriving*time.Millisecond)
-		if got := b.gain(); got != c.gain {
-			t.Errorf("gain %v after a train of 50 ms that arrived in %d", got, c.arriving)
+	b, r, now := began(100)
+	var sent []*sentPacket
+	at := now
+	for _, c := range steps {
+		for range c.packets {
+			p := &sentPacket{size: 1452, time: at}
+			b.sent(at, p, len(sent)*1452)
+			sent = append(sent, p)
+			at = at.Add(c.sending / time.Duration(c.packets))
+		}
+	}
+	at = now.Add(200 * ms)
+	for i, c := range steps {
+		for range c.packets {
+			b.acked(at, sent[0], len(sent)*1452, r)
+			sent = sent[1:]
+			at = at.Add(c.arriving / time.Duration(c.packets))
+		}
+		if ended := b.phase != phaseStart; b.held() != c.holds || ended != c.ends || !ended && (b.gain() == 1) != c.holds {
+			t.Errorf("step %d: holds %v, ended %v, gain %v", i, b.held(), ended, b.gain())
 		}
 	}
 }
