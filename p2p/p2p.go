@@ -143,8 +143,8 @@ const (
 	TransportTLS
 )
 
-// An Event is one of Registered, ServerLost, Replaced, Connected, PathChanged,
-// PathLost and Disconnected.
+// An Event is one of Registered, ServerLost, Replaced, Restored, Connected,
+// PathChanged, PathLost and Disconnected.
 type Event interface{ event() }
 
 type (
@@ -160,6 +160,9 @@ type (
 	// Replaced says that another process with the same key listens from now
 	// on: this one is not found by others any more.
 	Replaced struct{}
+	// Restored says that the other process has gone, and that this one is found
+	// again.
+	Restored struct{}
 	// Connected says that a link is up, whoever began it.
 	Connected struct {
 		Link *Link
@@ -183,6 +186,7 @@ type (
 func (Registered) event()   {}
 func (ServerLost) event()   {}
 func (Replaced) event()     {}
+func (Restored) event()     {}
 func (Connected) event()    {}
 func (PathChanged) event()  {}
 func (PathLost) event()     {}

@@ -111,6 +111,7 @@ func (p *Peer) clientConfig() rendezvous.ClientConfig {
 		OnMoved:    p.serverMoved,
 		OnLost:     func() { p.events.put(ServerLost{o.Server}) },
 		OnReplaced: func() { p.events.put(Replaced{}) },
+		OnRestored: func() { p.events.put(Restored{}) },
 		OnView:     p.onView,
 		OnCall:     func(c *rendezvous.Call) { p.spawn(func() { p.answer(c) }) },
 	}

@@ -29,7 +29,9 @@ func (r *reporter) tell(e p2p.Event) {
 	case p2p.ServerLost:
 		r.note("server %s does not answer, trying again", e.Server)
 	case p2p.Replaced:
-		r.p.out.note("another process with this key takes the calls from now on")
+		r.p.out.note("another process with this key takes the calls, as long as it runs")
+	case p2p.Restored:
+		r.p.out.note("the other process with this key has gone, this one takes the calls again")
 	case p2p.Connected:
 		r.note("connected to %s: %s", nameOf(r.cfg, e.Link.Peer()), describe(e.Path))
 		r.p.out.event(connectedEvent{fieldsOf(e.Link.Peer(), e.Path)})

@@ -13,12 +13,7 @@ func (k *keeper) alive(now time.Time, from netip.AddrPort, m message) {
 	if err != nil {
 		return
 	}
-	if m.kind == kindReplaced && !k.c.replaced {
-		k.c.replaced = true
-		if k.c.config.OnReplaced != nil {
-			k.c.config.OnReplaced()
-		}
-	}
+	k.listens(m)
 	if m.request == 0 {
 		return // not an answer
 	}
@@ -34,6 +29,24 @@ func (k *keeper) alive(now time.Time, from netip.AddrPort, m message) {
 	}
 	k.waits, k.next = nil, now.Add(k.interval)
 	k.seen(now, a.observed)
+}
+
+// listens notes whether another process listens in the place of this one. An answer to
+// what was asked before it was told so says nothing of it.
+func (k *keeper) listens(m message) {
+	c := k.c
+	switch {
+	case m.kind == kindReplaced && !c.replaced:
+		c.replaced, c.replacedAt = true, c.lastReq
+		if c.config.OnReplaced != nil {
+			c.config.OnReplaced()
+		}
+	case m.kind == kindAlive && c.replaced && m.request > c.replacedAt:
+		c.replaced = false
+		if c.config.OnRestored != nil {
+			c.config.OnRestored()
+		}
+	}
 }
 
 // moved proves to the server that this host receives at its new address, and

@@ -66,7 +66,8 @@ type ClientConfig struct {
 	// than before. Channels of the relay are the same.
 	OnMoved    func(from, to netip.AddrPort)
 	OnLost     func()
-	OnReplaced func()
+	OnReplaced func()     // another process listens instead
+	OnRestored func()     // it has gone, and this one listens again
 	OnView     func(View) // what the server sees has changed
 	OnCall     func(*Call)
 }
@@ -135,10 +136,11 @@ type Client struct {
 	answers   []outgoingAnswer
 
 	// What follows belongs to the goroutine.
-	replaced bool
-	last     netip.AddrPort // where the server was reached
-	lastReq  uint32
-	pending  map[uint32]*request
+	replaced   bool
+	replacedAt uint32         // the last request before it was told so
+	last       netip.AddrPort // where the server was reached
+	lastReq    uint32
+	pending    map[uint32]*request
 }
 
 // A received is a copy of a datagram.

@@ -135,9 +135,12 @@ func (c *Client) feedDials(from netip.AddrPort, b []byte) bool {
 
 func (c *Client) registration(byte) []byte {
 	r := registration{instance: c.config.Instance, version: Version, name: c.config.Name}
-	// A process that was replaced does not take the place back: the two would
-	// oust each other for ever.
-	if c.config.Listening && !c.replaced {
+	// A process that was replaced does not take the place back while the other one is
+	// there: the two would oust each other for ever.
+	switch {
+	case c.config.Listening && c.replaced:
+		r.flags |= flagStandby
+	case c.config.Listening:
 		r.flags |= flagListening
 	}
 	if c.config.Listed {

@@ -86,6 +86,7 @@ func startPeer(t *testing.T, h udp.Network, change func(*ClientConfig)) *testPee
 		OnRegistered: func(netip.AddrPort, View) { p.event("registered") },
 		OnLost:       func() { p.event("lost") },
 		OnReplaced:   func() { p.event("replaced") },
+		OnRestored:   func() { p.event("restored") },
 		OnView:       func(v View) { p.event("view " + v.V4.Main.String() + " " + v.V4.Second.String()) },
 		OnCall:       p.call,
 	}

@@ -52,6 +52,71 @@ func TestNewestListenerWins(t *testing.T) {
 	})
 }
 
+// When the newest listener leaves, or falls silent, the one before is found again and told so,
+// and one that only calls is not.
+func TestListenerTakesThePlaceBack(t *testing.T) {
+	for name, leave := range map[string]func(*testPeer, *netsim.Host){
+		"leaves":       func(p *testPeer, _ *netsim.Host) { p.Close() },
+		"falls silent": func(_ *testPeer, h *netsim.Host) { h.Cut() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := netsim.New(1)
+				s := startServer(t, n.Host(serverHost), nil)
+				key := newKey(t)
+				first := startPeer(t, n.Host("198.51.100.2"), withKey(key))
+				first.mustRegister(time.Second)
+				h := n.Host("198.51.100.3")
+				second := startPeer(t, h, withKey(key))
+				second.mustRegister(time.Second)
+				startPeer(t, n.Host("198.51.100.4"), func(c *ClientConfig) { c.Key, c.Listening = key, false }).mustRegister(time.Second)
+				other := startPeer(t, n.Host("198.51.100.5"), nil)
+				other.mustRegister(time.Second)
+				listener := func() uint64 {
+					f, err := other.Lookup(t.Context(), key.GUID(), 0)
+					if err != nil {
+						return 0
+					}
+					return f.Instance
+				}
+				leave(second, h)
+				time.Sleep(2 * time.Minute)
+				if listener() != first.config.Instance || first.count("replaced") != 1 || first.count("restored") != 1 {
+					t.Errorf("told of %d replacements and %d ends of it, found: %v", first.count("replaced"), first.count("restored"), listener() == first.config.Instance)
+				}
+				s.Close()
+				s.start()
+				time.Sleep(time.Minute)
+				if listener() != first.config.Instance {
+					t.Error("it is not found after a restart of the server")
+				}
+			})
+		})
+	}
+}
+
+// Where the server restarts and the newest listener does not come back, the one that stood by
+// takes its place.
+func TestStandbyAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := netsim.New(1)
+		s := startServer(t, n.Host(serverHost), nil)
+		key := newKey(t)
+		first := startPeer(t, n.Host("198.51.100.2"), withKey(key))
+		first.mustRegister(time.Second)
+		h := n.Host("198.51.100.3")
+		startPeer(t, h, withKey(key)).mustRegister(time.Second)
+		time.Sleep(time.Minute)
+		h.Cut()
+		s.Close()
+		s.start()
+		time.Sleep(time.Minute)
+		if r, b := first.count("replaced"), first.count("restored"); r != 1 || b != 1 {
+			t.Errorf("told of %d replacements and %d ends of it", r, b)
+		}
+	})
+}
+
 func TestReplacedIsToldWhenItsNoticeIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := netsim.New(1)

@@ -14,6 +14,7 @@ const MaxName = 64
 const (
 	flagListening = 1 << 0
 	flagListed    = 1 << 1
+	flagStandby   = 1 << 2 // would be the listener, where there is no other
 )
 
 // A registration is the payload of Noise message 1 of a server session.

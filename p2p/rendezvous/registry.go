@@ -35,8 +35,7 @@ type session struct {
 	listed   uint32 // position+1 in the list; 0: not in it
 	told     uint16 // seconds between keepalives, as it was told
 	state    byte
-	flags    byte // as registered; without flagListening once it was replaced
-	replaced bool
+	flags    byte // as registered; but flagStandby for flagListening while another one listens
 	version  byte
 }
 
@@ -52,6 +51,7 @@ const (
 
 func (s *session) slot() uint32    { return s.index & slotMask }
 func (s *session) listening() bool { return s.flags&flagListening != 0 }
+func (s *session) standby() bool   { return s.flags&flagStandby != 0 }
 
 // A registry holds the sessions, found by index and by GUID. It grows by
 // chunks, so that it never moves what it holds, and it is not safe for
@@ -156,8 +156,7 @@ func (r *registry) confirm(now time.Duration, s *session) (displaced, replaced *
 	}
 	if replaced != nil {
 		r.unlist(replaced)
-		replaced.flags &^= flagListening
-		replaced.replaced = replaced != displaced
+		replaced.flags = replaced.flags&^flagListening | flagStandby
 	}
 	if replaced == displaced {
 		replaced = nil
@@ -166,11 +165,35 @@ func (r *registry) confirm(now time.Duration, s *session) (displaced, replaced *
 	s.next = r.byGUID[s.guid]
 	r.byGUID[s.guid] = s.slot() + 1
 	r.confirmed++
-	if s.listening() && s.flags&flagListed != 0 {
+	if s.listening() {
+		r.enlist(s)
+	}
+	return displaced, replaced
+}
+
+func (r *registry) enlist(s *session) {
+	if s.flags&flagListed != 0 {
 		r.list = append(r.list, s.slot())
 		s.listed = uint32(len(r.list))
 	}
-	return displaced, replaced
+}
+
+// promote makes the newest session of a GUID that stands by the listener, if there is
+// none.
+func (r *registry) promote(g identity.GUID) {
+	var next *session
+	for s := r.first(g); s != nil; s = r.after(s) {
+		if s.listening() {
+			return
+		}
+		if next == nil && s.standby() {
+			next = s
+		}
+	}
+	if next != nil {
+		next.flags = next.flags&^flagStandby | flagListening
+		r.enlist(next)
+	}
 }
 
 // first and after walk the confirmed sessions of a GUID, newest first.
@@ -210,6 +233,7 @@ func (r *registry) remove(s *session) {
 		r.unlink(s)
 		r.unlist(s)
 		r.confirmed--
+		r.promote(s.guid)
 	}
 	r.sessions--
 	r.sources.add(s.at.addr().Addr(), -1)

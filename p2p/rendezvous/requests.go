@@ -78,6 +78,10 @@ func (s *Server) keepaliveLocked(t *turn, p *session, m message) message {
 	return s.aliveLocked(t, p, m)
 }
 
+// standbyPatience is for how long after a server's start a process that stands by leaves
+// the place to the one that had it before.
+const standbyPatience = 10 * time.Second
+
 // aliveLocked makes an ALIVE, or a REPLACED that stands for it.
 func (s *Server) aliveLocked(t *turn, p *session, m message) message {
 	p.told = s.intervalLocked()
@@ -88,8 +92,11 @@ func (s *Server) aliveLocked(t *turn, p *session, m message) message {
 		}
 		a.token = s.responder.cookies.token(s.start.Add(t.now), p.index, at)
 	}
+	if p.standby() && t.now-p.since >= standbyPatience {
+		s.registry.promote(p.guid)
+	}
 	k := kindAlive
-	if p.replaced {
+	if p.standby() {
 		k = kindReplaced
 	}
 	return message{k, m.request, a.Append(nil)}
