@@ -14,12 +14,16 @@ const maxAnswer = 256
 
 // Ask writes a question to out and returns whether the line typed at in says
 // yes: "y" or "yes". Where in is no terminal the answer is no, and nothing is
-// written or read. The question must not hold control characters.
+// written or read. What was typed before the question answers nothing: it is dropped. The
+// question must not hold control characters.
 //
 // The error is the context's, or that of reading; the answer is no then.
 func Ask(ctx context.Context, in *os.File, out io.Writer, question string) (bool, error) {
 	if !IsTerminal(in) {
 		return false, nil
+	}
+	if err := forgetTyped(in); err != nil {
+		return false, err
 	}
 	fmt.Fprintf(out, "%s [y/N] ", question)
 	line, err := readAnswer(ctx, in)

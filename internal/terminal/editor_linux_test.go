@@ -238,12 +238,24 @@ func TestAsk(t *testing.T) {
 		"y\n": true, "YES\n": true, "\n": false, "n\n": false, "maybe\n": false, long + "\n": false, "\x7fy\n": true,
 	} {
 		p := newPTY(t)
-		p.keys(keys)
-		if yes, err := Ask(t.Context(), p.tty, p.tty, "go on?"); yes != want || err != nil {
+		p.keys("y\n") // before it is asked
+		if yes, err := p.ask(t.Context(), keys); yes != want || err != nil {
 			t.Errorf("Ask = %v, %v after %.9q", yes, err, keys)
 		}
-		p.sees("go on? [y/N] ")
 	}
+}
+
+// ask asks, and types what it is given once the question stands there.
+func (p *pty) ask(ctx context.Context, keys string) (yes bool, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		yes, err = Ask(ctx, p.tty, p.tty, "go on?")
+	}()
+	p.sees("go on? [y/N] ")
+	p.keys(keys)
+	<-done
+	return yes, err
 }
 
 func TestAskEnds(t *testing.T) {
@@ -254,8 +266,8 @@ func TestAskEnds(t *testing.T) {
 	if yes, err := Ask(ctx, p.tty, p.tty, "go on?"); yes || err != context.DeadlineExceeded {
 		t.Errorf("Ask = %v, %v", yes, err)
 	}
-	p.keys("\x04")
-	if yes, err := Ask(t.Context(), p.tty, p.tty, "go on?"); yes || err != io.EOF {
+	p.sees("go on? [y/N] \r\n")
+	if yes, err := p.ask(t.Context(), "\x04"); yes || err != io.EOF {
 		t.Errorf("Ask = %v, %v", yes, err)
 	}
 }

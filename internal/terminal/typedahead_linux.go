@@ -1,0 +1,12 @@
+package terminal
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// forgetTyped drops what was typed and not read yet.
+func forgetTyped(f *os.File) error {
+	return unix.IoctlSetInt(int(f.Fd()), unix.TCFLSH, unix.TCIFLUSH)
+}

@@ -1,0 +1,12 @@
+package terminal
+
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// forgetTyped drops what was typed and not read yet.
+func forgetTyped(f *os.File) error {
+	return windows.FlushConsoleInputBuffer(windows.Handle(f.Fd()))
+}
