@@ -54,12 +54,13 @@ func (s *sender) isAccepted() bool {
 }
 
 func (s *sender) takeAccept(m *acceptMsg) error {
-	if s.isAccepted() {
-		return unexpected("accepted twice")
+	if s.isAccepted() || !s.offered.Load() {
+		return unexpected("acceptance of nothing, or a second one")
 	}
 	if m.version != version {
 		return &Error{Kind: ErrVersion}
 	}
+	s.afresh = m.afresh
 	s.tally.begin()
 	s.ev.emit(Accepted{s.id})
 	close(s.accepted)
@@ -158,7 +159,7 @@ func (s *sender) finishLocked(o *outgoing) {
 		s.tally.file(StatusSkipped, 0, nil, m.reason, true)
 		s.ev.emit(File{ID: s.id, Path: o.path, Bytes: o.state.size, Status: StatusSkipped, Reason: m.reason})
 	default:
-		s.failed(o.path, m.code.kindOf(), m.reason, m.code != codeChanged)
+		s.failed(o.path, m.code.kindOf(), m.reason, !o.ours)
 	}
 }
 

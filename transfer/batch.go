@@ -24,7 +24,7 @@ import (
 // name is what was renamed, and says nothing otherwise.
 //
 //	header, 64 bytes              entry
-//	 0  "p2ptdon1"                 0  length of the body, 2
+//	 0  "p2ptdon2"                 0  length of the body, 2
 //	 8  ID of the transfer, 16     2  body: size, mtime, inode, mtime of the copy, each 8;
 //	24  files, 8                      digest, 32; length of the path, 2; path; final path
 //	32  folders, 8                    checksum, 8
@@ -43,7 +43,7 @@ type batch struct {
 }
 
 const (
-	batchMagic  = "p2ptdon1"
+	batchMagic  = "p2ptdon2"
 	batchHeader = 64
 	maxIndex    = 1 << 22 // entries that are looked up; the files of more would be sent again
 )
@@ -57,6 +57,7 @@ type indexed struct {
 // A record is an entry. Of a folder that the transfer made, size is -1.
 type record struct {
 	size, mtime int64
+	tag         [16]byte
 	inode       uint64
 	copyMtime   int64
 	digest      [32]byte
@@ -181,6 +182,7 @@ func (b *batch) read(at int64) (r record, n int64, err error) {
 func (r *record) append(b []byte) []byte {
 	at := len(b)
 	b = put64(append(b, 0, 0), r.size, r.mtime, int64(r.inode), r.copyMtime)
+	b = append(b, r.tag[:]...)
 	b = append(putText(append(b, r.digest[:]...), r.path), r.final...)
 	binary.BigEndian.PutUint16(b[at:], uint16(len(b)-at-2))
 	return append(b, checksum(b[at:])...)
@@ -189,7 +191,7 @@ func (r *record) append(b []byte) []byte {
 func (r *record) parse(b []byte) bool {
 	f := fields{b: b}
 	r.size, r.mtime, r.inode, r.copyMtime = f.i64(), f.i64(), uint64(f.i64()), f.i64()
-	r.digest = f.hash()
+	r.tag, r.digest = f.id(), f.hash()
 	r.path, r.final = f.text(maxPath), f.rest(math.MaxUint16)
 	return !f.bad
 }

@@ -84,8 +84,18 @@ func (m *doneMsg) parse(f *fields)        { m.entries = f.u32() }
 func (m *byeMsg) append(b []byte) []byte { return b }
 func (m *byeMsg) parse(*fields)          {}
 
-func (m *acceptMsg) append(b []byte) []byte { return append(b, m.version) }
-func (m *acceptMsg) parse(f *fields)        { m.version = f.u8() }
+func (m *afreshMsg) append(b []byte) []byte { return b }
+func (m *afreshMsg) parse(*fields)          {}
+
+func (m *acceptMsg) append(b []byte) []byte { return putFlag(append(b, m.version), m.afresh) }
+
+func (m *acceptMsg) parse(f *fields) {
+	if m.version = f.u8(); m.version != version {
+		f.b = nil // who knows what it has
+		return
+	}
+	m.afresh = f.flag()
+}
 
 func (m *wantMsg) append(b []byte) []byte { return put32(b, m.n) }
 func (m *wantMsg) parse(f *fields)        { m.n = f.u32() }

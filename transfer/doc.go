@@ -38,7 +38,7 @@
 // Entries are counted from 0. Files, folders and bytes that are not known are -1; sizes are at most 2^49.
 //
 //	from the sender
-//	 1 OFFER    version, 1 (now 1); transfer, 16; files, 8; folders, 8; bytes, 8; names, 4: how many there are;
+//	 1 OFFER    version, 1 (now 2); transfer, 16; files, 8; folders, 8; bytes, 8; names, 4: how many there are;
 //	            hash over all names, 32; names here, 2: at most 256; each length, 2, and name
 //	 2 TOTAL    files, 8; folders, 8; bytes, 8: what the offer did not know
 //	 3 ENTRY    entry, 4; kind, 1: 0 file, 1 file of unknown size, 2 folder; permissions, 2;
@@ -49,9 +49,10 @@
 //	 7 END      entry, 4; code, 1; size, 8; digest, 32; reason
 //	 8 DONE     entries, 4: so many there are
 //	 9 BYE      the summary came
+//	10 AFRESH   all is announced anew, from entry 0
 //
 //	from the receiver
-//	16 ACCEPT   version, 1
+//	16 ACCEPT   version, 1; afresh, 1: whether AFRESH has to come
 //	17 WANT     entry, 4: all of it
 //	18 HAVE     entry, 4; check, 1; runs, 2: at most 1,024; each first chunk, 4, and count, 4; hashes, 32 each
 //	19 NEED     entry, 4; first chunk, 4; 256 bits, 32: which of HASHES, lowest bit first
@@ -69,7 +70,7 @@
 // # Order
 //
 //	sender                                   receiver
-//	  OFFER, ENTRY, ENTRY … ---------------->  at most 64 before ACCEPT
+//	  OFFER, ENTRY, ENTRY … ---------------->  a few before ACCEPT
 //	     <---------------------------  ACCEPT, or ABORT (refused)
 //	  ENTRY, ENTRY, ENTRY … ---------------->  as many as the window holds
 //	     <-------  for each WANT, HAVE or RESULT, in the order of the entries
@@ -82,6 +83,11 @@
 // Neither side waits for an answer before it goes on, but within the window: from the
 // oldest entry without RESULT there are at most 4,096, and their paths have at most 1 MiB.
 // A folder's entry comes before those in it, LEAVE after them; a folder gets a RESULT at once.
+//
+// Before ACCEPT there may be at most 64 entries, with paths of 16,384 bytes together, their LEAVEs, and
+// nothing else. They are kept until it is decided, and answered right after ACCEPT. A decision that takes
+// a second or longer is one that files may have changed during: then ACCEPT asks for all to be announced
+// afresh, the sender walks its source again, and nothing counts that it announced before AFRESH.
 //
 // Of a file that is wanted all chunks come in ascending order, but for runs that
 // the receiver has. With check 0 these are of the same source, as size, time and tag tell:

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // undecided is the Accept of somebody who never answers.
@@ -23,11 +26,10 @@ func TestEntriesComeWithTheOffer(t *testing.T) {
 	src := write(t, filepath.Join(t.TempDir(), "a"), data)
 	sent := sendTo(t, src, func(p *rawPeer) {
 		hear[*offerMsg](p)
-		hear[*entryMsg](p)
-		if _, err := hear[*doneMsg](p); err != nil {
+		if _, err := hear[*entryMsg](p); err != nil {
 			t.Errorf("before ACCEPT: %v", err)
 		}
-		p.say(&acceptMsg{version}, &wantMsg{})
+		p.say(&acceptMsg{version: version}, &wantMsg{})
 		hear[*endMsg](p)
 		p.say(&resultMsg{digest: whole(0, data).digest}, &summaryMsg{files: 1})
 		hear[*byeMsg](p)
@@ -43,9 +45,10 @@ func TestEarlyEntriesWaitForTheDecision(t *testing.T) {
 	dst, decide, data := t.TempDir(), make(chan error), []byte("x")
 	o := ReceiveOptions{Dir: dst, Accept: func(context.Context, Offer) error { return <-decide }}
 	got := receiveFrom(t, o, func(p *rawPeer) {
-		p.say(offerOf("d", "a"), &entryMsg{what: entryFolder, mode: 0o755, path: "d"}, &leaveMsg{}, file(1, "a", 1), &doneMsg{2})
+		p.say(offerOf("d", "a"), &entryMsg{what: entryFolder, mode: 0o755, path: "d"}, &leaveMsg{}, file(1, "a", 1))
 		decide <- nil
 		hear[*acceptMsg](p)
+		p.say(&doneMsg{2})
 		hear[*wantMsg](p)
 		p.data(1, 0, hashOf(data), data)
 		p.say(whole(1, data))
@@ -61,7 +64,7 @@ func TestEarlyEntriesWaitForTheDecision(t *testing.T) {
 	dst = t.TempDir()
 	o.Dir = dst
 	got = receiveFrom(t, o, func(p *rawPeer) {
-		p.say(offerOf("d"), &entryMsg{what: entryFolder, mode: 0o755, path: "d"}, &leaveMsg{}, &doneMsg{1})
+		p.say(offerOf("d"), &entryMsg{what: entryFolder, mode: 0o755, path: "d"}, &leaveMsg{})
 		decide <- errors.New("no")
 		hear[*abortMsg](p)
 	})
@@ -70,6 +73,61 @@ func TestEarlyEntriesWaitForTheDecision(t *testing.T) {
 	}
 	got.forgetState(t, dst)
 	sameTree(t, tree(t, dst), map[string]string{})
+}
+
+// long is a path of so many bytes.
+func long(n int) string { return strings.Repeat("/"+strings.Repeat("n", 199), n/200)[1:] }
+
+// What changed while somebody was deciding is sent as it is then, and what is gone is not missed.
+func TestChangesBeforeTheDecision(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()
+		for i := range 2 * earlyEntries {
+			write(t, filepath.Join(src, fmt.Sprintf("%03d", i)), []byte{'x'})
+		}
+		accept := func(context.Context, Offer) error {
+			time.Sleep(time.Minute)
+			write(t, filepath.Join(src, "000"), []byte("longer"))
+			write(t, filepath.Join(src, "new"), []byte("new"))
+			os.Remove(filepath.Join(src, "001"))
+			os.Remove(filepath.Join(src, "100"))
+			return nil
+		}
+		a, b := newPipe()
+		sent, got := exchange(t.Context(), a, b, Source{Paths: []string{src}}, SendOptions{}, ReceiveOptions{Dir: dst, Accept: accept})
+		if sent.err != nil || got.err != nil {
+			t.Fatalf("Send: %v, Receive: %v", sent.err, got.err)
+		}
+		got.forgetState(t, dst)
+		want := tree(t, filepath.Dir(src))
+		sameTree(t, tree(t, dst), want)
+		if int(sent.Files) != len(want)-1 {
+			t.Errorf("%d files sent, %d there", sent.Files, len(want)-1)
+		}
+	})
+}
+
+// Who asks for all afresh takes nothing else first.
+func TestHostileBeforeAfresh(t *testing.T) {
+	t.Parallel()
+	for name, m := range map[string]message{"done": &doneMsg{1}, "end": whole(0, nil), "hashes": &hashesMsg{hashes: make([]cv, 3)}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				slow := func(context.Context, Offer) error { time.Sleep(time.Minute); return nil }
+				got := receiveFrom(t, ReceiveOptions{Dir: t.TempDir(), Accept: slow}, func(p *rawPeer) {
+					p.say(offerOf("a"), file(0, "a", 1))
+					if a, err := hear[*acceptMsg](p); err != nil || !a.afresh {
+						t.Errorf("acceptance %v, %v", a, err)
+					}
+					p.say(file(1, "b", 1), m)
+					hear[*abortMsg](p)
+				})
+				if !errors.Is(got.err, ErrProtocol) {
+					t.Errorf("Receive: %v", got.err)
+				}
+			})
+		})
+	}
 }
 
 // Of who is not accepted yet only a little is kept.
@@ -88,7 +146,9 @@ func TestHostileBeforeAcceptance(t *testing.T) {
 		"data":         append(many(1), &dataMsg{}),
 		"end":          append(many(1), whole(0, nil)),
 		"hashes":       append(many(1), &hashesMsg{hashes: make([]cv, 3)}),
-		"two lists":    append(many(1), &doneMsg{1}, &doneMsg{1}),
+		"list":         append(many(1), &doneMsg{1}),
+		"long paths":   {offerOf("a"), file(0, "a/"+long(4000), 1), file(1, "b/"+long(4000), 1), file(2, "c/"+long(4000), 1), file(3, "d/"+long(4000), 1), file(4, "e/"+long(4000), 1)},
+		"afresh":       append(many(1), &afreshMsg{}),
 		"leaving":      append(many(1), &leaveMsg{}),
 		"other number": append(many(1), file(2, "b", 1)),
 	} {

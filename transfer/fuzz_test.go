@@ -24,7 +24,7 @@ func samples() []message {
 		&dataMsg{1, 2, h},
 		&hashesMsg{n: 1, first: 2, hashes: []cv{h, {}}},
 		&endMsg{n: 1, code: codeChanged, size: 3, digest: h, reason: "why"},
-		&doneMsg{4}, &byeMsg{}, &acceptMsg{version}, &wantMsg{5},
+		&doneMsg{4}, &byeMsg{}, &acceptMsg{version: version}, &wantMsg{5},
 		&haveMsg{n: 1, check: true, runs: []run{{0, 4}, {6, 1}}},
 		&haveMsg{n: 1, runs: []run{{0, 4}}, hashes: []cv{h}},
 		&needMsg{n: 1, first: 256, bits: [32]byte{5}},

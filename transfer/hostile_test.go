@@ -155,6 +155,7 @@ func TestHostileSender(t *testing.T) {
 		"early end":             {ErrProtocol, []message{offer}, []message{file(0, "a", 1), whole(0, x)}},
 		"leaving nothing":       {ErrProtocol, []message{offer}, []message{&leaveMsg{}}},
 		"wrong count":           {ErrProtocol, []message{offer}, []message{&doneMsg{3}}},
+		"afresh unasked":        {ErrProtocol, []message{offer}, []message{&afreshMsg{}}},
 		"an answer":             {ErrProtocol, []message{offer}, []message{&wantMsg{}}},
 		"bye":                   {ErrProtocol, []message{offer}, []message{&byeMsg{}}},
 		"hashes unasked":        {ErrProtocol, []message{offer}, []message{file(0, "a", 9*chunkSize), &hashesMsg{hashes: make([]cv, 3)}}},
@@ -306,6 +307,20 @@ func TestWrongChunk(t *testing.T) {
 	}
 }
 
+// Behind the end of the list nothing more is announced.
+func TestEntryBehindTheEnd(t *testing.T) {
+	t.Parallel()
+	got := receiveFrom(t, ReceiveOptions{Dir: t.TempDir()}, func(p *rawPeer) {
+		p.say(offerOf("a"))
+		hear[*acceptMsg](p)
+		p.say(file(0, "a", 1), &doneMsg{1}, file(1, "a", 1))
+		hear[*abortMsg](p)
+	})
+	if !errors.Is(got.err, ErrProtocol) {
+		t.Errorf("Receive: %v", got.err)
+	}
+}
+
 func TestWrongDigest(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 3 * chunkSize} {
@@ -351,7 +366,7 @@ func sendTo(t *testing.T, src string, script func(p *rawPeer)) *outcome {
 func TestHostileReceiver(t *testing.T) {
 	t.Parallel()
 	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 3*chunkSize))
-	accept := message(&acceptMsg{version})
+	accept := message(&acceptMsg{version: version})
 	for name, answers := range map[string][]message{
 		"early want":          {&wantMsg{}},
 		"twice accepted":      {accept, accept},
@@ -395,7 +410,7 @@ func TestNothingSentWithoutResult(t *testing.T) {
 	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 100))
 	sent := sendTo(t, src, func(p *rawPeer) {
 		hear[*offerMsg](p)
-		p.say(&acceptMsg{version})
+		p.say(&acceptMsg{version: version})
 		hear[*entryMsg](p)
 		p.say(&wantMsg{})
 		hear[*doneMsg](p)

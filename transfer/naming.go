@@ -32,7 +32,7 @@ func (r *receiver) recordNames(ins []*incoming) error {
 
 // record is the entry of a file that has chosen its name.
 func (in *incoming) record() (record, error) {
-	rec := record{size: in.m.size, mtime: in.m.mtime, digest: in.digest, path: in.m.path, final: in.final}
+	rec := record{size: in.m.size, mtime: in.m.mtime, tag: in.m.tag, digest: in.digest, path: in.m.path, final: in.final}
 	if in.tmp != nil {
 		rec.inode, rec.copyMtime = in.tmp.inode, in.tmp.mtime
 		return rec, nil

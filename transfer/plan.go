@@ -235,7 +235,7 @@ func (p *planner) finished(in *incoming) (record, bool) {
 		return record{}, false
 	}
 	return p.batch.find(in.m.path, func(r record) bool {
-		if r.size != in.m.size || r.mtime != in.m.mtime {
+		if r.size != in.m.size || r.mtime != in.m.mtime || r.tag != in.m.tag {
 			return false
 		}
 		fi, err := p.st.root.Lstat(r.final)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"p2ptool/transfer/internal/disk"
 )
@@ -57,6 +58,7 @@ type receiver struct {
 	offers    chan *offerMsg
 	offer     *offerMsg // set before accepted
 	taken     atomic.Bool
+	stale     atomic.Bool // set before: what was announced so far is not to be believed
 	win       *window[incoming]
 	plans     *queue[plan]
 	work      chan *arrival // in the order of arrival
@@ -88,6 +90,10 @@ func newReceiver(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) *
 		finals: make(chan *incoming, finalBatch), writes: make(chan smallWrite), resumables: make(chan struct{}, maxResumables)}
 }
 
+// afreshAfter is how long a decision takes after which files may well be others than those that
+// were announced with the offer.
+const afreshAfter = time.Second
+
 // main waits for the offer, has it decided, and takes the files.
 func (r *receiver) main() error {
 	var m *offerMsg
@@ -103,9 +109,12 @@ func (r *receiver) main() error {
 		}
 		r.st = st
 	}
+	asked := time.Now()
 	if err := r.decide(m); err != nil {
 		return err
 	}
+	stale := time.Since(asked) >= afreshAfter
+	r.stale.Store(stale)
 	if r.st != nil {
 		b, err := openBatch(r.st, m)
 		if err != nil {
@@ -119,8 +128,10 @@ func (r *receiver) main() error {
 	r.tally.begin()
 	r.ev.emit(Accepted{m.id})
 	r.taken.Store(true)
-	r.send(&acceptMsg{version})
-	r.start(r.planLoop)
+	r.send(&acceptMsg{version, stale})
+	if !stale { // else AFRESH does
+		r.start(r.planLoop)
+	}
 	r.start(r.takeLoop)
 	r.start(r.finishLoop)
 	for range smallAtOnce {

@@ -43,6 +43,9 @@ func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, e
 	if !r.taken.Load() && !r.early(m) {
 		return false, unexpected("message of type %d before the offer is accepted", m.kind())
 	}
+	if r.stale.Load() {
+		return false, r.routeStale(m, depth)
+	}
 	switch m := m.(type) {
 	case *entryMsg:
 		return false, r.routeEntry(m, depth)
@@ -69,11 +72,26 @@ func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, e
 func (r *receiver) early(m message) bool {
 	switch m := m.(type) {
 	case *entryMsg:
-		return r.offered && m.n < earlyEntries
-	case *leaveMsg, *doneMsg:
+		return r.offered && r.win.early(len(m.path))
+	case *leaveMsg:
 		return r.offered
 	}
 	return false
+}
+
+// routeStale takes what comes behind an acceptance that asks for all to be announced afresh.
+func (r *receiver) routeStale(m message, depth *int) error {
+	switch m.(type) {
+	case *entryMsg, *leaveMsg:
+		return nil // from before
+	case *afreshMsg:
+		r.win.reset()
+		r.plans, *depth = newQueue[plan](), 0
+		r.stale.Store(false)
+		r.start(r.planLoop)
+		return nil
+	}
+	return unexpected("message of type %d before all is announced afresh", m.kind())
 }
 
 func (r *receiver) routeOffer(m *offerMsg) error {
@@ -104,6 +122,9 @@ func (r *receiver) routeEntry(m *entryMsg, depth *int) error {
 		if *depth++; *depth > maxDepth {
 			return unexpected("folders %d deep", *depth)
 		}
+	}
+	if r.listed {
+		return unexpected("entry behind the end of all")
 	}
 	in := &incoming{m: m, total: chunkCount(m.size)}
 	n, err := r.win.tryAdd(in, len(m.path))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -74,7 +75,10 @@ type sender struct {
 	tally *tally
 	limit *rate.Limiter // nil: none
 
+	offered  atomic.Bool
 	accepted chan struct{} // closed by ACCEPT
+	afresh   bool          // set before, by ACCEPT
+	late     bool          // of announce: what is found is announced after the acceptance
 	win      *window[outgoing]
 	answered *queue[*outgoing]
 	agains   *queue[again]
@@ -103,6 +107,7 @@ type outgoing struct {
 	result  *resultMsg
 	digest  [32]byte
 	changed bool // seen when it was read twice
+	ours    bool // END told of a failure here
 	bytes   int64
 }
 
@@ -148,9 +153,17 @@ func (s *sender) run() {
 	}
 }
 
-// earlyEntries is how many entries come with the offer, for their answers to come with its
-// acceptance: a round trip less, and nobody has to keep much of what he may refuse.
-const earlyEntries = 64
+// earlyEntries is how many entries come with the offer, and earlyPaths how many bytes of their
+// paths, for their answers to come with its acceptance: a round trip less, and nobody has to keep
+// much of what he may refuse.
+const (
+	earlyEntries = 64
+	earlyPaths   = 16 << 10
+)
+
+// errAfresh ends a walk that was begun so long before the acceptance that files may have
+// changed since.
+var errAfresh = errors.New("to be announced afresh")
 
 // announce makes the offer and walks the source, the larger part of it once that is accepted.
 func (s *sender) announce() error {
@@ -159,11 +172,16 @@ func (s *sender) announce() error {
 	if err := s.offer(total); err != nil {
 		return err
 	}
-	if s.src.Reader != nil {
-		if err := s.announceStream(); err != nil {
-			return err
-		}
-	} else if err := walk(s.ctx, s.tops, s.announceOne); err != nil {
+	err := s.announceAll()
+	if err == nil {
+		err = s.awaitAccept()
+	}
+	if err == errAfresh {
+		s.win.reset()
+		s.send(&afreshMsg{})
+		err = s.announceAll()
+	}
+	if err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -172,6 +190,13 @@ func (s *sender) announce() error {
 	_, n := s.win.bounds()
 	s.send(&doneMsg{n})
 	return nil
+}
+
+func (s *sender) announceAll() error {
+	if s.src.Reader != nil {
+		return s.announceStream()
+	}
+	return walk(s.ctx, s.tops, s.announceOne)
 }
 
 // count finds out how much there is to send.
@@ -223,8 +248,9 @@ func (s *sender) offer(total <-chan totalMsg) error {
 			return nil
 		}
 	}
-	s.send(m)
 	s.ev.emit(m.event())
+	s.offered.Store(true)
+	s.send(m)
 	return nil
 }
 
@@ -244,19 +270,25 @@ func (s *sender) announceStream() error {
 	return s.add(o, entryMsg{what: entryStream, mode: 0o644, mtime: time.Now().UnixNano(), size: -1, path: o.path})
 }
 
-// awaitAccept waits for the offer to be accepted.
+// awaitAccept waits for the offer to be accepted. Its error, the first time, may be errAfresh.
 func (s *sender) awaitAccept() error {
+	if s.late {
+		return nil
+	}
 	select {
 	case <-s.accepted:
-		return nil
 	case <-s.ctx.Done():
 		return s.ctx.Err()
 	}
+	if s.late = true; s.afresh {
+		return errAfresh
+	}
+	return nil
 }
 
 // announceOne announces what the walk found, waiting for room in the window.
 func (s *sender) announceOne(f found) error {
-	if _, next := s.win.bounds(); next >= earlyEntries || f.err != nil || f.skip != "" {
+	if f.err != nil || f.skip != "" || !s.win.early(len(f.path)) {
 		if err := s.awaitAccept(); err != nil {
 			return err
 		}

@@ -31,8 +31,8 @@ func resolveTops(paths []string) ([]top, error) {
 		if err != nil {
 			return nil, err
 		}
-		for n := 1; taken[t.name]; n++ {
-			t.name = numbered(t.base, n)
+		for name, n := t.name, 1; taken[t.name]; n++ {
+			t.name = numbered(name, n)
 		}
 		taken[t.name] = true
 		tops = append(tops, t)
@@ -51,11 +51,13 @@ func resolveTop(p string) (top, error) {
 			return top{}, err
 		}
 	}
-	if _, err := os.Lstat(abs); err != nil {
+	// A link that was named is followed, as by scp; those in a folder are not.
+	real, err := filepath.EvalSymlinks(abs)
+	if err != nil {
 		return top{}, err
 	}
-	t := top{dir: filepath.Dir(abs), base: filepath.Base(abs)}
-	if t.name = t.base; t.dir == abs {
+	t := top{dir: filepath.Dir(real), base: filepath.Base(real), name: filepath.Base(abs)}
+	if filepath.Dir(abs) == abs || t.dir == real {
 		return top{}, fmt.Errorf("%q has no name to send it under", p)
 	}
 	return t, nil

@@ -62,6 +62,21 @@ func (w *window[T]) tryAdd(v *T, paths int) (n uint32, err error) {
 	return w.next - 1, nil
 }
 
+// early tells whether an entry with a path so long may be added before the offer is accepted.
+func (w *window[T]) early(path int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next < earlyEntries && w.paths+path <= earlyPaths
+}
+
+// reset forgets all entries: the next one has the number 0 again.
+func (w *window[T]) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.ring[:])
+	w.low, w.next, w.paths = 0, 0, 0
+}
+
 // get returns the unfinished entry n, or nil.
 func (w *window[T]) get(n uint32) *T {
 	w.mu.Lock()

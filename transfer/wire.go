@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	version = 1
+	version = 2
 
 	frameHeader = 4       // type, 1; length of the body, 3
 	maxBody     = 1 << 16 // of any message but DATA
@@ -31,6 +31,7 @@ const (
 	typeEnd     = 7
 	typeDone    = 8
 	typeBye     = 9
+	typeAfresh  = 10
 	typeAccept  = 16
 	typeWant    = 17
 	typeHave    = 18
@@ -90,9 +91,13 @@ type (
 	}
 	doneMsg   struct{ entries uint32 }
 	byeMsg    struct{}
-	acceptMsg struct{ version byte }
-	wantMsg   struct{ n uint32 }
-	haveMsg   struct {
+	afreshMsg struct{}
+	acceptMsg struct {
+		version byte
+		afresh  bool // the entries that came before are too old
+	}
+	wantMsg struct{ n uint32 }
+	haveMsg struct {
 		n      uint32
 		check  bool
 		runs   []run
@@ -139,6 +144,7 @@ func (*hashesMsg) kind() byte  { return typeHashes }
 func (*endMsg) kind() byte     { return typeEnd }
 func (*doneMsg) kind() byte    { return typeDone }
 func (*byeMsg) kind() byte     { return typeBye }
+func (*afreshMsg) kind() byte  { return typeAfresh }
 func (*acceptMsg) kind() byte  { return typeAccept }
 func (*wantMsg) kind() byte    { return typeWant }
 func (*haveMsg) kind() byte    { return typeHave }
@@ -168,6 +174,8 @@ func newMessage(kind byte) message {
 		return new(doneMsg)
 	case typeBye:
 		return new(byeMsg)
+	case typeAfresh:
+		return new(afreshMsg)
 	}
 	return newAnswer(kind)
 }

@@ -170,7 +170,7 @@ func (s *sender) writeEnd(w *bufio.Writer, d *digester, j *job) error {
 // endFile writes END. The file's result may be there already.
 func (s *sender) endFile(w *bufio.Writer, o *outgoing, m *endMsg) error {
 	s.mu.Lock()
-	o.phase, o.bytes = ended, m.size
+	o.phase, o.bytes, o.ours = ended, m.size, m.code != codeOK
 	if m.code == codeOK {
 		o.digest = m.digest
 	}

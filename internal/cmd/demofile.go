@@ -84,7 +84,7 @@ func (d *demo) send(ctx context.Context, link *p2p.Link, path string) (transfer.
 		return transfer.File{}, err
 	}
 	stream.SetPriority(bulkPriority)
-	w := d.p.watch("sending to", "bob", link)
+	w := d.p.watch(sendingTo, "bob", link)
 	var file transfer.File
 	res, err := transfer.Send(ctx, stream, transfer.Source{Paths: []string{path}}, transfer.SendOptions{
 		OnEvent: func(e transfer.Event) {

@@ -2,7 +2,9 @@ package cmd
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -76,7 +78,7 @@ func (a *arranger) name(w string) error {
 	}
 	a.command = a.app.Command(w)
 	if a.command == nil {
-		return unknown("command", w, "", commandNames(a.app))
+		return unknown("command", w, "", commandNames(a.app), a.help())
 	}
 	a.flags = a.command.Flags
 	return nil
@@ -89,13 +91,13 @@ func (a *arranger) helps() bool {
 
 // flag takes a flag, and its value from the next word if it is there.
 func (a *arranger) flag(w string) error {
-	name, _, hasValue := strings.Cut(strings.TrimPrefix(w[1:], "-"), "=")
+	name, value, hasValue := strings.Cut(strings.TrimPrefix(w[1:], "-"), "=")
 	f := lookup(a.flags, name)
 	switch {
 	case f == nil && w[1] != '-' && len(name) > 1:
 		return a.letters(w)
 	case f == nil:
-		return unknown("flag", dashed(name), a.of(), flagNames(a.flags))
+		return unknown("flag", dashed(name), a.of(), flagNames(a.flags), a.help())
 	}
 	a.options = append(a.options, w)
 	if !hasValue && takesValue(f) {
@@ -103,7 +105,23 @@ func (a *arranger) flag(w string) error {
 			return usage("flag %q needs a value", dashed(name))
 		}
 		// Joined, so that a value that looks like a flag is not taken for one.
-		a.options[len(a.options)-1] = w + "=" + a.next()
+		value = a.next()
+		a.options[len(a.options)-1] = w + "=" + value
+	}
+	return checkValue(f, name, value)
+}
+
+// checkValue tells what is wrong with a flag's value.
+func checkValue(f cli.Flag, name, value string) error {
+	switch f.(type) {
+	case *cli.DurationFlag:
+		if _, err := time.ParseDuration(value); err != nil {
+			return usage("%s: %q is not a duration, use for example 30s or 10m", dashed(name), value)
+		}
+	case *cli.IntFlag:
+		if _, err := strconv.Atoi(value); err != nil {
+			return usage("%s: %q is not a number", dashed(name), value)
+		}
 	}
 	return nil
 }
@@ -114,7 +132,7 @@ func (a *arranger) letters(w string) error {
 	for i := 1; i < len(w); i++ {
 		f := lookup(a.flags, w[i:i+1])
 		if f == nil {
-			return unknown("flag", w, a.of(), flagNames(a.flags))
+			return unknown("flag", w, a.of(), flagNames(a.flags), a.help())
 		}
 		if !takesValue(f) || i+1 == len(w) {
 			if err := a.flag("-" + w[i:i+1]); err != nil {
@@ -122,8 +140,9 @@ func (a *arranger) letters(w string) error {
 			}
 			continue
 		}
-		a.options = append(a.options, "-"+w[i:i+1]+"="+strings.TrimPrefix(w[i+1:], "="))
-		return nil
+		value := strings.TrimPrefix(w[i+1:], "=")
+		a.options = append(a.options, "-"+w[i:i+1]+"="+value)
+		return checkValue(f, w[i:i+1], value)
 	}
 	return nil
 }
@@ -136,13 +155,21 @@ func (a *arranger) of() string {
 	return " for " + a.command.Name
 }
 
+// help is the command that tells what may stand here.
+func (a *arranger) help() string {
+	if a.command == nil {
+		return "p2ptool --help"
+	}
+	return "p2ptool " + a.command.Name + " --help"
+}
+
 // unknown makes the error for a command or flag that there is not.
-func unknown(kind, what, where string, known []string) error {
+func unknown(kind, what, where string, known []string, help string) error {
 	err := usage("unknown %s %q%s", kind, what, where)
 	if near, ok := config.Nearest(what, known); ok {
 		return hint(err, "did you mean %q?", near)
 	}
-	return hint(err, "`p2ptool --help` lists what there is")
+	return hint(err, "`%s` lists what there is", help)
 }
 
 func lookup(flags []cli.Flag, name string) cli.Flag {

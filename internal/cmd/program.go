@@ -119,7 +119,7 @@ func (p *program) identity(c *cli.Context) (*config.Config, error) {
 	case cfg.File() == "":
 		return nil, hint(usage("no config was found"), "`p2ptool init` writes one with a new key")
 	}
-	return nil, hint(usage("%s: there is no secret_key", cfg.File()), "`p2ptool init --force` writes a new config with one")
+	return nil, hint(usage("%s: there is no secret_key", cfg.File()), "add one, or secret_key_file; `p2ptool init --config FILE` makes a new key in another file")
 }
 
 // fail prints why a command ended, and returns the status to exit with.

@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"p2ptool/internal/config"
 	"p2ptool/internal/terminal"
@@ -83,11 +84,21 @@ func (r rules) conflict() transfer.Conflict {
 	return transfer.Rename
 }
 
+// maxAskedNames is how many names of an offer a question tells.
+const maxAskedNames = 3
+
 // question describes an offer to the person who decides on it.
-func question(peer string, o transfer.Offer) string {
-	what := count(o.Count, "item")
-	if o.Count == 1 && len(o.Names) == 1 {
-		what = fmt.Sprintf("%q", terminal.VisibleName(o.Names[0], maxShownName))
+func question(peer string, o transfer.Offer, dir string) string {
+	var names []string
+	for _, name := range o.Names[:min(len(o.Names), maxAskedNames)] {
+		names = append(names, fmt.Sprintf("%q", terminal.VisibleName(name, maxShownName)))
+	}
+	what := strings.Join(names, ", ")
+	switch more := o.Count - int64(len(names)); {
+	case len(names) == 0:
+		what = count(o.Count, "item")
+	case more > 0:
+		what += fmt.Sprintf(" and %d more", more)
 	}
 	if o.Files > 1 {
 		what += fmt.Sprintf(" (%s)", count(o.Files, "file"))
@@ -96,5 +107,9 @@ func question(peer string, o transfer.Offer) string {
 	if o.Bytes >= 0 {
 		size = terminal.Bytes(o.Bytes)
 	}
-	return fmt.Sprintf("%s wants to send %s, %s: take it?", peer, what, size)
+	into := ""
+	if dir != "" {
+		into = fmt.Sprintf(", into %q", dir)
+	}
+	return fmt.Sprintf("%s wants to send %s, %s%s: take it?", peer, what, size, into)
 }

@@ -97,11 +97,16 @@ func TestQuestion(t *testing.T) {
 	}{
 		{transfer.Offer{Names: []string{"a.txt"}, Count: 1, Files: 1, Bytes: 1 << 20}, `bob wants to send "a.txt", 1.0 MiB: take it?`},
 		{transfer.Offer{Names: []string{"\x1b[2Ja"}, Count: 1, Files: -1, Bytes: -1}, `bob wants to send "\\x1b[2Ja", of unknown size: take it?`},
-		{transfer.Offer{Names: []string{"a", "b"}, Count: 2, Files: 7, Bytes: 3}, `bob wants to send 2 items (7 files), 3 B: take it?`},
+		{transfer.Offer{Names: []string{"a", "b"}, Count: 2, Files: 7, Bytes: 3}, `bob wants to send "a", "b" (7 files), 3 B: take it?`},
+		{transfer.Offer{Names: []string{"a", "b", "c", "d"}, Count: 400, Files: 400, Bytes: 3}, `bob wants to send "a", "b", "c" and 397 more (400 files), 3 B: take it?`},
+		{transfer.Offer{Count: 2, Files: 2, Bytes: 3}, `bob wants to send 2 items (2 files), 3 B: take it?`},
 	}
 	for _, tt := range tests {
-		if got := question("bob", tt.offer); got != tt.want {
+		if got := question("bob", tt.offer, ""); got != tt.want {
 			t.Errorf("got %s, want %s", got, tt.want)
 		}
+	}
+	if got, want := question("bob", tests[0].offer, "inbox"), `bob wants to send "a.txt", 1.0 MiB, into "inbox": take it?`; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -39,6 +39,9 @@ func (p *program) sendCommand() *cli.Command {
 }
 
 func (p *program) send(c *cli.Context) error {
+	if len(c.StringSlice("to")) == 0 {
+		return hint(usage("send: --to is missing"), "give a GUID or a contact: --to WHO")
+	}
 	source, err := p.source(c)
 	if err != nil {
 		return err
@@ -106,12 +109,14 @@ func (p *program) stdinSource(paths []string, name string, targets int) (transfe
 func checkPaths(paths []string) error {
 	var errs []error
 	for _, path := range paths {
-		_, err := os.Stat(path)
+		fi, err := os.Stat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			errs = append(errs, usage("%q does not exist", path))
 		case err != nil:
 			errs = append(errs, err)
+		case !fi.Mode().IsRegular() && !fi.IsDir():
+			errs = append(errs, hint(usage("%q is neither a file nor a folder", path), "what comes from a pipe is sent with - and --name NAME"))
 		}
 	}
 	return errors.Join(errs...)
@@ -120,9 +125,6 @@ func checkPaths(paths []string) error {
 // targets reads the config and finds out to whom to send.
 func (p *program) targets(c *cli.Context) (*config.Config, []config.Target, error) {
 	whos := c.StringSlice("to")
-	if len(whos) == 0 {
-		return nil, nil, hint(usage("send: --to is missing"), "give a GUID or a contact: --to WHO")
-	}
 	cfg, err := p.online(c)
 	if err != nil {
 		return nil, nil, err
@@ -195,7 +197,7 @@ func (s *sending) over(ctx context.Context, link *p2p.Link, t config.Target, id 
 		return &transfer.Error{Kind: transfer.ErrInterrupted, Resumable: true, Err: err}
 	}
 	stream.SetPriority(bulkPriority)
-	w := s.n.p.watch("sending to", t.String(), link)
+	w := s.n.p.watch(sendingTo, t.String(), link)
 	res, err := transfer.Send(ctx, stream, s.source, transfer.SendOptions{ID: id, Limit: s.limit, OnEvent: w.tell})
 	w.end(res, err)
 	if errors.Is(err, transfer.ErrInterrupted) && left(link) {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"p2ptool/internal/terminal"
@@ -15,9 +16,11 @@ import (
 // phase ends, and by events. The transfer package calls tell, one call at a time.
 type watch struct {
 	p       *program
-	verb    string // "sending to" or "receiving from"
+	verb    string // sendingTo or receivingFrom
 	peer    string // the other side's name
+	dir     string // to which is received, where it is a folder
 	link    *p2p.Link
+	asked   *time.Timer        // says that the other side is being asked
 	bar     *terminal.Progress // nil: not yet, or another one has the screen
 	release func()
 
@@ -26,6 +29,15 @@ type watch struct {
 	whole  bool      // a part before it was a full one
 	rate   float64   // bytes a second
 }
+
+const (
+	sendingTo     = "sending to"
+	receivingFrom = "receiving from"
+)
+
+// askedAfter is how long the other side may take to accept until it is said that it is waited
+// for: a person may be asked there.
+const askedAfter = time.Second
 
 // ratePart is how much of a transfer its rate is taken of.
 const ratePart = time.Second
@@ -49,13 +61,25 @@ func (w *watch) draw() {
 // tell is the OnEvent of a transfer.
 func (w *watch) tell(e transfer.Event) {
 	switch e := e.(type) {
+	case transfer.Offer:
+		if w.verb == sendingTo {
+			w.asked = time.AfterFunc(askedAfter, func() { w.p.out.note("waiting for %s to accept", w.peer) })
+		}
 	case transfer.Accepted:
+		w.answered()
 		w.begun = time.Now()
 		w.draw()
 	case transfer.Progress:
 		w.progress(e, time.Now())
 	case transfer.File:
 		w.file(e)
+	}
+}
+
+// answered is told when the other side has decided, or will not.
+func (w *watch) answered() {
+	if w.asked != nil {
+		w.asked.Stop()
 	}
 }
 
@@ -89,7 +113,7 @@ func (w *watch) file(e transfer.File) {
 	case e.Status == transfer.StatusFailed || e.Status == transfer.StatusSkipped:
 		w.p.out.note("%s %q: %s", e.Status, shownName(e.Path), terminal.Visible(e.Reason))
 	case e.Renamed != "":
-		w.p.out.note("%q is saved as %q", shownName(e.Renamed), shownName(e.Path))
+		w.p.out.note("%q is saved as %q", shownName(e.Renamed), w.within(e.Path))
 	}
 	if !w.p.out.json {
 		return // of many files each little thing tells
@@ -108,6 +132,14 @@ func (w *watch) file(e transfer.File) {
 	w.p.out.event(event)
 }
 
+// within is where a received file is.
+func (w *watch) within(path string) string {
+	if w.dir == "" || w.dir == "." {
+		return shownName(path)
+	}
+	return filepath.Join(w.dir, shownName(path))
+}
+
 func shownName(name string) string { return terminal.VisibleName(name, maxShownName) }
 
 // maxShownName is the most columns that a name of the peer's takes.
@@ -115,6 +147,7 @@ const maxShownName = 60
 
 // end takes the bar away and says what became of the transfer.
 func (w *watch) end(res transfer.Result, err error) {
+	w.answered()
 	if w.bar != nil {
 		w.release()
 		w.bar.Finish("")
@@ -135,7 +168,7 @@ func (w *watch) end(res transfer.Result, err error) {
 
 // summary is the line that a transfer ends with.
 func (w *watch) summary(res transfer.Result) string {
-	word := map[string]string{"sending to": "sent to", "receiving from": "received from"}[w.verb]
+	word := map[string]string{sendingTo: "sent to", receivingFrom: "received from"}[w.verb]
 	s := fmt.Sprintf("%s %s: %s, %s in %s", word, w.peer, count(res.Files, "file"),
 		terminal.Bytes(res.Bytes), terminal.Duration(res.Duration))
 	if moved := res.Bytes - res.ResumedBytes; moved > 0 && res.Duration > 0 {
@@ -150,6 +183,9 @@ func (w *watch) summary(res transfer.Result) string {
 	}
 	if res.Failed > 0 {
 		s += fmt.Sprintf(", %d failed", res.Failed)
+	}
+	if w.dir != "" && res.Files > 0 {
+		s += fmt.Sprintf(", in %q", w.dir)
 	}
 	return s
 }
