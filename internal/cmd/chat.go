@@ -25,7 +25,7 @@ func (p *program) chatCommand() *cli.Command {
 		Name:      "chat",
 		Usage:     "chat with a peer, or send it the lines of stdin",
 		ArgsUsage: "WHO",
-		Description: "On a terminal: type lines, and /help for more.\n" +
+		Description: "On a terminal: type lines, and /help for more; without --wait it waits for the peer.\n" +
 			"From a pipe: sends each line, waits until all are delivered, and ends.",
 		Flags: append(connectFlags(),
 			&cli.DurationFlag{Name: "linger", Usage: "from a pipe: keep receiving for `DURATION`"},

@@ -85,6 +85,7 @@ func (d *demo) send(ctx context.Context, link *p2p.Link, path string) (transfer.
 	}
 	stream.SetPriority(bulkPriority)
 	w := d.p.watch(sendingTo, "bob", link)
+	w.quiet = true
 	var file transfer.File
 	res, err := transfer.Send(ctx, stream, transfer.Source{Paths: []string{path}}, transfer.SendOptions{
 		OnEvent: func(e transfer.Event) {

@@ -36,6 +36,9 @@ func (p *program) run(c *cli.Context) error {
 		return err
 	}
 	if cfg.Mode == config.ModeServer && c.NArg() == 0 {
+		if listen := c.String("listen"); listen != "" {
+			return hint(usage("--listen here is for a peer, and %s is of a server", cfg.File()), "`p2ptool serve --listen %s` says where a server listens", listen)
+		}
 		return p.runServer(c.Context, cfg)
 	}
 	co, err := p.presence(c)

@@ -23,6 +23,7 @@ type watch struct {
 	asked   *time.Timer        // says that the other side is being asked
 	bar     *terminal.Progress // nil: not yet, or another one has the screen
 	release func()
+	quiet   bool // somebody else says how it ended
 
 	begun  time.Time // of the part that the rate is taken of
 	before int64     // bytes moved until then
@@ -155,7 +156,9 @@ func (w *watch) end(res transfer.Result, err error) {
 	if err != nil && !errors.Is(err, transfer.ErrPartial) {
 		return
 	}
-	w.p.out.note("%s", w.summary(res))
+	if !w.quiet {
+		w.p.out.note("%s", w.summary(res))
+	}
 	w.p.out.event(doneEvent{
 		Transfer: hex.EncodeToString(res.ID[:]),
 		Files:    res.Files,
