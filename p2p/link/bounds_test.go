@@ -1,8 +1,10 @@
 package link
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"p2ptool/p2p/udp"
@@ -116,6 +118,42 @@ func TestBudget(t *testing.T) {
 }
 
 // Whatever comes, an inbox holds so much memory and no more, and releases it.
+// Whoever delivers to a loop that is behind waits a moment for it, not longer, and not at all
+// once the loop has taken in what waited, or the link has ended.
+func TestDeliverWaitsForALoopThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(Config{OnPath: func(Path) {}})
+		defer l.release()
+		buf := udp.NewBuffer()
+		defer buf.Release()
+		deliver := func() time.Duration {
+			start := time.Now()
+			l.Deliver(Route{}, udp.Batch{Data: buf.Bytes()[:60_000], Size: 60_000, Buf: buf})
+			return time.Since(start)
+		}
+		for i := range 2 * maxInbox / bufferSize {
+			want := time.Duration(0)
+			if (i+1)*(bufferSize) > maxInbox/2 {
+				want = reliefWait
+			}
+			if took := deliver(); took != want {
+				t.Fatalf("delivery %d took %v, not %v", i, took, want)
+			}
+		}
+		go func() {
+			synctest.Wait()
+			l.relieve()
+		}()
+		if took := deliver(); took != 0 {
+			t.Errorf("a delivery took %v though the loop was there", took)
+		}
+		l.end(errors.New("over"))
+		if took := deliver(); took != 0 {
+			t.Errorf("a delivery to a link that has ended took %v", took)
+		}
+	})
+}
+
 func TestInbox(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{30, 1200, copyBelow - 1, copyBelow, 60_000} {

@@ -2,6 +2,7 @@ package link
 
 import (
 	"slices"
+	"time"
 
 	"p2ptool/p2p/udp"
 )
@@ -45,6 +46,29 @@ func (in *inbox) put(r Route, b udp.Batch) {
 		b = in.copy(b)
 	}
 	in.arrivals = append(in.arrivals, arrival{r, b})
+}
+
+// crowded tells whether the loop is behind.
+func (in *inbox) crowded() bool { return in.held > maxInbox/2 }
+
+// reliefWait is how long whoever delivers waits for a loop that is behind. It is short, since
+// the packets of others may come by the same socket.
+const reliefWait = time.Millisecond
+
+func (l *Link) awaitRelief() {
+	timer := time.NewTimer(reliefWait)
+	defer timer.Stop()
+	select {
+	case <-l.relieved:
+	case <-timer.C:
+	}
+}
+
+func (l *Link) relieve() {
+	select {
+	case l.relieved <- struct{}{}:
+	default:
+	}
 }
 
 // copy puts a short batch into the shared buffer.

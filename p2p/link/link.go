@@ -111,8 +111,9 @@ type Link struct {
 	outbox [][]byte // datagrams to send
 	err    error    // why the link ended
 
-	wake chan struct{}
-	done chan struct{}
+	wake     chan struct{}
+	relieved chan struct{} // the inbox was emptied
+	done     chan struct{}
 
 	// Of the loop alone:
 	now           time.Time
@@ -162,6 +163,7 @@ func newLink(cfg Config) *Link {
 		cfg:       cfg,
 		datagrams: make(chan []byte, maxDatagrams),
 		wake:      make(chan struct{}, 1),
+		relieved:  make(chan struct{}, 1),
 		done:      make(chan struct{}),
 		sender:    cfg.Secrets.NewSender(0),
 		receiver:  cfg.Secrets.NewReceiver(replayWindow),
@@ -179,15 +181,19 @@ func newLink(cfg Config) *Link {
 }
 
 // Deliver hands the link packets that arrived, without the relay's header. It
-// copies them or retains the batch's buffer, does not block, and drops what
-// is too much.
+// copies them or retains the batch's buffer, and drops what is too much. Where much waits
+// already it gives the loop a moment: meanwhile the socket keeps what arrives.
 func (l *Link) Deliver(r Route, b udp.Batch) {
 	l.mu.Lock()
 	if l.err == nil {
 		l.inbox.put(r, b)
 	}
+	crowded := l.err == nil && l.inbox.crowded()
 	l.mu.Unlock()
 	l.poke()
+	if crowded {
+		l.awaitRelief()
+	}
 }
 
 // OpenStream opens a stream. The other side learns of it with its first bytes.

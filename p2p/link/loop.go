@@ -71,6 +71,7 @@ func (l *Link) takeIn() bool {
 	l.calls = nil
 	if len(l.turn) == l.taken {
 		l.turn, l.taken = l.inbox.take(l.turn), 0
+		l.relieve()
 	}
 	left := len(l.inbox.arrivals) > 0
 	l.mu.Unlock()
