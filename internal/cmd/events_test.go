@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"os"
+	"reflect"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,4 +107,48 @@ func TestPrinterWaitsForTheScreen(t *testing.T) {
 			t.Errorf("errors %q", &errs)
 		}
 	})
+}
+
+// docs/events.md tells all events and their fields, and no others.
+func TestEventsAreDocumented(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(map[string][]string)
+	for line := range strings.Lines(string(doc)) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 5 || !strings.HasPrefix(cells[1], " `") {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`([a-z0-9_]+)`").FindAllStringSubmatch(cells[3], -1) {
+			name := strings.Trim(cells[1], " `")
+			told[name] = append(told[name], m[1])
+		}
+	}
+	for _, e := range []event{
+		listeningEvent{}, registeredEvent{}, connectedEvent{}, pathEvent{}, disconnectedEvent{}, messageEvent{}, deliveredEvent{},
+		offerEvent{}, progressEvent{}, fileEvent{}, doneEvent{}, peerEvent{}, pingEvent{}, benchEvent{}, doctorEvent{},
+		netcheckEvent{}, idEvent{}, checkedEvent{}, versionEvent{}, errorEvent{},
+	} {
+		fields := reflect.VisibleFields(reflect.TypeOf(e))
+		for _, f := range fields {
+			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name == "" {
+				continue
+			}
+			want := "`" + name + "`"
+			if options == "omitempty" {
+				want = "*" + want + "*"
+			}
+			if !slices.Contains(told[e.event()], name) || !strings.Contains(string(doc), want) {
+				t.Errorf("%s: %s is not told", e.event(), want)
+			}
+		}
+		delete(told, e.event())
+	}
+	for name := range told {
+		t.Errorf("there is no event %q", name)
+	}
 }
