@@ -145,7 +145,7 @@ func (p *Peer) LocalAddrs() []netip.AddrPort {
 
 // Registered waits until the server has registered this peer. It returns
 // ErrNoServer where the server has not answered when ctx ends or after
-// PeerOptions.Patience, an error that wraps ErrServerKey where its key was refused, and
+// PeerOptions.Patience, with the reason where its name could not be looked up, an error that wraps ErrServerKey where its key was refused, and
 // ErrNotServing where none is configured.
 func (p *Peer) Registered(ctx context.Context) error {
 	if p.client == nil {
@@ -170,9 +170,10 @@ func (p *Peer) serverError(ctx context.Context, err error) error {
 		return ErrOffline
 	case errors.Is(err, rendezvous.ErrRefused):
 		return ErrRefused
-	case errors.Is(err, rendezvous.ErrUnanswered):
-		return ErrNoServer
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(err, rendezvous.ErrUnanswered), errors.Is(ctx.Err(), context.DeadlineExceeded):
+		if why := p.client.Unresolved(); why != nil {
+			return fmt.Errorf("%w: %w", ErrNoServer, why)
+		}
 		return ErrNoServer
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -173,6 +174,10 @@ func (n *node) ready(ctx context.Context) error {
 
 // serverError says which server it was, and what to do.
 func (n *node) serverError(err error) error {
+	if why, ok := errors.AsType[*net.DNSError](err); ok && errors.Is(err, p2p.ErrNoServer) {
+		err = as(p2p.ErrNoServer, fmt.Errorf("server %q: looking up its name: %s", n.cfg.Peer.Server, why.Err))
+		return hint(err, "is the name right, and is this machine online?")
+	}
 	if errors.Is(err, p2p.ErrNoServer) {
 		err = as(p2p.ErrNoServer, fmt.Errorf("server %q does not answer", n.cfg.Peer.Server))
 		return hint(err, "is `p2ptool serve` running there, and does UDP or TCP get through?")

@@ -122,18 +122,19 @@ type Client struct {
 	wake     chan struct{} // something is in answers
 	waiting  atomic.Int32  // how many wait for the registration
 
-	mu        sync.Mutex // guards what follows
-	state     State
-	changed   chan struct{} // closed and made anew when state or err change
-	err       error         // of the key
-	current   netip.AddrPort
-	observers []netip.AddrPort // that were asked by STUN
-	ports     ports
-	index     uint32
-	hasIndex  bool
-	view      View
-	dials     map[uint32]*Dial
-	answers   []outgoingAnswer
+	mu         sync.Mutex // guards what follows
+	state      State
+	changed    chan struct{} // closed and made anew when state or err change
+	err        error         // of the key
+	unresolved error         // why the server has no address, as of the last attempt
+	current    netip.AddrPort
+	observers  []netip.AddrPort // that were asked by STUN
+	ports      ports
+	index      uint32
+	hasIndex   bool
+	view       View
+	dials      map[uint32]*Dial
+	answers    []outgoingAnswer
 
 	// What follows belongs to the goroutine.
 	replaced   bool
@@ -239,6 +240,14 @@ func (c *Client) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state
+}
+
+// Unresolved returns why the server's name led to no address at the last attempt; nil
+// where it did.
+func (c *Client) Unresolved() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unresolved
 }
 
 // Registered blocks until the client is registered, and found by others; a

@@ -75,6 +75,9 @@ func (c *Client) connect() (Session, []netip.AddrPort, error) {
 	var err error
 	if !c.config.NoUDP {
 		servers, err = c.resolve(ctx)
+		c.mu.Lock()
+		c.unresolved = err
+		c.mu.Unlock()
 	}
 	var tries []try[Session]
 	for i, a := range servers {

@@ -316,3 +316,32 @@ func TestListPaging(t *testing.T) {
 		}
 	})
 }
+
+// Why a name leads nowhere is known as long as it does not.
+func TestUnresolved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := netsim.New(1)
+		startServer(t, n.Host(serverHost), nil)
+		unknown := errors.New("no such host")
+		known := false
+		p := startPeer(t, n.Host("198.51.100.2"), func(c *ClientConfig) {
+			c.Server = "rendezvous.test:3478"
+			c.Resolve = func(context.Context, string) ([]netip.Addr, error) {
+				if !known {
+					return nil, unknown
+				}
+				return []netip.Addr{netip.MustParseAddr("203.0.113.1")}, nil
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := p.Registered(ctx); err == nil || !errors.Is(p.Unresolved(), unknown) {
+			t.Errorf("registered: %v, unresolved: %v", err, p.Unresolved())
+		}
+		known = true
+		p.mustRegister(time.Minute)
+		if err := p.Unresolved(); err != nil {
+			t.Errorf("unresolved: %v", err)
+		}
+	})
+}
