@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -323,11 +324,11 @@ func TestUnresolved(t *testing.T) {
 		n := netsim.New(1)
 		startServer(t, n.Host(serverHost), nil)
 		unknown := errors.New("no such host")
-		known := false
+		var known atomic.Bool
 		p := startPeer(t, n.Host("198.51.100.2"), func(c *ClientConfig) {
 			c.Server = "rendezvous.test:3478"
 			c.Resolve = func(context.Context, string) ([]netip.Addr, error) {
-				if !known {
+				if !known.Load() {
 					return nil, unknown
 				}
 				return []netip.Addr{netip.MustParseAddr("203.0.113.1")}, nil
@@ -338,7 +339,7 @@ func TestUnresolved(t *testing.T) {
 		if err := p.Registered(ctx); err == nil || !errors.Is(p.Unresolved(), unknown) {
 			t.Errorf("registered: %v, unresolved: %v", err, p.Unresolved())
 		}
-		known = true
+		known.Store(true)
 		p.mustRegister(time.Minute)
 		if err := p.Unresolved(); err != nil {
 			t.Errorf("unresolved: %v", err)
