@@ -176,7 +176,7 @@ func (s *sender) announce() error {
 	if err == nil {
 		err = s.awaitAccept()
 	}
-	if err == errAfresh {
+	if errors.Is(err, errAfresh) {
 		s.win.reset()
 		s.send(&afreshMsg{})
 		err = s.announceAll()
