@@ -30,10 +30,9 @@ type inbox struct {
 	out   io.Writer // takes the one file of a transfer; nil: it goes to a folder
 	host  bench.Host
 
-	asking chan struct{} // has room for one, who puts a question to the person
-	mu     sync.Mutex
-	ask    asker // how one is put; nil: on the terminal
-	open   map[p2p.GUID]undecided
+	questions *questions
+	mu        sync.Mutex
+	ask       asker // how one is put; nil: on the terminal
 
 	received func(path string) // is told of each file, once its transfer is over; may be nil
 	ended    func(outcome)     // is told of each transfer that is over; may be nil
@@ -145,52 +144,12 @@ func (in *inbox) allowed(ctx context.Context, link *p2p.Link, o transfer.Offer, 
 	case v == accept:
 		return nil
 	}
-	ctx, done := in.undecided(ctx, link)
-	defer done()
-	select {
-	case in.asking <- struct{}{}:
-		defer func() { <-in.asking }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 	if !terminal.IsTerminal(in.p.env.Stdin) {
 		return errNobodyIs
 	}
-	yes, err := in.asker()(ctx, question)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err == nil && !yes:
+	yes, err := in.questions.put(ctx, link.Peer(), link, func(ctx context.Context) (bool, error) { return in.asker()(ctx, question) })
+	if err == nil && !yes {
 		return errSaidNo
 	}
 	return err
-}
-
-// An undecided question about a peer.
-type undecided struct {
-	link   *p2p.Link
-	cancel context.CancelCauseFunc
-}
-
-var errAskedAgain = errors.New("the peer has called again, which counts instead")
-
-// undecided notes that somebody is going to be asked about a peer, until done is called. What the
-// same peer asked over another link is not asked any more: a process of it that was started again
-// does not wait behind the question of the one that is gone.
-func (in *inbox) undecided(ctx context.Context, link *p2p.Link) (_ context.Context, done func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if old, ok := in.open[link.Peer()]; ok && old.link != link {
-		old.cancel(errAskedAgain)
-	}
-	in.open[link.Peer()] = undecided{link, cancel}
-	return ctx, func() {
-		cancel(nil)
-		in.mu.Lock()
-		defer in.mu.Unlock()
-		if in.open[link.Peer()].link == link {
-			delete(in.open, link.Peer())
-		}
-	}
 }

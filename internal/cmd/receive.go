@@ -102,7 +102,7 @@ func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 
 // inbox makes an inbox by the config's rules.
 func (p *program) inbox(cfg *config.Config) *inbox {
-	return &inbox{p: p, rules: rules{cfg: cfg}, asking: make(chan struct{}, 1), open: make(map[p2p.GUID]undecided)}
+	return &inbox{p: p, rules: rules{cfg: cfg}, questions: newQuestions()}
 }
 
 // wait returns when the context ends, or with once, after a transfer.

@@ -7,18 +7,26 @@ import (
 	"time"
 
 	"p2ptool/internal/netsim"
+	"p2ptool/p2p/identity"
 )
+
+// twoListeners starts a server and two processes of one peer, which listen one after the other. The
+// second is on the host that is returned.
+func twoListeners(t *testing.T, n *netsim.Net, key identity.SecretKey) (s *testServer, first, second *testPeer, h *netsim.Host) {
+	s = startServer(t, n.Host(serverHost), nil)
+	first = startPeer(t, n.Host("198.51.100.2"), withKey(key))
+	first.mustRegister(time.Second)
+	time.Sleep(7 * time.Second)
+	h = n.Host("198.51.100.3")
+	second = startPeer(t, h, withKey(key))
+	second.mustRegister(time.Second)
+	return s, first, second, h
+}
 
 func TestNewestListenerWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := netsim.New(1)
-		s := startServer(t, n.Host(serverHost), nil)
-		key := newKey(t)
-		first := startPeer(t, n.Host("198.51.100.2"), withKey(key))
-		first.mustRegister(time.Second)
-		time.Sleep(7 * time.Second)
-		second := startPeer(t, n.Host("198.51.100.3"), withKey(key))
-		second.mustRegister(time.Second)
+		n, key := netsim.New(1), newKey(t)
+		s, first, second, _ := twoListeners(t, n, key)
 		calling := startPeer(t, n.Host("198.51.100.4"), func(c *ClientConfig) { c.Key, c.Listening = key, false })
 		calling.mustRegister(time.Second)
 		other := startPeer(t, n.Host("198.51.100.5"), nil)
@@ -61,14 +69,8 @@ func TestListenerTakesThePlaceBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := netsim.New(1)
-				s := startServer(t, n.Host(serverHost), nil)
-				key := newKey(t)
-				first := startPeer(t, n.Host("198.51.100.2"), withKey(key))
-				first.mustRegister(time.Second)
-				h := n.Host("198.51.100.3")
-				second := startPeer(t, h, withKey(key))
-				second.mustRegister(time.Second)
+				n, key := netsim.New(1), newKey(t)
+				s, first, second, h := twoListeners(t, n, key)
 				startPeer(t, n.Host("198.51.100.4"), func(c *ClientConfig) { c.Key, c.Listening = key, false }).mustRegister(time.Second)
 				other := startPeer(t, n.Host("198.51.100.5"), nil)
 				other.mustRegister(time.Second)
@@ -99,13 +101,7 @@ func TestListenerTakesThePlaceBack(t *testing.T) {
 // takes its place.
 func TestStandbyAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := netsim.New(1)
-		s := startServer(t, n.Host(serverHost), nil)
-		key := newKey(t)
-		first := startPeer(t, n.Host("198.51.100.2"), withKey(key))
-		first.mustRegister(time.Second)
-		h := n.Host("198.51.100.3")
-		startPeer(t, h, withKey(key)).mustRegister(time.Second)
+		s, first, _, h := twoListeners(t, netsim.New(1), newKey(t))
 		time.Sleep(time.Minute)
 		h.Cut()
 		s.Close()
