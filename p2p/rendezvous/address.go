@@ -53,6 +53,16 @@ func (e endpoint) append(b []byte) []byte {
 	return binary.BigEndian.AppendUint16(append(b, e.ip[:]...), e.port)
 }
 
+// appendProven appends the endpoint with its transport, for codes that prove
+// that somebody receives there.
+func (e endpoint) appendProven(b []byte) []byte {
+	transport := byte(0)
+	if e.stream {
+		transport = 1
+	}
+	return append(e.append(b), transport)
+}
+
 const addrSize = 18
 
 func appendAddr(b []byte, a netip.AddrPort) []byte { return endpointOf(a).append(b) }

@@ -16,7 +16,9 @@ const cookieLife = 2 * time.Minute
 
 // A cookieJar makes and checks what proves that somebody receives at an
 // address, without keeping anything for it: authentication codes over what
-// they are for, under secrets that change. It is safe for concurrent use.
+// they are for, under secrets that change. What is proven by one transport does
+// not count for the other: whoever opens a TCP connection from an address need
+// not receive UDP there. It is safe for concurrent use.
 type cookieJar struct {
 	mu       sync.Mutex
 	drawn    time.Time
@@ -64,14 +66,14 @@ func (j *cookieJar) checkToken(now time.Time, token uint64, index uint32, at end
 
 func cookieMAC(secret [32]byte, p Purpose, nonce [nonceSize]byte, from netip.AddrPort) (c [cookieSize]byte) {
 	m := append([]byte{byte(p)}, nonce[:]...)
-	copy(c[:], mac(secret, appendAddr(m, from)))
+	copy(c[:], mac(secret, endpointOf(from).appendProven(m)))
 	return c
 }
 
 func tokenMAC(secret [32]byte, index uint32, at endpoint) uint64 {
 	m := append([]byte{0}, make([]byte, 4)...) // no purpose is 0: no cookie is a token
 	binary.BigEndian.PutUint32(m[1:], index)
-	return binary.BigEndian.Uint64(mac(secret, at.append(m))) | 1 // 0 means none
+	return binary.BigEndian.Uint64(mac(secret, at.appendProven(m))) | 1 // 0 means none
 }
 
 func mac(secret [32]byte, message []byte) []byte {

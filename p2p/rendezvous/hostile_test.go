@@ -12,6 +12,7 @@ import (
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/stun"
+	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
 
@@ -213,6 +214,36 @@ func TestClaimedAddressIsNotBelieved(t *testing.T) {
 	}
 	if r.request(source(2), late); p.at.addr() != source(4) {
 		t.Error("a late packet has moved the session back")
+	}
+}
+
+// What was proven by a stream proves nothing for UDP: anybody can have a TCP connection
+// from an address at which another program, or another host behind the same NAT, receives UDP.
+func TestProofByStreamIsNotOneForUDP(t *testing.T) {
+	r := newRig(t, Limits{})
+	m := r.join(source(1), newKey(t), listener)
+	m.tell(m.at, ping(0))
+	p := r.s.registry.get(m.index)
+	victim := source(666)
+	a, _ := m.tell(tunnel.Mark(victim), ping(0))
+	got, err := parseAlive(a.body)
+	if err != nil || got.token == 0 {
+		t.Fatalf("no token: %+v, %v", got, err)
+	}
+	if m.tell(victim, ping(got.token)); p.at.addr() != m.at {
+		t.Error("a token that came by a stream has moved the session to a UDP address")
+	}
+	if m.tell(tunnel.Mark(victim), ping(got.token)); p.at.addr() != tunnel.Mark(victim) {
+		t.Error("the session has not moved to the stream")
+	}
+
+	key := newKey(t)
+	other, _ := r.initiate(tunnel.Mark(victim), key, listener)
+	if r.request(victim, other.init) != nil {
+		t.Error("a cookie that came by a stream counts at a UDP address")
+	}
+	if r.request(tunnel.Mark(victim), other.init) == nil {
+		t.Error("a cookie does not count where it came from")
 	}
 }
 

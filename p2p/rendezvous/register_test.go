@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync/atomic"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -343,6 +344,33 @@ func TestUnresolved(t *testing.T) {
 		p.mustRegister(time.Minute)
 		if err := p.Unresolved(); err != nil {
 			t.Errorf("unresolved: %v", err)
+		}
+	})
+}
+
+// A list longer than the server's limit of requests comes whole, at its pace.
+func TestLongList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := netsim.New(1)
+		s := startServer(t, n.Host(serverHost), nil)
+		p := startPeer(t, n.Host("198.51.100.2"), func(c *ClientConfig) { c.Listed = false })
+		p.mustRegister(time.Second)
+		const many = 15_000
+		s.mu.Lock()
+		for i := range many {
+			m := s.registry.add(s.now(), source(i))
+			m.name = strings.Repeat("n", 20)
+			m.guid, m.flags, m.instance, m.told = identity.GUID{1, byte(i >> 16), byte(i >> 8), byte(i)}, flagListening|flagListed, 1, 1000
+			s.registry.confirm(s.now(), m)
+		}
+		s.mu.Unlock()
+		start := time.Now()
+		list, err := p.List(t.Context())
+		if err != nil || len(list) != many {
+			t.Errorf("%d of %d peers are listed after %v, %v", len(list), many, time.Since(start), err)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("it took %v", took)
 		}
 	})
 }

@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	channelIdle     = 2 * time.Minute
-	maxChannels     = 1 << 17 // pairs, in all
-	maxPeerChannels = 1 << 10 // pairs of one session
+	channelIdle   = 2 * time.Minute  // without a packet
+	channelUnused = 30 * time.Second // until both ends have sent one
 
 	defaultLinkRate  = 32 << 20
 	defaultTotalRate = 256 << 20
@@ -43,7 +42,8 @@ type relay struct {
 	mu       sync.Mutex // guards what follows
 	all      pace
 	channels map[uint64]*channel
-	owners   map[uint32]*owner // by session
+	owners   map[uint32]*owner           // by session
+	sources  map[netip.Addr]*pairsSource // by the caller's source
 	pairs    []*pair
 	swept    int
 }
@@ -51,10 +51,16 @@ type relay struct {
 // A pair is the two channels of one link.
 type pair struct {
 	ends     [2]channel
+	sent     [2]bool // whether that end has sent a packet
 	pace     pace
 	used     time.Duration
-	position int // in relay.pairs
+	source   *pairsSource // of the caller
+	position int          // in relay.pairs
+	place    int          // in pairsSource.pairs
 }
+
+// carries reports whether both ends have used the pair.
+func (p *pair) carries() bool { return p.sent[0] && p.sent[1] }
 
 // A channel is one end's side of a pair.
 type channel struct {
@@ -62,6 +68,14 @@ type channel struct {
 	owner *owner
 	pair  *pair
 	other *channel
+}
+
+// end returns which end of its pair the channel is.
+func (c *channel) end() int {
+	if c == &c.pair.ends[1] {
+		return 1
+	}
+	return 0
 }
 
 // An owner is a session that has channels.
@@ -76,7 +90,7 @@ func newRelay(c RelayConfig) *relay {
 	return &relay{
 		disabled: c.Disabled,
 		linkRate: byteRate(c.LinkRate, defaultLinkRate), allRate: byteRate(c.TotalRate, defaultTotalRate),
-		channels: make(map[uint64]*channel), owners: make(map[uint32]*owner),
+		channels: make(map[uint64]*channel), owners: make(map[uint32]*owner), sources: make(map[netip.Addr]*pairsSource),
 	}
 }
 
@@ -88,21 +102,18 @@ func byteRate(perSecond, otherwise int64) Rate {
 	return Rate{float64(perSecond), max(int(perSecond/20), 4*udp.MaxBatch)}
 }
 
-// open makes a pair of channels between two sessions and returns their ids,
-// a's first; zeros where the relay is off, or has too many: then the two have
-// to find a direct path.
+// open makes a pair of channels between two sessions, of which a is the caller, and
+// returns their ids, a's first. Where there are too many, another pair has to go: see
+// makeRoomLocked. It returns zeros where the relay is off.
 func (r *relay) open(now time.Duration, a, b *session) (forA, forB uint64) {
 	if r.disabled {
 		return 0, 0
 	}
+	source := sourceOf(a.at.addr().Addr())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	oa, ob := r.owners[a.index], r.owners[b.index]
-	if len(r.pairs) >= maxChannels || oa != nil && len(oa.channels) >= maxPeerChannels ||
-		ob != nil && len(ob.channels) >= maxPeerChannels {
-		return 0, 0
-	}
-	p := &pair{used: now, position: len(r.pairs)}
+	r.makeRoomLocked(source, a.index, b.index)
+	p := &pair{used: now}
 	p.ends[0] = channel{id: r.newIDLocked(), owner: r.ownerLocked(a), pair: p, other: &p.ends[1]}
 	r.channels[p.ends[0].id] = &p.ends[0]
 	p.ends[1] = channel{id: r.newIDLocked(), owner: r.ownerLocked(b), pair: p, other: &p.ends[0]}
@@ -111,7 +122,7 @@ func (r *relay) open(now time.Duration, a, b *session) (forA, forB uint64) {
 		o := p.ends[i].owner
 		o.channels = append(o.channels, &p.ends[i])
 	}
-	r.pairs = append(r.pairs, p)
+	r.enterLocked(p, source)
 	return p.ends[0].id, p.ends[1].id
 }
 
@@ -169,11 +180,7 @@ func (r *relay) close(id uint64) {
 }
 
 func (r *relay) closeLocked(p *pair) {
-	last := len(r.pairs) - 1
-	r.pairs[p.position] = r.pairs[last]
-	r.pairs[p.position].position = p.position
-	r.pairs[last] = nil
-	r.pairs = r.pairs[:last]
+	r.leaveLocked(p)
 	for i := range p.ends {
 		delete(r.channels, p.ends[i].id)
 		p.ends[i].owner.removeChannel(&p.ends[i])
@@ -205,12 +212,20 @@ func (r *relay) sweep(now time.Duration, n int) {
 		if len(r.pairs) == 0 {
 			return
 		}
-		if p := r.pairs[r.swept]; now-p.used >= channelIdle {
+		if p := r.pairs[r.swept]; now-p.used >= p.life() {
 			r.closeLocked(p)
 			continue // another pair has taken its place
 		}
 		r.swept++
 	}
+}
+
+// life returns for how long a pair stays without a packet.
+func (p *pair) life() time.Duration {
+	if p.carries() {
+		return channelIdle
+	}
+	return channelUnused
 }
 
 // count returns how many pairs are open.
@@ -249,6 +264,7 @@ func (r *relay) forward(now time.Duration, run udp.Batch) (out udp.Batch, ok, st
 		return udp.Batch{}, false, true
 	}
 	c.pair.used = now
+	c.pair.sent[c.end()] = true
 	room := min(r.all.remaining(now, r.allRate), c.pair.pace.remaining(now, r.linkRate))
 	if room < len(run.Data) {
 		run.Data = run.Data[:room/run.Size*run.Size]

@@ -2,6 +2,7 @@ package rendezvous
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -66,21 +67,25 @@ func (c *Client) Lookup(ctx context.Context, g identity.GUID, instance uint64) (
 	return Found{Key: key, Instance: f.instance, Version: f.version}, nil
 }
 
-// maxListing bounds what List takes from a server.
-const maxListing = 1 << 20
+const (
+	maxListing = 1 << 20 // peers that List takes from a server
+
+	// listPause is until a page is asked for again that the server was too busy to
+	// give, and listPatience for how long it may be.
+	listPause    = 200 * time.Millisecond
+	listPatience = 30 * time.Second
+)
 
 // List returns the peers that are listening and agreed to be listed, in no
-// order. Their names are theirs to choose.
+// order. Their names are theirs to choose. A server limits the rate of requests:
+// a long list takes its time, but List gives up, with ErrTooMany, where no part of it
+// comes for 30 s.
 func (c *Client) List(ctx context.Context) ([]Listing, error) {
 	var all []Listing
 	seen := make(map[identity.GUID]bool)
 	told := 0
 	for cursor := uint64(0); ; {
-		m, err := c.ask(ctx, kindList, kindPeers, list{cursor}.Append(nil))
-		if err != nil {
-			return nil, err
-		}
-		p, err := parsePage(m.body)
+		p, err := c.page(ctx, cursor)
 		if err != nil {
 			return nil, err
 		}
@@ -98,6 +103,26 @@ func (c *Client) List(ctx context.Context) ([]Listing, error) {
 			return nil, errMalformed // it would never end
 		}
 		cursor = p.next
+	}
+}
+
+// page asks for a part of the list, and waits where the server has had too many
+// requests.
+func (c *Client) page(ctx context.Context, cursor uint64) (page, error) {
+	for began := time.Now(); ; {
+		m, err := c.ask(ctx, kindList, kindPeers, list{cursor}.Append(nil))
+		switch {
+		case errors.Is(err, ErrTooMany) && time.Since(began) < listPatience:
+		case err != nil:
+			return page{}, err
+		default:
+			return parsePage(m.body)
+		}
+		select {
+		case <-time.After(listPause):
+		case <-ctx.Done():
+			return page{}, context.Cause(ctx)
+		}
 	}
 }
 

@@ -72,8 +72,7 @@ func (s *Server) keepaliveLocked(t *turn, p *session, m message) message {
 	}
 	if at := endpointOf(t.from); at != p.at && t.newest && k.token != 0 &&
 		s.responder.cookies.checkToken(s.start.Add(t.now), k.token, p.index, at) {
-		s.registry.move(p, t.from)
-		s.relay.move(p.index, p)
+		s.moveLocked(p, t.from)
 	}
 	return s.aliveLocked(t, p, m)
 }

@@ -6,7 +6,6 @@ import (
 
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/noise"
-	"p2ptool/p2p/tunnel"
 )
 
 // register makes handshakes until the server is closed.
@@ -131,12 +130,12 @@ func (s *Server) open(now time.Duration, from netip.AddrPort, d []byte) (reply [
 	if p.state == statePending {
 		others = s.confirmLocked(now, p)
 	}
-	if tunnel.Marked(from.Addr()) {
-		s.visitors.keep(from, p.patience())
-	}
 	t := turn{now: now, from: from, newest: newest, others: others}
 	if answer := s.messageLocked(&t, p, m); answer.kind != 0 {
 		reply = sealMessage(p, answer)
+	}
+	if p.at.stream && p.at == endpointOf(from) {
+		s.visitors.keep(from, p.patience())
 	}
 	return reply, t.others, true
 }
@@ -161,7 +160,23 @@ func (s *Server) confirmLocked(now time.Duration, p *session) (others []outgoing
 
 func (s *Server) removeLocked(p *session) {
 	s.relay.drop(p.index)
+	s.leaveStreamLocked(p)
 	s.registry.remove(p)
+}
+
+// moveLocked gives a session another address, at which it has proven to receive.
+func (s *Server) moveLocked(p *session, to netip.AddrPort) {
+	s.leaveStreamLocked(p)
+	s.registry.move(p, to)
+	s.relay.move(p.index, p)
+}
+
+// leaveStreamLocked notes that a session is about to leave the stream that it is on,
+// if it is on one.
+func (s *Server) leaveStreamLocked(p *session) {
+	if p.at.stream {
+		s.visitors.release(p.at.addr())
+	}
 }
 
 // sealMessage makes the datagram of a message to a session, or nil where the

@@ -35,7 +35,8 @@ type TunnelConfig struct {
 }
 
 // visitors are the connections that a server has accepted. Each becomes a stream of
-// the hub, and is a stranger until a session's packet has come by it.
+// the hub. It is known while a session is on it, and a stranger before and after: so
+// a key has as many known connections as it has sessions, however many it opens.
 type visitors struct {
 	hub    *tunnel.Hub
 	tls    *tls.Config
@@ -172,8 +173,7 @@ func (v *visitors) leaveLocked(g *visitor) {
 	}
 }
 
-// keep notes that a session's packet has come by a stream, which may therefore be silent
-// for d.
+// keep notes that a session is on a stream, which may therefore be silent for d.
 func (v *visitors) keep(addr netip.AddrPort, d time.Duration) {
 	v.mu.Lock()
 	g := v.all[addr]
@@ -186,6 +186,21 @@ func (v *visitors) keep(addr netip.AddrPort, d time.Duration) {
 	if g != nil {
 		v.hub.KeepFor(addr, d)
 	}
+}
+
+// release makes a stream that a session has left a stranger's again.
+func (v *visitors) release(addr netip.AddrPort) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	g := v.all[addr]
+	if g == nil || !g.known {
+		return
+	}
+	g.known = false
+	g.hurry.Reset(visitLife)
+	v.strangers = append(v.strangers, g)
+	v.unknown++
+	v.crowdOutLocked(v.limits.Streams / 4)
 }
 
 // close ends all visits.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +116,63 @@ func TestStrangersAreMany(t *testing.T) {
 			t.Errorf("%q, %q, %d streams", p.events, q.events, s.Stats().Streams)
 		}
 	})
+}
+
+// A connection is known while a session is on it: one key that opens many, and sends
+// packets by each, holds one.
+func TestStreamsOfOneKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Limits{})
+		admit := func(at netip.AddrPort) netip.AddrPort {
+			_, c := net.Pipe()
+			g := r.s.visitors.admit(r.now, connFrom{c, at})
+			go r.s.visitors.endWith(g)
+			return g.addr
+		}
+		first := admit(source(1))
+		m := r.join(first, newKey(t), listener)
+		m.tell(first, ping(0))
+		for i := 2; i < 10; i++ {
+			next := admit(source(i))
+			answer, _ := m.tell(next, ping(0))
+			a, err := parseAlive(answer.body)
+			if err != nil || a.token == 0 {
+				t.Fatalf("no token by connection %d: %+v, %v", i, a, err)
+			}
+			m.tell(next, ping(a.token)) // the session moves on
+			m.tell(first, ping(0))      // and a packet by an old connection does not make that known
+			if all, unknown := r.s.visitors.count(); all-unknown != 1 {
+				t.Fatalf("%d of %d connections are known, want one", all-unknown, all)
+			}
+		}
+		time.Sleep(visitLife + time.Second)
+		synctest.Wait()
+		if all, unknown := r.s.visitors.count(); all != 1 || unknown != 0 {
+			t.Errorf("%d connections are left, want the session's", all)
+		}
+		m.tell(source(9), message{kind: kindBye})
+		time.Sleep(visitLife + time.Second)
+		synctest.Wait()
+		if all, _ := r.s.visitors.count(); all != 0 {
+			t.Error("the connection outlives its session")
+		}
+	})
+}
+
+// connFrom is a connection from an address.
+type connFrom struct {
+	net.Conn
+	from netip.AddrPort
+}
+
+func (c connFrom) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.from) }
+
+// endWith waits for the end of a visit, as serve does.
+func (v *visitors) endWith(g *visitor) {
+	<-g.ctx.Done()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.leaveLocked(g)
 }
 
 func TestStreamsBySource(t *testing.T) {
