@@ -14,10 +14,9 @@ const patience = 900 * time.Millisecond
 // interruptible returns a context that the first interrupt ends, with the cause
 // errInterrupted. The second one, or the end of patience, ends the process. The
 // returned function gives the signals back, and waits for the goroutine behind.
-func interruptible(ctx context.Context, exit func(int)) (context.Context, func()) {
+func interruptible(ctx context.Context, env Env) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signals, stop := env.Machine.signals()
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -33,12 +32,22 @@ func interruptible(ctx context.Context, exit func(int)) (context.Context, func()
 		case <-quit:
 			return
 		}
-		exit(statusInterrupted)
+		env.Exit(statusInterrupted)
 	}()
 	return ctx, func() {
-		signal.Stop(signals)
+		stop()
 		close(quit)
 		<-done
 		cancel(nil)
 	}
+}
+
+// signals returns those that end a command, and what gives them back.
+func (m Machine) signals() (_ <-chan os.Signal, stop func()) {
+	if m.Signals != nil {
+		return m.Signals, func() {}
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	return signals, func() { signal.Stop(signals) }
 }

@@ -28,6 +28,7 @@ type Env struct {
 	Getenv                func(string) string
 	Exit                  func(status int) // ends the process, when there is no time to return
 	Example               string           // the text of config.example.toml
+	Machine               Machine          // zero: this one
 }
 
 // Main runs one command line and returns the exit status. It returns when the
@@ -35,7 +36,7 @@ type Env struct {
 // has a second to do so, then it calls env.Exit.
 func Main(env Env) int {
 	p := newProgram(env)
-	ctx, stop := interruptible(context.Background(), env.Exit)
+	ctx, stop := interruptible(context.Background(), env)
 	defer stop()
 	app := p.app()
 	args, err := arrange(app, env.Args)

@@ -50,12 +50,14 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 		NoSpray:        !cfg.Peer.Spray,
 		NoPortMapping:  !cfg.Peer.PortMapping,
 		Patience:       r.timeout,
-		LAN:            discovery(cfg),
+		LAN:            p.discovery(cfg),
 		Listen:         string(cfg.Peer.Listen),
 		Calling:        r.calling,
 		Name:           string(cfg.Peer.Name),
 		Listed:         cfg.Peer.Listed && !r.calling,
 		Handlers:       withViews(r.handlers),
+		Network:        p.env.Machine.Network,
+		DialTCP:        p.env.Machine.DialTCP,
 		OnEvent:        (&reporter{p: p, cfg: cfg, role: r}).tell,
 	})
 	if err != nil {
@@ -76,8 +78,8 @@ func withViews(handlers map[string]func(*p2p.Link, *p2p.Stream)) map[string]func
 
 // discovery is how neighbours find each other; nil where the config does not want
 // that.
-func discovery(cfg *config.Config) p2p.Discovery {
-	if !cfg.Peer.LAN {
+func (p *program) discovery(cfg *config.Config) p2p.Discovery {
+	if !cfg.Peer.LAN || p.env.Machine.Network != nil {
 		return nil
 	}
 	return lan.Multicast{}

@@ -61,6 +61,7 @@ func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
 			LinkRate:  int64(cfg.Server.Relay.LinkRate),
 			TotalRate: int64(cfg.Server.Relay.TotalRate),
 		},
+		Network: p.env.Machine.Network,
 	})
 	if err != nil {
 		return hint(err, "--listen HOST:PORT binds to another address")
@@ -81,7 +82,7 @@ func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
 // serverTLS says how to take peers by TLS.
 func (p *program) serverTLS(cfg *config.Config) (o p2p.TLSOptions, err error) {
 	t := cfg.Server.TLS
-	o = p2p.TLSOptions{Disabled: !t.Enabled, Listen: string(t.Listen), Certificates: p2p.Certificates{
+	o = p2p.TLSOptions{Disabled: !t.Enabled, Listen: string(t.Listen), ListenTCP: p.env.Machine.ListenTCP, Certificates: p2p.Certificates{
 		CertFile: cfg.Path(t.Cert), KeyFile: cfg.Path(t.Key), Domain: t.Domain,
 		OnError: func(err error) { p.out.note("%v", err) },
 	}}
