@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -67,6 +68,7 @@ type conversation struct {
 	arrivals arrivals
 	n        *node
 	errands  sync.WaitGroup // what runs beside the input
+	cut      atomic.Bool    // a file was being sent when all ended
 }
 
 // conversation reads the command line.
@@ -136,7 +138,18 @@ func (co *conversation) run(ctx context.Context, cancel context.CancelCauseFunc)
 	co.talks.close()
 	cancel(nil)
 	co.errands.Wait()
-	return errors.Join(err, n.Close())
+	return co.keeps(errors.Join(err, n.Close()))
+}
+
+// keeps adds to the end of a conversation how transfers that it cut short go on.
+func (co *conversation) keeps(err error) error {
+	switch kept := co.inbox.kept(); {
+	case kept != "":
+		return hint(err, "%s", kept)
+	case co.cut.Load():
+		return hint(err, "send the same files again to resume")
+	}
+	return err
 }
 
 // handlers takes the streams that the peer opens.

@@ -24,7 +24,9 @@ func (c cause) Is(target error) bool { return target == context.Canceled }
 
 // The causes with which contexts are ended here.
 const (
-	errInterrupted = cause("interrupted")
+	errInterrupted = cause("interrupted")         // Ctrl-C
+	errTerminated  = cause("terminated")          // SIGTERM
+	errHungUp      = cause("hung up")             // SIGHUP, or the terminal is gone
 	errQuit        = cause("quit")                // as the user of a chat wishes
 	errLeft        = cause("the other side left") // the chat
 	errCame        = cause("the peer has called") // while it was waited for
@@ -54,7 +56,7 @@ func codeOf(err error) code {
 		code code
 		is   []error
 	}{
-		{code{statusInterrupted, "interrupted"}, []error{errInterrupted}},
+		{code{statusInterrupted, "interrupted"}, []error{errInterrupted, errTerminated, errHungUp}},
 		{code{2, "usage"}, []error{errUsage, p2p.ErrOwnGUID, p2p.ErrNotServing, config.ErrNoContact}},
 		{code{8, "partial"}, []error{errPartial, transfer.ErrPartial}},
 		{code{3, "peer_offline"}, []error{p2p.ErrOffline}},

@@ -72,6 +72,8 @@ type raw struct {
 
 func (r *raw) note(text string) { go r.printer.note("%s", text) }
 
+func (r *raw) Restore() {}
+
 func (r *raw) Close() error {
 	r.note("late")
 	r.Println("open still")

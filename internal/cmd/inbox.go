@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"p2ptool/internal/bench"
-	"p2ptool/internal/terminal"
 	"p2ptool/p2p"
 	"p2ptool/transfer"
 )
@@ -25,12 +25,14 @@ const (
 
 // An inbox takes the files that peers send, by the rules.
 type inbox struct {
-	p     *program
-	rules rules
-	out   io.Writer // takes the one file of a transfer; nil: it goes to a folder
-	host  bench.Host
+	p       *program
+	rules   rules
+	yesFlag string    // how to accept without asking on the command line; may be empty
+	out     io.Writer // takes the one file of a transfer; nil: it goes to a folder
+	host    bench.Host
 
 	questions *questions
+	open      atomic.Int32 // accepted transfers that have not ended by themselves
 	mu        sync.Mutex
 	ask       asker // how one is put; nil: on the terminal
 
@@ -38,20 +40,11 @@ type inbox struct {
 	ended    func(outcome)     // is told of each transfer that is over; may be nil
 }
 
-// An asker puts a question to the person, and returns whether the answer was yes.
-type asker func(ctx context.Context, question string) (bool, error)
-
 // An outcome is how a transfer ended.
 type outcome struct {
 	peer p2p.GUID
 	err  error
 }
-
-// Reasons for which a person's answer is no.
-var (
-	errSaidNo   = errors.New("the person there said no")
-	errNobodyIs = errors.New("nobody is there to say yes")
-)
 
 // setAsk says how to ask from now on; nil: on stderr, with the answer on stdin.
 func (in *inbox) setAsk(ask asker) {
@@ -66,9 +59,7 @@ func (in *inbox) asker() asker {
 	if in.ask != nil {
 		return in.ask
 	}
-	return func(ctx context.Context, question string) (bool, error) {
-		return terminal.Ask(ctx, in.p.env.Stdin, in.p.env.Stderr, question)
-	}
+	return in.p.ask
 }
 
 // take is the handler of file streams: it receives one transfer.
@@ -80,7 +71,7 @@ func (in *inbox) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 	if in.ended != nil {
 		in.ended(outcome{link.Peer(), err})
 	} else if err != nil && ctx.Err() == nil {
-		in.p.complain(err)
+		in.p.complain(in.explain(err))
 	}
 }
 
@@ -100,6 +91,7 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 		w.dir = dir
 	}
 	var paths []string
+	accepted := false
 	res, err := transfer.Receive(ctx, stream, transfer.ReceiveOptions{
 		Dir:      dir,
 		Writer:   in.out,
@@ -112,12 +104,19 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 		},
 		OnEvent: func(e transfer.Event) {
 			w.tell(e)
+			if _, ok := e.(transfer.Accepted); ok {
+				in.open.Add(1)
+				accepted = true
+			}
 			if f, ok := e.(transfer.File); ok && f.Status == transfer.StatusReceived && len(paths) < maxArrivals {
 				paths = append(paths, filepath.Join(dir, filepath.FromSlash(f.Path)))
 			}
 		},
 	})
 	w.end(res, err)
+	if accepted && ctx.Err() == nil {
+		in.open.Add(-1)
+	}
 	for _, path := range paths {
 		if in.received != nil {
 			in.received(path)
@@ -144,12 +143,30 @@ func (in *inbox) allowed(ctx context.Context, link *p2p.Link, o transfer.Offer, 
 	case v == accept:
 		return nil
 	}
-	if !terminal.IsTerminal(in.p.env.Stdin) {
-		return errNobodyIs
+	if err := in.p.mayAsk(); err != nil {
+		return err
 	}
-	yes, err := in.questions.put(ctx, link.Peer(), link, func(ctx context.Context) (bool, error) { return in.asker()(ctx, question) })
-	if err == nil && !yes {
-		return errSaidNo
+	return answered(in.questions.put(ctx, link.Peer(), link, func(ctx context.Context) (bool, error) {
+		if err := in.p.mayAsk(); err != nil { // by now
+			return false, err
+		}
+		return in.asker()(ctx, question)
+	}))
+}
+
+// explain adds what the user can do.
+func (in *inbox) explain(err error) error {
+	asked, ok := errors.AsType[*notAskedError](err)
+	if !ok {
+		return err
 	}
-	return err
+	return hint(err, "%s, so nobody was asked; %sset accept under [receive] in the config to \"contacts\" or \"all\"", asked.why, in.yesFlag)
+}
+
+// kept says how to resume, if an accepted transfer is unfinished; else it is empty.
+func (in *inbox) kept() string {
+	if in.open.Load() == 0 {
+		return ""
+	}
+	return "verified data of unfinished transfers is kept; receive from the same peer into the same folder to resume"
 }

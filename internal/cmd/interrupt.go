@@ -8,31 +8,24 @@ import (
 	"time"
 )
 
-// patience is how long a command may take to end once it is interrupted.
+// patience is how long a command may take to end once a signal asked it to.
 const patience = 900 * time.Millisecond
 
-// interruptible returns a context that the first interrupt ends, with the cause
-// errInterrupted. The second one, or the end of patience, ends the process. The
-// returned function gives the signals back, and waits for the goroutine behind.
-func interruptible(ctx context.Context, env Env) (context.Context, func()) {
+// interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with
+// the cause errInterrupted, errTerminated or errHungUp. A second signal, or the end of
+// patience, ends the process. SIGHUP is left alone if it was ignored at the start, as by
+// nohup.
+//
+// SIGPIPE does nothing from here on, so that a reader that leaves ends no transfer: the
+// write fails, and the printer knows what that means. The returned function stops it all, and
+// waits for the goroutine.
+func (p *program) interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	signals, stop := env.Machine.signals()
+	signals, stop := p.env.Machine.signals()
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		select {
-		case <-signals:
-		case <-quit:
-			return
-		}
-		cancel(errInterrupted)
-		select {
-		case <-signals:
-		case <-time.After(patience):
-		case <-quit:
-			return
-		}
-		env.Exit(statusInterrupted)
+		p.obey(signals, quit, cancel)
 	}()
 	return ctx, func() {
 		stop()
@@ -49,5 +42,54 @@ func (m Machine) signals() (_ <-chan os.Signal, stop func()) {
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	return signals, func() { signal.Stop(signals) }
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	pipes := make(chan os.Signal, 1) // Ignore would be inherited by the commands of scripts
+	signal.Notify(pipes, syscall.SIGPIPE)
+	ignoreTerminalStops()
+	return signals, func() {
+		signal.Stop(signals)
+		signal.Stop(pipes)
+	}
+}
+
+// obey waits for signals.
+func (p *program) obey(signals <-chan os.Signal, quit <-chan struct{}, cancel context.CancelCauseFunc) {
+	var cause cause
+	select {
+	case s := <-signals:
+		cause = causeOf(s)
+	case <-quit:
+		return
+	}
+	cancel(cause)
+	select {
+	case <-signals:
+	case <-time.After(patience):
+	case <-quit:
+		return
+	}
+	p.out.restoreTerminal()
+	p.env.Exit(p.statusOf(cause))
+}
+
+// causeOf names a signal.
+func causeOf(s os.Signal) cause {
+	switch s {
+	case syscall.SIGTERM:
+		return errTerminated
+	case syscall.SIGHUP:
+		return errHungUp
+	}
+	return errInterrupted
+}
+
+// statusOf returns the exit status after a signal. A service that SIGTERM stops has done
+// what it was there for: service managers take anything but 0 for a failure.
+func (p *program) statusOf(c cause) int {
+	if c == errTerminated && p.service.Load() {
+		return statusDone
+	}
+	return statusInterrupted
 }

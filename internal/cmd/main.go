@@ -7,7 +7,7 @@
 //     stderr, all through one printer. With --json stdout has one event a line.
 //   - Text is lower case without a final period, users' values are quoted, and
 //     a line says what to do next where there is something to do.
-//   - Nothing is asked without a terminal on stdin.
+//   - Nothing is asked without a terminal on stdin and stderr, nor from the background.
 //   - What a peer said is shown with control characters made visible.
 //   - A secret never stands in an argument or in anything that is printed.
 //
@@ -36,7 +36,7 @@ type Env struct {
 // has a second to do so, then it calls env.Exit.
 func Main(env Env) int {
 	p := newProgram(env)
-	ctx, stop := interruptible(context.Background(), env)
+	ctx, stop := p.interruptible(context.Background())
 	defer stop()
 	app := p.app()
 	args, err := arrange(app, env.Args)

@@ -2,9 +2,12 @@ package cmd
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -19,9 +22,11 @@ type printer struct {
 	out, err io.Writer
 	screen   screen // nil: nothing is drawn
 	outToo   bool   // out is the screen's terminal as well
+	tty      bool   // out is a terminal, or was one until it hung up
 	json     bool
 	broken   error // why something could not be written to out
 	now      func() time.Time
+	opened   atomic.Pointer[terminalScreen] // what take has opened and not closed
 }
 
 // draw makes s the screen, if there is none. The caller gives it back, and has
@@ -45,6 +50,7 @@ func (p *printer) draw(s screen, outToo bool) (giveBack func(), ok bool) {
 type terminalScreen interface {
 	screen
 	io.Closer
+	Restore() // restores the terminal only, without waiting for anything
 }
 
 // take opens a screen, and makes it the one if there is none. Lines wait while it
@@ -57,6 +63,7 @@ func (p *printer) take(open func() (terminalScreen, error), outToo bool) (giveBa
 	if err != nil {
 		return nil, err
 	}
+	p.opened.Store(&s)
 	mine := p.screen == nil
 	if mine {
 		p.screen, p.outToo = s, outToo
@@ -68,7 +75,16 @@ func (p *printer) take(open func() (terminalScreen, error), outToo bool) (giveBa
 			p.screen = nil
 		}
 		s.Close()
+		p.opened.Store(nil)
 	}, nil
+}
+
+// restoreTerminal restores the terminal's state where the process ends without
+// returning. It waits for no lock, which may be held by what hangs.
+func (p *printer) restoreTerminal() {
+	if s := p.opened.Load(); s != nil {
+		(*s).Restore()
+	}
 }
 
 // payload prints a line that the command exists for; with --json events say
@@ -98,11 +114,17 @@ func (p *printer) lineLocked(w io.Writer, onScreen bool, line string) {
 }
 
 // writeLocked notes what cannot be written to out. A stderr that is gone takes
-// no complaint either.
+// no complaint either, and a reader of out that has left misses nothing it wanted.
 func (p *printer) writeLocked(w io.Writer, b []byte) {
-	if _, err := w.Write(b); err != nil && w == p.out && p.broken == nil {
+	if _, err := w.Write(b); err != nil && w == p.out && p.broken == nil && !p.readerLeft(err) {
 		p.broken = fmt.Errorf("writing to stdout: %w", err)
 	}
+}
+
+// readerLeft reports whether an error of writing to out means that nobody reads it any more: the
+// pipe's other end is closed, or the terminal is gone.
+func (p *printer) readerLeft(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || p.tty && errors.Is(err, syscall.EIO)
 }
 
 // failure returns why something could not be written to stdout, if so.

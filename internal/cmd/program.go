@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -16,8 +17,9 @@ import (
 // A program is what the commands share: the process's environment and the
 // printer.
 type program struct {
-	env Env
-	out *printer
+	env     Env
+	out     *printer
+	service atomic.Bool // the command runs until it is stopped: SIGTERM is no failure
 }
 
 func newProgram(env Env) *program {
@@ -28,6 +30,7 @@ func newProgram(env Env) *program {
 	return &program{env: env, out: &printer{
 		out:  env.Stdout,
 		err:  env.Stderr,
+		tty:  terminal.IsTerminal(env.Stdout),
 		json: slices.Contains(words, "--json") || slices.Contains(words, "-json"),
 		now:  time.Now,
 	}}
@@ -127,8 +130,12 @@ func (p *program) fail(ctx context.Context, err error) int {
 	if err == nil {
 		return statusDone
 	}
-	if context.Cause(ctx) == errInterrupted {
-		err = hint(as(errInterrupted, errInterrupted), "%s", hintOf(err))
+	if signal, ok := context.Cause(ctx).(cause); ok && ctx.Err() != nil {
+		err = hint(as(signal, signal), "%s", hintOf(err))
+		if status := p.statusOf(signal); status == statusDone {
+			p.out.note("%s", strings.TrimSuffix("p2ptool: terminated; "+hintOf(err), "; "))
+			return status
+		}
 	}
 	return p.complain(err).status
 }

@@ -3,9 +3,8 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -48,6 +47,8 @@ func (p *program) receive(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	once := c.Bool("once") || c.Bool("stdout")
+	p.service.Store(!once)
 	ctx, cancel := context.WithCancel(c.Context)
 	outcomes := make(chan outcome)
 	in.ended = func(o outcome) {
@@ -70,12 +71,13 @@ func (p *program) receive(c *cli.Context) error {
 	if err := n.ready(ctx); err != nil {
 		return err
 	}
-	return in.wait(ctx, outcomes, c.Bool("once") || c.Bool("stdout"))
+	return in.wait(ctx, outcomes, once, limitOf(c))
 }
 
 // receiver makes the inbox that the flags ask for.
 func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 	in := p.inbox(cfg)
+	in.yesFlag = "use --yes, or "
 	in.rules.yes, in.rules.into = c.Bool("yes"), c.String("dir")
 	if c.Bool("stdout") {
 		if p.out.json {
@@ -85,7 +87,6 @@ func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 			return nil, usage("--stdout and --dir both say where the file goes, use one of them")
 		}
 		in.out = p.env.Stdout
-		signal.Ignore(syscall.SIGPIPE) // who reads stdout may leave: the sender shall hear of it
 	}
 	if who := c.String("from"); who != "" {
 		t, err := cfg.Target(who)
@@ -105,16 +106,37 @@ func (p *program) inbox(cfg *config.Config) *inbox {
 	return &inbox{p: p, rules: rules{cfg: cfg}, questions: newQuestions()}
 }
 
-// wait returns when the context ends, or with once, after a transfer.
-func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool) error {
+// limitOf returns how long --timeout allows a command to wait, or 0 where it is not
+// given.
+func limitOf(c *cli.Context) time.Duration {
+	if !c.IsSet("timeout") {
+		return 0
+	}
+	return c.Duration("timeout")
+}
+
+// after is time.After, of which 0 never comes.
+func after(d time.Duration) <-chan time.Time {
+	if d == 0 {
+		return nil
+	}
+	return time.After(d)
+}
+
+// wait returns when the context ends, after the limit unless that is 0, or with once, after a
+// transfer.
+func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, limit time.Duration) error {
+	late := after(limit)
 	var last error
 	var giveUp <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
-			return hint(context.Cause(ctx), "what was verified of an unfinished transfer is kept: the sender's next attempt goes on there")
+			return hint(context.Cause(ctx), "%s", in.kept())
 		case <-giveUp:
 			return last
+		case <-late:
+			return hint(fmt.Errorf("receive: %w after %s", errTimeout, limit), "%s", in.kept())
 		case o := <-outcomes:
 			if o.err != nil {
 				last = in.explain(o.err)
@@ -135,18 +157,11 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool) e
 	}
 }
 
-// explain adds what the user can do.
-func (in *inbox) explain(err error) error {
-	if errors.Is(err, errNobodyIs) {
-		return hint(err, "--yes takes files without asking, or set accept under [receive] in the config")
-	}
-	return err
-}
-
 // passedOver reports whether a transfer does not count: its offer was refused by
 // the rules, not by a person or for want of one.
 func (in *inbox) passedOver(err error) bool {
-	return errors.Is(err, transfer.ErrRefused) && !errors.Is(err, errSaidNo) && !errors.Is(err, errNobodyIs)
+	_, unasked := errors.AsType[*notAskedError](err)
+	return errors.Is(err, transfer.ErrRefused) && !errors.Is(err, errDeclined) && !unasked
 }
 
 // mayReturn reports whether the sender may come back and go on.

@@ -45,6 +45,7 @@ func (p *program) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	p.service.Store(true)
 	ctx, cancel := context.WithCancelCause(c.Context)
 	defer cancel(nil)
 	return co.stayOnline(ctx, cancel)
@@ -58,6 +59,7 @@ func (p *program) presence(c *cli.Context) (*conversation, error) {
 		return nil, err
 	}
 	co := &conversation{p: p, cfg: cfg, inbox: p.inbox(cfg), wait: forever}
+	co.inbox.yesFlag = "use --yes, or "
 	co.inbox.rules.yes, co.inbox.rules.into = c.Bool("yes"), c.String("dir")
 	co.inbox.received = co.arrivals.add
 	co.talks = &talks{p: p, name: func(peer p2p.GUID) string { return nameOf(cfg, peer) }}
@@ -99,7 +101,7 @@ func (co *conversation) stayOnline(ctx context.Context, cancel context.CancelCau
 	co.talks.close()
 	cancel(nil)
 	co.errands.Wait()
-	return errors.Join(err, n.Close())
+	return co.keeps(errors.Join(err, n.Close()))
 }
 
 // live keeps the link to the target, and takes the steps of the script.

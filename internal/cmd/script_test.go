@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
@@ -49,9 +50,15 @@ func (m leakChecked) Run() int {
 //
 //	status N program [args]    runs it and wants the exit status N
 //	spawn NAME program [args]  starts it in the background
+//	terminal NAME program [args]  starts it on a terminal of its own; all that
+//	                           it prints is output
+//	keys NAME TEXT             types TEXT there, a Go string without its quotes
+//	hangup NAME                closes the terminal
 //	await NAME REGEXP [VAR]    waits for a line of its output or errors, and
 //	                           sets VAR to the first group
 //	interrupt NAME             sends it SIGINT
+//	signal NAME SIGNAL         sends it another one: HUP, TERM
+//	! said NAME REGEXP         wants no such line so far
 //	ended NAME N               waits for its end and wants the exit status N
 //	random FILE BYTES          makes a file of random bytes
 //	guid CONFIG VAR            sets VAR to the GUID of a config
@@ -70,6 +77,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_CONFIG_HOME", "")
 			e.Setenv("XDG_STATE_HOME", "")
 			e.Setenv("GOCOVERDIR", "")
+			e.Setenv("TERM", "xterm")
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each process, else
 			jobs := map[string]*job{}
 			e.Values[jobsKey{}] = jobs
@@ -83,7 +91,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "spawn": spawn, "await": await,
-			"interrupt": interrupt, "ended": ended, "guid": guid, "random": random,
+			"interrupt": interrupt, "signal": sendSignal, "terminal": onTerminal, "keys": keys, "hangup": hangup, "said": said, "ended": ended, "guid": guid, "random": random,
 		},
 	})
 }
@@ -113,6 +121,7 @@ type jobsKey struct{}
 // A job is a process in the background.
 type job struct {
 	cmd  *exec.Cmd
+	tty  *os.File      // the person's side of its terminal; nil: it has none
 	done chan struct{} // closed when it has ended
 	err  error         // set before
 
@@ -135,8 +144,9 @@ func (j *job) kill() {
 	<-j.done
 }
 
-func (j *job) wait() {
+func (j *job) wait(drained func()) {
 	j.err = j.cmd.Wait()
+	drained()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.over = true
@@ -157,6 +167,41 @@ func jobOf(ts *testscript.TestScript, name string) *job {
 }
 
 func spawn(ts *testscript.TestScript, _ bool, args []string) {
+	j := newJob(ts, args)
+	j.cmd.Stdout, j.cmd.Stderr = io.Writer(j), io.Writer(j)
+	ts.Check(j.cmd.Start())
+	go j.wait(func() {})
+}
+
+func onTerminal(ts *testscript.TestScript, _ bool, args []string) {
+	j := newJob(ts, args)
+	var err error
+	j.tty, err = pty.StartWithSize(j.cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	ts.Check(err)
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		io.Copy(j, j.tty) // ends with an error when the last process there has ended
+	}()
+	go j.wait(func() {
+		<-copied
+		j.tty.Close()
+	})
+}
+
+func keys(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	_, err = jobOf(ts, args[0]).tty.WriteString(text)
+	ts.Check(err)
+}
+
+func hangup(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(jobOf(ts, args[0]).tty.Close())
+}
+
+// newJob makes a job that is not started yet.
+func newJob(ts *testscript.TestScript, args []string) *job {
 	if len(args) < 2 {
 		ts.Fatalf("usage: spawn NAME program [args]")
 	}
@@ -170,13 +215,11 @@ func spawn(ts *testscript.TestScript, _ bool, args []string) {
 	j := &job{cmd: exec.Command(path, args[2:]...), done: make(chan struct{})}
 	j.grown = sync.NewCond(&j.mu)
 	j.cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "EXAMPLE", "GORACE", "TMPDIR", "P2PTOOL_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME"} {
+	for _, name := range []string{"PATH", "HOME", "EXAMPLE", "GORACE", "TMPDIR", "P2PTOOL_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "TERM"} {
 		j.cmd.Env = append(j.cmd.Env, name+"="+ts.Getenv(name))
 	}
-	j.cmd.Stdout, j.cmd.Stderr = io.Writer(j), io.Writer(j)
-	ts.Check(j.cmd.Start())
 	jobs(ts)[args[0]] = j
-	go j.wait()
+	return j
 }
 
 // await is bounded by the time a test may take: a process that never says what
@@ -203,6 +246,15 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+func said(ts *testscript.TestScript, neg bool, args []string) {
+	j := jobOf(ts, args[0])
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if found := regexp.MustCompile("(?m)" + args[1]).Match(j.output); found == neg {
+		ts.Fatalf("%s: %q found: %v; it said\n%s", args[0], args[1], found, j.output)
+	}
+}
+
 func random(ts *testscript.TestScript, _ bool, args []string) {
 	size, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
@@ -218,6 +270,14 @@ func guid(ts *testscript.TestScript, _ bool, args []string) {
 
 func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(jobOf(ts, args[0]).cmd.Process.Signal(syscall.SIGINT))
+}
+
+func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
+	s, ok := map[string]os.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}[args[1]]
+	if !ok {
+		ts.Fatalf("unknown signal %q", args[1])
+	}
+	ts.Check(jobOf(ts, args[0]).cmd.Process.Signal(s))
 }
 
 func ended(ts *testscript.TestScript, _ bool, args []string) {

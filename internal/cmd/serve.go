@@ -39,6 +39,7 @@ func (p *program) serve(c *cli.Context) error {
 
 // runServer serves until it is interrupted.
 func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
+	p.service.Store(true)
 	if !cfg.HasKey() {
 		dir, err := p.state()
 		if err != nil {

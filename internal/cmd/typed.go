@@ -229,8 +229,11 @@ func (co *conversation) sendPath(ctx context.Context, path string) error {
 		return send()
 	}
 	co.errands.Go(func() {
-		if err := send(); err != nil && ctx.Err() == nil {
+		switch err := send(); {
+		case err != nil && ctx.Err() == nil:
 			co.p.complain(err)
+		case err != nil:
+			co.cut.Store(true)
 		}
 	})
 	return nil

@@ -130,6 +130,9 @@ func (e *Editor) Close() error {
 	return nil
 }
 
+// Restore restores the terminal's state at once, where there is no time to Close.
+func (e *Editor) Restore() { e.restoreTerminal() }
+
 func (e *Editor) restoreTerminal() {
 	e.restore.Do(func() {
 		e.t.SetBracketedPasteMode(false)

@@ -28,23 +28,41 @@ func newInput(f *os.File) (*input, error) {
 	return &input{f: f, stop: stop, wake: wake}, nil
 }
 
-// Read reads from the terminal. After cancel it returns fs.ErrClosed.
+// foregroundEvery is how often a process in the background looks whether it is in the
+// foreground again: no signal tells.
+const foregroundEvery = 200 // milliseconds
+
+// Read reads from the terminal. After cancel it returns fs.ErrClosed. In the background
+// it waits: what is typed there is for another process, and reading would
+// stop this one.
 func (in *input) Read(b []byte) (int, error) {
+	if err := in.wait(); err != nil {
+		return 0, err
+	}
+	return in.f.Read(b)
+}
+
+// wait returns when there is something to read, with nil, or after cancel, with fs.ErrClosed.
+func (in *input) wait() error {
 	for {
 		fds := []unix.PollFd{
-			{Fd: int32(in.f.Fd()), Events: unix.POLLIN},
 			{Fd: int32(in.stop.Fd()), Events: unix.POLLIN},
+			{Fd: int32(in.f.Fd()), Events: unix.POLLIN},
 		}
-		_, err := unix.Poll(fds, -1)
+		timeout := -1
+		if !Foreground(in.f) {
+			fds, timeout = fds[:1], foregroundEvery
+		}
+		_, err := unix.Poll(fds, timeout)
 		switch {
 		case errors.Is(err, unix.EINTR):
-			continue
 		case err != nil:
-			return 0, err
-		case fds[1].Revents != 0:
-			return 0, fs.ErrClosed
+			return err
+		case fds[0].Revents != 0:
+			return fs.ErrClosed
+		case len(fds) > 1 && fds[1].Revents != 0 && Foreground(in.f):
+			return nil
 		}
-		return in.f.Read(b)
 	}
 }
 

@@ -18,7 +18,7 @@ const drawEvery = 200 * time.Millisecond
 // from several goroutines at once.
 type Progress struct {
 	w       io.Writer
-	columns func() int // nil: no terminal
+	columns func() int // of the terminal, 0: not now; nil: there is none
 	stop    chan struct{}
 	drawing sync.WaitGroup
 
@@ -38,7 +38,12 @@ func NewProgress(f *os.File) *Progress {
 	if !IsTerminal(f) {
 		return newProgress(f, nil)
 	}
-	return newProgress(f, func() int { return Columns(f) })
+	return newProgress(f, func() int {
+		if !Foreground(f) {
+			return 0 // the screen is another process's
+		}
+		return Columns(f)
+	})
 }
 
 func newProgress(w io.Writer, columns func() int) *Progress {
@@ -125,8 +130,12 @@ func (p *Progress) drawLocked() {
 	if p.columns == nil || !p.begun || p.finished {
 		return
 	}
+	columns := p.columns()
+	if columns == 0 {
+		return
+	}
 	// The last column stays free: some terminals wrap when it is written.
-	line := p.lineLocked(p.columns() - 1)
+	line := p.lineLocked(columns - 1)
 	width := Width(line)
 	fmt.Fprint(p.w, "\r", line, strings.Repeat(" ", max(0, p.drawn-width)), "\r")
 	p.drawn = width
