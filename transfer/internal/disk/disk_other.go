@@ -5,9 +5,22 @@ package disk
 import (
 	"errors"
 	"os"
+	"path"
 )
 
-func moveNew(*os.Root, string, string) error { return errors.ErrUnsupported }
+func moveNew(root *os.Root, from, to string) error {
+	src, err := root.Open(path.Dir(from))
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := root.Open(path.Dir(to))
+	if err != nil {
+		return err
+	}
+	defer dst.Close()
+	return renameNew(src, path.Base(from), dst, path.Base(to))
+}
 
 // SyncData makes what was written to f last.
 func SyncData(f *os.File) error { return f.Sync() }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,16 @@ func put(t *testing.T, root *os.Root, name string) {
 	}
 }
 
+// symlink makes a symbolic link. It reports false where that cannot be: on Windows it takes a privilege.
+func symlink(t *testing.T, root *os.Root, to, name string) bool {
+	t.Helper()
+	err := root.Symlink(to, name)
+	if err != nil && runtime.GOOS != "windows" {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
 func TestMoveNeverReplaces(t *testing.T) {
 	t.Parallel()
 	root := testRoot(t)
@@ -35,11 +46,10 @@ func TestMoveNeverReplaces(t *testing.T) {
 	if err := Move(root, "a", "b"); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("onto a file: %v", err)
 	}
-	if err := root.Symlink("nowhere", "link"); err != nil {
-		t.Fatal(err)
-	}
-	if err := Move(root, "a", "link"); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("onto a link to nothing: %v", err)
+	if symlink(t, root, "nowhere", "link") {
+		if err := Move(root, "a", "link"); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("onto a link to nothing: %v", err)
+		}
 	}
 	if err := Move(root, "a", "c"); err != nil {
 		t.Errorf("to a free name: %v", err)
@@ -75,8 +85,8 @@ func TestMoveStaysInside(t *testing.T) {
 	t.Parallel()
 	root, outside := testRoot(t), t.TempDir()
 	put(t, root, "a")
-	if err := root.Symlink(outside, "out"); err != nil {
-		t.Fatal(err)
+	if !symlink(t, root, outside, "out") {
+		t.Skip("no symbolic links here")
 	}
 	if err := Move(root, "a", "out/a"); err == nil {
 		t.Error("moved through a link to the outside")

@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build linux || darwin || freebsd || openbsd || netbsd || dragonfly
 
 package disk
 
@@ -37,15 +37,7 @@ func Free(root *os.Root) (bytes, files int64, ok bool) {
 		return 0, 0, false
 	}
 	defer f.Close()
-	var st unix.Statfs_t
-	if unix.Fstatfs(int(f.Fd()), &st) != nil || st.Blocks == 0 {
-		return 0, 0, false
-	}
-	files = int64(st.Ffree)
-	if st.Files == 0 { // it makes them as it needs them
-		files = 1<<63 - 1
-	}
-	return int64(st.Bavail) * int64(st.Bsize), files, true
+	return freeOf(int(f.Fd()))
 }
 
 func syncDir(f *os.File) error {
@@ -69,7 +61,7 @@ func Broken(err error) bool {
 // Inode returns the number of a file on its disk, 0 where there is none.
 func Inode(fi fs.FileInfo) uint64 {
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		return st.Ino
+		return uint64(st.Ino)
 	}
 	return 0
 }
