@@ -12,8 +12,9 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// maxReadErrors is how many errors in a row a Read swallows: each is that of
-// a datagram sent before; an error that stays is the socket's own.
+// maxReadErrors is how many errors in a row a Read swallows of those that may be the
+// socket's own. Those of datagrams that were sent before (isOfSent) do not count: as many come as a
+// stranger likes.
 const maxReadErrors = 64
 
 var errBatch = errors.New("udp: malformed batch")
@@ -28,13 +29,17 @@ type conn struct {
 }
 
 func newConn(socket *net.UDPConn, v6 bool) (*conn, error) {
-	_ = socket.SetReadBuffer(socketBuffer)
-	_ = socket.SetWriteBuffer(socketBuffer)
+	grow(socket.SetReadBuffer)
+	grow(socket.SetWriteBuffer)
 	raw, err := socket.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	if err := raw.Control(func(fd uintptr) { dontFragment(fd, v6) }); err != nil {
+	configure := func(fd uintptr) {
+		dontFragment(fd, v6)
+		ignoreResets(fd)
+	}
+	if err := raw.Control(configure); err != nil {
 		return nil, err
 	}
 	return &conn{socket: socket, v6: v6, local: localAddr(socket)}, nil
@@ -56,7 +61,7 @@ func (c *conn) Read(batches []Batch) (int, error) {
 		case errors.Is(err, net.ErrClosed):
 			buf.Release()
 			return 0, net.ErrClosed
-		case err != nil:
+		case err != nil && !isOfSent(err):
 			if failed++; failed == maxReadErrors {
 				buf.Release()
 				return 0, err

@@ -1,0 +1,48 @@
+package udp
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Watch implements Watcher by NotifyUnicastIpAddressChange.
+func (System) Watch(ctx context.Context, changed func()) error {
+	w := &addrWatch{changes: make(chan struct{}, 1)}
+	var pin runtime.Pinner
+	pin.Pin(w) // the system holds a pointer to it
+	defer pin.Unpin()
+	var handle windows.Handle
+	if err := windows.NotifyUnicastIpAddressChange(windows.AF_UNSPEC, onAddrChange(), unsafe.Pointer(w), false, &handle); err != nil {
+		return errors.Join(ErrNoWatch, err)
+	}
+	// This waits for calls that are under way, so it must not be made by one.
+	defer windows.CancelMibChangeNotify2(handle)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.changes:
+			changed()
+		}
+	}
+}
+
+// An addrWatch is what one Watch is told by.
+type addrWatch struct{ changes chan struct{} }
+
+// onAddrChange is what the system calls, on a thread of its own: a PUNICAST_IPADDRESS_CHANGE_CALLBACK. It is
+// made once, since callbacks are never freed.
+var onAddrChange = sync.OnceValue(func() uintptr {
+	return windows.NewCallback(func(w *addrWatch, _, _ uintptr) uintptr {
+		select {
+		case w.changes <- struct{}{}:
+		default:
+		}
+		return 0
+	})
+})
