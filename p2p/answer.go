@@ -39,6 +39,7 @@ func (p *Peer) answerNew(c *rendezvous.Call) {
 		c.Refuse()
 		return
 	}
+	p.nat.awaitExit(p.ctx)
 	if p.wins(remote, g) {
 		return // the other peer takes our call instead
 	}

@@ -9,6 +9,7 @@ import (
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/punch"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/stun"
 	"p2ptool/p2p/udp"
 )
 
@@ -28,11 +29,15 @@ func (l *Link) nudge() {
 	}
 }
 
-// widen opens many sockets where that may lead to a direct path, until there is
-// one or it cannot help.
+// widen opens more sockets where that may lead to a direct path, until there is
+// one or it cannot help: many if this side's NAT is symmetric, else one.
 func (l *Link) widen() {
-	for wait := fanAfter; l.pause(wait) && l.Path().Kind == punch.PathRelay; {
+	for wait := fanAfter; l.rest(wait) && l.Path().Kind == punch.PathRelay; {
 		own, other := l.peer.nat.known(), l.NAT()
+		if l.freshens(own, other) {
+			wait = l.freshen()
+			continue
+		}
 		crosses := l.initiator && punch.Crosses(own, other)
 		if !l.spraysToo() || !crosses && !punch.OpensMany(own, other) {
 			return
@@ -50,7 +55,7 @@ func (l *Link) widen() {
 		case crosses:
 			l.cross(to.Addr(), nil)
 		default:
-			l.round(to, punch.RoundTTL(earlier), own.Stride)
+			l.round(to, punch.RoundTTL(earlier, l.peer.nat.openerTTL()), own.Stride)
 		}
 		wait = fanAgain
 	}
@@ -72,15 +77,23 @@ func (l *Link) lookAgain() {
 	}
 }
 
-// pause waits, and reports whether the link is still up.
-func (l *Link) pause(d time.Duration) bool {
+// rest waits, and reports whether the link is still up. What nudges the link cuts a long
+// rest short: much may be different then.
+func (l *Link) rest(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-l.Done():
-		return false
+	for {
+		select {
+		case <-t.C:
+			return true
+		case <-l.nudged:
+			if d > fanAfter {
+				d = fanAfter
+				t.Reset(d)
+			}
+		case <-l.Done():
+			return false
+		}
 	}
 }
 
@@ -98,7 +111,7 @@ func (l *Link) round(to netip.AddrPort, ttl int, stride int16) {
 	}
 	if ok {
 		l.inner.Announce(ports)
-		if c := l.await(won); c != nil {
+		if c := l.await(won, punch.SprayRound); c != nil {
 			f.keep(c)
 			l.hold(f)
 			return
@@ -107,9 +120,9 @@ func (l *Link) round(to netip.AddrPort, ttl int, stride int16) {
 	f.close()
 }
 
-// await waits for a round's winner, and returns nil where there is none.
-func (l *Link) await(won <-chan udp.Conn) udp.Conn {
-	timer := time.NewTimer(punch.SprayRound)
+// await waits for a round's winner, and returns nil where there is none in time.
+func (l *Link) await(won <-chan udp.Conn, within time.Duration) udp.Conn {
+	timer := time.NewTimer(within)
 	defer timer.Stop()
 	select {
 	case c := <-won:
@@ -137,6 +150,7 @@ func (l *Link) hold(f *fan) {
 type fan struct {
 	peer    *Peer
 	conns   []udp.Conn
+	asker   *stun.Asker // that sends from the first of them
 	readers sync.WaitGroup
 }
 
@@ -151,7 +165,10 @@ func (f *fan) open(n int) bool {
 			break
 		}
 		f.conns = append(f.conns, c)
-		f.readers.Go(func() { _ = udp.Serve(c, f.peer.handleMore) })
+		if f.asker == nil {
+			f.asker = stun.NewSharedAsker(c)
+		}
+		f.readers.Go(func() { _ = udp.Serve(c, f.handle) })
 	}
 	return len(f.conns) > 0
 }
@@ -183,13 +200,15 @@ func (f *fan) close() {
 	}
 }
 
-// handleMore takes what arrives at a socket that is a link's alone.
-func (p *Peer) handleMore(c udp.Conn, b udp.Batch) {
+// handle takes what arrives at a socket that is a link's alone.
+func (f *fan) handle(c udp.Conn, b udp.Batch) {
 	for len(b.Data) > 0 {
 		run := sameSession(b)
 		b.Data = b.Data[len(run.Data):]
 		if h, ok := noise.ParseHeader(run.Data); ok && h.Type == rendezvous.TypeData {
-			p.deliver(h.Index, c, run)
+			f.peer.deliver(h.Index, c, run)
+			continue
 		}
+		f.asker.HandleDatagram(run.Addr, run.Data)
 	}
 }

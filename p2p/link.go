@@ -63,6 +63,7 @@ type Link struct {
 	offered   chan punch.Ports // one place: those that a symmetric NAT gives the other end next
 	initiator bool
 	nudged    chan struct{}       // one place: there may be a better path
+	fresh     []time.Time         // of rounds with a new socket. Of watch alone
 	held      *fan                // the socket of the path; nil: the peer's own. Of watch alone
 	nat       atomic.Pointer[NAT] // of the other end
 
@@ -89,6 +90,7 @@ func (p *Peer) newLink(ctx context.Context, initiator bool, s noise.Secrets, rem
 		Route: p.route, Own: p.own, Allow: allow(ctx),
 		Loopback:  p.hasLoopback(),
 		NATs:      g.nats,
+		OpenerTTL: p.nat.openerTTL,
 		OnNAT:     l.onNAT,
 		OnOpened:  l.onOpened,
 		OnPath:    l.onPath,

@@ -27,12 +27,14 @@ type natWatch struct {
 
 	mu    sync.Mutex
 	nat   punch.NAT
+	exit  int            // lowest time to live that passes it, and all others in front of this host; 0: not known
 	at    netip.AddrPort // the address that was seen when ask was last filled
 	found chan struct{}  // closed once all is found out that can be
+	tried chan struct{}  // closed once exit is known, or there is no waiting for it
 }
 
 func (w *natWatch) init() {
-	w.ask, w.found = make(chan struct{}, 1), make(chan struct{})
+	w.ask, w.found, w.tried = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 }
 
 // known returns what is known so far.
@@ -40,6 +42,50 @@ func (w *natWatch) known() punch.NAT {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.nat
+}
+
+// openerTTL returns the time to live of openers.
+func (w *natWatch) openerTTL() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.exit != 0:
+		return w.exit
+	case w.nat.Symmetric():
+		return punch.SymmetricOpenerTTL
+	}
+	return punch.OpenerTTL
+}
+
+// passes takes what time to live passes all NATs; 0: that could not be found out.
+func (w *natWatch) passes(ttl int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.exit = ttl
+	closeOnce(w.tried)
+}
+
+// exitPatience is for how long a call is not answered because it is not known yet what
+// time to live the openers need.
+const exitPatience = 250 * time.Millisecond
+
+// awaitExit waits for that.
+func (w *natWatch) awaitExit(ctx context.Context) {
+	timeout := time.NewTimer(exitPatience)
+	defer timeout.Stop()
+	select {
+	case <-w.tried:
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+}
+
+func closeOnce(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+		close(c)
+	}
 }
 
 // observed takes how the server sees this host. The two ports alone tell a
@@ -61,6 +107,7 @@ func (w *natWatch) observed(v rendezvous.View) (news bool) {
 	w.nat.Mapping = punch.EndpointIndependent
 	if o.Main != o.Second {
 		w.nat.Mapping = punch.AddressAndPortDependent
+		closeOnce(w.tried) // through it there is no finding out
 	}
 	return true
 }
@@ -69,11 +116,8 @@ func (w *natWatch) observed(v rendezvous.View) (news bool) {
 func (w *natWatch) finish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	select {
-	case <-w.found:
-	default:
-		close(w.found)
-	}
+	closeOnce(w.found)
+	closeOnce(w.tried)
 }
 
 // set takes what was found out, where that is anything.
@@ -161,7 +205,8 @@ func (p *Peer) discover() punch.NAT {
 			}
 		}
 	}
-	f, _ := stun.Discover(p.ctx, p.listenMore, servers, p.learnMapping) // without a socket nothing is known
+	interim := stun.Interim{Mapped: p.learnMapping, Exit: p.nat.passes}
+	f, _ := stun.Discover(p.ctx, p.listenMore, servers, interim) // without a socket nothing is known
 	return f.NAT
 }
 

@@ -105,7 +105,7 @@ func Netcheck(ctx context.Context, o NetcheckOptions) (NetReport, error) {
 	}
 	r.Translated = !slices.Contains(local, r.IPv4.Addr())
 	router := r.askRouter(ctx, o)
-	f, err := stun.Discover(ctx, o.listen, r.observers(main), nil)
+	f, err := stun.Discover(ctx, o.listen, r.observers(main), stun.Interim{})
 	r.Router, r.Mappers = router()
 	if err != nil {
 		return NetReport{}, err

@@ -84,7 +84,7 @@ func (l *Link) cross(at netip.Addr, given *punch.Ports) {
 		return
 	}
 	won, ok := l.crossBy(f.conns[0], at, given)
-	if ok && l.await(won) != nil {
+	if ok && l.await(won, punch.SprayRound) != nil {
 		l.hold(f)
 		return
 	}

@@ -44,6 +44,14 @@ func New(t T) *Lab {
 	return l
 }
 
+// SetHops sets how many routers lie between two devices of the internet; at first six, so that a
+// packet with a short time to live leaves its own NATs and gets no further.
+func (l *Lab) SetHops(n int) {
+	l.internet.mu.Lock()
+	defer l.internet.mu.Unlock()
+	l.internet.hops = n
+}
+
 // possible tells what a lab lacks here. It looks once.
 var possible = sync.OnceValue(func() error {
 	if os.Geteuid() != 0 {

@@ -17,11 +17,11 @@ const internetHops = 6
 
 // A segment joins devices: it is the internet, or what lies behind a router.
 type segment struct {
-	hops int
 	// route makes the router's kernel send packets for an address to this segment.
 	route func(addr netip.Addr) error
 
 	mu      sync.Mutex // also guards the ports' paths and queues
+	hops    int
 	ports   map[netip.Addr]*port
 	gateway *port // where packets go that are for none of the ports
 	parted  map[[2]*port]bool
@@ -100,11 +100,11 @@ func (p *port) read() {
 // forward passes a packet on; it keeps a copy.
 func (s *segment) forward(from *port, packet []byte) {
 	dst, ok := destination(packet)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !ok || s.hops > 0 && !age(packet, s.hops) {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	to := s.ports[dst]
 	if to == nil {
 		to = s.gateway

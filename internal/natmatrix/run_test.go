@@ -160,17 +160,30 @@ func call(t *testing.T, from, to *p2p.Peer) *p2p.Link {
 // newPeer starts a peer and waits until it can be called.
 func newPeer(t *testing.T, n udp.Network) *p2p.Peer {
 	t.Helper()
+	p := startPeer(t, n)
+	registered(t, p)
+	return p
+}
+
+// startPeer starts a peer.
+func startPeer(t *testing.T, n udp.Network) *p2p.Peer {
+	t.Helper()
 	p, err := p2p.NewPeer(p2p.PeerOptions{Key: newKey(t), Server: serverAddr, Network: n,
 		Handlers: map[string]func(*p2p.Link, *p2p.Stream){"echo": func(_ *p2p.Link, s *p2p.Stream) { io.Copy(s, s) }}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// registered waits until a peer can be called.
+func registered(t *testing.T, p *p2p.Peer) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := p.Registered(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 func newKey(t *testing.T) identity.SecretKey {

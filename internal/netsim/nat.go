@@ -119,6 +119,7 @@ func (t *NAT) send(p packet) {
 	}
 	p.src = netip.AddrPortFrom(t.addr, t.outward(p.src, p.dst))
 	if toSelf {
+		p.ttl++ // it is forwarded once
 		t.enter(p)
 		return
 	}
@@ -126,20 +127,17 @@ func (t *NAT) send(p packet) {
 	t.up.push(p)
 }
 
-// receive takes a packet that came down the link from outside.
-func (t *NAT) receive(p packet) {
-	if p.ttl--; p.ttl <= 0 {
-		t.outer.net.tell("time to live exceeded", p)
-		return
-	}
-	t.enter(p)
-}
-
-// enter lets a packet in, if the table has a place for it.
+// enter lets a packet in, if the table has a place for it. As in the Linux kernel the table
+// sees it before its time to live is looked at: a packet that gets no further
+// than the NAT leaves its trace there all the same.
 func (t *NAT) enter(p packet) {
 	to, ok := t.inward(p.dst.Port(), p.src)
 	if !ok {
 		t.outer.net.tell("filtered", p)
+		return
+	}
+	if p.ttl--; p.ttl <= 0 {
+		t.outer.net.tell("time to live exceeded", p)
 		return
 	}
 	p.realm, p.dst = t.Realm, to

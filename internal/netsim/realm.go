@@ -34,7 +34,7 @@ func (r *Realm) NAT(addr string, kind Kind) *NAT {
 	defer r.net.mu.Unlock()
 	t := &NAT{outer: r, kind: kind, timeout: DefaultTimeout, preserve: true}
 	t.Realm = &Realm{net: r.net, gateway: t, nodes: make(map[netip.Addr]node)}
-	t.init(r.net, t.receive)
+	t.init(r.net, t.enter)
 	t.addr = r.add(addr, t)
 	t.clear()
 	return t

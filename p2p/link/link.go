@@ -76,6 +76,9 @@ type Config struct {
 	// OnPath is told the path in use whenever another is chosen, or the same
 	// one becomes another kind; Kind is punch.PathNone while none answers.
 	OnPath func(Path)
+	// OpenerTTL returns the time to live with which a packet passes this host's own NATs;
+	// nil stands for punch.OpenerTTL.
+	OpenerTTL func() int
 	// NATs says that the other side understands frames about NATs.
 	NATs bool
 	// OnNAT is told what the other side says of its NAT, OnOpened among which
@@ -159,6 +162,9 @@ func New(cfg Config) *Link {
 }
 
 func newLink(cfg Config) *Link {
+	if cfg.OpenerTTL == nil {
+		cfg.OpenerTTL = func() int { return punch.OpenerTTL }
+	}
 	l := &Link{
 		cfg:       cfg,
 		datagrams: make(chan []byte, maxDatagrams),

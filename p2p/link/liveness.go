@@ -53,7 +53,7 @@ func (l *Link) pong(p *path, id uint64) {
 func (l *Link) ping(p *path, answer func(time.Duration)) {
 	ttl := 0
 	if p.opener {
-		p.opener, ttl = false, punch.OpenerTTL
+		p.opener, ttl = false, l.cfg.OpenerTTL()
 	}
 	p.nextPing = l.now.Add(l.patience(p).again)
 	l.postTTL(p, ttl, func(b []byte) []byte { return appendPing(b, p.newPing(l.now, answer)) })

@@ -78,7 +78,7 @@ func (l *Link) startSpray(s *spray) {
 	s.next, s.until = l.now, l.now.Add(sprayPatience)
 	if len(s.openers) > 0 {
 		for _, port := range s.openers {
-			l.probe(s, port, punch.OpenerTTL)
+			l.probe(s, port, l.cfg.OpenerTTL())
 		}
 		s.next = l.now.Add(crossPause)
 	}

@@ -2,12 +2,18 @@ package punch
 
 import "time"
 
-// OpenerTTL is the time to live of an opener: enough to pass our own NATs, too
-// little to arrive at the peer's. An opener makes our NAT expect the peer
+// OpenerTTL is the time to live of an opener as long as it is not known how much it
+// takes to pass our own NATs: one of them. An opener makes our NAT expect the peer
 // before the peer's first probe comes. Without it, some NATs take that probe
 // for a connection to themselves and then map our own probes to another
-// port.
-const OpenerTTL = 4
+// port. An opener that gets as far as the peer's NAT does the same harm there.
+//
+// Through a NAT that maps by endpoint it cannot be found out, and its openers are
+// of use only where they pass the provider's NAT too: then it is SymmetricOpenerTTL.
+const (
+	OpenerTTL          = 2
+	SymmetricOpenerTTL = 4
+)
 
 // A Schedule tells when to probe one candidate. It is a value: copy it, ask
 // Due, and call Sent for every probe.

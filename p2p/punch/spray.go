@@ -24,12 +24,12 @@ const (
 )
 
 // RoundTTL is the time to live of what a side sends from its many sockets, 0 for
-// the usual one. In the first round it is that of an opener, for what arrives
+// the usual one. In the first round it is the given one of an opener, for what arrives
 // early changes some NATs' mapping. Later it is not: perhaps our own NATs are
 // further away than an opener gets.
-func RoundTTL(earlier int) int {
+func RoundTTL(earlier, opener int) int {
 	if earlier == 0 {
-		return OpenerTTL
+		return opener
 	}
 	return 0
 }

@@ -17,11 +17,11 @@ const (
 	tries      = 4
 )
 
-// An Asker sends requests from a socket of its own, so that its NAT has nothing
-// for that socket yet.
+// An Asker sends requests from a socket, most often one of its own, so that its NAT has
+// nothing for that socket yet.
 type Asker struct {
 	conn   udp.Conn
-	reader sync.WaitGroup
+	reader sync.WaitGroup // nobody's, if somebody else reads the socket
 
 	mu      sync.Mutex
 	waiting map[ID]question
@@ -32,19 +32,34 @@ type question struct {
 	answer chan netip.AddrPort
 }
 
-// NewAsker takes over a socket.
+// sofar returns the answer if it has come.
+func (q question) sofar() netip.AddrPort {
+	select {
+	case observed := <-q.answer:
+		return observed
+	default:
+		return netip.AddrPort{}
+	}
+}
+
+// NewAsker takes over a socket: it reads from it, and Close closes it.
 func NewAsker(c udp.Conn) *Asker {
-	a := &Asker{conn: c, waiting: make(map[ID]question)}
+	a := NewSharedAsker(c)
 	a.reader.Go(func() {
 		_ = udp.Serve(c, func(_ udp.Conn, b udp.Batch) {
-			b.Datagrams(func(d []byte) { a.take(b.Addr, d) })
+			b.Datagrams(func(d []byte) { a.HandleDatagram(b.Addr, d) })
 		})
 	})
 	return a
 }
 
-// take takes a datagram that came by the socket.
-func (a *Asker) take(from netip.AddrPort, d []byte) {
+// NewSharedAsker sends from a socket that somebody else reads, who calls HandleDatagram.
+// Close closes that socket too.
+func NewSharedAsker(c udp.Conn) *Asker { return &Asker{conn: c, waiting: make(map[ID]question)} }
+
+// HandleDatagram takes a datagram that came by the socket. It does not keep d, and
+// ignores what answers no request.
+func (a *Asker) HandleDatagram(from netip.AddrPort, d []byte) {
 	r, err := ParseResponse(d)
 	if err != nil {
 		return
@@ -62,28 +77,46 @@ func (a *Asker) take(from netip.AddrPort, d []byte) {
 // the request again until then. Its result is not valid where there was none in
 // time.
 func (a *Asker) Ask(to, from netip.AddrPort, r Request) (wait func(context.Context) netip.AddrPort) {
-	rand.Read(r.ID[:])
+	return a.ask(from, func(id ID) {
+		r.ID = id
+		a.write(to, r, 0)
+	})
+}
+
+// write sends a request, with a time to live unless that is 0.
+func (a *Asker) write(to netip.AddrPort, r Request, ttl int) {
+	d := r.Append(nil)
+	b := udp.Batch{Addr: to, Data: d, Size: len(d)}
+	if ttl > 0 {
+		_ = a.conn.WriteTTL(b, ttl)
+		return
+	}
+	_ = a.conn.Write(b) // lost, as it may be on the way
+}
+
+// ask is Ask for whatever request send sends.
+func (a *Asker) ask(from netip.AddrPort, send func(ID)) (wait func(context.Context) netip.AddrPort) {
+	var id ID
+	rand.Read(id[:])
 	q := question{from, make(chan netip.AddrPort, 1)}
 	a.mu.Lock()
-	a.waiting[r.ID] = q
+	a.waiting[id] = q
 	a.mu.Unlock()
-	d := r.Append(nil)
-	send := func() { _ = a.conn.Write(udp.Batch{Addr: to, Data: d, Size: len(d)}) } // lost, as it may be on the way
-	send()
+	send(id)
 	return func(ctx context.Context) netip.AddrPort {
-		defer a.forget(r.ID)
+		defer a.forget(id)
 		again := firstRetry
 		for left := tries - 1; left >= 0; left-- {
 			select {
 			case observed := <-q.answer:
 				return observed
 			case <-ctx.Done():
-				return netip.AddrPort{}
+				return q.sofar()
 			case <-time.After(again):
 			}
 			again *= 2
 			if left > 0 {
-				send()
+				send(id)
 			}
 		}
 		return netip.AddrPort{}

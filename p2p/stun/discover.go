@@ -26,17 +26,26 @@ type Finding struct {
 	Observed []netip.AddrPort
 }
 
+// Interim is told what Discover knows before it knows all. Each function may be nil.
+type Interim struct {
+	// Mapped is told of the NAT when nothing but its filtering is unknown.
+	Mapped func(punch.NAT)
+	// Exit is told the lowest time to live that passes all NATs, see Exit; 0: that could not
+	// be found out, as through a NAT whose mapping depends on the endpoint. Where the function
+	// is nil it is not looked for.
+	Exit func(ttl int)
+}
+
 // Discover finds out how the NAT between this host and the servers maps and
 // filters, after RFC 5780, sections 4.3 and 4.4, by two sockets that listen
 // opens. It takes two round trips, and some two seconds where an answer does not
-// come; mapped is told what is known after the first, and may be nil. What it
-// cannot find out stays unknown. Its error is that of a socket.
+// come. What it cannot find out stays unknown. Its error is that of a socket.
 //
 // Three new mappings come one right after the other, so their ports show a
 // sequence. With servers at one address a mapping that depends on nothing but
 // the address is not told from an independent one, and filtering is not found to
 // be independent: nobody writes from an address that was not written to.
-func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, mapped func(punch.NAT)) (Finding, error) {
+func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, interim Interim) (Finding, error) {
 	one, err := openAsker(listen)
 	if err != nil {
 		return Finding{}, err
@@ -59,6 +68,9 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, m
 	if s.Second.IsValid() {
 		change = one.Ask(s.Main, s.Second, Request{ChangePort: true})
 	}
+	// Its sockets take ports in sequence too, so not before those of the samples.
+	stop, wait := interim.lookForExit(ctx, listen, s)
+	defer wait()
 	samples := make([]netip.AddrPort, 1+len(targets))
 	samples[0] = first(ctx)
 	for i, wait := range waits {
@@ -70,8 +82,11 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, m
 			f.Observed = append(f.Observed, a)
 		}
 	}
-	if mapped != nil {
-		mapped(f.NAT)
+	if f.Symmetric() {
+		stop()
+	}
+	if interim.Mapped != nil {
+		interim.Mapped(f.NAT)
 	}
 	if change != nil && samples[0].IsValid() {
 		if change(ctx).IsValid() {

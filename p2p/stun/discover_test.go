@@ -63,7 +63,7 @@ func discover(t *testing.T, h *netsim.Host, others ...netip.AddrPort) (stun.Find
 	t.Helper()
 	start := time.Now()
 	listen := func() (udp.Conn, error) { return h.Listen("udp4", netip.AddrPort{}) }
-	f, err := stun.Discover(t.Context(), listen, stun.Servers{Main: serverMain, Second: serverSecond, Others: others}, nil)
+	f, err := stun.Discover(t.Context(), listen, stun.Servers{Main: serverMain, Second: serverSecond, Others: others}, stun.Interim{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestDiscoverWithAPlainServer(t *testing.T) {
 		listen := func() (udp.Conn, error) { return h.Listen("udp4", netip.AddrPort{}) }
 		f, err := stun.Discover(t.Context(), listen, stun.Servers{
 			Main: serverMain, Others: []netip.AddrPort{netip.MustParseAddrPort("203.0.113.2:3478")},
-		}, nil)
+		}, stun.Interim{})
 		if want := (punch.NAT{Mapping: punch.AddressDependent}); err != nil || f.NAT != want {
 			t.Errorf("%+v, %v", f, err)
 		}

@@ -1,0 +1,146 @@
+package natmatrix
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2ptool/internal/netsim"
+	"p2ptool/p2p"
+	"p2ptool/p2p/udp"
+)
+
+// A home is what stands between a host and the internet, from the outermost NAT inwards.
+type home struct {
+	name string
+	nats []netsim.Kind
+}
+
+// facing are the homes that a bare masquerade has to reach.
+var facing = []home{
+	{"port-restricted", []netsim.Kind{netsim.PortRestricted}},
+	{"address-restricted", []netsim.Kind{netsim.AddressRestricted}},
+	{"bare masquerade", []netsim.Kind{netsim.BareMasquerade}},
+	{"carrier-grade NAT", []netsim.Kind{netsim.PortRestricted, netsim.PortRestricted}},
+	{"carrier-grade NAT, bare at home", []netsim.Kind{netsim.PortRestricted, netsim.BareMasquerade}},
+	{"carrier-grade NAT, bare", []netsim.Kind{netsim.BareMasquerade, netsim.PortRestricted}},
+	{"carrier-grade NAT, bare twice", []netsim.Kind{netsim.BareMasquerade, netsim.BareMasquerade}},
+}
+
+// place makes a host in such a home.
+func (h home) place(net *netsim.Net, addr string, delay time.Duration) udp.Network {
+	n := natAt(net.Realm, addr, h.nats[0], netsim.Link{Delay: delay})
+	for i, kind := range h.nats[1:] {
+		n = n.NAT(fmt.Sprintf("100.64.%d.2", i), kind)
+	}
+	return n.Host("192.168.1.2")
+}
+
+// An approach is how two peers come to call each other.
+type approach struct {
+	name  string
+	both  bool          // each calls the other; else the second one is called
+	apart time.Duration // by how much the second starts later
+}
+
+var approaches = []approach{
+	{"one calls", false, 0},
+	{"one calls, the other starts 200 ms later", false, 200 * time.Millisecond},
+	{"one calls, the other starts 2 s later", false, 2 * time.Second},
+	{"both call", true, 0},
+	{"both call, 200 ms apart", true, 200 * time.Millisecond},
+	{"both call, 2 s apart", true, 2 * time.Second},
+}
+
+// TestBareMasquerade has a host behind a bare masquerade meet hosts of all kinds, with one
+// to eight routers between their NATs. An opener of the wrong time to live arrives at the
+// other's NAT and spoils what it should prepare.
+func TestBareMasquerade(t *testing.T) {
+	for _, h := range facing {
+		t.Run(h.name, func(t *testing.T) {
+			bare := home{"bare masquerade", []netsim.Kind{netsim.BareMasquerade}}
+			n := 0
+			for hops := 0; hops <= 8; hops++ {
+				for i, how := range approaches {
+					if raceDetector && (hops+i)%4 != 0 {
+						continue
+					}
+					for _, homes := range [][2]home{{bare, h}, {h, bare}} {
+						n++
+						limit := 3 * time.Second
+						if hops >= 4 {
+							limit = time.Second
+						}
+						took, ok := how.meet(t, homes, hops, delays[n%3], uint64(n))
+						if !ok || took > limit {
+							t.Errorf("%s to %s, %d hops, %s: direct %v after %v", homes[0].name, homes[1].name, hops, how.name, ok, took)
+						}
+					}
+				}
+			}
+			t.Logf("%d meetings", n)
+		})
+	}
+}
+
+// meet reports how long after the second one's start both ends have a direct path.
+func (how approach) meet(t *testing.T, homes [2]home, hops int, delay [3]time.Duration, seed uint64) (took time.Duration, ok bool) {
+	synctest.Test(t, func(t *testing.T) {
+		net := netsim.New(seed)
+		defer net.Close()
+		net.SetHops(hops)
+		host := net.Host(serverIP)
+		host.Link(netsim.Link{Delay: delay[0]})
+		server, err := p2p.NewServer(p2p.ServerOptions{Key: newKey(t), Listen: ":3478", Network: host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		atA, atB := homes[0].place(net, outerA, delay[1]), homes[1].place(net, outerB, delay[2])
+		if os.Getenv("P2PTOOL_WATCH") != "" {
+			began := time.Now()
+			net.Watch(func(e netsim.Event) {
+				if e.To.Addr().String() != serverIP && e.From.Addr().String() != serverIP {
+					fmt.Println(time.Since(began), e.What, e.From, e.To, len(e.Data))
+				}
+			})
+		}
+		a := startPeer(t, atA)
+		defer a.Close()
+		if how.both {
+			registered(t, a)
+		}
+		other := make(chan *p2p.Link)
+		var b *p2p.Peer
+		var began time.Time
+		if how.both {
+			b = newPeer(t, atB)
+			go func() {
+				time.Sleep(how.apart)
+				began = time.Now()
+				other <- call(t, b, a)
+			}()
+		} else {
+			time.Sleep(how.apart)
+			began = time.Now()
+			b = startPeer(t, atB)
+			registered(t, b)
+			go func() {
+				l, _ := b.Accept(t.Context())
+				other <- l
+			}()
+		}
+		defer b.Close()
+		registered(t, a)
+		la, lb := call(t, a, b), <-other
+		if la == nil || lb == nil {
+			return
+		}
+		await(patience, p2p.PathDirect, la, lb)
+		took = time.Since(began)
+		ok = la.Path().Kind == p2p.PathDirect && lb.Path().Kind == p2p.PathDirect
+	})
+	return took, ok
+}
