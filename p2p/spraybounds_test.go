@@ -22,6 +22,7 @@ type counting struct {
 	mu   sync.Mutex
 	open int
 	most int // that were open at once
+	all  int // that were ever opened
 }
 
 func (n *counting) Listen(family string, addr netip.AddrPort) (udp.Conn, error) {
@@ -35,6 +36,7 @@ func (n *counting) Listen(family string, addr netip.AddrPort) (udp.Conn, error) 
 		return nil, err
 	}
 	n.open++
+	n.all++
 	n.most = max(n.most, n.open)
 	return &countedConn{Conn: c, n: n}, nil
 }
