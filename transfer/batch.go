@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"lukechampine.com/blake3"
 
@@ -23,14 +24,15 @@ import (
 // which renaming does not change, so an entry is good if what has the
 // name is what was renamed, and says nothing otherwise.
 //
-//	header, 64 bytes              entry
-//	 0  "p2ptdon2"                 0  length of the body, 2
-//	 8  ID of the transfer, 16     2  body: size, mtime, inode, mtime of the copy, each 8;
+//	header, 80 bytes              entry
+//	 0  "p2ptdon3"                 0  length of the body, 2
+//	 8  ID of the transfer, 16     2  body: size, inode, each 8; mtime, mtime of the copy: seconds, 8, ns, 4;
 //	24  files, 8                      digest, 32; length of the path, 2; path; final path
 //	32  folders, 8                    checksum, 8
 //	40  bytes, 8
-//	48  zeros
-//	56  checksum, 8
+//	48  tag of the offer, 16
+//	64  zeros
+//	72  checksum, 8
 //
 // Entries follow each other; the first that does not match its checksum ends them.
 type batch struct {
@@ -43,9 +45,13 @@ type batch struct {
 }
 
 const (
-	batchMagic  = "p2ptdon2"
-	batchHeader = 64
-	maxIndex    = 1 << 22 // entries that are looked up; the files of more would be sent again
+	batchMagic  = "p2ptdon3"
+	batchHeader = 80
+
+	folderMade   = -1 // this transfer made the folder
+	folderOpened = -2 // it was closed to writing before, and is to be again
+
+	maxIndex = 1 << 22 // entries that are looked up; the files of more would be sent again
 )
 
 // indexed tells where the entry of a path is, by the head of the path's hash.
@@ -54,12 +60,13 @@ type indexed struct {
 	at   int64
 }
 
-// A record is an entry. Of a folder that the transfer made, size is -1.
+// A record is an entry. Of a folder, size is folderMade or folderOpened.
 type record struct {
-	size, mtime int64
+	size        int64
+	mtime       stamp
 	tag         [16]byte
 	inode       uint64
-	copyMtime   int64
+	copyMtime   stamp
 	digest      [32]byte
 	path, final string
 }
@@ -67,50 +74,87 @@ type record struct {
 // wasAccepted tells whether o, just as it is, was accepted before and is unfinished. It
 // changes nothing on the disk.
 func wasAccepted(st *store, o *offerMsg) bool {
-	h, ok := recorded(st, o)
-	return ok && string(h) == string(appendBatchHeader(o))
+	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) == sameMatch })
 }
 
-// wasBegun tells the same of an offer of the same names and sizes, by whatever ID.
+// wasBegun tells whether an offer of o, or of the same source by whatever ID, is unfinished.
 func wasBegun(st *store, o *offerMsg) bool {
-	h, ok := recorded(st, o)
-	if !ok {
-		return false
-	}
-	same := *o
-	copy(same.id[:], h[len(batchMagic):])
-	return string(h) == string(appendBatchHeader(&same))
+	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) != noMatch })
 }
 
-// recorded reads the header of the unfinished transfer of the same names.
-func recorded(st *store, o *offerMsg) ([]byte, bool) {
-	f, err := st.root.OpenFile(stateFolder+"/"+st.key(o.tops[:])+doneExt, os.O_RDONLY|disk.OpenFlags, 0)
-	if err != nil {
-		return nil, false
+// recorded reads the headers of the unfinished transfers of the same names, and tells whether one is accepted by ok.
+func recorded(st *store, o *offerMsg, ok func(header []byte) bool) bool {
+	key := st.key(o.tops[:])
+	for _, n := range st.slots[key+doneExt] {
+		f, err := st.state.OpenFile(slotName(key, n)+doneExt, os.O_RDONLY|disk.OpenFlags, 0)
+		if err != nil {
+			continue
+		}
+		h, err := readBatchHeader(f)
+		f.Close()
+		if err == nil && ok(h) {
+			return true
+		}
 	}
-	defer f.Close()
+	return false
+}
+
+func readBatchHeader(f *os.File) ([]byte, error) {
 	h := make([]byte, batchHeader)
-	_, err = f.ReadAt(h, 0)
-	return h, err == nil
+	_, err := f.ReadAt(h, 0)
+	return h, err
 }
 
-// openBatch opens the record of what o offers. It makes the state folder.
+// isHeaderOf tells whether a header is that of o: by ID, names and sizes or, for likeMatch, by names, sizes and the
+// state of the source.
+func isHeaderOf(h []byte, o *offerMsg) match {
+	same, like := *o, *o
+	copy(same.source[:], h[48:])
+	copy(like.id[:], h[len(batchMagic):])
+	switch string(h) {
+	case string(appendBatchHeader(&same)):
+		return sameMatch
+	case string(appendBatchHeader(&like)):
+		return likeMatch
+	}
+	return noMatch
+}
+
+// openBatch opens the record of what o offers. It makes the state folder, and removes from it what has been of no use
+// for too long.
 func openBatch(st *store, o *offerMsg) (b *batch, err error) {
-	for range 8 { // another transfer may remove the folder before our file is in it
-		if err = st.openState(); err != nil {
+	fits := func(_ string, f *os.File) match {
+		h, err := readBatchHeader(f)
+		if err != nil {
+			return noMatch
+		}
+		return isHeaderOf(h, o)
+	}
+	worth := sameMatch
+	if o.bytes < 0 || o.bytes > minFlush {
+		worth = likeMatch // the same command, given again while the end of the last one is not known here
+	}
+	b = new(batch)
+	for st.state == nil || b.f == nil {
+		if st.state == nil {
+			err = st.makeState()
+		}
+		if err == nil {
+			b.f, b.name, err = st.openLocked(st.key(o.tops[:]), doneExt, worth, fits)
+		}
+		// Another transfer may remove the folder before our file is in it.
+		if err != nil && (!errors.Is(err, fs.ErrNotExist) || st.ctx.Err() != nil) {
 			return nil, err
 		}
-		b = new(batch)
-		b.f, b.name, err = st.openLocked(st.key(o.tops[:]), doneExt)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			break
+		if err != nil {
+			st.closeState()
+			err = nil
+			pause(st.ctx, time.Millisecond)
 		}
-		st.state.Close()
-	}
-	if err != nil {
-		return nil, err
 	}
 	b.name += doneExt
+	st.expire(time.Now().Add(-KeepUnfinished))
+	st.slots = readSlots(st.state)
 	if err = b.load(); err == nil {
 		err = b.writeHeader(o)
 	}
@@ -130,7 +174,8 @@ func (b *batch) writeHeader(o *offerMsg) error {
 func appendBatchHeader(o *offerMsg) []byte {
 	h := append([]byte(batchMagic), o.id[:]...)
 	h = put64(h, o.files, o.folders, o.bytes)
-	h = append(h, make([]byte, 56-len(h))...)
+	h = append(h, o.source[:]...)
+	h = append(h, make([]byte, batchHeader-8-len(h))...)
 	return append(h, checksum(h)...)
 }
 
@@ -181,7 +226,8 @@ func (b *batch) read(at int64) (r record, n int64, err error) {
 
 func (r *record) append(b []byte) []byte {
 	at := len(b)
-	b = put64(append(b, 0, 0), r.size, r.mtime, int64(r.inode), r.copyMtime)
+	b = put64(append(b, 0, 0), r.size, int64(r.inode))
+	b = putStamp(putStamp(b, r.mtime), r.copyMtime)
 	b = append(b, r.tag[:]...)
 	b = append(putText(append(b, r.digest[:]...), r.path), r.final...)
 	binary.BigEndian.PutUint16(b[at:], uint16(len(b)-at-2))
@@ -190,7 +236,7 @@ func (r *record) append(b []byte) []byte {
 
 func (r *record) parse(b []byte) bool {
 	f := fields{b: b}
-	r.size, r.mtime, r.inode, r.copyMtime = f.i64(), f.i64(), uint64(f.i64()), f.i64()
+	r.size, r.inode, r.mtime, r.copyMtime = f.i64(), uint64(f.i64()), f.stamp(), f.stamp()
 	r.tag, r.digest = f.id(), f.hash()
 	r.path, r.final = f.text(maxPath), f.rest(math.MaxUint16)
 	return !f.bad

@@ -5,7 +5,7 @@ import "encoding/binary"
 func (m *offerMsg) append(b []byte) []byte {
 	b = append(append(b, m.version), m.id[:]...)
 	b = put32(put64(b, m.files, m.folders, m.bytes), m.count)
-	b = append(b, m.tops[:]...)
+	b = append(append(b, m.tops[:]...), m.source[:]...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.names)))
 	for _, n := range m.names {
 		b = putText(b, n)
@@ -20,7 +20,7 @@ func (m *offerMsg) parse(f *fields) {
 	}
 	m.id = f.id()
 	m.files, m.folders, m.bytes, m.count = f.size(true), f.size(true), f.size(true), f.u32()
-	m.tops = f.hash()
+	m.tops, m.source = f.hash(), f.id()
 	n := f.atMost(int(f.u16()), maxNames)
 	for total := 0; n > 0 && !f.bad; n-- {
 		s := f.text(maxPath)
@@ -45,13 +45,13 @@ func (m *totalMsg) parse(f *fields) {
 func (m *entryMsg) append(b []byte) []byte {
 	b = append(put32(b, m.n), byte(m.what))
 	b = binary.BigEndian.AppendUint16(b, m.mode)
-	b = put64(b, m.mtime, m.size)
+	b = put64(putStamp(b, m.mtime), m.size)
 	return append(append(b, m.tag[:]...), m.path...)
 }
 
 func (m *entryMsg) parse(f *fields) {
 	m.n, m.what = f.u32(), entryKind(f.below(byte(entryKinds)))
-	m.mode, m.mtime = f.u16(), f.i64()
+	m.mode, m.mtime = f.u16(), f.stamp()
 	m.size, m.tag, m.path = f.size(m.what == entryStream), f.id(), f.rest(maxPath)
 	f.bad = f.bad || m.mode > 0o777 || m.what == entryStream && m.size != -1 || m.what == entryFolder && m.size != 0
 }

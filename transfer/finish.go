@@ -67,11 +67,21 @@ func (r *receiver) sealAll(ins []*incoming) {
 		if in.err != nil || in.tmp != nil {
 			continue
 		}
-		if in.err = in.p.dress(fs.FileMode(in.m.mode), time.Unix(0, in.m.mtime)); in.err == nil {
+		if in.err = r.dress(in); in.err == nil {
 			dressed = append(dressed, in)
 		}
 	}
 	each(dressed, func(in *incoming) { in.err = r.seal(in) })
+}
+
+// dress gives a partial file what a file that is made where it is to be has, and its time.
+func (r *receiver) dress(in *incoming) error {
+	folder, err := r.targetFolder(path.Dir(in.local))
+	if err != nil {
+		return err
+	}
+	defer r.folders.drop(folder)
+	return in.p.dress(folder.Folder, fs.FileMode(in.m.mode), in.m.mtime.time())
 }
 
 // each calls fn for all of ins, several at a time.

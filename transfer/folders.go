@@ -3,7 +3,6 @@ package transfer
 import (
 	"io/fs"
 	"os"
-	"time"
 
 	"p2ptool/transfer/internal/disk"
 )
@@ -75,11 +74,8 @@ func (r *receiver) moveOn() {
 	defer r.mu.Unlock()
 	low, _ := r.win.bounds()
 	for len(r.leaves) > 0 && low >= r.leaves[0].after {
-		if l := r.leaves[0]; l.ours {
-			// A disk may know neither modes nor times.
-			_ = r.st.root.Chmod(l.local, l.mode)
-			_ = r.st.root.Chtimes(l.local, time.Time{}, l.mtime)
-		}
+		r.leaves[0].close(r.st.root)
+		delete(r.opened, r.leaves[0].local)
 		r.leaves = r.leaves[1:]
 	}
 	if r.summed || r.total < 0 || int64(low) < r.total {

@@ -16,9 +16,9 @@ import (
 func samples() []message {
 	id, h := [16]byte{1, 2}, cv{3, 4}
 	return []message{
-		&offerMsg{version: version, id: id, files: 2, folders: 4, bytes: -1, count: 3, tops: h, names: []string{"a", "b"}},
+		&offerMsg{version: version, id: id, files: 2, folders: 4, bytes: -1, count: 3, tops: h, source: id, names: []string{"a", "b"}},
 		&totalMsg{5, 6, 7},
-		&entryMsg{n: 7, what: entryFile, mode: 0o644, mtime: -8, size: 9, tag: id, path: "a/b"},
+		&entryMsg{n: 7, what: entryFile, mode: 0o644, mtime: stamp{-8, 9}, size: 9, tag: id, path: "a/b"},
 		&entryMsg{what: entryStream, size: -1, path: "in"},
 		&leaveMsg{},
 		&dataMsg{1, 2, h},
@@ -69,8 +69,8 @@ func TestMessageBytes(t *testing.T) {
 		m    message
 		want string
 	}{
-		{&entryMsg{n: 1, mode: 0o644, mtime: 2, size: 3, tag: [16]byte{4}, path: "a"},
-			"03000028" + "00000001" + "00" + "01a4" + "0000000000000002" + "0000000000000003" + "04000000000000000000000000000000" + "61"},
+		{&entryMsg{n: 1, mode: 0o644, mtime: stamp{2, 5}, size: 3, tag: [16]byte{4}, path: "a"},
+			"0300002c" + "00000001" + "00" + "01a4" + "0000000000000002" + "00000005" + "0000000000000003" + "04000000000000000000000000000000" + "61"},
 		{&wantMsg{258}, "11000004" + "00000102"},
 		{&haveMsg{n: 1, runs: []run{{2, 3}}}, "1200000f" + "00000001" + "00" + "0001" + "00000002" + "00000003"},
 		{&abortMsg{codeRefused, "no"}, "1f000003" + "09" + "6e6f"},
@@ -102,7 +102,7 @@ func FuzzMessage(f *testing.F) {
 }
 
 func FuzzJournal(f *testing.F) {
-	h := journalHeader{size: 9 * chunkSize, mtime: 2, inode: 3}
+	h := journalHeader{size: 9 * chunkSize, mtime: stamp{2, 1}, inode: 3}
 	f.Add(h.append(nil), []byte("slots"))
 	f.Fuzz(func(t *testing.T, header, slots []byte) {
 		path := filepath.Join(t.TempDir(), "j")

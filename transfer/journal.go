@@ -16,14 +16,14 @@ import (
 // does not match its own checksum and says nothing.
 //
 //	header, 128 bytes                        slot, 40 bytes, at 128 + 40 i
-//	  0  "p2ptjrn1"                            0  hash of chunk i
+//	  0  "p2ptjrn2"                            0  hash of chunk i
 //	  8  size of the source, 8                32  checksum, 8
-//	 16  its modification time, ns, 8
-//	 24  its tag, 16; zero: the chunks are of several states of it
-//	 40  salt of the checksums, 16
-//	 56  inode of the partial file, 8
-//	 64  its modification time, ns, 8
-//	 72  zeros
+//	 16  its modification time: seconds, 8; nanoseconds, 4
+//	 28  its tag, 16; zero: the chunks are of several states of it
+//	 44  salt of the checksums, 16
+//	 60  inode of the partial file, 8
+//	 68  its modification time: seconds, 8; nanoseconds, 4
+//	 80  zeros
 //	120  checksum, 8
 //
 // A slot is written only after the chunk is safe on the disk, and cleared, safely, before
@@ -36,24 +36,24 @@ type journal struct {
 
 type journalHeader struct {
 	size  int64
-	mtime int64
+	mtime stamp
 	tag   [16]byte
 	salt  [16]byte
 	inode uint64
-	mark  int64
+	mark  stamp
 }
 
 const (
-	journalMagic = "p2ptjrn1"
+	journalMagic = "p2ptjrn2"
 	headerSize   = 128
 	slotSize     = hashSize + 8
 	slotPage     = 1024 // slots that are read at once
 )
 
 func (h *journalHeader) append(b []byte) []byte {
-	b = put64(append(b, journalMagic...), h.size, h.mtime)
+	b = putStamp(put64(append(b, journalMagic...), h.size), h.mtime)
 	b = append(append(b, h.tag[:]...), h.salt[:]...)
-	b = put64(b, int64(h.inode), h.mark)
+	b = putStamp(put64(b, int64(h.inode)), h.mark)
 	b = append(b, make([]byte, 120-len(b))...)
 	return append(b, checksum(b)...)
 }
@@ -63,8 +63,8 @@ func (h *journalHeader) parse(b []byte) bool {
 		return false
 	}
 	f := fields{b: b[8:]}
-	h.size, h.mtime, h.tag, h.salt = f.size(false), f.i64(), f.id(), f.id()
-	h.inode, h.mark = uint64(f.i64()), f.i64()
+	h.size, h.mtime, h.tag, h.salt = f.size(false), f.stamp(), f.id(), f.id()
+	h.inode, h.mark = uint64(f.i64()), f.stamp()
 	return !f.bad
 }
 

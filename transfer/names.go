@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,9 +16,11 @@ import (
 // or if a name is empty, ".", "..", holds a zero byte, or is longer than maxName bytes
 // once it was mapped.
 //
-// A byte that a name cannot have here is written as "%" and two upper-case hexadecimal
-// digits, and so is a "%" that stands before two such digits, so that no two names
-// become one and the name can be read back. These bytes are
+// A name without a byte that it cannot have here stays as it is, "a%20b" too. In others
+// each such byte is escaped: written as "%" and two upper-case hexadecimal
+// digits; and so is a "%" that stands before two such digits. A name that looks just like the outcome of
+// that is escaped as well, so that no two names become one: it is read back
+// by undoing it if that gives a name that is escaped to the same. These bytes are
 //
 //   - everywhere: control characters, which could give orders to a terminal, and
 //     the first byte of a name that begins like the state folder;
@@ -59,10 +62,59 @@ func localPath(p, goos string) (string, error) {
 }
 
 func localName(n, goos string) string {
-	var b strings.Builder
+	if isEscaped(n, goos) {
+		return escape(n, goos)
+	}
+	return n
+}
+
+// isEscaped reports whether a name is escaped here: since it has to be, or since it could be taken for
+// another one that was. Each turn has a shorter name.
+func isEscaped(n, goos string) bool {
+	for {
+		if mustEscapeAny(n, goos) {
+			return true
+		}
+		m := unescape(n)
+		if m == n || escape(m, goos) != n {
+			return false
+		}
+		n = m
+	}
+}
+
+func mustEscapeAny(n, goos string) bool {
 	for i := 0; i < len(n); {
 		r, size := utf8.DecodeRuneInString(n[i:])
 		if mustEscape(n, i, r, size, goos) {
+			return true
+		}
+		i += size
+	}
+	return false
+}
+
+// unescape undoes escape.
+func unescape(n string) string {
+	var b strings.Builder
+	for i := 0; i < len(n); i++ {
+		if n[i] == '%' && escapesByte(n, i) {
+			c, _ := strconv.ParseUint(n[i+1:i+3], 16, 8)
+			b.WriteByte(byte(c))
+			i += 2
+		} else {
+			b.WriteByte(n[i])
+		}
+	}
+	return b.String()
+}
+
+// escape writes the bytes that cannot stay, and each "%" that could be taken for one of them.
+func escape(n, goos string) string {
+	var b strings.Builder
+	for i := 0; i < len(n); {
+		r, size := utf8.DecodeRuneInString(n[i:])
+		if mustEscape(n, i, r, size, goos) || r == '%' && escapesByte(n, i) {
 			for _, c := range []byte(n[i : i+size]) {
 				fmt.Fprintf(&b, "%%%02X", c)
 			}
@@ -81,8 +133,6 @@ func mustEscape(n string, i int, r rune, size int, goos string) bool {
 		return true
 	case r == utf8.RuneError && size == 1:
 		return goos == "windows" || goos == "darwin"
-	case r == '%':
-		return len(n) >= i+3 && isHex(n[i+1]) && isHex(n[i+2])
 	case i == 0 && looksLikeState(n):
 		return true
 	case goos == "windows":
@@ -91,6 +141,9 @@ func mustEscape(n string, i int, r rune, size int, goos string) bool {
 	}
 	return false
 }
+
+// escapesByte reports whether two upper-case hexadecimal digits follow n[i].
+func escapesByte(n string, i int) bool { return len(n) >= i+3 && isHex(n[i+1]) && isHex(n[i+2]) }
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' }
 

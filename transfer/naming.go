@@ -41,7 +41,7 @@ func (in *incoming) record() (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	rec.inode, rec.copyMtime = disk.Inode(fi), fi.ModTime().UnixNano()
+	rec.inode, rec.copyMtime = disk.Inode(fi), stampOf(fi.ModTime())
 	return rec, nil
 }
 
@@ -110,18 +110,20 @@ func (r *receiver) name(in *incoming) error {
 	if in.tmp != nil {
 		return in.tmp.file.Link(in.tmp.folder.Folder, path.Base(in.final))
 	}
-	if err := r.checkFolder(path.Dir(in.final)); err != nil {
+	folder, err := r.targetFolder(path.Dir(in.final))
+	if err != nil {
+		return err
+	}
+	defer r.folders.drop(folder)
+	if err := in.p.checkName(); err != nil {
 		return err
 	}
 	if !disk.MovesOpen {
 		in.p.f.Close()
 	}
-	return r.move(stateFolder+"/"+in.p.name+partExt, in.final)
-}
-
-func (r *receiver) move(from, to string) error {
+	move := disk.Move
 	if r.o.Conflict == Overwrite {
-		return r.st.root.Rename(from, to)
+		move = disk.Replace
 	}
-	return disk.Move(r.st.root, from, to)
+	return move(r.st.folder, in.p.name+partExt, folder.Folder, path.Base(in.final))
 }

@@ -10,6 +10,8 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
+var errSwapped = errors.New("somebody else has put another file in place of the partial one")
+
 var errJournal = errors.New("journal was damaged while in use")
 
 // A partial is a file that is being received: KEY.part in the state folder, and once it
@@ -42,7 +44,7 @@ type written struct {
 // openPartial opens or makes the partial file for the source that src describes. If it is
 // fresh, what was held is not used.
 func openPartial(st *store, key string, src journalHeader, fresh bool) (*partial, error) {
-	f, name, err := st.openLocked(key, partExt)
+	f, name, err := st.openLocked(key, partExt, sameMatch, func(name string, _ *os.File) match { return st.journalMatch(name, src) })
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +68,22 @@ func openPartial(st *store, key string, src journalHeader, fresh bool) (*partial
 	return p, nil
 }
 
+// journalMatch tells whether the journal of a slot is about the source that src describes.
+func (st *store) journalMatch(name string, src journalHeader) match {
+	f, err := st.state.OpenFile(name+journalExt, os.O_RDONLY|disk.OpenFlags, 0)
+	if err != nil {
+		return noMatch
+	}
+	defer f.Close()
+	switch j, ok := openJournal(f); {
+	case !ok:
+		return noMatch
+	case j.size == src.size && j.mtime == src.mtime && j.tag == src.tag:
+		return sameMatch
+	}
+	return likeMatch
+}
+
 // openJournal takes the journal if it is one of this very file.
 func (p *partial) openJournal() error {
 	f, err := p.state.OpenFile(p.name+journalExt, os.O_RDWR|disk.OpenFlags, 0)
@@ -86,7 +104,7 @@ func (p *partial) openJournal() error {
 
 // sealHeader sets the mark anew, and writes and syncs the header.
 func (p *partial) sealHeader() error {
-	p.j.mark = time.Now().Truncate(time.Second).UnixNano()
+	p.j.mark = stamp{sec: time.Now().Unix()}
 	if err := p.restoreMark(); err != nil {
 		return err
 	}
@@ -94,12 +112,12 @@ func (p *partial) sealHeader() error {
 	if err != nil {
 		return err
 	}
-	p.j.inode, p.j.mark = disk.Inode(fi), fi.ModTime().UnixNano()
+	p.j.inode, p.j.mark = disk.Inode(fi), stampOf(fi.ModTime())
 	return errors.Join(p.j.writeHeader(), p.j.sync())
 }
 
 func (p *partial) restoreMark() error {
-	return p.state.Chtimes(p.name+partExt, time.Time{}, time.Unix(0, p.j.mark))
+	return disk.SetFileTime(p.state, p.name+partExt, p.f, p.j.mark.time())
 }
 
 // write puts a verified chunk on the file.
@@ -120,8 +138,9 @@ func (p *partial) write(i int64, data []byte, h cv) error {
 	return p.startFlush()
 }
 
-// dress gives the whole file its mode and modification time. seal follows.
-func (p *partial) dress(mode fs.FileMode, mtime time.Time) error {
+// dress gives the whole file its mode and modification time, and what it inherits from the folder
+// that it is going to. seal follows.
+func (p *partial) dress(folder *disk.Folder, mode fs.FileMode, mtime time.Time) error {
 	if err := p.waitFlush(); err != nil {
 		return err
 	}
@@ -131,9 +150,21 @@ func (p *partial) dress(mode fs.FileMode, mtime time.Time) error {
 		}
 	}
 	// A disk may know neither modes nor times.
-	_ = p.f.Chmod(mode)
-	_ = p.state.Chtimes(p.name+partExt, time.Time{}, mtime)
+	folder.Inherit(p.f, mode)
+	_ = disk.SetFileTime(p.state, p.name+partExt, p.f, mtime)
 	disk.StartWriting(p.f)
+	return nil
+}
+
+// checkName returns an error unless what is about to be moved is the file that was written and verified.
+func (p *partial) checkName() error {
+	have, err := p.f.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := p.state.Lstat(p.name + partExt); err != nil || !os.SameFile(have, there) {
+		return errors.Join(errSwapped, err)
+	}
 	return nil
 }
 

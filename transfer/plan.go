@@ -3,12 +3,9 @@ package transfer
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"p2ptool/transfer/internal/disk"
 )
@@ -18,20 +15,6 @@ type plan struct {
 	in    *incoming
 	leave bool
 	done  bool
-}
-
-// A folder is one whose entry came and whose end did not.
-type folder struct {
-	local string
-	mode  fs.FileMode
-	mtime time.Time
-	ours  bool // this transfer made it
-}
-
-// A leave is a folder whose entries came. It gets its mode and time once they are finished.
-type leave struct {
-	folder
-	after uint32 // when the entries below this number are finished
 }
 
 // A planner decides, in the order of the entries, what is wanted of each.
@@ -123,55 +106,6 @@ func (p *planner) expected() bool {
 
 func exceeds(n, offered, slack int64) bool { return offered >= 0 && n > offered+offered/8+slack }
 
-// folder makes a folder. What could not be done is told, and the files in it fail by themselves.
-func (p *planner) folder(in *incoming, bad error) error {
-	f := folder{local: in.local, mode: fs.FileMode(in.m.mode), mtime: time.Unix(0, in.m.mtime)}
-	if bad == nil {
-		f.ours, bad = p.makeFolder(in, f)
-	}
-	p.open = append(p.open, f)
-	if bad == nil && p.countMade() > maxMade {
-		bad = p.syncMade()
-	}
-	switch {
-	case bad == nil:
-		p.finishEntry(in, &resultMsg{n: in.m.n})
-	default:
-		return p.failOr(in, bad)
-	}
-	return nil
-}
-
-func (p *planner) makeFolder(in *incoming, f folder) (ours bool, err error) {
-	root := p.st.root
-	err = root.Mkdir(f.local, f.mode|0o700)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = root.MkdirAll(path.Dir(f.local), 0o777); err == nil {
-			err = root.Mkdir(f.local, f.mode|0o700)
-		}
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return false, err
-	}
-	made := err == nil
-	fi, err := root.Stat(f.local)
-	if err != nil {
-		return false, err
-	}
-	if !fi.IsDir() || disk.Inode(fi) != 0 && p.isState(fi) {
-		return false, errors.New("its name is taken by something else")
-	}
-	if made {
-		p.madeIn(path.Dir(f.local))
-		return true, p.batch.add(record{size: -1, inode: disk.Inode(fi), path: in.m.path})
-	}
-	_, ours = p.batch.find(in.m.path, func(r record) bool { return r.size == -1 && r.inode == disk.Inode(fi) })
-	if ours { // an earlier attempt may have closed it to writing
-		_ = root.Chmod(f.local, f.mode|0o700)
-	}
-	return ours, nil
-}
-
 // file decides whether a file is here already, in whole or in part.
 func (p *planner) file(in *incoming) error {
 	if r, ok := p.finished(in); ok {
@@ -240,16 +174,12 @@ func (p *planner) finished(in *incoming) (record, bool) {
 		}
 		fi, err := p.st.root.Lstat(r.final)
 		return err == nil && fi.Mode().IsRegular() && fi.Size() == r.size &&
-			fi.ModTime().UnixNano() == r.copyMtime && disk.Inode(fi) == r.inode
+			stampOf(fi.ModTime()) == r.copyMtime && disk.Inode(fi) == r.inode
 	})
 }
 
 func (p *planner) hasPartial(in *incoming) bool {
-	if in.m.what != entryFile || in.total < 2 {
-		return false
-	}
-	_, err := p.st.state.Lstat(in.key + journalExt)
-	return err == nil
+	return in.m.what == entryFile && in.total > 1 && p.st.slots.has(in.key, journalExt)
 }
 
 // resume opens what is held of a file, and makes the message about it. It is nil if that is nothing.

@@ -72,11 +72,12 @@ type receiver struct {
 
 	resumables chan struct{} // one token for each file that is open for resumption
 
-	mu     sync.Mutex // guards what follows
-	leaves []leave    // folders that wait for what is in them
-	made   []string   // parents of new folders, not synced
-	total  int64      // entries there are; -1: not known yet
-	summed bool       // the summary was sent
+	mu     sync.Mutex        // guards what follows
+	leaves []leave           // folders that wait for what is in them
+	made   []string          // parents of new folders, not synced
+	opened map[string]folder // that were there and closed to writing, and have to be again
+	total  int64             // entries there are; -1: not known yet
+	summed bool              // the summary was sent
 	acked  atomic.Bool
 }
 
@@ -122,7 +123,7 @@ func (r *receiver) main() error {
 		}
 		r.batch = b
 		r.named.Store(!disk.CanLinkNameless())
-		r.leftovers = r.st.hasPartials()
+		r.leftovers = r.st.slots.anyOf(partExt)
 		r.whole, _ = disk.OpenWhole(r.st.root) // else they are synced one by one
 	}
 	r.tally.begin()
@@ -236,6 +237,7 @@ func (r *receiver) cleanUp(err error) error {
 	r.folders.close()
 	r.closeWhole()
 	if r.st != nil {
+		r.closeOpened()
 		r.st.close()
 	}
 	return err

@@ -36,7 +36,7 @@ func (p *partial) rehash(held []run) (good []run, err error) {
 		last := held[len(held)-1].end() - 1
 		end = last*chunkSize + int64(chunkLen(p.j.size, last))
 	}
-	if fi.ModTime().UnixNano() == p.j.mark && fi.Size() >= end {
+	if stampOf(fi.ModTime()) == p.j.mark && fi.Size() >= end {
 		return held, nil
 	}
 	buf := make([]byte, chunkSize)

@@ -25,7 +25,7 @@ const countFor = time.Second
 // pipes and devices are skipped. Within about a second after ctx ends Send returns.
 func Send(ctx context.Context, rw io.ReadWriteCloser, src Source, o SendOptions) (Result, error) {
 	if o.ID == ([16]byte{}) {
-		rand.Read(o.ID[:])
+		o.ID = randomID()
 	}
 	tops, err := resolveSource(src)
 	if err != nil {
@@ -47,6 +47,11 @@ func Send(ctx context.Context, rw io.ReadWriteCloser, src Source, o SendOptions)
 		err = unresumable(err)
 	}
 	return s.tally.result(s.ev.resumed.Load()), err
+}
+
+func randomID() (id [16]byte) {
+	rand.Read(id[:])
+	return id
 }
 
 func resolveSource(src Source) ([]top, error) {
@@ -225,7 +230,7 @@ func (s *sender) offer(total <-chan totalMsg) error {
 	for i := range s.tops {
 		names[i] = s.tops[i].name
 	}
-	m := &offerMsg{version: version, id: s.id, files: -1, folders: -1, bytes: -1, count: uint32(len(names)), tops: topsHash(names)}
+	m := &offerMsg{version: version, id: s.id, files: -1, folders: -1, bytes: -1, count: uint32(len(names)), tops: topsHash(names), source: topsState(s.tops)}
 	for size := 0; len(m.names) < min(len(names), maxNames); {
 		n := names[len(m.names)]
 		if size += len(n); size > maxNameBytes {
@@ -267,7 +272,7 @@ func (s *sender) sendTotal(total <-chan totalMsg) error {
 
 func (s *sender) announceStream() error {
 	o := &outgoing{what: entryStream, path: s.src.Name}
-	return s.add(o, entryMsg{what: entryStream, mode: 0o644, mtime: time.Now().UnixNano(), size: -1, path: o.path})
+	return s.add(o, entryMsg{what: entryStream, mode: 0o666, mtime: stampOf(time.Now()), size: -1, path: o.path})
 }
 
 // awaitAccept waits for the offer to be accepted. Its error, the first time, may be errAfresh.

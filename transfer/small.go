@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"time"
 
 	"p2ptool/transfer/internal/disk"
 )
@@ -23,7 +22,7 @@ type nameless struct {
 	folder *targetFolder
 	file   *disk.Nameless
 	inode  uint64
-	mtime  int64 // as the disk keeps it
+	mtime  stamp // as the disk keeps it
 }
 
 // isSmall tells whether in is such a file. Where a name may be replaced a file has to
@@ -33,8 +32,7 @@ func (r *receiver) isSmall(in *incoming) bool {
 		return false
 	}
 	if r.leftovers {
-		_, err := r.st.state.Lstat(r.st.key([]byte(in.m.path)) + partExt)
-		return err != nil
+		return !r.st.slots.has(r.st.key([]byte(in.m.path)), partExt)
 	}
 	return true
 }
@@ -110,8 +108,9 @@ func (r *receiver) writeSmall(in *incoming, data []byte) error {
 	if _, err := file.WriteAt(data, 0); err != nil {
 		return err
 	}
-	file.Dress(fs.FileMode(in.m.mode), time.Unix(0, in.m.mtime))
-	in.tmp.inode, in.tmp.mtime, err = file.State()
+	file.Dress(folder.Allowed(fs.FileMode(in.m.mode)), in.m.mtime.time())
+	inode, mtime, err := file.State()
+	in.tmp.inode, in.tmp.mtime = inode, stampOf(mtime)
 	return err
 }
 

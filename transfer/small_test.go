@@ -61,7 +61,7 @@ func receiverIn(t *testing.T, dst string) *receiver {
 	close(r.written)
 	st, err := openStore(r.ctx, dst, "")
 	if err == nil {
-		err = st.openState()
+		err = st.makeState()
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -87,12 +87,13 @@ func (f *sourceFolder) open(o *outgoing) (*os.File, error) {
 
 // A sourceState is what changes when a file does.
 type sourceState struct {
-	size, mtime, ctime int64
-	inode              uint64
+	size         int64
+	mtime, ctime stamp
+	inode        uint64
 }
 
 func stateOf(fi fs.FileInfo) sourceState {
-	return sourceState{fi.Size(), fi.ModTime().UnixNano(), disk.ChangeTime(fi), disk.Inode(fi)}
+	return sourceState{fi.Size(), stampOf(fi.ModTime()), stampOf(disk.ChangeTime(fi)), disk.Inode(fi)}
 }
 
 // check returns ErrChanged if f is not as it was.
@@ -110,6 +111,7 @@ func (s sourceState) check(f *os.File) error {
 // tag names the state to the receiver, without telling more of it. It differs if the file
 // changed behind an unchanged size and modification time, where the system shows it.
 func (s sourceState) tag() [16]byte {
-	sum := blake3.Sum256(put64([]byte("p2ptool source 1"), s.size, s.mtime, s.ctime, int64(s.inode)))
+	b := put64([]byte("p2ptool source 2"), s.size, int64(s.inode))
+	sum := blake3.Sum256(putStamp(putStamp(b, s.mtime), s.ctime))
 	return [16]byte(sum[:16])
 }

@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"slices"
-	"strings"
+	"path/filepath"
 	"time"
 
 	"lukechampine.com/blake3"
@@ -25,25 +23,27 @@ import (
 //	    KEY.done      which files of an unfinished transfer are
 //
 // KEY is the head of a hash over the peer and the file's path, or the names offered. Whoever
-// has a file there open holds a lock on it; if another attempt does, "KEY-1" is
-// used, and so on. Removing the folder loses what could be resumed, and nothing else.
+// has a file there open holds a lock on it; while another transfer does, "KEY-1" is
+// used, and so on. Removing the folder loses what could be resumed, and nothing else. What nobody
+// went on with for 14 days is removed.
+//
+// What is in it was verified when it came and is not read again, so nobody else may write there: a
+// folder that belongs to another user, or that others may write to, is refused.
 const (
 	stateFolder = ".p2ptool-partial"
 	partExt     = ".part"
 	journalExt  = ".journal"
 	doneExt     = ".done"
-
-	maxSlots = 8               // attempts at once at one file
-	lockWait = 3 * time.Second // for an attempt that is about to end, as its link broke
 )
 
 // A store is the target folder with its state.
 type store struct {
-	ctx   context.Context // of the transfer; ends the waiting for locks
-	root  *os.Root
-	state *os.Root
-	info  fs.FileInfo // of the state folder
-	peer  string
+	ctx    context.Context // of the transfer; ends the waiting for locks
+	root   *os.Root
+	folder *disk.Folder // of the state; nil: there is none yet
+	state  *os.Root     // the same
+	peer   string
+	slots  slots // that were there when the folder was opened
 }
 
 // openStore opens the target folder dir. Its state folder is made with the first file in it.
@@ -52,54 +52,106 @@ func openStore(ctx context.Context, dir, peer string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store{ctx: ctx, root: root, peer: peer}, nil
+	st := &store{ctx: ctx, root: root, peer: peer}
+	if err := st.openState(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		root.Close()
+		return nil, err
+	}
+	return st, nil
 }
 
-// openState makes and opens the state folder. It may be removed by another transfer
-// until there is a file in it.
+// openState opens the state folder, if there is one.
 func (st *store) openState() error {
-	if err := st.root.Mkdir(stateFolder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
 	fi, err := st.root.Lstat(stateFolder)
 	if err != nil {
 		return err
 	}
 	if !fi.IsDir() {
-		return fmt.Errorf("%s is not a folder", stateFolder)
+		return st.untrusted("is not a folder")
 	}
-	if st.state, err = st.root.OpenRoot(stateFolder); err != nil {
+	folder, err := disk.OpenFolder(st.root, stateFolder)
+	if err != nil {
 		return err
 	}
-	st.info, err = st.state.Lstat(".")
-	return err
+	now, err := folder.Stat()
+	if err == nil && !sameFile(now, fi) {
+		err = fs.ErrNotExist // it was replaced meanwhile
+	}
+	if err == nil {
+		err = st.trust(now)
+	}
+	if err != nil {
+		folder.Close()
+		return err
+	}
+	st.folder, st.state = folder, folder.Root()
+	st.slots = readSlots(st.state)
+	return nil
+}
+
+// makeState makes and opens the state folder. It may be removed by another transfer
+// until there is a file in it.
+func (st *store) makeState() error {
+	st.closeState()
+	err := st.root.Mkdir(stateFolder, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Error{Kind: ErrStorage, Reason: fmt.Sprintf("%q was removed", st.root.Name()), Resumable: true}
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return st.openState()
+}
+
+func (st *store) closeState() {
+	if st.folder != nil {
+		st.folder.Close()
+		st.folder, st.state = nil, nil
+	}
+}
+
+// trust returns an error if others could have written to the state folder. On a disk that knows no owners
+// or no permissions any new folder would look like that.
+func (st *store) trust(fi fs.FileInfo) error {
+	const others = 0o022
+	if disk.Owned(fi) && fi.Mode().Perm()&others == 0 {
+		return nil
+	}
+	fresh, err := st.freshFolder()
+	if err != nil {
+		return err
+	}
+	if !disk.Owned(fi) && (disk.Owned(fresh) || !disk.SameOwner(fi, fresh)) {
+		return st.untrusted("belongs to another user")
+	}
+	if fi.Mode().Perm()&others&^fresh.Mode().Perm() != 0 {
+		return st.untrusted("is writable by other users")
+	}
+	return nil
+}
+
+// freshFolder returns what a folder looks like that is made here now.
+func (st *store) freshFolder() (fs.FileInfo, error) {
+	name := fmt.Sprintf("%s-%x", stateFolder, randomID())
+	if err := st.root.Mkdir(name, 0o700); err != nil {
+		return nil, err
+	}
+	fi, err := st.root.Lstat(name)
+	return fi, errors.Join(err, st.root.Remove(name))
+}
+
+func (st *store) untrusted(why string) error {
+	reason := fmt.Sprintf("%q %s: remove it, or receive into another folder", filepath.Join(st.root.Name(), stateFolder), why)
+	return &Error{Kind: ErrStorage, Reason: reason, Resumable: true}
 }
 
 // close closes the folders, and removes that of the state if it is empty.
 func (st *store) close() {
-	if st.state != nil {
-		st.state.Close()
+	if st.folder != nil {
+		st.closeState()
 		_ = st.root.Remove(stateFolder) // fails where something is in it
 	}
 	st.root.Close()
-}
-
-// hasPartials tells whether there is a partial file of any transfer.
-func (st *store) hasPartials() bool {
-	f, err := st.state.Open(".")
-	if err != nil {
-		return true
-	}
-	defer f.Close()
-	for {
-		names, err := f.Readdirnames(128)
-		if slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, partExt) }) {
-			return true
-		}
-		if err != nil {
-			return err != io.EOF
-		}
-	}
 }
 
 // key names what belongs to the peer and to what.
@@ -108,66 +160,6 @@ func (st *store) key(what []byte) string {
 	fmt.Fprintf(h, "%d:%s", len(st.peer), st.peer)
 	h.Write(what)
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// openLocked opens or makes the file of a key and locks it. It returns its name
-// without the extension.
-func (st *store) openLocked(key, ext string) (*os.File, string, error) {
-	deadline := time.Now().Add(lockWait)
-	for slot := 0; slot < maxSlots; slot++ {
-		name := key
-		if slot > 0 {
-			name = fmt.Sprintf("%s-%d", key, slot)
-		}
-		for {
-			f, err := st.tryLocked(name + ext)
-			if f != nil || err != nil {
-				return f, name, err
-			}
-			if slot > 0 || time.Now().After(deadline) || st.ctx.Err() != nil {
-				break
-			}
-			pause(st.ctx, 50*time.Millisecond)
-		}
-	}
-	return nil, "", errors.New("too many attempts at this file at once")
-}
-
-// tryLocked returns no file if it is locked or gone.
-func (st *store) tryLocked(name string) (*os.File, error) {
-	f, err := st.openState600(name)
-	if err != nil {
-		return nil, err
-	}
-	if !disk.Lock(f) {
-		f.Close()
-		return nil, nil
-	}
-	have, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	// Its owner may have renamed or removed it before the lock was free.
-	there, err := st.state.Lstat(name)
-	if err == nil && !there.Mode().IsRegular() {
-		f.Close()
-		return nil, fmt.Errorf("%s in %s is not a file", name, stateFolder)
-	}
-	if err != nil || !os.SameFile(have, there) {
-		f.Close()
-		return nil, nil
-	}
-	return f, nil
-}
-
-func (st *store) openState600(name string) (*os.File, error) {
-	const flags = os.O_RDWR | os.O_CREATE | disk.OpenFlags
-	f, err := st.state.OpenFile(name, flags, 0o600)
-	if errors.Is(err, fs.ErrPermission) && st.state.Chmod(name, 0o600) == nil {
-		return st.state.OpenFile(name, flags, 0o600) // it had its final mode already
-	}
-	return f, err
 }
 
 func pause(ctx context.Context, d time.Duration) {

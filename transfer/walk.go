@@ -72,6 +72,22 @@ func topsHash(names []string) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
+// topsState is a tag over the states of all tops, to tell one source from another of the same names.
+func topsState(tops []top) [16]byte {
+	h := blake3.New(16, nil)
+	for _, t := range tops {
+		if t.dir == "" {
+			continue // a stream
+		}
+		var tag [16]byte // zero: it is not there any more
+		if fi, err := os.Lstat(filepath.Join(t.dir, t.base)); err == nil {
+			tag = stateOf(fi).tag()
+		}
+		h.Write(tag[:])
+	}
+	return [16]byte(h.Sum(nil))
+}
+
 // A found is one thing on the walk.
 type found struct {
 	top   *top

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	version = 2
+	version = 3
 
 	frameHeader = 4       // type, 1; length of the body, 3
 	maxBody     = 1 << 16 // of any message but DATA
@@ -61,6 +61,7 @@ type (
 		bytes   int64
 		count   uint32
 		tops    [32]byte // over all names, though not all may be here
+		source  [16]byte // over the states of what has them
 		names   []string
 	}
 	totalMsg struct{ files, folders, bytes int64 }
@@ -68,8 +69,8 @@ type (
 		n     uint32
 		what  entryKind
 		mode  uint16 // permission bits
-		mtime int64  // nanoseconds since 1970
-		size  int64  // -1: unknown
+		mtime stamp
+		size  int64 // -1: unknown
 		tag   [16]byte
 		path  string
 	}

@@ -3,12 +3,13 @@ package disk
 import (
 	"io/fs"
 	"syscall"
+	"time"
 )
 
-// ChangeTime returns when a file or its metadata changed, in nanoseconds; 0: not known.
-func ChangeTime(fi fs.FileInfo) int64 {
+// ChangeTime returns when a file or its metadata changed; zero: not known.
+func ChangeTime(fi fs.FileInfo) time.Time {
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		return st.Ctim.Nano()
+		return time.Unix(int64(st.Ctim.Sec), int64(st.Ctim.Nsec))
 	}
-	return 0
+	return time.Time{}
 }

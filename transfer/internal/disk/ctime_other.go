@@ -2,7 +2,10 @@
 
 package disk
 
-import "io/fs"
+import (
+	"io/fs"
+	"time"
+)
 
-// ChangeTime returns when a file or its metadata changed, in nanoseconds; 0: not known.
-func ChangeTime(fs.FileInfo) int64 { return 0 }
+// ChangeTime returns when a file or its metadata changed; zero: not known.
+func ChangeTime(fs.FileInfo) time.Time { return time.Time{} }

@@ -1,5 +1,6 @@
 // Package disk is what the transfer of files needs of a system beyond package os:
-// locks, renaming that never replaces, syncing of folders, free space, identity of files.
+// locks, renaming that never replaces, syncing of folders, free space, identity of files,
+// holes in them, and what a new file inherits from its folder.
 //
 // All paths are taken below an os.Root, so a symbolic link leads nowhere outside of it.
 package disk
@@ -10,25 +11,47 @@ import (
 	"os"
 )
 
-// Move renames from to to, below root, and never replaces: if to exists the error is
-// fs.ErrExist. Where the system cannot rename in that way, it makes a second link and
+// Move gives the file that is called name in from another name in the folder to, and never replaces: if that
+// exists the error is fs.ErrExist. Where the system cannot rename in that way, it makes a second link and
 // removes the first; where the disk has no links either, it looks and then renames, and
 // what is made under the name between the two is lost.
-func Move(root *os.Root, from, to string) error {
-	err := moveNew(root, from, to)
+func Move(from *Folder, name string, to *Folder, as string) error {
+	if !isName(name) || !isName(as) {
+		return &os.LinkError{Op: "rename", Old: name, New: as, Err: fs.ErrInvalid}
+	}
+	err := moveNew(from, name, to, as)
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	if err = root.Link(from, to); err == nil {
-		return root.Remove(from)
+	if err = link(from, name, to, as); err == nil {
+		return from.root.Remove(name)
 	}
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if _, err := root.Lstat(to); err == nil {
-		return &os.LinkError{Op: "rename", Old: from, New: to, Err: fs.ErrExist}
+	if _, err := to.Lstat(as); err == nil {
+		return &os.LinkError{Op: "rename", Old: name, New: as, Err: fs.ErrExist}
 	}
-	return root.Rename(from, to)
+	return rename(from, name, to, as)
+}
+
+// Replace is Move, but what has the name is replaced.
+func Replace(from *Folder, name string, to *Folder, as string) error {
+	if !isName(name) || !isName(as) {
+		return &os.LinkError{Op: "rename", Old: name, New: as, Err: fs.ErrInvalid}
+	}
+	return rename(from, name, to, as)
+}
+
+func isName(s string) bool { return s != "." && s != ".." && fs.ValidPath(s) && !hasSeparator(s) }
+
+func hasSeparator(s string) bool {
+	for i := range len(s) {
+		if os.IsPathSeparator(s[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // SyncDir makes the names in a folder last. Where folders cannot be synced, as on

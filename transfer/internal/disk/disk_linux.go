@@ -3,31 +3,17 @@ package disk
 import (
 	"errors"
 	"os"
-	"path"
 
 	"golang.org/x/sys/unix"
 )
 
 // moveNew renames by renameat2(2).
-func moveNew(root *os.Root, from, to string) error {
-	src, err := root.Open(path.Dir(from))
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	dst, err := root.Open(path.Dir(to))
-	if err != nil {
-		return err
-	}
-	defer dst.Close()
-	err = unix.Renameat2(int(src.Fd()), path.Base(from), int(dst.Fd()), path.Base(to), unix.RENAME_NOREPLACE)
+func moveNew(from *Folder, name string, to *Folder, as string) error {
+	err := unix.Renameat2(int(from.f.Fd()), name, int(to.f.Fd()), as, unix.RENAME_NOREPLACE)
 	if err == unix.ENOSYS || err == unix.EINVAL {
 		return errors.ErrUnsupported
 	}
-	if err != nil {
-		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
-	}
-	return nil
+	return linkError("rename", name, as, err)
 }
 
 // SyncData makes what was written to f last, with no more of its metadata than is

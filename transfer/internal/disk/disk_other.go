@@ -5,21 +5,10 @@ package disk
 import (
 	"errors"
 	"os"
-	"path"
 )
 
-func moveNew(root *os.Root, from, to string) error {
-	src, err := root.Open(path.Dir(from))
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	dst, err := root.Open(path.Dir(to))
-	if err != nil {
-		return err
-	}
-	defer dst.Close()
-	return renameNew(src, path.Base(from), dst, path.Base(to))
+func moveNew(from *Folder, name string, to *Folder, as string) error {
+	return renameNew(from.f, name, to.f, as)
 }
 
 // SyncData makes what was written to f last.

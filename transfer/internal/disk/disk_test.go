@@ -21,6 +21,16 @@ func testRoot(t *testing.T) *os.Root {
 	return root
 }
 
+func openFolder(t *testing.T, root *os.Root, dir string) *Folder {
+	t.Helper()
+	d, err := OpenFolder(root, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
 func put(t *testing.T, root *os.Root, name string) {
 	t.Helper()
 	if err := root.WriteFile(name, []byte(name), 0o600); err != nil {
@@ -43,15 +53,16 @@ func TestMoveNeverReplaces(t *testing.T) {
 	root := testRoot(t)
 	put(t, root, "a")
 	put(t, root, "b")
-	if err := Move(root, "a", "b"); !errors.Is(err, fs.ErrExist) {
+	d := openFolder(t, root, ".")
+	if err := Move(d, "a", d, "b"); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("onto a file: %v", err)
 	}
 	if symlink(t, root, "nowhere", "link") {
-		if err := Move(root, "a", "link"); !errors.Is(err, fs.ErrExist) {
+		if err := Move(d, "a", d, "link"); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("onto a link to nothing: %v", err)
 		}
 	}
-	if err := Move(root, "a", "c"); err != nil {
+	if err := Move(d, "a", d, "c"); err != nil {
 		t.Errorf("to a free name: %v", err)
 	}
 	if b, err := root.ReadFile("c"); err != nil || string(b) != "a" {
@@ -66,12 +77,13 @@ func TestMoveNeverReplaces(t *testing.T) {
 func TestMoveRaced(t *testing.T) {
 	t.Parallel()
 	root := testRoot(t)
+	d := openFolder(t, root, ".")
 	var won atomic.Int32
 	var wg sync.WaitGroup
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		put(t, root, name)
 		wg.Go(func() {
-			if Move(root, name, "x") == nil {
+			if Move(d, name, d, "x") == nil {
 				won.Add(1)
 			}
 		})
@@ -88,8 +100,14 @@ func TestMoveStaysInside(t *testing.T) {
 	if !symlink(t, root, outside, "out") {
 		t.Skip("no symbolic links here")
 	}
-	if err := Move(root, "a", "out/a"); err == nil {
-		t.Error("moved through a link to the outside")
+	if _, err := OpenFolder(root, "out"); err == nil {
+		t.Error("opened a link to the outside")
+	}
+	d := openFolder(t, root, ".")
+	for _, name := range []string{"out/a", "../a", "..", "", "/a"} {
+		if Move(d, "a", d, name) == nil || Replace(d, "a", d, name) == nil {
+			t.Errorf("moved to %q", name)
+		}
 	}
 	if _, err := os.Lstat(filepath.Join(outside, "a")); err == nil {
 		t.Error("the file is outside")

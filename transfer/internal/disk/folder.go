@@ -1,15 +1,22 @@
 package disk
 
-import "os"
+import (
+	"io/fs"
+	"os"
+	"path"
+)
 
 // A Folder is a folder that stays open, so that what is done to the files in it does not
 // go by the folders above each time.
 type Folder struct {
-	root *os.Root
-	f    *os.File
+	above *os.Root
+	dir   string // below it
+	root  *os.Root
+	f     *os.File
+	rules inheritance
 }
 
-// OpenFolder opens the folder dir below root.
+// OpenFolder opens the folder dir below root, which has to stay open.
 func OpenFolder(root *os.Root, dir string) (*Folder, error) {
 	sub, err := root.OpenRoot(dir)
 	if err != nil {
@@ -20,20 +27,30 @@ func OpenFolder(root *os.Root, dir string) (*Folder, error) {
 		sub.Close()
 		return nil, err
 	}
-	return &Folder{sub, f}, nil
+	return &Folder{root, dir, sub, f, inheritanceOf(f)}, nil
 }
 
-// Lstat tells what has a name in the folder.
+// Root is the folder itself. Close closes it.
+func (d *Folder) Root() *os.Root { return d.root }
+
+// Lstat returns what has a name in the folder.
 func (d *Folder) Lstat(name string) (os.FileInfo, error) { return d.root.Lstat(name) }
 
-// Stat tells of the folder itself.
+// Stat returns the state of the folder itself.
 func (d *Folder) Stat() (os.FileInfo, error) { return d.f.Stat() }
 
 // Sync makes the names in the folder last, as SyncDir does.
 func (d *Folder) Sync() error { return syncDir(d.f) }
+
+// Allowed returns the permissions that a file of the mode gets when it is made in the folder: less
+// what the umask takes away or, instead of that, what the folder's default ACL does not grant.
+func (d *Folder) Allowed(mode fs.FileMode) fs.FileMode { return mode.Perm() & d.rules.allowed }
 
 // Close closes the folder.
 func (d *Folder) Close() {
 	d.f.Close()
 	d.root.Close()
 }
+
+// path returns where a file of the folder is, below the root that the folder was opened in.
+func (d *Folder) path(name string) string { return path.Join(d.dir, name) }

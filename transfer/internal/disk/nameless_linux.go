@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -63,24 +62,19 @@ func (n *Nameless) ReadAt(b []byte, off int64) (done int, err error) {
 	return done, nil
 }
 
-// Dress gives the file a mode and a modification time, as far as the disk knows such.
+// Dress gives the file permissions and a modification time, as far as the disk knows such.
 func (n *Nameless) Dress(mode fs.FileMode, mtime time.Time) {
 	_ = unix.Fchmod(n.fd, uint32(mode.Perm()))
-	if t, err := unix.TimeToTimespec(mtime); err == nil {
-		times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, t}
-		if unix.UtimesNanoAt(n.fd, "", times, unix.AT_EMPTY_PATH) != nil { // Linux before 5.8
-			_ = unix.UtimesNanoAt(unix.AT_FDCWD, n.path(), times, 0)
-		}
-	}
+	_ = setFileTime(n.fd, mtime)
 }
 
-// State returns the file's inode and modification time, in ns since 1970.
-func (n *Nameless) State() (inode uint64, mtime int64, err error) {
+// State returns the file's inode and modification time.
+func (n *Nameless) State() (inode uint64, mtime time.Time, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(n.fd, &st); err != nil {
-		return 0, 0, os.NewSyscallError("fstat", err)
+		return 0, time.Time{}, os.NewSyscallError("fstat", err)
 	}
-	return st.Ino, st.Mtim.Nano(), nil
+	return st.Ino, time.Unix(int64(st.Mtim.Sec), int64(st.Mtim.Nsec)), nil
 }
 
 // Sync makes the file last, once it has a name.
@@ -101,8 +95,7 @@ func (n *Nameless) Link(d *Folder, name string) error {
 	return nil
 }
 
-// path names the file while it is open.
-func (n *Nameless) path() string { return "/proc/self/fd/" + strconv.Itoa(n.fd) }
+func (n *Nameless) path() string { return fdPath(n.fd) }
 
 // Close closes the file. Without a name it is gone.
 func (n *Nameless) Close() { unix.Close(n.fd) }

@@ -3,20 +3,9 @@ package disk
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"testing"
 	"time"
 )
-
-func testFolder(t *testing.T, root *os.Root, dir string) *Folder {
-	t.Helper()
-	f, err := OpenFolder(root, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(f.Close)
-	return f
-}
 
 func testNameless(t *testing.T, d *Folder, content string) *Nameless {
 	t.Helper()
@@ -40,7 +29,7 @@ func TestNameless(t *testing.T) {
 	if err := root.Mkdir("d", 0o777); err != nil {
 		t.Fatal(err)
 	}
-	d := testFolder(t, root, "d")
+	d := openFolder(t, root, "d")
 	n := testNameless(t, d, "hello")
 	if names, _ := fs.ReadDir(root.FS(), "d"); len(names) != 0 {
 		t.Errorf("it has the name %s", names)
@@ -48,8 +37,8 @@ func TestNameless(t *testing.T) {
 	when := time.Unix(1e9, 5000)
 	n.Dress(0o640, when)
 	inode, mtime, err := n.State()
-	if err != nil || mtime != when.UnixNano() {
-		t.Errorf("mtime %d, %v", mtime, err)
+	if err != nil || !mtime.Equal(when) {
+		t.Errorf("mtime %v, %v", mtime, err)
 	}
 	if err := errors.Join(n.Sync(), n.Link(d, "a"), d.Sync()); err != nil {
 		t.Fatal(err)
@@ -70,7 +59,7 @@ func TestLinkNeverReplaces(t *testing.T) {
 	if err := root.Symlink("nowhere", "link"); err != nil {
 		t.Fatal(err)
 	}
-	d := testFolder(t, root, ".")
+	d := openFolder(t, root, ".")
 	n := testNameless(t, d, "new")
 	for _, name := range []string{"a", "link", ".", ".."} {
 		if err := n.Link(d, name); !errors.Is(err, fs.ErrExist) {

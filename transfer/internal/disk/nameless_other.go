@@ -20,7 +20,7 @@ func (*Folder) NewNameless() (*Nameless, error) { return nil, errors.ErrUnsuppor
 func (*Nameless) WriteAt([]byte, int64) (int, error) { return 0, errors.ErrUnsupported }
 func (*Nameless) ReadAt([]byte, int64) (int, error)  { return 0, errors.ErrUnsupported }
 func (*Nameless) Dress(fs.FileMode, time.Time)       {}
-func (*Nameless) State() (uint64, int64, error)      { return 0, 0, errors.ErrUnsupported }
+func (*Nameless) State() (uint64, time.Time, error)  { return 0, time.Time{}, errors.ErrUnsupported }
 func (*Nameless) Sync() error                        { return errors.ErrUnsupported }
 func (*Nameless) Link(*Folder, string) error         { return errors.ErrUnsupported }
 func (*Nameless) Close()                             {}

@@ -1,0 +1,113 @@
+package transfer
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// nobody is a user who may do nothing but with his own files.
+const nobody = 65534
+
+// openDir returns a folder that any user can reach and may write to.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "transfer-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { removeAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// removeAll removes folders that are closed to writing, too.
+func removeAll(dir string) {
+	filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			os.Chmod(p, 0o755)
+		}
+		return nil
+	})
+	os.RemoveAll(dir)
+}
+
+// receiveAs receives src with another process, which has a umask and, where this one is root's and uid is
+// not 0, another user. It returns what both sides say.
+func receiveAs(t *testing.T, uid int, umask string, dst, src string) (sent *outcome, stderr string) {
+	t.Helper()
+	return receiveBy(t, uid, "umask "+umask, dst, src)
+}
+
+// receiveBy is receiveAs after a line for the shell.
+func receiveBy(t *testing.T, uid int, prepare string, dst, src string) (sent *outcome, stderr string) {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", "-c", prepare+`; exec "$0" "$1"`, testBinary(t), dst)
+	cmd.Env = append(os.Environ(), childRole+"=receive")
+	if uid != 0 {
+		if os.Getuid() != 0 {
+			t.Skip("only root can be another user")
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	sent = new(outcome)
+	sent.Result, sent.err = Send(t.Context(), stdio{out, in}, Source{Paths: []string{src}}, SendOptions{OnEvent: sent.add})
+	_ = cmd.Wait() // what it says is looked at
+	return sent, said.String()
+}
+
+// testBinary returns a copy of this program that any user can run.
+func testBinary(t *testing.T) string {
+	t.Helper()
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	path := filepath.Join(openDir(t), "transfer.test")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(f, self); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// modes are the modes of what is below dir.
+func modes(t *testing.T, dir string, paths ...string) string {
+	t.Helper()
+	var b strings.Builder
+	for _, p := range paths {
+		fi, err := os.Lstat(filepath.Join(dir, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s %v\n", p, fi.Mode())
+	}
+	return b.String()
+}

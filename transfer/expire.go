@@ -1,0 +1,102 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// KeepUnfinished is how long what is held of an unfinished transfer is kept, from the last attempt on.
+const KeepUnfinished = 14 * 24 * time.Hour
+
+// Unfinished is what unfinished transfers have left in a folder.
+type Unfinished struct {
+	Dir   string // the hidden folder that it is in
+	Files int
+	Bytes int64
+	Last  time.Time // of the latest attempt
+}
+
+// FindUnfinished tells what unfinished transfers, and those that run, hold in the target folder dir. Where
+// there is nothing, Files is 0. What is not to be trusted, such as another user's, is an error.
+func FindUnfinished(dir string) (Unfinished, error) {
+	u := Unfinished{Dir: filepath.Join(dir, stateFolder)}
+	st, err := openStore(context.Background(), dir, "")
+	if errors.Is(err, fs.ErrNotExist) {
+		return u, nil
+	}
+	if err != nil {
+		return u, err
+	}
+	defer st.root.Close()
+	if st.state == nil {
+		return u, nil
+	}
+	defer st.closeState()
+	err = st.each(func(name string, fi fs.FileInfo) {
+		if strings.HasSuffix(name, partExt) {
+			u.Files++
+		}
+		u.Bytes += fi.Size()
+		if fi.ModTime().After(u.Last) {
+			u.Last = fi.ModTime()
+		}
+	})
+	return u, err
+}
+
+// each calls fn for all files of the state.
+func (st *store) each(fn func(name string, fi fs.FileInfo)) error {
+	names, err := readNames(st.state)
+	for _, name := range names {
+		if fi, err := st.state.Lstat(name); err == nil && fi.Mode().IsRegular() {
+			fn(name, fi)
+		}
+	}
+	return err
+}
+
+// expire removes what nobody went on with for so long, and nobody has open.
+func (st *store) expire(before time.Time) {
+	latest := make(map[string]time.Time) // of the files of a slot
+	// What cannot be read is looked at the next time.
+	_ = st.each(func(name string, fi fs.FileInfo) {
+		base := strings.TrimSuffix(name, filepath.Ext(name))
+		if fi.ModTime().After(latest[base]) {
+			latest[base] = fi.ModTime()
+		}
+	})
+	for base, last := range latest {
+		if last.Before(before) {
+			st.removeSlot(base)
+		}
+	}
+}
+
+// removeSlot removes the files of a slot that are not in use. The journal goes with the file it is about.
+func (st *store) removeSlot(base string) {
+	part, locked := st.lockSlot(base + partExt)
+	if part == nil || locked {
+		st.removeLocked(base+partExt, part)
+		_ = st.state.Remove(base + journalExt)
+	} else {
+		part.Close()
+	}
+	if done, locked := st.lockSlot(base + doneExt); locked {
+		st.removeLocked(base+doneExt, done)
+	} else if done != nil {
+		done.Close()
+	}
+}
+
+func (st *store) removeLocked(name string, f *os.File) {
+	if f != nil {
+		_ = st.state.Remove(name) // fails on Windows while it is open
+		f.Close()
+		_ = st.state.Remove(name)
+	}
+}

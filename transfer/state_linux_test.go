@@ -1,0 +1,220 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// State that others may have written is refused, and nothing is taken by it.
+func TestForeignState(t *testing.T) {
+	t.Parallel()
+	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 3*chunkSize))
+	for name, make := range map[string]func(state string) error{
+		"another user's": func(s string) error { return errors.Join(os.Mkdir(s, 0o700), os.Chown(s, nobody, nobody)) },
+		"open to all":    func(s string) error { return errors.Join(os.Mkdir(s, 0o700), os.Chmod(s, 0o777)) },
+		"a group's":      func(s string) error { return errors.Join(os.Mkdir(s, 0o700), os.Chmod(s, 0o770)) },
+		"a link": func(s string) error {
+			return errors.Join(os.Mkdir(s+"x", 0o700), os.Symlink(filepath.Base(s)+"x", s))
+		},
+		"a file": func(s string) error { return os.WriteFile(s, nil, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dst := t.TempDir()
+			if err := make(filepath.Join(dst, stateFolder)); errors.Is(err, os.ErrPermission) {
+				t.Skip("only root can")
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			sent, got := transfer(t, dst, src)
+			if !errors.Is(got.err, ErrStorage) || !errors.Is(sent.err, ErrStorage) || !strings.Contains(got.err.Error(), stateFolder) {
+				t.Errorf("Send: %v, Receive: %v", sent.err, got.err)
+			}
+			if _, err := os.Lstat(filepath.Join(dst, "a")); err == nil {
+				t.Error("the file is there")
+			}
+		})
+	}
+}
+
+// A partial file that has another name as well could be written to by that name: it is not used.
+func TestLinkedPartial(t *testing.T) {
+	t.Parallel()
+	data := noise(1, 40*chunkSize)
+	src, dst := write(t, filepath.Join(t.TempDir(), "a"), data), t.TempDir()
+	interrupt(t, dst, src, 30*chunkSize)
+	for _, name := range partials(t, dst) {
+		if strings.HasSuffix(name, partExt) {
+			if err := os.Link(filepath.Join(dst, stateFolder, name), filepath.Join(t.TempDir(), "elsewhere")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, got := resume(t, dst, src); got.ResumedBytes != 0 {
+		t.Errorf("%d bytes were resumed", got.ResumedBytes)
+	}
+}
+
+// What gets the final name is the file that was verified.
+func TestSwappedPartial(t *testing.T) {
+	t.Parallel()
+	src, dst := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 8*chunkSize)), t.TempDir()
+	a, b := newPipe()
+	swap := &during{a, 4 * chunkSize, func() {
+		for u, _ := FindUnfinished(dst); u.Bytes < chunkSize; u, _ = FindUnfinished(dst) { // it is being written
+			runtime.Gosched()
+		}
+		for _, name := range partials(t, dst) {
+			if strings.HasSuffix(name, partExt) {
+				os.Remove(filepath.Join(dst, stateFolder, name))
+				os.WriteFile(filepath.Join(dst, stateFolder, name), []byte("evil"), 0o644)
+			}
+		}
+	}}
+	sent, got := exchange(t.Context(), swap, b, Source{Paths: []string{src}}, SendOptions{}, ReceiveOptions{Dir: dst})
+	if sent.err == nil || got.err == nil {
+		t.Errorf("Send: %v, Receive: %v", sent.err, got.err)
+	}
+	if _, err := os.Lstat(filepath.Join(dst, "a")); err == nil {
+		t.Error("the other file has the name")
+	}
+}
+
+// Many transfers of one name, by one peer, at once: each has what it needs.
+func TestSameNameAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, size := range map[string]int{"small": 100, "large": 6*chunkSize + 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const n = 40
+			dst := t.TempDir()
+			want := make(map[string]bool)
+			var wg sync.WaitGroup
+			for i := range n {
+				data := noise(uint64(i), size)
+				want[string(data)] = true
+				src := write(t, filepath.Join(t.TempDir(), "a"), data)
+				wg.Go(func() {
+					if sent, got := transfer(t, dst, src); sent.err != nil || got.err != nil {
+						t.Errorf("Send: %v, Receive: %v", sent.err, got.err)
+					}
+				})
+			}
+			wg.Wait()
+			for _, data := range tree(t, dst) {
+				delete(want, data)
+			}
+			if len(want) > 0 || len(partials(t, dst)) > 0 {
+				t.Errorf("%d are missing, left over are %q", len(want), partials(t, dst))
+			}
+		})
+	}
+}
+
+// Of several interrupted transfers of one name each goes on with its own.
+func TestResumeOfSeveral(t *testing.T) {
+	t.Parallel()
+	dst := t.TempDir()
+	var srcs []string
+	for i := range 3 {
+		srcs = append(srcs, write(t, filepath.Join(t.TempDir(), "a"), noise(uint64(i), 40*chunkSize)))
+	}
+	attempt := func(i int, a, b *end, accept func(context.Context, Offer) error) *outcome {
+		_, got := exchange(t.Context(), a, b, Source{Paths: []string{srcs[i]}}, SendOptions{ID: [16]byte{1 + byte(i)}},
+			ReceiveOptions{Dir: dst, Peer: "peer", Accept: accept})
+		return got
+	}
+	var wg, asked sync.WaitGroup
+	asked.Add(len(srcs))
+	for i := range srcs {
+		wg.Go(func() {
+			a, b := cutAfter(30 * chunkSize)
+			attempt(i, a, b, func(context.Context, Offer) error { asked.Done(); asked.Wait(); return nil })
+		})
+	}
+	wg.Wait()
+	for i := range srcs {
+		a, b := newPipe()
+		if got := attempt(i, a, b, nil); got.err != nil || got.ResumedBytes == 0 {
+			t.Errorf("%d: %v, %d bytes resumed", i, got.err, got.ResumedBytes)
+		}
+	}
+	if left := partials(t, dst); len(left) > 0 {
+		t.Errorf("left over: %q", left)
+	}
+}
+
+// What nobody went on with for long is removed, but what is in use, and what is young, is not.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	dst := t.TempDir()
+	interrupted := func(name string) string {
+		src := write(t, filepath.Join(t.TempDir(), name), noise(1, 40*chunkSize))
+		interrupt(t, dst, src, 30*chunkSize)
+		return src
+	}
+	interrupted("old")
+	old := partials(t, dst)
+	long := time.Now().Add(-KeepUnfinished - time.Hour)
+	for _, name := range old {
+		if err := os.Chtimes(filepath.Join(dst, stateFolder, name), long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := openStore(t.Context(), dst, "peer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.close()
+	for _, name := range old {
+		if strings.HasSuffix(name, partExt) {
+			f, locked := st.lockSlot(name)
+			if !locked {
+				t.Fatal("somebody has it")
+			}
+			interrupted("young")
+			f.Close()
+		}
+	}
+	if u, err := FindUnfinished(dst); err != nil || u.Files != 2 || u.Bytes < 20*chunkSize {
+		t.Errorf("%+v, %v", u, err)
+	}
+	interrupted("younger")
+	for _, name := range partials(t, dst) {
+		for _, gone := range old {
+			if name == gone {
+				t.Errorf("%s is still there", name)
+			}
+		}
+	}
+	if u, err := FindUnfinished(dst); err != nil || u.Files != 2 {
+		t.Errorf("%+v, %v", u, err)
+	}
+}
+
+// The folder that is received into goes: an error, and no waiting for ever.
+func TestTargetRemoved(t *testing.T) {
+	t.Parallel()
+	dst := filepath.Join(t.TempDir(), "d")
+	if err := os.Mkdir(dst, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	st, err := openStore(t.Context(), dst, "peer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.close()
+	if err := os.Remove(dst); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openBatch(st, offerOf("a")); !errors.Is(err, ErrStorage) {
+		t.Error(err)
+	}
+}
