@@ -155,6 +155,7 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 	b.name += doneExt
 	st.expire(time.Now().Add(-KeepUnfinished))
 	st.slots = readSlots(st.state)
+	st.removeOrphans()
 	if err = b.load(); err == nil {
 		err = b.writeHeader(o)
 	}

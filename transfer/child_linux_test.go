@@ -49,9 +49,15 @@ func receiveAs(t *testing.T, uid int, umask string, dst, src string) (sent *outc
 // receiveBy is receiveAs after a line for the shell.
 func receiveBy(t *testing.T, uid int, prepare string, dst, src string) (sent *outcome, stderr string) {
 	t.Helper()
-	cmd := exec.Command("/bin/sh", "-c", prepare+`; exec "$0" "$1"`, testBinary(t), dst)
+	binary := "/proc/self/exe"
+	if uid != os.Getuid() {
+		binary = testBinary(t)
+	} else if self, err := os.Executable(); err == nil {
+		binary = self
+	}
+	cmd := exec.Command("/bin/sh", "-c", prepare+`; exec "$0" "$1"`, binary, dst)
 	cmd.Env = append(os.Environ(), childRole+"=receive")
-	if uid != 0 {
+	if uid != os.Getuid() {
 		if os.Getuid() != 0 {
 			t.Skip("only root can be another user")
 		}

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"os"
@@ -64,6 +65,10 @@ func (p *partial) makeJournal() error {
 	f, err := p.state.OpenFile(p.name+journalExt, os.O_RDWR|os.O_CREATE|os.O_EXCL|disk.OpenFlags, 0o600)
 	if err != nil {
 		return err
+	}
+	if !lockSoon(context.Background(), f) {
+		f.Close()
+		return errJournal
 	}
 	p.j = &journal{f: f, journalHeader: p.src}
 	rand.Read(p.j.salt[:])

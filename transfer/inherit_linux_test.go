@@ -41,7 +41,7 @@ func TestUmask(t *testing.T) {
 		"002": "f drwxrwxr-x\nf/s -rw-r--r--\nf/x -rwxr-xr-x\nf/all -rw-rw-r--\nf/big -rw-rw-r--\nf/bigx -rwxrwxr-x\n",
 	} {
 		dst := t.TempDir()
-		if sent, said := receiveAs(t, 0, umask, dst, src); sent.err != nil || said != "" {
+		if sent, said := receiveAs(t, os.Getuid(), umask, dst, src); sent.err != nil || said != "" {
 			t.Fatalf("%v, %s", sent.err, said)
 		}
 		if got := modes(t, dst, paths...); got != want {

@@ -84,7 +84,8 @@ func (st *store) journalMatch(name string, src journalHeader) match {
 	return likeMatch
 }
 
-// openJournal takes the journal if it is one of this very file.
+// openJournal takes the journal if it is one of this very file, and locks it: it is in use until it is removed,
+// which is after the file got its name, when others can use the slot.
 func (p *partial) openJournal() error {
 	f, err := p.state.OpenFile(p.name+journalExt, os.O_RDWR|disk.OpenFlags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,6 +95,10 @@ func (p *partial) openJournal() error {
 		return err
 	}
 	fi, err := p.f.Stat()
+	if !disk.Lock(f) {
+		f.Close()
+		return errJournal
+	}
 	if j, ok := openJournal(f); err == nil && ok && j.inode == disk.Inode(fi) {
 		p.j = j
 		return nil

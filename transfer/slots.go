@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -180,7 +181,10 @@ func (st *store) newSlot(key, ext string) (*os.File, string, error) {
 			return nil, "", err
 		}
 		if st.lockNew(f, name+ext) {
-			return f, name, nil
+			if ext != partExt || !st.journalInUse(name) {
+				return f, name, nil
+			}
+			_ = st.state.Remove(name + ext)
 		}
 		f.Close()
 		if err := st.ctx.Err(); err != nil {
@@ -190,15 +194,62 @@ func (st *store) newSlot(key, ext string) (*os.File, string, error) {
 	return nil, "", fmt.Errorf("%d transfers of this file at once", maxSlots)
 }
 
-// lockNew locks a file that was just made. Somebody who looks for his own may have it for a moment.
-func (st *store) lockNew(f *os.File, name string) bool {
-	for deadline := time.Now().Add(lockWait); ; pause(st.ctx, lockPoll/10) {
-		if disk.Lock(f) {
-			have, err := f.Stat()
-			there, gone := st.state.Lstat(name)
-			return err == nil && gone == nil && os.SameFile(have, there)
+// journalInUse tells whether a journal is that of a file which has just got its name: it goes after that.
+func (st *store) journalInUse(name string) bool {
+	j, err := st.state.OpenFile(name+journalExt, os.O_RDWR|disk.OpenFlags, 0)
+	if err != nil {
+		return false
+	}
+	defer j.Close()
+	return !disk.Lock(j)
+}
+
+// removeOrphans removes the journals of files that have their names. Their owner was killed before he could.
+func (st *store) removeOrphans() {
+	for name, ns := range st.slots {
+		key, ok := strings.CutSuffix(name, journalExt)
+		if !ok {
+			continue
 		}
-		if st.ctx.Err() != nil || time.Now().After(deadline) {
+		for _, n := range ns {
+			base := slotName(key, n)
+			if _, err := st.state.Lstat(base + partExt); errors.Is(err, fs.ErrNotExist) && !st.journalInUse(base) {
+				st.removeUnowned(base)
+			}
+		}
+	}
+}
+
+// removeUnowned removes a journal, while nobody can make the file that it would be about.
+func (st *store) removeUnowned(base string) {
+	f, err := st.state.OpenFile(base+partExt, os.O_RDWR|os.O_CREATE|os.O_EXCL|disk.OpenFlags, 0o600)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if st.lockNew(f, base+partExt) && !st.journalInUse(base) {
+		_ = st.state.Remove(base + journalExt)
+		_ = st.state.Remove(base + partExt)
+	}
+}
+
+// lockNew locks a file that was just made, and tells whether it still has its name.
+func (st *store) lockNew(f *os.File, name string) bool {
+	if !lockSoon(st.ctx, f) {
+		return false
+	}
+	have, err := f.Stat()
+	there, gone := st.state.Lstat(name)
+	return err == nil && gone == nil && os.SameFile(have, there)
+}
+
+// lockSoon locks a file that nobody else uses. Somebody who looks for his own may have it for a moment.
+func lockSoon(ctx context.Context, f *os.File) bool {
+	for deadline := time.Now().Add(lockWait); ; pause(ctx, lockPoll/10) {
+		if disk.Lock(f) {
+			return true
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
 			return false
 		}
 	}

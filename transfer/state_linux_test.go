@@ -218,3 +218,21 @@ func TestTargetRemoved(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The journal of a file that got its name just before the receiver was killed goes with the next transfer.
+func TestOrphanedJournal(t *testing.T) {
+	t.Parallel()
+	src, dst := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 40*chunkSize)), t.TempDir()
+	interrupt(t, dst, src, 30*chunkSize)
+	for _, name := range partials(t, dst) {
+		if strings.HasSuffix(name, partExt) {
+			if err := os.Remove(filepath.Join(dst, stateFolder, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	resume(t, dst, src)
+	if left := partials(t, dst); len(left) > 0 {
+		t.Errorf("left over: %q", left)
+	}
+}
