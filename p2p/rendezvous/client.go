@@ -37,7 +37,9 @@ type ClientConfig struct {
 	Server string // host:port
 
 	Instance  uint64 // random, not 0: tells the processes of one key apart
-	Listening bool   // takes calls
+	Listening bool   // takes calls, before those that listened earlier
+	Fallback  bool   // takes calls while no process of the same key listens; not with Listening
+	Takes     uint32 // what it takes: bits that Lookup may ask for. The server compares them, no more
 	Listed    bool
 	Name      string // at most MaxName bytes of UTF-8
 

@@ -137,7 +137,7 @@ func (c *Client) feedDials(from netip.AddrPort, b []byte) bool {
 }
 
 func (c *Client) registration(byte) []byte {
-	r := registration{instance: c.config.Instance, version: Version, name: c.config.Name}
+	r := registration{instance: c.config.Instance, version: Version, name: c.config.Name, takes: c.config.Takes}
 	// A process that was replaced does not take the place back while the other one is
 	// there: the two would oust each other for ever.
 	switch {
@@ -145,6 +145,8 @@ func (c *Client) registration(byte) []byte {
 		r.flags |= flagStandby
 	case c.config.Listening:
 		r.flags |= flagListening
+	case c.config.Fallback:
+		r.flags |= flagFallback
 	}
 	if c.config.Listed {
 		r.flags |= flagListed

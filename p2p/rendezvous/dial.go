@@ -16,8 +16,8 @@ import (
 var ErrVersion = errors.New("no version of the protocol in common")
 
 // initPayload is what the payload of an INIT is padded to, so that no
-// RESPONSE, which tells up to 16 candidates and of a NAT, is longer.
-const initPayload = 14 + 16*(1+addrSize) + 1 + 4
+// RESPONSE, which tells up to 16 candidates, of a NAT and of what is taken, is longer.
+const initPayload = 14 + 16*(1+addrSize) + 1 + 4 + 4
 
 // A handshake message is sent again after firstRetry, quickTries times: where half of all
 // is lost, an answer takes four tries. Each further wait is twice as long, up to lastRetry.

@@ -59,7 +59,7 @@ func TestReplayedInitHasNoEffect(t *testing.T) {
 	key := newKey(t)
 	m := r.join(source(1), key, listener)
 	m.tell(m.at, ping(0))
-	before := *r.s.registry.find(key.GUID(), 0)
+	before := *r.s.registry.callee(0, key.GUID(), 0)
 	for range 100 {
 		if got := r.request(m.at, m.init); !bytes.Equal(got, m.resp) {
 			t.Fatalf("a repeated INIT is answered with %x", got)
@@ -72,7 +72,7 @@ func TestReplayedInitHasNoEffect(t *testing.T) {
 	if got := r.request(m.at, m.init); got == nil || bytes.Equal(got, m.resp) {
 		t.Errorf("a replayed INIT is answered with %x", got)
 	}
-	if now := r.s.registry.find(key.GUID(), 0); now == nil || now.index != before.index || now.at != before.at {
+	if now := r.s.registry.callee(0, key.GUID(), 0); now == nil || now.index != before.index || now.at != before.at {
 		t.Error("a replayed INIT has displaced the session")
 	}
 	if _, ok := m.tell(m.at, ping(0)); !ok {
@@ -103,8 +103,8 @@ func TestNothingIsAmplified(t *testing.T) {
 	for _, from := range []netip.AddrPort{m.at, strange} {
 		for _, msg := range []message{
 			ping(0), ping(99),
-			{kindLookup, 2, lookup{other.key.GUID(), 0}.Append(nil)},
-			{kindLookup, 3, lookup{identity.GUID{1}, 0}.Append(nil)},
+			{kindLookup, 2, lookup{guid: other.key.GUID()}.Append(nil)},
+			{kindLookup, 3, lookup{guid: identity.GUID{1}}.Append(nil)},
 			{kindList, 4, list{0}.Append(nil)},
 			{kindIntroduce, 5, introduce{other.key.GUID(), 0, 1, 1, make([]byte, MaxIntroduction)}.Append(nil)},
 			{kindIntroduce, 6, introduce{identity.GUID{1}, 0, 1, 1, nil}.Append(nil)},
@@ -306,7 +306,7 @@ func TestProcessesOfOneGUIDAreBounded(t *testing.T) {
 	if got := r.s.Stats().Peers; got != maxProcesses {
 		t.Errorf("%d processes are registered", got)
 	}
-	if r.s.registry.find(key.GUID(), 0).index != last.index || r.s.registry.get(first.index) != nil {
+	if r.s.registry.callee(0, key.GUID(), 0).index != last.index || r.s.registry.get(first.index) != nil {
 		t.Error("it is not the oldest that has gone")
 	}
 }

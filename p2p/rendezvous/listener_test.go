@@ -53,7 +53,7 @@ func TestNewestListenerWins(t *testing.T) {
 			s.start()
 			check(fmt.Sprintf("after restart %d", i))
 		}
-		f, err := other.Lookup(t.Context(), key.GUID(), first.config.Instance)
+		f, err := other.LookupInstance(t.Context(), key.GUID(), first.config.Instance)
 		if err != nil || f.Instance != first.config.Instance {
 			t.Errorf("the first is not found by its instance: %v", err)
 		}

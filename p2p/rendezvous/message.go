@@ -126,18 +126,19 @@ func parseAlive(b []byte) (m alive, err error) {
 // A lookup is the body of LOOKUP.
 type lookup struct {
 	guid     identity.GUID
-	instance uint64 // 0: the listener
+	instance uint64 // 0: the process that gets the calls
+	takes    uint32 // the bits that it has to take; of an instance they do not count
 }
 
 func (m lookup) Append(b []byte) []byte {
 	start := len(b)
 	b = binary.BigEndian.AppendUint64(append(b, m.guid[:]...), m.instance)
-	return pad(b, start+lookupSize)
+	return pad(binary.BigEndian.AppendUint32(b, m.takes), start+lookupSize)
 }
 
 func parseLookup(b []byte) (m lookup, err error) {
 	s := cryptobyte.String(b)
-	if len(b) < lookupSize || !s.CopyBytes(m.guid[:]) || !s.ReadUint64(&m.instance) {
+	if len(b) < lookupSize || !s.CopyBytes(m.guid[:]) || !s.ReadUint64(&m.instance) || !s.ReadUint32(&m.takes) {
 		return lookup{}, errMalformed
 	}
 	return m, nil

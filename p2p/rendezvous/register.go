@@ -15,6 +15,7 @@ const (
 	flagListening = 1 << 0
 	flagListed    = 1 << 1
 	flagStandby   = 1 << 2 // would be the listener, where there is no other
+	flagFallback  = 1 << 3 // takes calls while no process of the peer listens
 )
 
 // A registration is the payload of Noise message 1 of a server session.
@@ -23,19 +24,21 @@ type registration struct {
 	flags    byte
 	version  byte // the highest for links that the peer speaks
 	name     string
+	takes    uint32 // what it takes: a set of bits that only peers know the meaning of
 }
 
 func (m registration) Append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, m.instance)
 	b = append(b, m.flags, m.version, byte(len(m.name)))
-	return append(b, m.name...)
+	return binary.BigEndian.AppendUint32(append(b, m.name...), m.takes)
 }
 
 func parseRegistration(b []byte) (m registration, err error) {
 	s := cryptobyte.String(b)
 	var name cryptobyte.String
 	if !s.ReadUint64(&m.instance) || !s.ReadUint8(&m.flags) || !s.ReadUint8(&m.version) ||
-		!s.ReadUint8LengthPrefixed(&name) || len(name) > MaxName || !utf8.Valid(name) || m.instance == 0 {
+		!s.ReadUint8LengthPrefixed(&name) || !s.ReadUint32(&m.takes) ||
+		len(name) > MaxName || !utf8.Valid(name) || m.instance == 0 {
 		return registration{}, errMalformed
 	}
 	m.name = string(name)

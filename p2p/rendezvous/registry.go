@@ -28,11 +28,13 @@ type session struct {
 	name     string
 	heard    time.Duration // when a packet of it was last opened
 	since    time.Duration // when it was confirmed
+	called   time.Duration // when it was first called since a packet of it came; 0: not
 	requests pace
 	index    uint32 // here
 	remote   uint32 // there
 	next     uint32 // slot+1 of the next session of the GUID, or the next free slot
 	listed   uint32 // position+1 in the list; 0: not in it
+	takes    uint32 // as registered
 	told     uint16 // seconds between keepalives, as it was told
 	state    byte
 	flags    byte // as registered; but flagStandby for flagListening while another one listens
@@ -45,8 +47,14 @@ const (
 	slotLimit = 1 << slotBits
 	chunkSize = 1 << 10
 
-	// maxProcesses bounds the sessions of one GUID.
-	maxProcesses = 16
+	// maxProcesses bounds the sessions of one GUID. Twenty commands at once are
+	// nothing unusual, and those that were killed stay for a while.
+	maxProcesses = 256
+
+	// silentAfter is how long a process may leave a call unanswered until calls
+	// go to the next one. It is a little less than callers wait before they
+	// look again.
+	silentAfter = 1800 * time.Millisecond
 )
 
 func (s *session) slot() uint32    { return s.index & slotMask }
@@ -60,7 +68,7 @@ type registry struct {
 	chunks    []*[chunkSize]session
 	free      uint32 // slot+1 of the first free slot; 0: none
 	byGUID    map[identity.GUID]uint32
-	list      []uint32 // slots of the listeners that are listed
+	list      []uint32 // slots of those that are listed: of a GUID, the one that gets its calls
 	sources   *sourceCount
 	confirmed int
 	pending   []uint32 // indexes in the order of their making, some of them stale
@@ -145,17 +153,23 @@ func (r *registry) crowdedOut() *session {
 // the listener that it replaces, if any. The displaced one is still there.
 func (r *registry) confirm(now time.Duration, s *session) (displaced, replaced *session) {
 	n := 0
+	var quietest *session
 	for o := r.first(s.guid); o != nil; o = r.after(o) {
 		n++
-		if o.instance == s.instance || displaced == nil && n >= maxProcesses && r.after(o) == nil {
+		if o.instance == s.instance {
 			displaced = o
+		}
+		if quietest == nil || o.heard <= quietest.heard {
+			quietest = o // rather than one that would be back at once, and displace another
 		}
 		if s.listening() && o.listening() {
 			replaced = o
 		}
 	}
+	if displaced == nil && n >= maxProcesses {
+		displaced = quietest
+	}
 	if replaced != nil {
-		r.unlist(replaced)
 		replaced.flags = replaced.flags&^flagListening | flagStandby
 	}
 	if replaced == displaced {
@@ -165,16 +179,22 @@ func (r *registry) confirm(now time.Duration, s *session) (displaced, replaced *
 	s.next = r.byGUID[s.guid]
 	r.byGUID[s.guid] = s.slot() + 1
 	r.confirmed++
-	if s.listening() {
-		r.enlist(s)
-	}
+	r.relist(s.guid)
 	return displaced, replaced
 }
 
-func (r *registry) enlist(s *session) {
-	if s.flags&flagListed != 0 {
-		r.list = append(r.list, s.slot())
-		s.listed = uint32(len(r.list))
+// relist puts into the list the process of a GUID that gets its calls, if it wants to
+// be there, and no other. Of silence it takes no notice: that passes.
+func (r *registry) relist(g identity.GUID) {
+	best := r.callee(0, g, 0)
+	for s := r.first(g); s != nil; s = r.after(s) {
+		switch {
+		case s != best || s.flags&flagListed == 0:
+			r.unlist(s)
+		case s.listed == 0:
+			r.list = append(r.list, s.slot())
+			s.listed = uint32(len(r.list))
+		}
 	}
 }
 
@@ -192,7 +212,7 @@ func (r *registry) promote(g identity.GUID) {
 	}
 	if next != nil {
 		next.flags = next.flags&^flagStandby | flagListening
-		r.enlist(next)
+		r.relist(g)
 	}
 }
 
@@ -211,14 +231,46 @@ func (r *registry) after(s *session) *session {
 	return nil
 }
 
-// find returns the session of a process, or the GUID's listener for 0.
-func (r *registry) find(g identity.GUID, instance uint64) *session {
+// process returns the session of one process of a GUID, or nil.
+func (r *registry) process(g identity.GUID, instance uint64) *session {
 	for s := r.first(g); s != nil; s = r.after(s) {
-		if instance == 0 && s.listening() || instance != 0 && s.instance == instance {
+		if s.instance == instance {
 			return s
 		}
 	}
 	return nil
+}
+
+// callee returns the session of a GUID that gets the calls which need all bits of
+// takes, or nil: the newest of the highest rank.
+func (r *registry) callee(now time.Duration, g identity.GUID, takes uint32) (best *session) {
+	most := 0
+	for s := r.first(g); s != nil; s = r.after(s) {
+		if rank := s.rank(now); rank > most && s.takes&takes == takes {
+			best, most = s, rank
+		}
+	}
+	return best
+}
+
+// rank orders the processes of a GUID by who gets the calls: the listener, before those
+// that stand by for it, before those that are there for want of a listener; and all of
+// them before those that have left a call unanswered. Rank 0 gets none.
+func (s *session) rank(now time.Duration) (rank int) {
+	switch {
+	case s.listening():
+		rank = 3
+	case s.standby():
+		rank = 2
+	case s.flags&flagFallback != 0:
+		rank = 1
+	default:
+		return 0
+	}
+	if s.called != 0 && now-s.called >= silentAfter {
+		return rank
+	}
+	return rank + 3
 }
 
 // move gives a session another address.
@@ -234,6 +286,7 @@ func (r *registry) remove(s *session) {
 		r.unlist(s)
 		r.confirmed--
 		r.promote(s.guid)
+		r.relist(s.guid)
 	}
 	r.sessions--
 	r.sources.add(s.at.addr().Addr(), -1)

@@ -49,10 +49,21 @@ type Found struct {
 	Version  byte // the highest for links that the peer speaks
 }
 
-// Lookup asks for a peer's process, or its listener for instance 0. It returns
-// ErrNotFound where there is none.
-func (c *Client) Lookup(ctx context.Context, g identity.GUID, instance uint64) (Found, error) {
-	m, err := c.ask(ctx, kindLookup, kindFound, lookup{g, instance}.Append(nil))
+// Lookup asks for the process of a peer that gets calls which need all bits of
+// takes (see ClientConfig.Takes). It returns ErrNotFound where there is none.
+func (c *Client) Lookup(ctx context.Context, g identity.GUID, takes uint32) (Found, error) {
+	return c.lookup(ctx, lookup{guid: g, takes: takes})
+}
+
+// LookupInstance asks for one process of a peer, whether it takes calls or not.
+// It returns ErrNotFound where it is not registered.
+func (c *Client) LookupInstance(ctx context.Context, g identity.GUID, instance uint64) (Found, error) {
+	return c.lookup(ctx, lookup{guid: g, instance: instance})
+}
+
+func (c *Client) lookup(ctx context.Context, l lookup) (Found, error) {
+	g := l.guid
+	m, err := c.ask(ctx, kindLookup, kindFound, l.Append(nil))
 	if err != nil {
 		return Found{}, err
 	}

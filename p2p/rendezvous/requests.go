@@ -47,7 +47,7 @@ func (s *Server) requestLocked(t *turn, p *session, m message) message {
 	}
 	switch m.kind {
 	case kindLookup:
-		return s.lookupLocked(p, m)
+		return s.lookupLocked(t, m)
 	case kindList:
 		l, err := parseList(m.body)
 		if err != nil {
@@ -101,12 +101,17 @@ func (s *Server) aliveLocked(t *turn, p *session, m message) message {
 	return message{k, m.request, a.Append(nil)}
 }
 
-func (s *Server) lookupLocked(p *session, m message) message {
+func (s *Server) lookupLocked(t *turn, m message) message {
 	l, err := parseLookup(m.body)
 	if err != nil {
 		return failed(m, CodeMalformed)
 	}
-	o := s.registry.find(l.guid, l.instance)
+	var o *session
+	if l.instance != 0 {
+		o = s.registry.process(l.guid, l.instance)
+	} else {
+		o = s.registry.callee(t.now, l.guid, l.takes)
+	}
 	if o == nil {
 		return failed(m, CodeNotFound)
 	}
@@ -129,7 +134,10 @@ func (s *Server) introduceLocked(t *turn, p *session, m message) message {
 		}
 		return i.reply
 	}
-	o := s.registry.find(r.guid, r.instance)
+	o := s.registry.process(r.guid, r.instance)
+	if r.instance == 0 {
+		o = s.registry.callee(t.now, r.guid, 0)
+	}
 	switch {
 	case o == nil:
 		return failed(m, CodeNotFound)
@@ -153,6 +161,9 @@ func (s *Server) callLocked(t *turn, i *introduction) {
 		s.introductions.answer(i, failed(message{request: i.key.request}, CodeNotFound))
 		s.relay.close(i.channel)
 		return
+	}
+	if o.called == 0 {
+		o.called = t.now
 	}
 	d := sealMessage(o, message{kindCall, i.number, i.call})
 	t.others = append(t.others, outgoing{o.at.addr(), d})

@@ -55,6 +55,7 @@ func (s *Server) init(now time.Duration, hs *handshake) []byte {
 	p.key = [identity.KeySize]byte(in.Remote.Bytes())
 	p.guid = in.Remote.GUID()
 	p.instance, p.flags, p.version, p.name = reg.instance, reg.flags, reg.version, reg.name
+	p.takes = reg.takes
 	p.remote, p.told = in.Index, seconds
 	p.state = statePending
 	return reply
@@ -126,7 +127,7 @@ func (s *Server) open(now time.Duration, from netip.AddrPort, d []byte) (reply [
 		s.drops.malformed.Add(1)
 		return nil, nil, true
 	}
-	p.heard = now
+	p.heard, p.called = now, 0
 	if p.state == statePending {
 		others = s.confirmLocked(now, p)
 	}

@@ -92,7 +92,7 @@ var messages = []struct {
 	{"message", message{kindLookup, 0x0a0b0c0d, []byte("body")}, "03" + "0a0b0c0d" + "626f6479", 0, 9},
 	{"keepalive", keepalive{0x0102030405060708}, "0102030405060708", 20, 28},
 	{"alive", alive{25, testV6, 9}, "0019" + hexV6 + "0000000000000009", 0, 28},
-	{"lookup", lookup{guid1, 3}, hexGUID + "0000000000000003", 17, 41},
+	{"lookup", lookup{guid1, 3, 0x20000004}, hexGUID + "0000000000000003" + "20000004", 13, 41},
 	{"found", found{[32]byte([]byte(seq(0, 32))), 4, 1},
 		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" + "0000000000000004" + "01", 0, 41},
 	{"list", list{7}, "0000000000000007", 1092, 1100},
@@ -105,8 +105,8 @@ var messages = []struct {
 	{"answer", answer{[]byte("data")}, "0004" + "64617461", 0, 6},
 	{"introduced", introduced{testV6, 0xf1f2f3f4f5f6f7f8, []byte("data")},
 		hexV6 + "f1f2f3f4f5f6f7f8" + "0004" + "64617461", 0, 32},
-	{"registration", registration{0x1112131415161718, flagListening | flagListed, 1, "bob"},
-		"1112131415161718" + "03" + "01" + "03" + "626f62", 0, 14},
+	{"registration", registration{0x1112131415161718, flagListening | flagListed, 1, "bob", 0x01020304},
+		"1112131415161718" + "03" + "01" + "03" + "626f62" + "01020304", 0, 18},
 	{"welcome", welcome{5, testV4, 3479}, "0005" + hexV4 + "0d97", 0, 22},
 }
 
@@ -159,9 +159,9 @@ func TestLimitsOfParsers(t *testing.T) {
 		name string
 		b    []byte
 	}{
-		{"registration", registration{1, 0, 1, long}.Append(nil)},
-		{"registration", registration{1, 0, 1, "\xff"}.Append(nil)},
-		{"registration", registration{0, 0, 1, "bob"}.Append(nil)},
+		{"registration", registration{1, 0, 1, long, 0}.Append(nil)},
+		{"registration", registration{1, 0, 1, "\xff", 0}.Append(nil)},
+		{"registration", registration{0, 0, 1, "bob", 0}.Append(nil)},
 		{"page", page{1, []Listing{{guid1, 1, long}}}.Append(nil)},
 		{"page", page{1, []Listing{{guid1, 1, "\xff"}}}.Append(nil)},
 		{"answer", answer{data}.Append(nil)},
