@@ -40,28 +40,20 @@ func (p *Peer) answerNew(c *rendezvous.Call) {
 		return
 	}
 	p.nat.awaitExit(p.ctx)
-	if p.wins(remote, g) {
-		return // the other peer takes our call instead
+	if p.crossed(remote, g, calledIt(g.instance)) {
+		return // the other peer takes our link instead
 	}
+	p.expect(remote, g)
 	mine := p.greeting(p.newIndex())
 	msg, secrets, err := state.Reply(mine.append(nil))
 	if err != nil {
 		c.Refuse()
 		return
 	}
-	l := p.newLink(p.ctx, false, secrets, remote, mine, g)
+	l := p.newLink(RequireAny, false, secrets, remote, mine, g)
 	p.addPaths(l, c.Observed, c.Channel, g.candidates, responderDelay)
 	c.Answer(msg)
 	p.await(l)
-}
-
-// wins reports whether a handshake that crosses one of our own gives way: both
-// are between listening processes, and ours is the smaller GUID.
-func (p *Peer) wins(remote GUID, g greeting) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a := p.attempts[remote]
-	return a != nil && a.introduced && g.listening && !p.opts.Calling && string(p.guid[:]) < string(remote[:])
 }
 
 // maxPending bounds the links that others have begun and that have not been
@@ -105,28 +97,13 @@ func (p *Peer) await(l *Link) {
 	}
 }
 
-// adopt gives a link to whoever waits in Connect for one to the same listener.
-func (p *Peer) adopt(l *Link) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a := p.attempts[l.remote]
-	if a == nil || !l.listening {
-		return false
-	}
-	delete(p.attempts, l.remote)
-	a.link = l
-	close(a.done)
-	a.cancel(errAdopted)
-	return true
-}
-
 // answerInit takes a session that another peer makes without a server, and
 // returns the RESPONSE.
 func (p *Peer) answerInit(in *rendezvous.Incoming) []byte {
 	g, err := parseGreeting(in.Payload)
 	remote := in.Remote.GUID()
 	r, ok := p.route(in.From)
-	if err != nil || remote == p.guid || !ok || !p.reserve() {
+	if err != nil || remote == p.guid || !ok || p.crossed(remote, g, dialsNow) || !p.reserve() {
 		return nil
 	}
 	mine := p.greeting(p.newIndex())
@@ -136,7 +113,7 @@ func (p *Peer) answerInit(in *rendezvous.Incoming) []byte {
 		p.release()
 		return nil
 	}
-	l := p.newLink(p.ctx, false, secrets, remote, mine, g)
+	l := p.newLink(RequireAny, false, secrets, remote, mine, g)
 	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, responderDelay)
 	l.inner.AddCandidate(r)
 	p.spawn(func() {

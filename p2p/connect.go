@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"p2ptool/p2p/link"
@@ -18,138 +19,124 @@ import (
 // not arrive at the caller's NAT before the caller's own have left.
 const responderDelay = 250 * time.Millisecond
 
-// An attempt is a Connect under way.
-type attempt struct {
-	introduced bool // the other peer may have been called
-	cancel     context.CancelCauseFunc
-	done       chan struct{}
-	link       *Link
-	err        error
-}
-
-// errAdopted ends an attempt whose link the other side has made.
-var errAdopted = errors.New("the other peer was first")
-
-// Connect gives a link to a peer: the one that is up, or a new one, found and
+// Connect gives a link to a peer: one that is up, or a new one, found and
 // made through the server, or on the local network where PeerOptions.LAN is
-// set. Under WithRequire(ctx, …) only some paths will do.
+// set. Under WithRequire(ctx, …) only some paths will do, and under WithKind(ctx, …)
+// only a process that takes such streams. No link of others is ended or changed by it.
 // It returns ErrOwnGUID, ErrOffline, ErrRefused, ErrNoPath, ErrNoServer,
 // ErrNotServing, an error that wraps ErrServerKey, or that of ctx.
 func (p *Peer) Connect(ctx context.Context, guid GUID) (*Link, error) {
-	return p.connect(ctx, guid, p.call)
+	g := goalOf(ctx, guid, "")
+	return p.connect(ctx, g, func(ctx context.Context, a *attempt) (*Link, error) { return p.call(ctx, g, a) })
 }
 
 // ConnectAddr gives a link to a peer that answers at hostport, without a
 // server. A host name is looked up, and each of its addresses tried.
 func (p *Peer) ConnectAddr(ctx context.Context, guid GUID, hostport string) (*Link, error) {
-	return p.connect(ctx, guid, func(ctx context.Context, guid GUID, _ *attempt) (*Link, error) {
-		return p.callAt(ctx, guid, hostport)
-	})
+	g := goalOf(ctx, guid, hostport)
+	return p.connect(ctx, g, func(ctx context.Context, a *attempt) (*Link, error) { return p.callAt(ctx, g, a) })
 }
 
-// connect has one attempt for a GUID at a time; who asks meanwhile shares it.
-func (p *Peer) connect(ctx context.Context, guid GUID, call func(context.Context, GUID, *attempt) (*Link, error)) (*Link, error) {
-	if guid == p.guid {
-		return nil, ErrOwnGUID
-	}
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return nil, ErrClosed
-	}
-	if l := p.existing(ctx, guid); l != nil {
-		p.mu.Unlock()
-		return l, nil
-	}
-	a := p.attempts[guid]
-	if a == nil {
-		a = p.begin(ctx, guid, call)
-	}
-	p.mu.Unlock()
-	select {
-	case <-a.done:
-		return a.link, a.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
+// unansweredAfter is how long a process may take to answer a call until the next one is
+// called as well.
+const unansweredAfter = 2 * time.Second
 
-// existing returns a link that is up and whose path is one that ctx allows.
-func (p *Peer) existing(ctx context.Context, guid GUID) *Link {
-	for l := range p.links {
-		if ok := allow(ctx); l.remote == guid && l.alive() && ok(l.Path().Kind.Relayed()) {
-			return l
-		}
-	}
-	return nil
-}
-
-// begin starts an attempt. The caller holds the mutex.
-func (p *Peer) begin(ctx context.Context, guid GUID, call func(context.Context, GUID, *attempt) (*Link, error)) *attempt {
-	ctx, cancel := context.WithCancelCause(ctx)
-	a := &attempt{cancel: cancel, done: make(chan struct{})}
-	p.attempts[guid] = a
-	stop := context.AfterFunc(p.ctx, func() { cancel(ErrClosed) })
-	p.wg.Go(func() {
-		defer stop()
-		defer cancel(nil)
-		l, err := call(ctx, guid, a)
-		p.finish(guid, a, l, err)
-	})
-	return a
-}
-
-// finish ends an attempt, unless it has been adopted meanwhile.
-func (p *Peer) finish(guid GUID, a *attempt, l *Link, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.attempts[guid] != a {
-		if l != nil {
-			p.wg.Go(func() { l.CloseWith(CodeReplaced, "") })
-		}
-		return
-	}
-	delete(p.attempts, guid)
-	a.link, a.err = l, err
-	close(a.done)
-}
-
-// callThroughServer makes a link by an introduction.
-func (p *Peer) callThroughServer(ctx context.Context, guid GUID, a *attempt) (*Link, error) {
+// callThroughServer makes a link by an introduction to the process that gets the
+// calls, and to the next where that does not answer.
+func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link, error) {
 	if err := p.Registered(ctx); err != nil {
 		return nil, err
 	}
-	found, err := p.client.Lookup(ctx, guid, 0)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answered, 1)
+	var called []uint64
+	for waits := 0; ; {
+		found, err := p.lookup(ctx, g)
+		if err != nil && waits == 0 {
+			return nil, err
+		}
+		if err == nil && !slices.Contains(called, found.Instance) {
+			if err := p.mayCall(ctx, a, found.Instance); err != nil {
+				return nil, err
+			}
+			called, waits = append(called, found.Instance), waits+1
+			p.spawn(func() { p.introduce(ctx, g, found, answers) })
+		}
+		next := time.NewTimer(unansweredAfter)
+		select {
+		case r := <-answers:
+			next.Stop()
+			if waits--; r.err == nil {
+				return p.linkTo(ctx, g, r)
+			} else if waits == 0 {
+				return nil, r.err
+			}
+		case <-next.C:
+		case <-ctx.Done():
+			next.Stop()
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// lookup asks the server for the process that a goal is about.
+func (p *Peer) lookup(ctx context.Context, g goal) (rendezvous.Found, error) {
+	found, err := p.client.Lookup(ctx, g.guid, kindBit(g.kind))
+	if errors.Is(err, rendezvous.ErrNotFound) && g.kind != "" {
+		if _, err := p.client.Lookup(ctx, g.guid, 0); err == nil {
+			return found, fmt.Errorf("%w: it takes no %q now", ErrRefused, g.kind)
+		}
+	}
 	if err != nil {
-		return nil, p.serverError(ctx, err)
+		return found, p.serverError(ctx, err)
 	}
 	if found.Version < rendezvous.Version {
-		return nil, fmt.Errorf("%w: the peer speaks version %d", rendezvous.ErrVersion, found.Version)
+		return found, fmt.Errorf("%w: the peer speaks version %d", rendezvous.ErrVersion, found.Version)
 	}
-	p.mu.Lock()
-	a.introduced = true
-	p.mu.Unlock()
-	mine := p.greeting(p.newIndex())
-	state, msg, err := noise.Initiate(p.opts.Key, found.Key, linkPrologue(), mine.append(nil))
+	return found, nil
+}
+
+// An answered is the outcome of an introduction.
+type answered struct {
+	mine   greeting
+	state  *noise.Initiator
+	answer rendezvous.Introduced
+	err    error
+}
+
+// introduce has the server call one process.
+func (p *Peer) introduce(ctx context.Context, g goal, found rendezvous.Found, to chan<- answered) {
+	r := answered{mine: p.greeting(p.newIndex())}
+	r.mine.apart = g.require != RequireAny
+	var msg []byte
+	r.state, msg, r.err = noise.Initiate(p.opts.Key, found.Key, linkPrologue(), r.mine.append(nil))
+	if r.err == nil {
+		r.answer, r.err = p.client.Introduce(ctx, rendezvous.Introduction{
+			GUID: g.guid, Instance: found.Instance, Version: rendezvous.Version, What: rendezvous.WhatNewLink, Data: msg,
+		})
+		if r.err != nil {
+			r.err = p.introduceError(ctx, r.err)
+		}
+	}
+	select {
+	case to <- r:
+	case <-ctx.Done():
+	}
+}
+
+// linkTo makes the link of an introduction that was answered.
+func (p *Peer) linkTo(ctx context.Context, g goal, r answered) (*Link, error) {
+	payload, secrets, err := r.state.Finish(r.answer.Data)
+	if err != nil {
+		return nil, fmt.Errorf("the answer that the server gave for %v: %w", g.guid, err)
+	}
+	theirs, err := parseGreeting(payload)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := p.client.Introduce(ctx, rendezvous.Introduction{
-		GUID: guid, Instance: found.Instance, Version: rendezvous.Version, What: rendezvous.WhatNewLink, Data: msg,
-	})
-	if err != nil {
-		return nil, p.introduceError(ctx, err)
-	}
-	payload, secrets, err := state.Finish(answer.Data)
-	if err != nil {
-		return nil, fmt.Errorf("the answer that the server gave for %v: %w", guid, err)
-	}
-	g, err := parseGreeting(payload)
-	if err != nil {
-		return nil, err
-	}
-	l := p.newLink(ctx, true, secrets, guid, mine, g)
-	p.addPaths(l, answer.Observed, answer.Channel, g.candidates, 0)
+	l := p.newLink(g.require, true, secrets, g.guid, r.mine, theirs)
+	p.addPaths(l, r.answer.Observed, r.answer.Channel, theirs.candidates, 0)
 	return p.bringUp(ctx, l)
 }
 
@@ -209,13 +196,7 @@ func requireOf(ctx context.Context) Require {
 	return r
 }
 
-// allow turns that into a rule for paths.
-func allow(ctx context.Context) func(relayed bool) bool {
-	switch requireOf(ctx) {
-	case RequireDirect:
-		return func(relayed bool) bool { return !relayed }
-	case RequireRelay:
-		return func(relayed bool) bool { return relayed }
-	}
-	return func(bool) bool { return true }
+// allows reports whether a path that is relayed, or is not, will do.
+func (r Require) allows(relayed bool) bool {
+	return r == RequireAny || relayed == (r == RequireRelay)
 }

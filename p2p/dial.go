@@ -12,17 +12,17 @@ import (
 )
 
 // callAt makes a link to a peer whose address is known.
-func (p *Peer) callAt(ctx context.Context, guid GUID, hostport string) (*Link, error) {
-	addrs, err := resolve(ctx, hostport)
+func (p *Peer) callAt(ctx context.Context, g goal, a *attempt) (*Link, error) {
+	addrs, err := resolve(ctx, g.addr)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, connectPatience, ErrNoPath)
 	defer cancel()
 	results := make(chan dialed, len(addrs))
-	for _, a := range addrs {
+	for _, addr := range addrs {
 		p.spawn(func() {
-			l, err := p.dial(ctx, guid, a)
+			l, err := p.dial(ctx, g, a, addr)
 			results <- dialed{l, err}
 		})
 	}
@@ -67,15 +67,18 @@ func closeAll(results chan dialed, n int) {
 }
 
 // dial makes a link to the peer at an address.
-func (p *Peer) dial(ctx context.Context, guid GUID, addr netip.AddrPort) (*Link, error) {
+func (p *Peer) dial(ctx context.Context, g goal, a *attempt, addr netip.AddrPort) (*Link, error) {
 	began := time.Now()
-	mine, s, g, err := p.meet(ctx, guid, addr)
+	p.mu.Lock()
+	a.dialed = began
+	p.mu.Unlock()
+	mine, s, theirs, err := p.meet(ctx, g.guid, addr, g.require != RequireAny)
 	if err != nil {
 		return nil, err
 	}
 	roundTrip := time.Since(began) / 2 // a handshake takes two
-	l := p.newLink(ctx, true, s.Secrets, guid, mine, g)
-	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, 0)
+	l := p.newLink(g.require, true, s.Secrets, g.guid, mine, theirs)
+	l.inner.AddCandidates(netip.AddrPort{}, theirs.candidates, 0)
 	if r, ok := p.route(addr); ok {
 		l.inner.AddProven(r, roundTrip, s.Observed.Addr())
 	}
@@ -84,11 +87,12 @@ func (p *Peer) dial(ctx context.Context, guid GUID, addr netip.AddrPort) (*Link,
 
 // meet has the handshake with the peer at an address. It returns what the two
 // sides said of themselves.
-func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort) (mine greeting, s rendezvous.Session, g greeting, err error) {
+func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort, apart bool) (mine greeting, s rendezvous.Session, g greeting, err error) {
 	if _, ok := p.route(addr); !ok {
 		return mine, s, g, fmt.Errorf("%w: no socket for %v", ErrNoPath, addr)
 	}
 	mine = p.greeting(p.newIndex())
+	mine.apart = apart
 	d := rendezvous.NewDial(rendezvous.DialConfig{
 		Key: p.opts.Key, Remote: addr, Purpose: rendezvous.PurposeLink, Index: mine.index,
 		Payload: func(byte) []byte { return mine.append(nil) },

@@ -72,7 +72,7 @@ func (l *Link) lookAgain() {
 	}
 	ctx, cancel := context.WithTimeout(l.peer.ctx, lookPatience)
 	defer cancel()
-	if answer, err := l.introduceAgain(ctx); err == nil {
+	if answer, err := l.introduceAgain(ctx, l.instance); err == nil {
 		l.peer.reunite(l, answer.Observed, answer.Channel)
 	}
 }

@@ -13,10 +13,11 @@ import (
 //
 //	 0  session index, 4    what stands in packets to the sender
 //	 4  instance, 8
-//	12  flags, 1            1: the sender is listening
+//	12  flags, 1            1: the sender is listening; 16: it wants a link of its own
 //	13  candidates          a count of one byte, and as many
 //	    length of nat, 1    0, or nothing at all: the sender knows no NAT frames
 //	    nat, 4              see punch.NAT
+//	    takes, 4            the kinds of streams that the sender takes, see kindBit
 //
 // What follows, within nat or behind it, is skipped.
 type greeting struct {
@@ -26,11 +27,14 @@ type greeting struct {
 	candidates []punch.Candidate
 	nats       bool // the sender understands frames about NATs
 	nat        punch.NAT
+	takes      uint32
+	apart      bool // the link is not to be shared with a call that crosses it
 }
 
 const (
 	greetingHead  = 13
-	flagListening = 1
+	flagListening = 1 << 0
+	flagApart     = 1 << 4
 )
 
 var errGreeting = errors.New("malformed handshake payload")
@@ -42,11 +46,16 @@ func (g greeting) append(b []byte) []byte {
 	if g.listening {
 		flags |= flagListening
 	}
+	if g.apart {
+		flags |= flagApart
+	}
 	b = punch.AppendCandidates(append(b, flags), g.candidates)
 	if g.nats {
 		b = g.nat.Append(append(b, punch.NATSize))
+	} else {
+		b = append(b, 0)
 	}
-	return b
+	return binary.BigEndian.AppendUint32(b, g.takes)
 }
 
 func parseGreeting(b []byte) (greeting, error) {
@@ -57,27 +66,36 @@ func parseGreeting(b []byte) (greeting, error) {
 		index:     binary.BigEndian.Uint32(b),
 		instance:  binary.BigEndian.Uint64(b[4:]),
 		listening: b[12]&flagListening != 0,
+		apart:     b[12]&flagApart != 0,
+		takes:     allKinds,
 	}
 	var err error
 	if g.candidates, b, err = punch.ParseCandidates(b[greetingHead:]); err != nil {
 		return greeting{}, err
 	}
-	if len(b) == 0 || b[0] == 0 {
+	if len(b) == 0 {
 		return g, nil
 	}
 	n := int(b[0])
 	if b = b[1:]; n > len(b) {
 		return greeting{}, errGreeting
 	}
-	g.nats = true
-	g.nat, _, err = punch.ParseNAT(b[:n])
+	if g.nats = n > 0; g.nats {
+		g.nat, _, err = punch.ParseNAT(b[:n])
+	}
+	if b = b[n:]; len(b) >= 4 {
+		g.takes = binary.BigEndian.Uint32(b)
+	}
 	return g, err
 }
 
 // greeting makes the own greeting for a session.
 func (p *Peer) greeting(index uint32) greeting {
 	p.wantMapping(true)
-	return greeting{index, p.instance, !p.opts.Calling, p.candidates(), true, p.nat.known()}
+	return greeting{
+		index: index, instance: p.instance, listening: p.listens(), candidates: p.candidates(),
+		nats: true, nat: p.nat.known(), takes: p.takes(),
+	}
 }
 
 // candidates returns the addresses at which this peer may be reached: those

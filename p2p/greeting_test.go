@@ -10,13 +10,16 @@ import (
 )
 
 func TestGreeting(t *testing.T) {
-	want := greeting{0x01020304, 0x05060708090a0b0c, true, []punch.Candidate{
-		{Kind: punch.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")},
-	}, true, punch.NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressDependent, Stride: 2}}
+	want := greeting{
+		index: 0x01020304, instance: 0x05060708090a0b0c, listening: true, apart: true,
+		candidates: []punch.Candidate{{Kind: punch.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
+		nats:       true, nat: punch.NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressDependent, Stride: 2},
+		takes: 0x20000004,
+	}
 	b := want.append(nil)
-	layout := []byte("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x01\x01" +
+	layout := []byte("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x11\x01" +
 		"\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc0\xa8\x01\x02\x0f\xa0" +
-		"\x04\x03\x02\x00\x02")
+		"\x04\x03\x02\x00\x02" + "\x20\x00\x00\x04")
 	if !bytes.Equal(b, layout) {
 		t.Errorf("%x", b)
 	}
@@ -25,13 +28,14 @@ func TestGreeting(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	const plain = greetingHead + 1 + 1 + punch.AddrSize // without a word of the NAT
+	const withNAT = plain + 1 + 4                       // without a word of what it takes
 	for n := range b {
-		if _, err := parseGreeting(b[:n]); (err == nil) != (n == plain) {
+		if _, err := parseGreeting(b[:n]); (err == nil) != (n == plain || n >= withNAT) {
 			t.Errorf("a greeting cut to %d bytes: %v", n, err)
 		}
 	}
-	want.nats, want.nat = false, punch.NAT{}
-	for _, padding := range []string{"", "\x00", "\x00\x00\x00\x00\x00\x00"} {
+	want.nats, want.nat, want.takes = false, punch.NAT{}, allKinds
+	for _, padding := range []string{"", "\x00", "\x00\xff\xff\xff\xff\x00"} {
 		got, err := parseGreeting(append(b[:plain:plain], padding...))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("padded with %q: %+v, %v", padding, got, err)
@@ -46,7 +50,7 @@ func TestGreeting(t *testing.T) {
 }
 
 func FuzzParseGreeting(f *testing.F) {
-	f.Add(greeting{1, 2, true, nil, true, punch.NAT{Mapping: 3, Stride: -1}}.append(nil))
+	f.Add(greeting{index: 1, instance: 2, listening: true, nats: true, nat: punch.NAT{Mapping: 3, Stride: -1}, takes: 9}.append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g, err := parseGreeting(b)
 		if err != nil {

@@ -55,7 +55,9 @@ type Link struct {
 	index     uint32 // our session
 	remote    GUID
 	instance  uint64           // the other process
-	listening bool             // the other process takes calls
+	listening bool             // the other process takes calls, before those that listened earlier
+	takes     uint32           // the kinds of streams that it takes
+	apart     bool             // its initiator wants a link of its own
 	require   Require          // what this end is content with
 	changed   chan struct{}    // one place: the path has changed
 	suspected atomic.Bool      // suspect is under way
@@ -78,16 +80,17 @@ type Link struct {
 
 // newLink makes a link of a handshake's outcome, in which the two ends said
 // mine and g. It has no path yet.
-func (p *Peer) newLink(ctx context.Context, initiator bool, s noise.Secrets, remote GUID, mine, g greeting) *Link {
+func (p *Peer) newLink(require Require, initiator bool, s noise.Secrets, remote GUID, mine, g greeting) *Link {
 	l := &Link{
 		peer: p, index: mine.index, remote: remote, instance: g.instance, listening: g.listening,
+		takes: g.takes, apart: mine.apart || g.apart,
 		changed: make(chan struct{}, 1), nudged: make(chan struct{}, 1),
-		offered: make(chan punch.Ports, 1), require: requireOf(ctx), initiator: initiator,
+		offered: make(chan punch.Ports, 1), require: require, initiator: initiator,
 	}
 	l.nat.Store(&g.nat)
 	l.inner = link.New(link.Config{
 		Initiator: initiator, Secrets: s, Index: g.index,
-		Route: p.route, Own: p.own, Allow: allow(ctx),
+		Route: p.route, Own: p.own, Allow: require.allows,
 		Loopback:  p.hasLoopback(),
 		NATs:      g.nats,
 		OpenerTTL: p.nat.openerTTL,
@@ -250,7 +253,7 @@ func (l *Link) ready(ctx context.Context) error {
 	for {
 		switch p := l.Path(); {
 		case p.Kind == punch.PathNone:
-		case !p.Kind.Relayed() || requireOf(ctx) == RequireRelay:
+		case !p.Kind.Relayed() || l.require == RequireRelay:
 			return nil
 		case grace == nil:
 			grace = time.After(min(max(p.RTT, relayGraceMin), relayGraceMax))
@@ -277,13 +280,9 @@ func (l *Link) start() {
 		p.mu.Unlock()
 		return
 	}
-	old := p.replacedBy(l)
 	p.links[l] = true
 	p.wg.Go(l.serve)
 	p.mu.Unlock()
-	for _, o := range old {
-		p.spawn(func() { o.CloseWith(CodeReplaced, "") })
-	}
 	l.nudge()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -291,16 +290,4 @@ func (l *Link) start() {
 	now := l.Path()
 	l.show(now)
 	p.events.put(Connected{l, now})
-}
-
-// replacedBy returns the links that l takes the place of: those with the same
-// listener, of which there is one at a time, so that an earlier link is with a
-// process that has ended, or has lost it.
-func (p *Peer) replacedBy(l *Link) (old []*Link) {
-	for o := range p.links {
-		if o.remote == l.remote && o.listening && l.listening && !p.opts.Calling {
-			old = append(old, o)
-		}
-	}
-	return old
 }

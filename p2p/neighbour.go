@@ -27,6 +27,8 @@ const (
 	lanPatience     = 3 * time.Second // for a neighbour's answer, without a server
 	lanAfterServer  = time.Second     // the same where a server does not know the peer
 	lanHandshake    = 2 * time.Second // for the handshake with it
+
+	lanSpare = 300 * time.Millisecond // for a listener, where another process of the peer answers
 )
 
 // respond lets neighbours find this peer, if it takes calls.
@@ -40,19 +42,19 @@ func (p *Peer) respond() {
 
 // call gives a link to a peer: through the server, or, where that does not
 // answer or does not know the peer, to a neighbour that does.
-func (p *Peer) call(ctx context.Context, guid GUID, a *attempt) (*Link, error) {
-	if p.opts.LAN == nil || requireOf(ctx) == RequireRelay {
-		return p.callThroughServer(ctx, guid, a)
+func (p *Peer) call(ctx context.Context, g goal, a *attempt) (*Link, error) {
+	if p.opts.LAN == nil || g.require == RequireRelay {
+		return p.callThroughServer(ctx, g, a)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := search{p: p, guid: guid, began: time.Now(), found: p.find(ctx, guid)}
+	s := search{p: p, goal: g, attempt: a, began: time.Now(), found: p.find(ctx, g.guid)}
 	registered := make(chan error, 1)
 	p.spawn(func() { registered <- p.Registered(ctx) })
 	err := s.firstServer(ctx, registered)
 	if err == nil {
 		var l *Link
-		if l, err = p.callThroughServer(ctx, guid, a); err == nil {
+		if l, err = p.callThroughServer(ctx, g, a); err == nil {
 			return l, nil
 		}
 	}
@@ -79,11 +81,12 @@ func (p *Peer) find(ctx context.Context, guid GUID) <-chan netip.AddrPort {
 
 // A search is for a neighbour.
 type search struct {
-	p     *Peer
-	guid  GUID
-	began time.Time
-	found <-chan netip.AddrPort
-	first netip.AddrPort // came while the server was waited for
+	p       *Peer
+	goal    goal
+	attempt *attempt
+	began   time.Time
+	found   <-chan netip.AddrPort
+	first   netip.AddrPort // came while the server was waited for
 }
 
 // errFound says that a neighbour answered while the server did not.
@@ -119,11 +122,22 @@ func (s *search) neighbours(ctx context.Context, failed error) (*Link, error) {
 		failed, patience = fmt.Errorf("%w on this network", ErrOffline), lanPatience
 	}
 	over := time.After(patience - time.Since(s.began))
+	var enough <-chan time.Time // a listener was waited for
+	var spare *Link             // with a process that is none
+	defer func() {
+		if spare != nil {
+			s.p.spawn(func() { spare.CloseWith(CodeReplaced, "") })
+		}
+	}()
 	for {
 		addr := s.first
 		if s.first = (netip.AddrPort{}); !addr.IsValid() {
 			select {
 			case addr = <-s.found:
+			case <-enough:
+				l := spare
+				spare = nil
+				return s.p.bringUp(ctx, l)
 			case <-over:
 				return nil, failed
 			case <-ctx.Done():
@@ -131,21 +145,27 @@ func (s *search) neighbours(ctx context.Context, failed error) (*Link, error) {
 			}
 		}
 		l, err := s.dial(ctx, addr)
-		if err == nil {
-			return l, nil
-		}
-		if errors.Is(err, ErrRefused) {
+		switch {
+		case err == nil && (l.listening || s.goal.kind != ""):
+			return s.p.bringUp(ctx, l)
+		case err == nil && spare == nil:
+			spare, enough, over = l, time.After(lanSpare), nil
+		case err == nil:
+			s.p.spawn(func() { l.CloseWith(CodeReplaced, "") })
+		case errors.Is(err, ErrRefused):
 			failed = err // it is there
 		}
 	}
 }
 
+// dial has the handshake with a neighbour, and checks that it takes what is wanted.
 func (s *search) dial(ctx context.Context, addr netip.AddrPort) (*Link, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, lanHandshake, ErrNoPath)
 	defer cancel()
-	l, err := s.p.dial(ctx, s.guid, addr)
-	if err != nil {
-		return nil, err
+	l, err := s.p.dial(ctx, s.goal, s.attempt, addr)
+	if err == nil && s.goal.kind != "" && !l.Takes(s.goal.kind) {
+		s.p.spawn(func() { l.CloseWith(CodeReplaced, "") })
+		return nil, fmt.Errorf("%w: it takes no %q now", ErrRefused, s.goal.kind)
 	}
-	return s.p.bringUp(ctx, l)
+	return l, err
 }

@@ -5,6 +5,24 @@
 // session with reliable streams and unreliable datagrams. A link lives on
 // while the paths under it change, from relay to direct and back.
 //
+// A peer may run as several processes at a time, with one key: one that waits for files,
+// one that chats, one that asks for a round trip. What they share, and what they do not:
+//
+//   - A call asks the server, or the local network, for one process of a peer: the
+//     newest that listens (the default of PeerOptions), else one that is there as a
+//     Fallback, never one that is Calling. WithKind passes by processes that do not take the
+//     streams in question. A process that does not answer for two seconds is passed by too.
+//   - A link is between two processes, the one that called and the one that was
+//     called. Streams of any kind share it, in both directions, whoever began it. A new link ends no
+//     other: not with the same peer, not with the same process. It ends when either side
+//     closes it, or when its own other end is silent.
+//   - Connect gives a link that is up where that will do, so that whatever a process does
+//     with a peer shares one. Who gets a link from it does not own it alone:
+//     close the streams, and the link only with the Peer.
+//
+// What spans processes is up to the application. A conversation, say, is with a peer, and
+// goes on while there is a process on the other side that takes part in it.
+//
 // Whom it trusts: a link's other end is the holder of the key that its GUID is
 // derived from, whatever the server says. The server is trusted with nothing
 // but availability: it learns who wants to talk to whom, from which address and
@@ -104,6 +122,11 @@ type PeerOptions struct {
 	// Calling makes a peer that calls others and takes no calls, so that it
 	// may run beside a listening one of the same key.
 	Calling bool
+
+	// Fallback makes a peer that takes calls only while no process of the same key
+	// listens for them. It is for one that joins another peer, as a chat does, and
+	// shall be within its reach.
+	Fallback bool
 
 	// Name is shown to others in the server's list, if Listed.
 	Name   string

@@ -48,7 +48,7 @@ type Peer struct {
 	sessions map[uint32]*link.Link // by our index
 	dials    map[uint32]*rendezvous.Dial
 	links    map[*Link]bool
-	attempts map[GUID]*attempt
+	attempts map[goal]*attempt
 	pending  int // links of others that are not confirmed
 }
 
@@ -77,7 +77,7 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 		sessions:  map[uint32]*link.Link{},
 		dials:     map[uint32]*rendezvous.Dial{},
 		links:     map[*Link]bool{},
-		attempts:  map[GUID]*attempt{},
+		attempts:  map[goal]*attempt{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.events.init(o.OnEvent)
@@ -102,7 +102,8 @@ func (p *Peer) clientConfig() rendezvous.ClientConfig {
 	o := p.opts
 	c := rendezvous.ClientConfig{
 		Key: o.Key, Server: o.Server, Instance: p.instance,
-		Listening: !o.Calling, Listed: o.Listed, Name: o.Name,
+		Listening: p.listens(), Fallback: o.Fallback && !o.Calling, Takes: p.takes(),
+		Listed: o.Listed, Name: o.Name,
 		Send: p.sendTo,
 		OnRegistered: func(_ netip.AddrPort, v rendezvous.View) {
 			p.nat.observed(v)
@@ -130,6 +131,9 @@ func (p *Peer) spawn(f func()) {
 		p.wg.Go(f)
 	}
 }
+
+// listens reports whether this process gets the calls before those that listened earlier.
+func (p *Peer) listens() bool { return !p.opts.Calling && !p.opts.Fallback }
 
 // GUID returns the peer's own GUID.
 func (p *Peer) GUID() GUID { return p.guid }

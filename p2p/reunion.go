@@ -41,21 +41,22 @@ func (l *Link) onTrouble() {
 }
 
 // seek has the server introduce the two ends of a link anew. Where the other
-// end's process has given way to another one, and does not answer, the link is
-// over.
+// end's process has given way to another one that answers, and does not answer
+// itself, the link is over.
 func (p *Peer) seek(l *Link) {
 	patience := reunionLast
 	replaced := false
 	if l.listening {
-		f, err := p.client.Lookup(p.ctx, l.remote, 0)
-		replaced = err == nil && f.Instance != l.instance
+		ctx, cancel := context.WithTimeout(p.ctx, replacedPatience)
+		replaced, _ = l.succeeded(ctx)
+		cancel()
 	}
 	if replaced {
 		patience = replacedPatience
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	answer, err := l.introduceAgain(ctx)
+	answer, err := l.introduceAgain(ctx, l.instance)
 	switch {
 	case err == nil:
 		p.reunite(l, answer.Observed, answer.Channel)
@@ -64,11 +65,12 @@ func (p *Peer) seek(l *Link) {
 	}
 }
 
-// introduceAgain asks the server to introduce the ends of a link that both have.
-func (l *Link) introduceAgain(ctx context.Context) (rendezvous.Introduced, error) {
+// introduceAgain asks the server to introduce a link that exists to a process of the other
+// peer. One that does not have the link refuses.
+func (l *Link) introduceAgain(ctx context.Context, instance uint64) (rendezvous.Introduced, error) {
 	p := l.peer
 	return p.client.Introduce(ctx, rendezvous.Introduction{
-		GUID: l.remote, Instance: l.instance, Version: rendezvous.Version,
+		GUID: l.remote, Instance: instance, Version: rendezvous.Version,
 		What: rendezvous.WhatOldLink, Data: l.inner.Letter(p.candidates()),
 	})
 }

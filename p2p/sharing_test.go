@@ -1,0 +1,213 @@
+package p2p_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"p2ptool/internal/netsim"
+	"p2ptool/p2p"
+)
+
+// lives fails the test unless a link and what goes over it are as they were.
+func lives(t *testing.T, what string, l *p2p.Link) {
+	t.Helper()
+	if l.Err() != nil {
+		t.Errorf("%s: %v", what, l.Err())
+		return
+	}
+	checkEcho(t, l, 1000)
+}
+
+// A link of which more is required comes beside the one that is there, on either side.
+func TestRequiredPathLeavesLinksAlone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a, b := w.public("198.51.100.1", nil), w.public("198.51.100.2", nil)
+		shared, _ := mustConnect(t, a, b)
+		theirs, err := b.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct{ from, to *tester }{{a, b}, {b, a}} {
+			l, err := c.from.Connect(p2p.WithRequire(t.Context(), p2p.RequireRelay), c.to.GUID())
+			if err != nil || l == shared || l == theirs || l.Path().Kind != p2p.PathRelay {
+				t.Fatalf("by the relay: %v, %v", err, l)
+			}
+			time.Sleep(10 * time.Second)
+			lives(t, "the link by the relay", l)
+			lives(t, "the link that was there", shared)
+			lives(t, "its other end", theirs)
+			again, err := c.from.Connect(p2p.WithRequire(t.Context(), p2p.RequireDirect), c.to.GUID())
+			if err != nil || again != shared && again != theirs {
+				t.Errorf("a direct link is there and was not given: %v", err)
+			}
+			l.Close()
+		}
+		time.Sleep(time.Second)
+		lives(t, "the link that was there, at the end", shared)
+		a.Close()
+		b.Close()
+	})
+}
+
+// Two processes of one peer, of whatever kind, have each a link with another peer, whoever calls,
+// and end none but their own.
+func TestProcessesOfOnePeer(t *testing.T) {
+	kinds := map[string]func(*p2p.PeerOptions){
+		"listener": func(*p2p.PeerOptions) {},
+		"fallback": func(o *p2p.PeerOptions) { o.Fallback = true },
+		"caller":   func(o *p2p.PeerOptions) { o.Calling = true },
+	}
+	for first, one := range kinds {
+		for second, two := range kinds {
+			t.Run(first+" then "+second, func(t *testing.T) {
+				inWorld(t, func(t *testing.T, w *world) {
+					key := newKey(t)
+					a := w.public("198.51.100.1", nil)
+					_, host := w.behind("198.51.100.2", "192.168.1.2", netsim.PortRestricted)
+					start := func(change func(*p2p.PeerOptions)) *tester {
+						return w.peer(host, func(o *p2p.PeerOptions) { o.Key = key; change(o) })
+					}
+					b1 := start(one)
+					l1, _ := mustConnect(t, b1, a)
+					time.Sleep(time.Second)
+					b2 := start(two)
+					l2, _ := mustConnect(t, b2, a)
+					time.Sleep(5 * time.Second)
+					lives(t, "the first process's", l1)
+					lives(t, "the second's", l2)
+					host.Cut()
+					time.Sleep(20 * time.Second)
+					host.Heal()
+					time.Sleep(10 * time.Second)
+					lives(t, "the first process's after an outage", l1)
+					lives(t, "the second's after an outage", l2)
+					b2.Close()
+					time.Sleep(5 * time.Second)
+					lives(t, "the first's when the second has ended", l1)
+					b1.Close()
+					a.Close()
+				})
+			})
+		}
+	}
+}
+
+// A process that joined is reached where no listener is, and one that takes what is wanted
+// where the newest listener does not.
+func TestCallsReachWhoTakesThem(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		key := newKey(t)
+		handle := func(kinds ...string) map[string]func(*p2p.Link, *p2p.Stream) {
+			m := map[string]func(*p2p.Link, *p2p.Stream){"echo": echo}
+			for _, k := range kinds {
+				m[k] = echo
+			}
+			return m
+		}
+		joined := w.public("198.51.100.2", func(o *p2p.PeerOptions) {
+			o.Key, o.Fallback, o.Handlers = key, true, handle("chat", "file")
+		})
+		if err := joined.Registered(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		host := w.net.Host("198.51.100.9")
+		reached := func(kind string) string {
+			t.Helper()
+			c := w.peer(host, func(o *p2p.PeerOptions) { o.Calling = true })
+			defer c.Close()
+			ctx := t.Context()
+			if kind != "" {
+				ctx = p2p.WithKind(ctx, kind)
+			}
+			l, err := c.Connect(ctx, key.GUID())
+			if err != nil {
+				return err.Error()
+			}
+			return l.Path().Addr.Addr().String()
+		}
+		if got := reached(""); got != "198.51.100.2" {
+			t.Errorf("with one that joined: %v", got)
+		}
+		if got := reached("chat"); got != "198.51.100.2" {
+			t.Errorf("chat with one that joined: %v", got)
+		}
+		files := w.public("198.51.100.3", func(o *p2p.PeerOptions) { o.Key, o.Handlers = key, handle("file") })
+		files.Registered(t.Context())
+		for kind, want := range map[string]string{
+			"": "198.51.100.3", "file": "198.51.100.3", "chat": "198.51.100.2",
+			"nonsense": `refused by the peer: it takes no "nonsense" now`,
+		} {
+			if got := reached(kind); got != want {
+				t.Errorf("%q with a listener for files: %v, want %v", kind, got, want)
+			}
+		}
+		joined.Close()
+		files.Close()
+	})
+}
+
+// The newest listener is killed: a call goes to the one before after two seconds, and
+// the next at once.
+func TestCallsPassAKilledListener(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		key := newKey(t)
+		var hosts []*netsim.Host
+		var processes []*tester
+		for _, ip := range []string{"198.51.100.2", "198.51.100.3", "198.51.100.4"} {
+			h := w.net.Host(ip)
+			h.Link(netsim.Link{Delay: oneWay})
+			p := w.peer(h, func(o *p2p.PeerOptions) { o.Key = key })
+			p.Registered(t.Context())
+			time.Sleep(time.Second)
+			hosts, processes = append(hosts, h), append(processes, p)
+		}
+		a := w.public("198.51.100.1", nil)
+		a.Registered(t.Context())
+		hosts[2].Cut()
+		start := time.Now()
+		l, err := a.Connect(t.Context(), key.GUID())
+		took := time.Since(start)
+		if err != nil || took > 2500*time.Millisecond || l.Path().Addr.Addr() != netip.MustParseAddr("198.51.100.3") {
+			t.Errorf("%v after %v", err, took)
+		}
+		c := w.public("198.51.100.9", nil)
+		c.Registered(t.Context())
+		start = time.Now()
+		if _, err := c.Connect(t.Context(), key.GUID()); err != nil || time.Since(start) > 500*time.Millisecond {
+			t.Errorf("the next call: %v after %v", err, time.Since(start))
+		}
+		for _, p := range append(processes, a, c) {
+			p.Close()
+		}
+	})
+}
+
+// Of two that wait for one attempt, the one that gives up does not end it for the other.
+func TestWhoGivesUpLeavesTheAttempt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a, b := w.public("198.51.100.1", nil), w.public("198.51.100.2", nil)
+		a.Registered(t.Context())
+		b.Registered(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		first := make(chan error)
+		go func() {
+			_, err := a.Connect(ctx, b.GUID())
+			first <- err
+		}()
+		time.Sleep(time.Millisecond)
+		l, err := a.Connect(t.Context(), b.GUID())
+		if err != nil {
+			t.Fatalf("who stayed: %v", err)
+		}
+		if err := <-first; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("who gave up: %v", err)
+		}
+		checkEcho(t, l, 1000)
+		a.Close()
+		b.Close()
+	})
+}
