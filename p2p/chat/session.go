@@ -212,3 +212,20 @@ func (s *Session) waitLocked(ctx context.Context, ready func() bool) error {
 	}
 	return nil
 }
+
+// isOver reports whether either side said goodbye.
+func (s *Session) isOver() bool {
+	select {
+	case <-s.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// peerLeft reports whether the other side has said goodbye.
+func (s *Session) peerLeft() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left
+}
