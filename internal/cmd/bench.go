@@ -44,7 +44,7 @@ func (p *program) bench(c *cli.Context) error {
 		return err
 	}
 	defer n.Close()
-	link, err := n.reach(c.Context, t, c.Duration("wait"))
+	link, err := n.reach(c.Context, t, c.Duration("wait"), kindBench)
 	if err != nil {
 		return err
 	}

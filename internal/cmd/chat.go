@@ -155,7 +155,7 @@ func (co *conversation) keeps(err error) error {
 // handlers takes the streams that the peer opens.
 func (co *conversation) handlers(ctx context.Context) map[string]func(*p2p.Link, *p2p.Stream) {
 	return map[string]func(*p2p.Link, *p2p.Stream){
-		kindChat:  func(l *p2p.Link, s *p2p.Stream) { co.talks.take(ctx, l, s) },
+		kindChat:  func(l *p2p.Link, s *p2p.Stream) { co.talks.take(l, s) },
 		kindFile:  func(l *p2p.Link, s *p2p.Stream) { co.inbox.take(ctx, l, s) },
 		kindBench: func(l *p2p.Link, s *p2p.Stream) { co.inbox.measured(ctx, l, s) },
 	}
@@ -166,8 +166,8 @@ func (co *conversation) keep(ctx context.Context) error {
 	if co.n.came {
 		co.talk.called(ctx)
 	}
-	return co.talk.keep(ctx, func(ctx context.Context) (*p2p.Link, error) {
-		return co.n.reach(ctx, co.target, max(co.wait, reconnectFor))
+	return co.talk.keep(ctx, co.wait, func(ctx context.Context) (*p2p.Link, error) {
+		return co.n.reach(ctx, co.target, max(co.wait, reconnectFor), kindChat)
 	})
 }
 

@@ -78,9 +78,10 @@ func (p *program) role(c *cli.Context) (role, error) {
 	return r, nil
 }
 
-// connect makes one attempt to reach the target.
-func (n *node) connect(ctx context.Context, t config.Target) (*p2p.Link, error) {
-	ctx = p2p.WithRequire(ctx, n.role.require)
+// connect makes one attempt to reach a process of the target that takes streams of a kind;
+// "": the one that takes its calls.
+func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.Link, error) {
+	ctx = p2p.WithKind(p2p.WithRequire(ctx, n.role.require), kind)
 	var link *p2p.Link
 	var err error
 	if t.Addr != "" {
@@ -91,6 +92,8 @@ func (n *node) connect(ctx context.Context, t config.Target) (*p2p.Link, error) 
 	switch {
 	case err == nil:
 		return link, nil
+	case errors.Is(err, p2p.ErrRefused) && kind == kindChat:
+		return nil, errNoChats
 	case errors.Is(err, p2p.ErrOffline) && n.cfg.Peer.Server == "" && t.Addr == "":
 		err = as(p2p.ErrOffline, fmt.Errorf("peer %q does not answer on this network", t))
 		return nil, hint(err, "give --server HOST:PORT to find it elsewhere, or --wait 10m to wait for it")
@@ -114,33 +117,34 @@ func (n *node) connect(ctx context.Context, t config.Target) (*p2p.Link, error) 
 	return nil, fmt.Errorf("peer %q: %w", t, err)
 }
 
-// meet starts a node that is connected to the target, which is called at first.
-// If it is not there, and may come within the wait, the node can be called
-// as well from then on, so that two that wait for each other meet.
+// meet starts a node that has joined the target for a conversation. The target is called at first,
+// by a node that takes calls only where no other process of this key does. If it is not
+// there, and may come within the wait, the node listens from then on, so that two that wait for each
+// other meet.
 func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target, wait time.Duration, r role) (*node, error) {
-	r.calling = true
+	r.joining = true
 	n, err := p.start(cfg, r)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = n.connect(ctx, t); err == nil {
+	if _, err = n.connect(ctx, t, kindChat); err == nil {
 		return n, nil
 	}
-	if closing := n.Close(); closing != nil || wait <= 0 || !mayCome(err) || ctx.Err() != nil {
+	if closing := n.Close(); closing != nil || wait <= 0 || !mayJoin(err) || ctx.Err() != nil {
 		return nil, errors.Join(err, closing)
 	}
-	r.calling = false
+	r.joining = false
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r.called = func(l *p2p.Link) {
-		if l.Peer() == t.GUID {
+		if l.Peer() == t.GUID && l.Takes(kindChat) {
 			cancel(errCame)
 		}
 	}
 	if n, err = p.start(cfg, r); err != nil {
 		return nil, err
 	}
-	_, err = n.reach(ctx, t, wait)
+	_, err = n.reach(ctx, t, wait, kindChat)
 	n.came = context.Cause(ctx) == errCame
 	if err == nil || n.came {
 		return n, nil
@@ -150,12 +154,12 @@ func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target,
 
 // reach connects to the target, and tries again for as long as wait where it
 // may still come.
-func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration) (*p2p.Link, error) {
+func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, kind string) (*p2p.Link, error) {
 	deadline := time.Now().Add(wait)
 	var pause backoff
 	for {
-		link, err := n.connect(ctx, t)
-		if err == nil || !mayCome(err) || !time.Now().Before(deadline) {
+		link, err := n.connect(ctx, t, kind)
+		if err == nil || !mayCome(err) && !(kind == kindChat && mayJoin(err)) || !time.Now().Before(deadline) {
 			return link, err
 		}
 		if pause == 0 {
@@ -166,6 +170,10 @@ func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration) (
 		}
 	}
 }
+
+// mayJoin reports whether trying again later can help to meet for a conversation: then a process
+// of the peer may come that takes chats, too.
+func mayJoin(err error) bool { return mayCome(err) || errors.Is(err, p2p.ErrRefused) }
 
 // mayCome reports whether trying again later can help.
 func mayCome(err error) bool {

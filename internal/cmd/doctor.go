@@ -38,7 +38,7 @@ func (p *program) doctor(c *cli.Context) error {
 		return err
 	}
 	defer n.Close()
-	link, err := n.reach(c.Context, t, c.Duration("wait"))
+	link, err := n.reach(c.Context, t, c.Duration("wait"), "")
 	if err != nil {
 		return hint(err, "`p2ptool netcheck` tells how the network here is seen from outside")
 	}

@@ -64,6 +64,7 @@ func (in *inbox) asker() asker {
 
 // take is the handler of file streams: it receives one transfer.
 func (in *inbox) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
+	defer in.p.activities.begin(link)()
 	err := in.receive(ctx, link, stream)
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("receiving from %q: %w", in.name(link), err)

@@ -31,6 +31,7 @@ type role struct {
 	require  p2p.Require
 	timeout  time.Duration // for the server to answer
 	calling  bool          // takes no calls
+	joining  bool          // takes calls only while no process of this key listens
 	handlers map[string]func(*p2p.Link, *p2p.Stream)
 	called   func(*p2p.Link) // is told of links that others begin; may be nil
 	quiet    bool            // lifecycle lines are not for this command's user
@@ -53,6 +54,7 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 		LAN:            p.discovery(cfg),
 		Listen:         string(cfg.Peer.Listen),
 		Calling:        r.calling,
+		Fallback:       r.joining,
 		Name:           string(cfg.Peer.Name),
 		Listed:         cfg.Peer.Listed && !r.calling,
 		Handlers:       withViews(r.handlers),

@@ -40,7 +40,7 @@ func (p *program) ping(c *cli.Context) error {
 		return err
 	}
 	defer n.Close()
-	link, err := n.reach(c.Context, t, c.Duration("wait"))
+	link, err := n.reach(c.Context, t, c.Duration("wait"), "")
 	if err != nil {
 		return err
 	}

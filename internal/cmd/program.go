@@ -20,6 +20,8 @@ type program struct {
 	env     Env
 	out     *printer
 	service atomic.Bool // the command runs until it is stopped: SIGTERM is no failure
+
+	activities activities
 }
 
 func newProgram(env Env) *program {

@@ -11,8 +11,9 @@ import (
 
 // questions puts questions to the person, one at a time.
 //
-// What a process of a peer asks over one link is withdrawn when the peer asks over another, so that
-// one that was started again does not wait behind the question of one that is gone. And since
+// What a process of a peer asks over one link is withdrawn when it asks over another, so that it
+// does not wait behind a question that it has given up. What another process of the peer asks
+// stands: it is withdrawn with its link, which ends within seconds where that process was killed. And since
 // somebody may be about to answer what has just been withdrawn, nothing is asked for a moment
 // after: no peer gets the answer to a question that was exchanged, or to that of another one.
 type questions struct {
@@ -20,7 +21,20 @@ type questions struct {
 	withdrawn time.Time     // when a question was last; of whose turn it is
 
 	mu   sync.Mutex
-	open map[p2p.GUID]*inquiry // the newest of each peer
+	open map[process]*inquiry // the newest of each
+}
+
+// A process is one of a peer's.
+type process struct {
+	peer     p2p.GUID
+	instance uint64
+}
+
+func processOf(peer p2p.GUID, l *p2p.Link) process {
+	if l == nil {
+		return process{peer: peer}
+	}
+	return process{peer, l.Instance()}
 }
 
 // An inquiry is a question that stands or waits for its turn.
@@ -35,7 +49,7 @@ const withdrawnPause = 2 * time.Second
 var errAskedAgain = errors.New("the peer has called again, which counts instead")
 
 func newQuestions() *questions {
-	return &questions{turn: make(chan struct{}, 1), open: make(map[p2p.GUID]*inquiry)}
+	return &questions{turn: make(chan struct{}, 1), open: make(map[process]*inquiry)}
 }
 
 // put waits for its turn, and asks. The error is the reason why there is no answer.
@@ -63,22 +77,22 @@ func (q *questions) put(ctx context.Context, peer p2p.GUID, link *p2p.Link, ask 
 	return yes, err
 }
 
-// enter notes a question until done is called, and withdraws what the peer asked over another link.
+// enter notes a question until done is called, and withdraws what the same process asked over another link.
 func (q *questions) enter(ctx context.Context, peer p2p.GUID, link *p2p.Link) (_ context.Context, done func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	this := &inquiry{link, cancel}
+	this, from := &inquiry{link, cancel}, processOf(peer, link)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if old := q.open[peer]; old != nil && old.link != link {
+	if old := q.open[from]; old != nil && old.link != link {
 		old.cancel(errAskedAgain)
 	}
-	q.open[peer] = this
+	q.open[from] = this
 	return ctx, func() {
 		cancel(nil)
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if q.open[peer] == this {
-			delete(q.open, peer)
+		if q.open[from] == this {
+			delete(q.open, from)
 		}
 	}
 }

@@ -3,18 +3,26 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"p2ptool/internal/config"
 	"p2ptool/internal/terminal"
 	"p2ptool/p2p"
 )
 
-// A reporter says what happens to a peer: to a person and as events.
+// A reporter says what happens to a peer: to a person and as events. Of several links with
+// one other peer, such as those of its processes, it tells as of one: that the first is up,
+// how the packets of the oldest travel, and that the last has ended.
 type reporter struct {
-	p    *program
-	cfg  *config.Config
-	role role
+	p     *program
+	cfg   *config.Config
+	role  role
+	links map[p2p.GUID][]*p2p.Link // those that are up, oldest first
 }
+
+// settling bounds the wait for what went on over a link that has ended.
+const settling = 2 * time.Second
 
 // tell is the OnEvent of a peer.
 func (r *reporter) tell(e p2p.Event) {
@@ -33,31 +41,67 @@ func (r *reporter) tell(e p2p.Event) {
 	case p2p.Restored:
 		r.p.out.note("the other process with this key has gone, this one takes the calls again")
 	case p2p.Connected:
-		r.note("connected to %s: %s", nameOf(r.cfg, e.Link.Peer()), describe(e.Path))
-		r.p.out.event(connectedEvent{fieldsOf(e.Link.Peer(), e.Path)})
+		r.connected(e)
 	case p2p.PathLost:
-		r.note("no path to %s answers, looking for another", nameOf(r.cfg, e.Link.Peer()))
-		r.p.out.event(pathEvent{fieldsOf(e.Link.Peer(), e.Link.Path())})
+		if r.first(e.Link) {
+			r.note("no path to %s answers, looking for another", nameOf(r.cfg, e.Link.Peer()))
+			r.p.out.event(pathEvent{fieldsOf(e.Link.Peer(), e.Link.Path())})
+		}
 	case p2p.PathChanged:
-		r.note("path to %s is now %s", nameOf(r.cfg, e.Link.Peer()), describe(e.Path))
-		r.p.out.event(pathEvent{fieldsOf(e.Link.Peer(), e.Path)})
+		if r.first(e.Link) {
+			r.path(e.Link, e.Path)
+		}
 	case p2p.Disconnected:
+		r.p.activities.settle(e.Link, settling)
 		r.disconnected(e)
 	}
 }
 
+// first reports whether a link is the one with its peer that is told of.
+func (r *reporter) first(l *p2p.Link) bool {
+	links := r.links[l.Peer()]
+	return len(links) > 0 && links[0] == l
+}
+
+func (r *reporter) path(l *p2p.Link, path p2p.Path) {
+	r.note("path to %s is now %s", nameOf(r.cfg, l.Peer()), describe(path))
+	r.p.out.event(pathEvent{fieldsOf(l.Peer(), path)})
+}
+
+func (r *reporter) connected(e p2p.Connected) {
+	if r.links == nil {
+		r.links = make(map[p2p.GUID][]*p2p.Link)
+	}
+	peer := e.Link.Peer()
+	r.links[peer] = append(r.links[peer], e.Link)
+	if len(r.links[peer]) > 1 {
+		return
+	}
+	r.note("connected to %s: %s", nameOf(r.cfg, peer), describe(e.Path))
+	r.p.out.event(connectedEvent{fieldsOf(peer, e.Path)})
+}
+
 func (r *reporter) disconnected(e p2p.Disconnected) {
+	peer, was := e.Link.Peer(), r.first(e.Link)
+	left := slices.DeleteFunc(r.links[peer], func(l *p2p.Link) bool { return l == e.Link })
+	if r.links[peer] = left; len(left) > 0 {
+		if now := left[0].Path(); was && now.Kind != e.Link.Path().Kind {
+			r.path(left[0], now)
+		}
+		return
+	}
+	delete(r.links, peer)
 	reason := ""
 	closed, ok := errors.AsType[*p2p.CloseError](e.Err)
 	regular := ok && closed.Code == p2p.CodeDone && closed.Reason == ""
 	switch {
 	case regular:
-		r.presence("link to %s ended", nameOf(r.cfg, e.Link.Peer()))
+		r.presence("link to %s ended", nameOf(r.cfg, peer))
 	case e.Err != nil:
 		reason = terminal.Visible(e.Err.Error())
-		r.note("link to %s ended: %s", nameOf(r.cfg, e.Link.Peer()), reason)
+		r.note("link to %s ended: %s", nameOf(r.cfg, peer), reason)
 	}
-	r.p.out.event(disconnectedEvent{e.Link.Peer().String(), reason})
+	r.p.out.event(disconnectedEvent{peer.String(), reason})
 }
 
 // note says what concerns every command.
@@ -69,7 +113,7 @@ func (r *reporter) note(format string, args ...any) {
 
 // presence says what concerns those that are there to be called.
 func (r *reporter) presence(format string, args ...any) {
-	if !r.role.calling {
+	if !r.role.calling && !r.role.joining {
 		r.note(format, args...)
 	}
 }

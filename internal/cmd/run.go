@@ -130,7 +130,7 @@ func (co *conversation) live(ctx context.Context, cancel context.CancelCauseFunc
 func (n *node) stayLinked(ctx context.Context, t config.Target) {
 	var pause backoff
 	for ctx.Err() == nil {
-		link, err := n.connect(ctx, t)
+		link, err := n.connect(ctx, t, "")
 		if err == nil {
 			pause = 0
 			select {

@@ -32,10 +32,10 @@ type scriptEnv struct{ co *conversation }
 
 // Say sends a line and waits until it is delivered.
 func (e *scriptEnv) Say(ctx context.Context, text string) error {
-	if _, err := e.co.talk.session.Send(ctx, text); err != nil {
+	if _, err := e.co.talk.room.Send(ctx, text); err != nil {
 		return err
 	}
-	return e.co.talk.session.WaitDelivered(ctx)
+	return e.co.talk.room.WaitDelivered(ctx)
 }
 
 // Lines returns what the peer says.

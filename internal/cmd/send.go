@@ -177,7 +177,7 @@ func (s *sending) to(ctx context.Context, t config.Target) error {
 	rand.Read(id[:])
 	wait := s.wait
 	for {
-		link, err := s.n.reach(ctx, t, wait)
+		link, err := s.n.reach(ctx, t, wait, kindFile)
 		if err != nil {
 			return err
 		}
@@ -197,6 +197,7 @@ func (s *sending) over(ctx context.Context, link *p2p.Link, t config.Target, id 
 		return &transfer.Error{Kind: transfer.ErrInterrupted, Resumable: true, Err: err}
 	}
 	stream.SetPriority(bulkPriority)
+	defer s.n.p.activities.begin(link)()
 	w := s.n.p.watch(sendingTo, t.String(), link)
 	res, err := transfer.Send(ctx, stream, s.source, transfer.SendOptions{ID: id, Limit: s.limit, OnEvent: w.tell})
 	w.end(res, err)

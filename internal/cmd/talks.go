@@ -28,10 +28,11 @@ type talks struct {
 	ends sync.WaitGroup      // a listener for each
 }
 
-// A talk is a conversation with one peer.
+// A talk is a conversation with one peer. Each process of the peer's that takes part has a
+// place in its room, and one stream at a time, of whichever link leads there.
 type talk struct {
 	peer    p2p.GUID
-	session *chat.Session
+	room    *chat.Room
 	lines   script.Lines             // what the peer said, for a script
 	link    atomic.Pointer[p2p.Link] // the one that the last stream was of
 	streams atomic.Int32             // how many there are now
@@ -52,11 +53,11 @@ func (ts *talks) talk(peer p2p.GUID) *talk {
 		return nil
 	}
 	t := &talk{
-		peer:    peer,
-		session: chat.New(chat.Options{Delivered: func(id uint64) { ts.p.out.event(deliveredEvent{id}) }}),
-		begun:   make(chan struct{}, 1),
-		idle:    make(chan struct{}, 1),
-		heard:   make(chan struct{}),
+		peer:  peer,
+		room:  chat.NewRoom(chat.Options{Delivered: func(id uint64) { ts.p.out.event(deliveredEvent{id}) }}),
+		begun: make(chan struct{}, 1),
+		idle:  make(chan struct{}, 1),
+		heard: make(chan struct{}),
 	}
 	if ts.with == nil {
 		ts.with = make(map[p2p.GUID]*talk)
@@ -70,7 +71,7 @@ func (ts *talks) talk(peer p2p.GUID) *talk {
 func (ts *talks) listen(t *talk) {
 	defer close(t.heard)
 	for {
-		m, err := t.session.Receive(context.Background())
+		m, err := t.room.Receive(context.Background())
 		if err != nil {
 			t.lines.End(err)
 			ts.forget(t)
@@ -92,25 +93,37 @@ func (ts *talks) forget(t *talk) {
 }
 
 // take is the handler of chat streams.
-func (ts *talks) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
+func (ts *talks) take(link *p2p.Link, stream *p2p.Stream) {
 	t := ts.talk(link.Peer())
 	if t == nil {
 		stream.Reset(p2p.ResetNoHandler)
 		return
 	}
-	if err := t.serve(ctx, link, stream); errors.Is(err, chat.ErrProtocol) {
+	defer ts.p.activities.begin(link)()
+	if err := t.serve(link, stream); errors.Is(err, chat.ErrProtocol) {
 		ts.p.out.note("chat with %s: %s", ts.name(t.peer), err)
 	}
 }
 
-// serve has the conversation over one stream.
-func (t *talk) serve(ctx context.Context, link *p2p.Link, stream *p2p.Stream) error {
+// serve has the conversation over one stream. No context ends it: who is interrupted
+// says goodbye all the same, by close, which ends it for certain.
+func (t *talk) serve(link *p2p.Link, stream *p2p.Stream) error {
 	t.link.Store(link)
 	t.streams.Add(1)
 	wake(t.begun)
 	defer wake(t.idle)
 	defer t.streams.Add(-1)
-	return t.session.Run(ctx, stream)
+	err := t.room.Run(context.Background(), link.Instance(), stream)
+	if err != nil && hasGone(link) {
+		t.room.Drop(link.Instance())
+	}
+	return err
+}
+
+// hasGone reports whether the other process of a link has ended: its link was closed by it, or
+// it answers no more while another one does.
+func hasGone(link *p2p.Link) bool {
+	return left(link) || errors.Is(link.Err(), p2p.ErrGone)
 }
 
 // wake puts a token into a channel that holds one at most.
@@ -125,47 +138,46 @@ func wake(c chan struct{}) {
 // the stream, so that they need not agree on one of two.
 const courtesy = time.Second
 
-// called waits for the stream of a peer that called, and for its end. It
-// returns soon if there is none.
+// called waits for the stream of a peer that called. It returns soon if there is none.
 func (t *talk) called(ctx context.Context) {
 	timer := time.NewTimer(courtesy)
 	defer timer.Stop()
 	select {
 	case <-t.begun:
-		_ = t.replaced(ctx) // keep sees the context's end by itself
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 }
 
-// keep has the conversation over streams of its own, as often as they break. It
-// returns nil when the conversation is over, else why it cannot go on.
-func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Link, error)) error {
+// keep has the conversation over streams of its own, as often as there is none. It
+// returns nil when the conversation is over, else why it cannot go on. Where the peer takes no
+// chats it is asked again for as long as wait.
+func (t *talk) keep(ctx context.Context, wait time.Duration, connect func(context.Context) (*p2p.Link, error)) error {
 	var pause backoff
-	for t.lasts() {
+	met := time.Now()
+	for !t.over() {
+		if t.streams.Load() > 0 {
+			if err := t.quiet(ctx); err != nil {
+				return err
+			}
+			continue
+		}
 		link, err := connect(ctx)
 		if err != nil {
 			return err
 		}
-		err = t.over(ctx, link)
-		switch {
+		switch err = t.open(link); {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err == nil, errors.Is(err, chat.ErrClosed), errors.Is(err, chat.ErrPeerLeft):
-			return nil
-		case errors.Is(err, p2p.ErrRefused):
+		case err == nil, errors.Is(err, chat.ErrClosed), errors.Is(err, chat.ErrPeerLeft), errors.Is(err, chat.ErrReplaced):
+			met, pause = time.Now(), 0
+			continue // of this process, which need not be the end of all
+		case errors.Is(err, p2p.ErrRefused) && time.Since(met) >= wait:
 			return errNoChats
 		case errors.Is(err, chat.ErrProtocol):
 			return err
-		case errors.Is(err, chat.ErrReplaced):
-			<-t.idle // that of the stream which was replaced
-			err = t.replaced(ctx)
-		case errors.Is(err, errServed):
-			err = t.replaced(ctx)
-		default:
-			err = pause.sleep(ctx, time.Duration(lastPause))
 		}
-		if err != nil {
+		if err := pause.sleep(ctx, time.Duration(lastPause)); err != nil {
 			return err
 		}
 	}
@@ -176,37 +188,31 @@ func (t *talk) keep(ctx context.Context, connect func(context.Context) (*p2p.Lin
 var errNoChats = hint(as(p2p.ErrRefused, errors.New("the peer takes no chats now")),
 	"`p2ptool run` there takes chats and files")
 
-// lasts reports whether nobody has said goodbye.
-func (t *talk) lasts() bool {
+// over reports whether the conversation is.
+func (t *talk) over() bool {
 	select {
-	case <-t.session.Done():
-		return false
-	default:
+	case <-t.room.Done():
 		return true
+	default:
+		return false
 	}
 }
 
-// errServed says that the peer has opened a stream already.
-var errServed = errors.New("there is a stream")
-
-// over has the conversation over one stream of its own, unless there is one.
-func (t *talk) over(ctx context.Context, link *p2p.Link) error {
-	if t.streams.Load() > 0 {
-		return errServed
-	}
+// open has the conversation over one stream of its own.
+func (t *talk) open(link *p2p.Link) error {
 	stream, err := link.OpenStream(kindChat)
 	if err != nil {
 		return err
 	}
-	return t.serve(ctx, link, stream)
+	return t.serve(link, stream)
 }
 
-// replaced waits until the stream that is the conversation's now has ended.
-func (t *talk) replaced(ctx context.Context) error {
+// quiet waits until a stream has ended, or the conversation has.
+func (t *talk) quiet(ctx context.Context) error {
 	select {
 	case <-t.idle:
 		return nil
-	case <-t.session.Done():
+	case <-t.room.Done():
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -227,7 +233,7 @@ func (ts *talks) close() {
 	defer cancel()
 	var closing sync.WaitGroup
 	for _, t := range open {
-		closing.Go(func() { t.session.Close(ctx) })
+		closing.Go(func() { t.room.Close(ctx) })
 	}
 	closing.Wait()
 	ts.ends.Wait()

@@ -82,7 +82,7 @@ func (co *conversation) piped(ctx context.Context) error {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, errQuit) {
 		return co.ended(ctx, err)
 	}
-	if err := co.talk.session.WaitDelivered(ctx); err != nil {
+	if err := co.talk.room.WaitDelivered(ctx); err != nil {
 		return co.ended(ctx, err)
 	}
 	return co.stay(ctx)
@@ -158,7 +158,7 @@ func (co *conversation) each(ctx context.Context, next func() (string, error)) e
 		if isCommand && !strings.HasPrefix(command, "/") {
 			err = co.command(ctx, command)
 		} else {
-			_, err = co.talk.session.Send(ctx, command)
+			_, err = co.talk.room.Send(ctx, command)
 		}
 		if err != nil {
 			return err
