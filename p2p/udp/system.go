@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 )
 
 // socketBuffer is what is asked of the system for each direction of a socket,
@@ -46,29 +45,13 @@ func (System) Listen(family string, addr netip.AddrPort) (Conn, error) {
 }
 
 // Addrs returns the addresses of the interfaces that are up, loopback among
-// them; a link-local IPv6 address has its interface's name as zone. Where the interfaces
-// cannot be read, as on Android, it returns the addresses that routes lead out from.
-func (System) Addrs() ([]netip.Addr, error) { return hostAddrs(net.Interfaces, routedAddrs) }
-
-func hostAddrs(interfaces func() ([]net.Interface, error), routed func() []netip.Addr) ([]netip.Addr, error) {
-	list, err := interfaces()
-	all := interfaceAddrs(list)
-	isUsable := func(a netip.Addr) bool { return !a.IsLoopback() && !a.IsLinkLocalUnicast() }
-	if slices.ContainsFunc(all, isUsable) {
-		return all, nil
-	}
-	for _, a := range routed() {
-		if !slices.Contains(all, a) {
-			all = append(all, a)
-		}
-	}
-	if len(all) == 0 {
+// them; a link-local IPv6 address has its interface's name as zone.
+func (System) Addrs() ([]netip.Addr, error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
 		return nil, err
 	}
-	return all, nil
-}
-
-func interfaceAddrs(interfaces []net.Interface) (all []netip.Addr) {
+	var all []netip.Addr
 	for _, ifc := range interfaces {
 		if ifc.Flags&net.FlagUp == 0 {
 			continue
@@ -83,23 +66,7 @@ func interfaceAddrs(interfaces []net.Interface) (all []netip.Addr) {
 			}
 		}
 	}
-	return all
-}
-
-// routedAddrs returns the addresses that this host sends from to the internet, by each family. It
-// asks by connecting sockets to addresses that nobody has (RFC 5737, RFC 3849), which sends nothing.
-func routedAddrs() (all []netip.Addr) {
-	for family, to := range map[string]string{"udp4": "192.0.2.1:9", "udp6": "[2001:db8::1]:9"} {
-		c, err := net.Dial(family, to)
-		if err != nil {
-			continue // there is no route
-		}
-		if a := localAddr(c.(*net.UDPConn)).Addr(); a.IsValid() && !a.IsUnspecified() {
-			all = append(all, a)
-		}
-		c.Close()
-	}
-	return all
+	return all, nil
 }
 
 // hostAddr converts an interface's address; ok is false for one that is no
