@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"p2ptool/transfer/internal/disk"
 )
 
 // countFor is how long an offer waits for the folders to be counted. One that would take
@@ -311,7 +313,7 @@ func (s *sender) announceOne(f found) error {
 		return nil
 	}
 	o := &outgoing{top: f.top, rel: f.rel, path: f.path, state: stateOf(f.info)}
-	m := entryMsg{mode: uint16(f.info.Mode().Perm()), mtime: o.state.mtime, size: o.state.size, tag: o.state.tag(), path: f.path}
+	m := entryMsg{mode: uint16(disk.Permissions(f.info)), mtime: o.state.mtime, size: o.state.size, tag: o.state.tag(), path: f.path}
 	if f.info.IsDir() {
 		o.what, m.what, m.size = entryFolder, entryFolder, 0
 	}

@@ -10,11 +10,12 @@ import (
 func (p *program) completionCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "completion",
-		Usage:     "print what makes a shell complete this program's words",
-		ArgsUsage: "bash|zsh|fish",
+		Usage:     "print a shell completion script",
+		ArgsUsage: "bash|zsh|fish|powershell",
 		Description: "bash: source <(p2ptool completion bash)\n" +
 			"zsh:  source <(p2ptool completion zsh)\n" +
-			"fish: p2ptool completion fish | source",
+			"fish: p2ptool completion fish | source\n" +
+			"PowerShell: p2ptool completion powershell | Out-String | Invoke-Expression",
 		Action: p.completion,
 	}
 }
@@ -24,10 +25,10 @@ func (p *program) completion(c *cli.Context) error {
 		return err
 	}
 	write := map[string]func(*cli.App) string{
-		"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion,
+		"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion, "powershell": powershellCompletion,
 	}[c.Args().First()]
 	if write == nil {
-		return usage("shell %q is not known, use \"bash\", \"zsh\" or \"fish\"", c.Args().First())
+		return usage("unknown shell %q, use bash, zsh, fish or powershell", c.Args().First())
 	}
 	p.out.payload("%s", strings.TrimSuffix(write(c.App), "\n"))
 	return nil

@@ -2,11 +2,8 @@ package cmd
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -57,17 +54,12 @@ func (e *scriptEnv) Receive(ctx context.Context, glob string) (string, error) {
 // Exec runs a command in the system's shell. What it prints goes to stdout, but
 // with --json to stderr.
 func (e *scriptEnv) Exec(ctx context.Context, command string, stdin []byte) error {
-	shell := []string{"sh", "-c"}
-	if runtime.GOOS == "windows" {
-		shell = []string{"cmd", "/C"}
-	}
 	env := e.co.p.env
-	c := exec.CommandContext(ctx, shell[0], append(shell[1:], command)...)
+	c := shellCommand(ctx, command)
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(string(stdin)), env.Stdout, env.Stderr
 	if e.co.p.out.json {
 		c.Stdout = env.Stderr
 	}
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = goodbye
 	return c.Run()
 }

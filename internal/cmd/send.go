@@ -88,6 +88,10 @@ func (p *program) source(c *cli.Context) (transfer.Source, error) {
 	if name != "" {
 		return transfer.Source{}, usage("--name is for stdin, \"-\", only")
 	}
+	paths, err := expandWildcards(paths)
+	if err != nil {
+		return transfer.Source{}, err
+	}
 	return transfer.Source{Paths: paths}, checkPaths(paths)
 }
 

@@ -2,9 +2,10 @@ package config
 
 import (
 	"fmt"
-	"io/fs"
-	"runtime"
 	"strings"
+	"unicode"
+
+	"github.com/BurntSushi/toml"
 )
 
 // maxSTUN is how many further STUN servers a peer asks.
@@ -12,8 +13,9 @@ const maxSTUN = 4
 
 // check finds what is wrong beyond single values, and reads the secret key's
 // file.
-func (d *decoder) check(c *Config, mode fs.FileMode) {
-	d.checkSecret(c, mode)
+func (d *decoder) check(c *Config, exposed bool) {
+	d.checkSecret(c, exposed)
+	d.checkPaths(c)
 	if err := c.Peer.Server.remote(); err != nil {
 		d.reportKey("peer.server", err.Error())
 	}
@@ -51,6 +53,20 @@ func (d *decoder) check(c *Config, mode fs.FileMode) {
 	}
 }
 
+// checkPaths reports paths that hold control characters: those of a Windows path in double quotes, where
+// "C:\temp" has a tab.
+func (d *decoder) checkPaths(c *Config) {
+	paths := map[string]string{"receive.dir": c.Receive.Dir, "secret_key_file": c.SecretKeyFile}
+	for name, contact := range c.Contacts {
+		paths[toml.Key{"contacts", name, "dir"}.String()] = contact.Dir
+	}
+	for key, path := range paths {
+		if strings.ContainsFunc(path, unicode.IsControl) {
+			d.reportKey(key, fmt.Sprintf("%q holds a control character, %s", path, quoteWindowsPath))
+		}
+	}
+}
+
 // reportKey notes a problem with a key, or with the whole file if key is empty.
 func (d *decoder) reportKey(key, text string) {
 	p := Problem{File: d.file, Key: key, Text: text}
@@ -60,9 +76,9 @@ func (d *decoder) reportKey(key, text string) {
 	d.problems = append(d.problems, p)
 }
 
-func (d *decoder) checkSecret(c *Config, mode fs.FileMode) {
-	if d.holdsSecret() && exposed(mode) {
-		d.reportKey("", fmt.Sprintf("holds a secret key and may be read by others, run `chmod 600 %s`", d.file))
+func (d *decoder) checkSecret(c *Config, exposed bool) {
+	if exposed && d.holdsSecret() {
+		d.reportKey("", fmt.Sprintf("holds a secret key and may be read by others, run `%s`", closingCommand(d.file)))
 	}
 	if c.SecretKeyFile == "" {
 		return
@@ -86,12 +102,12 @@ func (d *decoder) holdsSecret() bool {
 // readSecretFile reads the key from the file named in the config.
 func (c *Config) readSecretFile() error {
 	path := c.Path(c.SecretKeyFile)
-	text, mode, err := readFile(path)
+	text, exposed, err := readFile(path)
 	if err != nil {
 		return err
 	}
-	if exposed(mode) {
-		return fmt.Errorf("%q may be read by others, run `chmod 600 %s`", path, path)
+	if exposed {
+		return fmt.Errorf("%q may be read by others, run `%s`", path, closingCommand(path))
 	}
 	if err := c.SecretKey.UnmarshalText([]byte(strings.TrimSpace(text))); err != nil {
 		return fmt.Errorf("in %q: %w", path, err)
@@ -100,10 +116,4 @@ func (c *Config) readSecretFile() error {
 		return fmt.Errorf("%q is empty, `p2ptool init` makes a key", path)
 	}
 	return nil
-}
-
-// exposed reports whether others may read or write a file of the mode.
-// Windows has no such bits.
-func exposed(mode fs.FileMode) bool {
-	return runtime.GOOS != "windows" && mode.IsRegular() && mode.Perm()&0o077 != 0
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,6 +47,9 @@ func (d *decoder) syntax(text string, err error) {
 		p.Line, p.Text = pe.Position.Line, "not TOML: "+pe.Message
 	}
 	lines := strings.Split(text, "\n")
+	if strings.Contains(p.Text, `\`) && windowsPath.MatchString(lines[max(0, p.Line-1)]) {
+		p.Text = `not TOML: \ in double quotes begins an escape, ` + quoteWindowsPath
+	}
 	for _, line := range lines[max(0, p.Line-2):min(len(lines), p.Line+1)] {
 		if strings.Contains(line, "secret") || strings.Contains(line, "p2psec") {
 			p.Text = `not TOML, a key is written as secret_key = "..." on a line of its own`
@@ -53,6 +57,11 @@ func (d *decoder) syntax(text string, err error) {
 	}
 	d.problems = append(d.problems, p)
 }
+
+const quoteWindowsPath = `put a Windows path in single quotes, as in dir = 'C:\Users\ann'`
+
+// windowsPath finds a path such as C:\Users in double quotes.
+var windowsPath = regexp.MustCompile(`"([A-Za-z]:|\\)\\[^"]*"`)
 
 // table decodes a table into a struct.
 func (d *decoder) table(path toml.Key, prims map[string]toml.Primitive, into reflect.Value) {

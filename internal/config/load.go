@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,7 +15,7 @@ const maxFile = 1 << 20
 // Load reads the file at path. An error is of type Problems if the file is
 // there but will not do, else it tells why it cannot be read.
 func Load(path string) (*Config, error) {
-	text, mode, err := readFile(path)
+	text, exposed, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the config: %w", err)
 	}
@@ -24,7 +23,7 @@ func Load(path string) (*Config, error) {
 	c := Default()
 	c.file = path
 	d.decode(text, c)
-	d.check(c, mode)
+	d.check(c, exposed)
 	if len(d.problems) > 0 {
 		d.problems.sort()
 		return nil, d.problems
@@ -32,22 +31,21 @@ func Load(path string) (*Config, error) {
 	return c, nil
 }
 
-// readFile returns the text of a file with the mode it had while it was read.
-func readFile(path string) (string, fs.FileMode, error) {
+// readFile returns the text of a file, and whether others may read or write it.
+func readFile(path string) (text string, exposed bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", 0, err
+		return "", false, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", 0, err
+	if exposed, err = isExposed(f); err != nil {
+		return "", false, err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(b) > maxFile {
 		err = fmt.Errorf("%s: longer than %d bytes", path, maxFile)
 	}
-	return string(text), info.Mode(), err
+	return string(b), exposed, err
 }
 
 // Find returns the path of the config to use: flag if not empty, else

@@ -27,10 +27,20 @@ func someKey(t *testing.T) (identity.SecretKey, string) {
 func write(t *testing.T, text string, mode fs.FileMode) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "c.toml")
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+	writeTo(t, path, text, mode)
+	return path
+}
+
+// writeTo makes a file: for its owner alone if the mode says so, also where modes mean nothing.
+func writeTo(t *testing.T, path, text string, mode fs.FileMode) {
+	t.Helper()
+	err := os.WriteFile(path, []byte(text), mode)
+	if runtime.GOOS == "windows" && mode == 0o600 {
+		err = WriteFile(path, text, true)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	return path
 }
 
 func TestLoad(t *testing.T) {
@@ -100,6 +110,8 @@ func TestProblems(t *testing.T) {
 		{"script's key", "[[script]]\nsey = \"a\"\n", "F:1: step 1 (nothing): has no action: one of say, expect, send, receive, sleep, run, quit\nF: script.sey: unknown key, use one of say, expect, send, receive, sleep, quit, and timeout"},
 		{"script's type", "[[script]]\nsleep = \"a\"\n", `F: script: "a" is not a duration such as "1.5s" or "2m"`},
 		{"not TOML", "\nmode = peer\n", `F:2: not TOML: expected value but found "peer" instead`},
+		{"Windows path", "[receive]\ndir = \"C:\\Users\\ann\"\n", `F:2: not TOML: \ in double quotes begins an escape, put a Windows path in single quotes, as in dir = 'C:\Users\ann'`},
+		{"Windows path with a tab", "[receive]\ndir = \"C:\\temp\"\n", `F:2: receive.dir: "C:\temp" holds a control character, put a Windows path in single quotes, as in dir = 'C:\Users\ann'`},
 		{"twice", "mode = \"peer\"\nmode = \"peer\"\n", `F:2: not TOML: Key 'mode' has already been defined.`},
 		{"not UTF-8", "mode = \"\xff\"\n", `F:1: not TOML: invalid UTF-8 byte: 0xff`},
 	}
@@ -142,10 +154,19 @@ F:7: peer.nme: unknown key, did you mean "name"?`
 
 func TestExposedSecret(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("no mode bits")
-	}
 	_, text := someKey(t)
+	path := filepath.Join(t.TempDir(), "c.toml")
+	expose(t, path, "secret_key = \""+text+"\"\n")
+	want := path + ": holds a secret key and may be read by others, run `" + closingCommand(path) + "`"
+	if _, err := Load(path); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, err := Load(write(t, "secret_key = \"\"\n", 0o644)); err != nil {
+		t.Errorf("without a secret: %v", err)
+	}
+	if runtime.GOOS == "windows" {
+		return // no mode bits
+	}
 	for _, mode := range []fs.FileMode{0o640, 0o604, 0o660, 0o644} {
 		path := write(t, "secret_key = \""+text+"\"\n", mode)
 		if err := os.Chmod(path, mode); err != nil { // whatever the umask
@@ -156,9 +177,6 @@ func TestExposedSecret(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("mode %v: got %v, want %s", mode, err, want)
 		}
-	}
-	if _, err := Load(write(t, "secret_key = \"\"\n", 0o644)); err != nil {
-		t.Errorf("without a secret: %v", err)
 	}
 }
 
@@ -185,20 +203,16 @@ func TestSecretKeyFile(t *testing.T) {
 	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "c.toml:1: secret_key_file: open ") {
 		t.Errorf("without the file: %v", err)
 	}
-	if err := os.WriteFile(keyPath, []byte(text+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeTo(t, keyPath, text+"\n", 0o600)
 	c, err := Load(path)
 	if err != nil || c.GUID() != key.GUID() {
 		t.Fatalf("Load = %v, %v", c, err)
 	}
-	if runtime.GOOS == "windows" {
-		return
-	}
-	if err := os.Chmod(keyPath, 0o644); err != nil {
+	if err := os.Remove(keyPath); err != nil { // on Windows a file keeps its ACL
 		t.Fatal(err)
 	}
-	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "run `chmod 600 "+keyPath+"`") {
+	expose(t, keyPath, text+"\n")
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "run `"+closingCommand(keyPath)+"`") {
 		t.Errorf("exposed: %v", err)
 	}
 }
@@ -246,7 +260,7 @@ func FuzzDecode(f *testing.F) {
 		d := decoder{file: "f"}
 		c := Default()
 		d.decode(text, c)
-		d.check(c, 0o600)
+		d.check(c, false)
 		for _, p := range d.problems {
 			if p.Text == "" {
 				t.Errorf("a problem without a text: %+v", p)

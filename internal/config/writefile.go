@@ -32,7 +32,7 @@ func WriteFile(path, text string, replace bool) error {
 
 // create writes a file that must not be there yet, and leaves none if it fails.
 func create(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := createPrivate(path)
 	if err != nil {
 		return err
 	}

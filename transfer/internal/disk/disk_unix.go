@@ -65,3 +65,6 @@ func Inode(fi fs.FileInfo) uint64 {
 	}
 	return 0
 }
+
+// Permissions returns those to send of a file or folder.
+func Permissions(fi fs.FileInfo) fs.FileMode { return fi.Mode().Perm() }

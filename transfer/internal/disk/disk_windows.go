@@ -57,3 +57,16 @@ func Broken(err error) bool {
 
 // Inode returns the number of a file on its disk, 0 where it is not at hand.
 func Inode(fs.FileInfo) uint64 { return 0 }
+
+// Permissions returns those to send of a file or folder. Package os gives what anybody may do, which is not
+// what the ACL says; systems with permissions should get the usual ones. The attribute read-only means
+// nothing for a folder.
+func Permissions(fi fs.FileInfo) fs.FileMode {
+	switch {
+	case fi.IsDir():
+		return 0o755
+	case fi.Mode()&0o200 == 0:
+		return 0o444
+	}
+	return 0o644
+}

@@ -1,0 +1,42 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// powershellCompletion completes commands and flags; PowerShell itself completes files where
+// nothing is returned.
+func powershellCompletion(app *cli.App) string {
+	var flags strings.Builder
+	for _, c := range app.Commands {
+		fmt.Fprintf(&flags, "\t\t%s = @(%s)\n", powershellQuoted(c.Name), powershellList(flagNames(c.Flags)))
+	}
+	return fmt.Sprintf(`Register-ArgumentCompleter -Native -CommandName p2ptool -ScriptBlock {
+	param($word, $commandAst, $cursor)
+	$commands = @(%s)
+	$flags = @{
+%s	}
+	$before = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursor } | ForEach-Object { $_.ToString() })
+	if ($before.Count -le 1) { $words = $commands }
+	elseif ($word -like '-*') { $words = $flags[$before[1]] }
+	else { $words = @() }
+	$words | Where-Object { $_ -like "$word*" } | ForEach-Object {
+		[System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+	}
+}
+`, powershellList(commandNames(app)), flags.String())
+}
+
+func powershellList(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = powershellQuoted(w)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// powershellQuoted quotes a word for PowerShell.
+func powershellQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

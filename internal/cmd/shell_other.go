@@ -1,0 +1,16 @@
+//go:build !windows
+
+package cmd
+
+import (
+	"context"
+	"os"
+	"os/exec"
+)
+
+// shellCommand runs a command line in the system's shell. When ctx ends it is interrupted.
+func shellCommand(ctx context.Context, line string) *exec.Cmd {
+	c := exec.CommandContext(ctx, "sh", "-c", line)
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	return c
+}

@@ -1,0 +1,11 @@
+//go:build !windows
+
+package config
+
+import "testing"
+
+// expose makes a file that everybody may read.
+func expose(t *testing.T, path, text string) {
+	t.Helper()
+	writeTo(t, path, text, 0o644)
+}
