@@ -84,4 +84,5 @@ func (r *receiver) moveOn() {
 	r.summed = true
 	res := r.tally.result(0)
 	r.send(&summaryMsg{res.Files, res.Failed, res.Skipped, res.Bytes})
+	r.settled.Store(true)
 }
