@@ -147,7 +147,7 @@ func TestRoomAfterAKill(t *testing.T) {
 		h.check(nil, 1)
 		kill()
 		h.say("third")
-		h.Drop(1)
+		h.Drop(1, false)
 		again := New(Options{})
 		h.enter(2, again)
 		expect(t, again, "second", "third")
@@ -192,5 +192,21 @@ func TestRoomOverASecondStream(t *testing.T) {
 		expectNothing(t, s)
 		s.Close(t.Context())
 		<-h.end
+	})
+}
+
+// A process that ended in order has left, though its goodbye was lost.
+func TestRoomWhoseLastIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		s := New(Options{})
+		cut := h.enter(1, s)
+		send(t, s, "last words")
+		h.check([]string{"last words"})
+		cut()
+		h.Drop(1, true)
+		if err := <-h.end; !errors.Is(err, ErrPeerLeft) {
+			t.Errorf("it ended by %v", err)
+		}
 	})
 }
