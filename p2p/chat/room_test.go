@@ -120,10 +120,11 @@ func TestRoomWithOneThatIsDeaf(t *testing.T) {
 		for i := range lines {
 			expect(t, one, fmt.Sprint(i))
 		}
-		if err := h.WaitDelivered(t.Context()); err != nil || len(h.delivered) != lines {
+		err := h.WaitDelivered(t.Context())
+		synctest.Wait()
+		if err != nil || len(h.delivered) != lines {
 			t.Errorf("%d delivered, %v", len(h.delivered), err)
 		}
-		synctest.Wait()
 		if n := len(h.kept); n > maxLines {
 			t.Errorf("%d lines are kept", n)
 		}
