@@ -94,7 +94,9 @@ func (s *Stream) wake() {
 func (s *Stream) receive(f streamFrame) (finished bool, err error) {
 	s.touch()
 	s.mu.Lock()
-	err = s.in.receive(f)
+	if err = s.makeRoom(f); err == nil {
+		err = s.in.receive(f)
+	}
 	due := s.in.windowDue
 	finished = s.isFinished()
 	s.mu.Unlock()
@@ -104,12 +106,32 @@ func (s *Stream) receive(f streamFrame) (finished bool, err error) {
 	return finished, err
 }
 
+// makeRoom claims the memory that a frame needs. The caller holds the mutex.
+func (s *Stream) makeRoom(f streamFrame) error {
+	if need := s.in.needs(f); need > 0 {
+		if !s.link.memory.claim(need) {
+			return errNoRoom
+		}
+		s.held += need
+	}
+	return nil
+}
+
+// giveBack returns the memory of a buffer that was dropped. The caller holds the mutex.
+func (s *Stream) giveBack() {
+	if s.in.ring.size() == 0 && s.held > 0 {
+		s.link.memory.give(s.held)
+		s.held = 0
+	}
+}
+
 // receiveReset takes a RESET: nothing more comes.
 func (s *Stream) receiveReset(code uint64) {
 	s.touch()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.in.reset(ResetError{code})
+	s.giveBack()
 }
 
 // receiveStop takes a STOP: nothing more of the stream is worth sending.

@@ -106,6 +106,16 @@ func (r *inbound) receive(f streamFrame) error {
 	return nil
 }
 
+// needs returns how many bytes of memory a piece of the stream needs beyond what there is. What the
+// window does not allow needs none: it is not stored.
+func (r *inbound) needs(f streamFrame) int {
+	end := f.offset + uint64(len(f.data))
+	if r.stopped || r.gone || end <= r.offset || end > r.window.limit {
+		return 0
+	}
+	return r.ring.sizeFor(int(end-r.offset)) - r.ring.size()
+}
+
 // store keeps what of a piece was not read yet.
 func (r *inbound) store(piece span, data []byte) {
 	if piece.end <= r.offset {

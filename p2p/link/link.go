@@ -85,6 +85,9 @@ type Config struct {
 	// ports of its address sockets wait for our probes. Nil is fine.
 	OnNAT    func(punch.NAT)
 	OnOpened func(punch.Ports)
+	// Memory bounds what the link holds for its other end, together with other links; nil:
+	// only the link's own limits do.
+	Memory *Memory
 	// OnTrouble is told that the path in use does not answer, at most once
 	// a second while that is so.
 	OnTrouble func()
@@ -101,6 +104,7 @@ type Path struct {
 type Link struct {
 	cfg        Config
 	streams    streams
+	memory     holding
 	datagrams  chan []byte
 	sendBuffer atomic.Int64         // limit of each stream's buffer
 	smoothed   atomic.Int64         // round trip of the path in use
@@ -179,6 +183,7 @@ func newLink(cfg Config) *Link {
 	l.heard = l.now
 	l.budget.began = l.now
 	l.heardAt.Store(l.now.UnixNano())
+	l.memory.from = cfg.Memory
 	l.streams.init(l, cfg.Initiator)
 	l.sendBuffer.Store(minSendBuf)
 	l.smoothed.Store(int64(initialRTT))

@@ -115,6 +115,7 @@ func (l *Link) end(err error) {
 
 // release gives back what the link holds.
 func (l *Link) release() {
+	l.memory.end()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range l.turn[l.taken:] {

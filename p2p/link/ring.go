@@ -20,6 +20,17 @@ func (r *ring) size() int {
 	return len(r.pages) * len(r.pages[0])
 }
 
+// sizeFor returns the size that the ring has after it was made to hold size bytes.
+func (r *ring) sizeFor(size int) int {
+	switch {
+	case size <= r.size():
+		return r.size()
+	case size <= maxPage && r.size() < maxPage:
+		return 1 << bits.Len(uint(max(size, minPage)-1))
+	}
+	return (size + maxPage - 1) / maxPage * maxPage
+}
+
 // grow makes the ring hold size bytes, and keeps those of [low, high).
 func (r *ring) grow(size int, low, high uint64) {
 	if size <= r.size() {

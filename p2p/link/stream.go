@@ -41,6 +41,7 @@ type Stream struct {
 	writable sync.Cond
 	in       inbound
 	out      outbound
+	held     int // bytes that the link's memory counts for the stream
 }
 
 var _ io.ReadWriteCloser = (*Stream)(nil)
@@ -131,6 +132,7 @@ func (s *Stream) CloseWrite() error {
 func (s *Stream) Close() error {
 	s.mu.Lock()
 	s.in.stop(ErrStreamClosed, 0)
+	s.giveBack()
 	s.mu.Unlock()
 	s.readable.Broadcast()
 	s.announce(true)
@@ -142,6 +144,7 @@ func (s *Stream) Close() error {
 func (s *Stream) Reset(code uint64) {
 	s.mu.Lock()
 	s.in.stop(ErrStreamClosed, code)
+	s.giveBack()
 	s.out.reset(code, ErrStreamClosed)
 	s.mu.Unlock()
 	s.readable.Broadcast()

@@ -119,6 +119,8 @@ func (t *streams) find(id uint64) (*Stream, error) {
 		return nil, nil
 	case t.offered >= maxOffered, len(t.seen) > maxOffered:
 		return nil, errStreams
+	case !t.link.memory.claim(streamCost):
+		return nil, errNoRoom
 	}
 	s := newStream(t.link, id)
 	t.seen.add(span{id / 2, id/2 + 1})
@@ -142,13 +144,23 @@ func (t *streams) remove(s *Stream) {
 	}
 	delete(t.live, s.id)
 	t.spare += s.in.window.grown()
+	s.free()
 	if t.ours(s.id) {
 		t.opened--
 		return
 	}
 	t.offered--
+	t.link.memory.give(streamCost)
 	// One that was given up both ways before it was accepted is nobody's.
 	t.backlog = slices.DeleteFunc(t.backlog, func(o *Stream) bool { return o == s })
+}
+
+// free drops the buffer of a stream that is finished: all of it was read, or never will be.
+func (s *Stream) free() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.in.ring = ring{}
+	s.giveBack()
 }
 
 // fail ends all streams with err.
