@@ -6,7 +6,7 @@ import (
 )
 
 // A Call is a peer that wants to be introduced. Who it is stands sealed in
-// Data. It waits for Answer or Refuse, either of which may be called at once
+// Data. It waits for Answer, Refuse or Drop, any of which may be called at once
 // or later, from any goroutine, once.
 type Call struct {
 	Observed netip.AddrPort // the caller's address as the server sees it
@@ -28,6 +28,9 @@ func (c *Call) Answer(data []byte) {
 
 // Refuse refuses the call.
 func (c *Call) Refuse() { c.reply(message{kindFailed, c.number, appendFailed(nil, CodeRefused)}) }
+
+// Drop leaves the call alone for now: the server repeats it, and then it is a new one.
+func (c *Call) Drop() { c.reply(message{request: c.number}) }
 
 func (c *Call) reply(m message) {
 	c.client.mu.Lock()
@@ -66,19 +69,40 @@ type incomingCall struct {
 
 func newCalls() calls { return calls{byNumber: make(map[uint32]*incomingCall)} }
 
+// answer notes the answer to a call and reports whether to send it.
 func (t *calls) answer(m message) bool {
 	i := t.byNumber[m.request]
-	if i == nil || i.answer.kind != 0 {
+	switch {
+	case i == nil || i.answer.kind != 0:
+		return false
+	case m.kind == 0: // dropped
+		delete(t.byNumber, m.request)
 		return false
 	}
 	i.answer = m
 	return true
 }
 
+// add notes a call that came. Of too many the oldest is forgotten, whose answer, if there is one,
+// the server has had by then.
+func (t *calls) add(i *incomingCall) {
+	t.byNumber[i.number] = i
+	if t.oldest = append(t.oldest, i); len(t.oldest) > maxCalls {
+		t.forgetOldest()
+	}
+}
+
+func (t *calls) forgetOldest() {
+	if i := t.oldest[0]; t.byNumber[i.number] == i {
+		delete(t.byNumber, i.number)
+	}
+	t.oldest[0] = nil
+	t.oldest = t.oldest[1:]
+}
+
 func (t *calls) forget(now time.Time) {
 	for len(t.oldest) > 0 && now.Sub(t.oldest[0].came) >= callMemory {
-		delete(t.byNumber, t.oldest[0].number)
-		t.oldest = t.oldest[1:]
+		t.forgetOldest()
 	}
 }
 
@@ -95,12 +119,7 @@ func (k *keeper) call(now time.Time, m message) {
 		}
 		return
 	}
-	if len(k.calls.oldest) >= maxCalls {
-		return
-	}
-	i := &incomingCall{number: m.request, came: now}
-	k.calls.byNumber[m.request] = i
-	k.calls.oldest = append(k.calls.oldest, i)
+	k.calls.add(&incomingCall{number: m.request, came: now})
 	call := &Call{
 		Observed: b.observed, Channel: b.channel, Version: b.version, What: b.what, Data: b.data,
 		client: k.c, session: k.session.Index, number: m.request,

@@ -2,6 +2,8 @@ package rendezvous
 
 import (
 	"crypto/sha256"
+	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -19,6 +21,7 @@ type introduction struct {
 	callee  uint32 // its session
 	number  uint32 // request number of the CALL
 	made    time.Duration
+	source  netip.Addr
 	channel uint64  // the caller's
 	call    []byte  // body of the CALL
 	reply   message // to the caller, once there is one
@@ -42,7 +45,7 @@ type introductions struct {
 	byRequest  map[introductionKey]*introduction
 	byNumber   map[uint32]*introduction
 	oldest     []*introduction
-	unanswered map[uint32]int // calls by callee
+	unanswered map[uint32][]*introduction // by callee, oldest first
 	lastNumber uint32
 }
 
@@ -50,7 +53,7 @@ func newIntroductions() *introductions {
 	return &introductions{
 		byRequest:  make(map[introductionKey]*introduction),
 		byNumber:   make(map[uint32]*introduction),
-		unanswered: make(map[uint32]int),
+		unanswered: make(map[uint32][]*introduction),
 	}
 }
 
@@ -63,14 +66,43 @@ func (t *introductions) add(i *introduction) {
 	t.byRequest[i.key] = i
 	t.byNumber[i.number] = i
 	t.oldest = append(t.oldest, i)
-	t.unanswered[i.callee]++
+	t.unanswered[i.callee] = append(t.unanswered[i.callee], i)
+}
+
+// crowdedOut returns the introduction that makes room for one more call of a peer, or nil
+// where there is room: the oldest of the source that has most of them.
+func (t *introductions) crowdedOut(callee uint32) (out *introduction) {
+	waiting := t.unanswered[callee]
+	if len(waiting) < maxUnansweredCalls {
+		return nil
+	}
+	shares := make(map[netip.Addr]int)
+	for _, i := range waiting {
+		shares[i.source]++
+	}
+	for _, i := range waiting {
+		if out == nil || shares[i.source] > shares[out.source] {
+			out = i
+		}
+	}
+	return out
+}
+
+// drop forgets an introduction that was not answered: its caller may ask again.
+func (t *introductions) drop(i *introduction) {
+	t.answer(i, message{kind: kindFailed})
+	delete(t.byRequest, i.key)
 }
 
 // answer sets what is replied to the caller, once.
 func (t *introductions) answer(i *introduction, reply message) {
 	i.reply, i.call = reply, nil
 	delete(t.byNumber, i.number)
-	if t.unanswered[i.callee]--; t.unanswered[i.callee] <= 0 {
+	waiting := t.unanswered[i.callee]
+	if at := slices.Index(waiting, i); at >= 0 {
+		waiting = slices.Delete(waiting, at, at+1)
+	}
+	if t.unanswered[i.callee] = waiting; len(waiting) == 0 {
 		delete(t.unanswered, i.callee)
 	}
 }
@@ -87,7 +119,9 @@ func (t *introductions) forget(now time.Duration, unused func(channel uint64)) {
 			t.answer(i, message{kind: kindFailed})
 			unused(i.channel)
 		}
-		delete(t.byRequest, i.key)
+		if t.byRequest[i.key] == i {
+			delete(t.byRequest, i.key)
+		}
 		t.oldest[0] = nil
 		t.oldest = t.oldest[1:]
 	}

@@ -14,6 +14,9 @@ import (
 // the server's memory of introductions, so that none is made twice.
 const requestPatience = 8 * time.Second
 
+// busyRetry is until a request is sent again that the server had too many of.
+const busyRetry = 200 * time.Millisecond
+
 // lastRequestRetry bounds the wait until a request is sent again.
 const lastRequestRetry = 500 * time.Millisecond
 
@@ -27,6 +30,7 @@ type request struct {
 	began time.Time
 	next  time.Time
 	wait  time.Duration
+	busy  bool // the last answer was that there are too many
 }
 
 type reply struct {
@@ -78,25 +82,23 @@ func (c *Client) lookup(ctx context.Context, l lookup) (Found, error) {
 	return Found{Key: key, Instance: f.instance, Version: f.version}, nil
 }
 
-const (
-	maxListing = 1 << 20 // peers that List takes from a server
-
-	// listPause is until a page is asked for again that the server was too busy to
-	// give, and listPatience for how long it may be.
-	listPause    = 200 * time.Millisecond
-	listPatience = 30 * time.Second
-)
+// maxListing bounds what List takes from a server.
+const maxListing = 1 << 20
 
 // List returns the peers that are listening and agreed to be listed, in no
 // order. Their names are theirs to choose. A server limits the rate of requests:
-// a long list takes its time, but List gives up, with ErrTooMany, where no part of it
-// comes for 30 s.
+// a long list takes its time, but each part of it 8 s at most; then List gives up with
+// ErrTooMany.
 func (c *Client) List(ctx context.Context) ([]Listing, error) {
 	var all []Listing
 	seen := make(map[identity.GUID]bool)
 	told := 0
 	for cursor := uint64(0); ; {
-		p, err := c.page(ctx, cursor)
+		m, err := c.ask(ctx, kindList, kindPeers, list{cursor}.Append(nil))
+		if err != nil {
+			return nil, err
+		}
+		p, err := parsePage(m.body)
 		if err != nil {
 			return nil, err
 		}
@@ -114,26 +116,6 @@ func (c *Client) List(ctx context.Context) ([]Listing, error) {
 			return nil, errMalformed // it would never end
 		}
 		cursor = p.next
-	}
-}
-
-// page asks for a part of the list, and waits where the server has had too many
-// requests.
-func (c *Client) page(ctx context.Context, cursor uint64) (page, error) {
-	for began := time.Now(); ; {
-		m, err := c.ask(ctx, kindList, kindPeers, list{cursor}.Append(nil))
-		switch {
-		case errors.Is(err, ErrTooMany) && time.Since(began) < listPatience:
-		case err != nil:
-			return page{}, err
-		default:
-			return parsePage(m.body)
-		}
-		select {
-		case <-time.After(listPause):
-		case <-ctx.Done():
-			return page{}, context.Cause(ctx)
-		}
 	}
 }
 
@@ -200,11 +182,15 @@ func (k *keeper) reply(m message) {
 	if r == nil {
 		return
 	}
-	delete(k.c.pending, m.request)
 	a := reply{message: m}
 	if m.kind == kindFailed {
 		a.err = failure(m)
 	}
+	if r.busy = errors.Is(a.err, ErrTooMany); r.busy {
+		r.next = time.Now().Add(busyRetry)
+		return
+	}
+	delete(k.c.pending, m.request)
 	r.reply <- a
 }
 
@@ -224,6 +210,14 @@ func failure(m message) error {
 	return fmt.Errorf("the server failed the request with code %d", c)
 }
 
+// gaveUp returns why a request that was repeated long enough has failed.
+func (r *request) gaveUp() error {
+	if r.busy {
+		return ErrTooMany
+	}
+	return ErrUnanswered
+}
+
 // retransmit sends the requests that are due and returns when the next is.
 func (k *keeper) retransmit(now time.Time) (next time.Time) {
 	for number, r := range k.c.pending {
@@ -233,7 +227,7 @@ func (k *keeper) retransmit(now time.Time) (next time.Time) {
 			continue
 		case now.Sub(r.began) >= requestPatience:
 			delete(k.c.pending, number)
-			r.reply <- reply{err: ErrUnanswered}
+			r.reply <- reply{err: r.gaveUp()}
 			continue
 		case !now.Before(r.next):
 			k.send(message{r.kind, number, r.body})

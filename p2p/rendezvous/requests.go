@@ -143,12 +143,14 @@ func (s *Server) introduceLocked(t *turn, p *session, m message) message {
 		return failed(m, CodeNotFound)
 	case o == p:
 		return failed(m, CodeMalformed)
-	case s.introductions.unanswered[o.index] >= maxUnansweredCalls:
-		return failed(m, CodeTooMany)
+	}
+	if out := s.introductions.crowdedOut(o.index); out != nil {
+		s.introductions.drop(out)
+		s.relay.close(out.channel)
 	}
 	mine, theirs := s.relay.open(t.now, p, o)
 	c := call{observed: p.at.observed(), channel: theirs, version: r.version, what: r.what, data: r.data}
-	i := &introduction{key: key, callee: o.index, made: t.now, channel: mine, call: c.Append(nil)}
+	i := &introduction{key: key, callee: o.index, source: sourceOf(p.at.addr().Addr()), made: t.now, channel: mine, call: c.Append(nil)}
 	s.introductions.add(i)
 	s.callLocked(t, i)
 	return i.reply
