@@ -23,11 +23,10 @@ func (p *Peer) answer(c *rendezvous.Call) {
 }
 
 func (p *Peer) answerNew(c *rendezvous.Call) {
-	if !p.reserve() {
+	if p.opts.Calling {
 		c.Refuse()
 		return
 	}
-	defer p.release()
 	state, payload, err := noise.Respond(p.opts.Key, linkPrologue(), c.Data)
 	if err != nil || c.Version != rendezvous.Version {
 		c.Refuse()
@@ -51,30 +50,10 @@ func (p *Peer) answerNew(c *rendezvous.Call) {
 		return
 	}
 	l := p.newLink(RequireAny, false, secrets, remote, mine, g)
+	p.welcome(l, c.Observed)
 	p.addPaths(l, c.Observed, c.Channel, g.candidates, responderDelay)
 	c.Answer(msg)
-	p.await(l)
-}
-
-// maxPending bounds the links that others have begun and that have not been
-// heard of yet.
-const maxPending = 128
-
-// reserve takes a place for such a link; release gives it back.
-func (p *Peer) reserve() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.pending >= maxPending {
-		return false
-	}
-	p.pending++
-	return true
-}
-
-func (p *Peer) release() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.pending--
+	p.spawn(func() { p.await(l) })
 }
 
 // await waits for the first packet of a link that another peer began. Before
@@ -86,6 +65,7 @@ func (p *Peer) await(l *Link) {
 		l.CloseWith(CodeDone, "")
 		return
 	}
+	p.crowdOut(p.inbound.confirm(l))
 	l.start()
 	p.callRoll(l)
 	if p.adopt(l) {
@@ -103,23 +83,20 @@ func (p *Peer) answerInit(in *rendezvous.Incoming) []byte {
 	g, err := parseGreeting(in.Payload)
 	remote := in.Remote.GUID()
 	r, ok := p.route(in.From)
-	if err != nil || remote == p.guid || !ok || p.crossed(remote, g, dialsNow) || !p.reserve() {
+	if err != nil || remote == p.guid || !ok || p.opts.Calling || p.crossed(remote, g, dialsNow) {
 		return nil
 	}
 	mine := p.greeting(p.newIndex())
 	g.index = in.Index
 	reply, secrets, err := in.Accept(mine.index, mine.append(nil))
 	if err != nil {
-		p.release()
 		return nil
 	}
 	l := p.newLink(RequireAny, false, secrets, remote, mine, g)
+	p.welcome(l, in.From)
 	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, responderDelay)
 	l.inner.AddCandidate(r)
-	p.spawn(func() {
-		defer p.release()
-		p.await(l)
-	})
+	p.spawn(func() { p.await(l) })
 	return reply
 }
 

@@ -37,6 +37,7 @@ var (
 const (
 	CodeDone     = link.CodeDone
 	CodeReplaced = link.CodeReplaced
+	CodeBusy     = link.CodeBusy
 	AppCode      = link.AppCode
 )
 
@@ -153,6 +154,7 @@ func (p *Peer) newIndex() uint32 {
 }
 
 func (p *Peer) forget(l *Link) {
+	p.inbound.remove(l)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.sessions[l.index] == l.inner {

@@ -128,6 +128,11 @@ type PeerOptions struct {
 	// shall be within its reach.
 	Fallback bool
 
+	// Known reports whether a peer that calls is one that this one knows. Links of all others,
+	// together, get a limited part of memory and of places, unless Link.Trust is called. It
+	// is called from several goroutines and must not block; nil: nobody is known.
+	Known func(GUID) bool
+
 	// Name is shown to others in the server's list, if Listed.
 	Name   string
 	Listed bool

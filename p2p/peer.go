@@ -37,6 +37,8 @@ type Peer struct {
 	nat       natWatch
 	mapping   mapping
 	sprays    sprays
+	inbound   inbound
+	calls     incomingCalls
 
 	ctx    context.Context // ends with the peer
 	cancel context.CancelFunc
@@ -49,7 +51,6 @@ type Peer struct {
 	dials    map[uint32]*rendezvous.Dial
 	links    map[*Link]bool
 	attempts map[goal]*attempt
-	pending  int // links of others that are not confirmed
 }
 
 // NewPeer opens the sockets and begins to register with the server in the
@@ -83,11 +84,14 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	p.events.init(o.OnEvent)
 	p.nat.init()
 	p.sprays.init()
+	p.calls.init()
+	p.inbound.init(p.strangersFull)
 	p.initMapping(system)
 	if o.Server != "" {
 		p.client = rendezvous.NewClient(p.clientConfig())
 	}
 	p.spawn(p.answerInits)
+	p.spawn(p.answerCalls)
 	p.respond()
 	p.spawn(p.watchHost)
 	p.spawn(p.watchNAT)
@@ -114,7 +118,7 @@ func (p *Peer) clientConfig() rendezvous.ClientConfig {
 		OnReplaced: func() { p.events.put(Replaced{}) },
 		OnRestored: func() { p.events.put(Restored{}) },
 		OnView:     p.onView,
-		OnCall:     func(c *rendezvous.Call) { p.spawn(func() { p.answer(c) }) },
+		OnCall:     p.calls.put,
 	}
 	p.chooseTransport(&c)
 	if check := o.CheckServerKey; check != nil {

@@ -1,0 +1,82 @@
+package p2p
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"p2ptool/p2p/rendezvous"
+)
+
+const (
+	maxWaitingCalls = 256
+
+	// callGap is between two calls that are answered, so that a flood of them costs a tenth
+	// of a processor at most; callBurst may come at once.
+	callGap   = 5 * time.Millisecond
+	callBurst = 32
+)
+
+// incomingCalls are the calls that came through the server and wait for an answer. Each costs
+// a handshake, whoever makes it: sources take turns. A call that is dropped
+// comes again while its caller asks for it.
+type incomingCalls struct {
+	mu    sync.Mutex // guards queue
+	queue fairQueue[*rendezvous.Call]
+	ready chan struct{} // one place: something waits
+	idle  time.Time     // when the burst may be used in full again; of the worker alone
+}
+
+func (cs *incomingCalls) init() {
+	cs.queue, cs.ready = newFairQueue[*rendezvous.Call](maxWaitingCalls), make(chan struct{}, 1)
+}
+
+func (cs *incomingCalls) put(c *rendezvous.Call) {
+	cs.mu.Lock()
+	dropped, full := cs.queue.put(netip.AddrFrom16(sourceShare(c.Observed)), c)
+	cs.mu.Unlock()
+	if full {
+		dropped.Drop()
+	}
+	select {
+	case cs.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (cs *incomingCalls) next() (*rendezvous.Call, bool) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.queue.next()
+}
+
+// pace returns how long to wait until the next call may be answered.
+func (cs *incomingCalls) pace(now time.Time) time.Duration {
+	if cs.idle.Before(now) {
+		cs.idle = now
+	}
+	cs.idle = cs.idle.Add(callGap)
+	return max(cs.idle.Sub(now)-callBurst*callGap, 0)
+}
+
+// answerCalls answers calls until the peer is closed.
+func (p *Peer) answerCalls() {
+	for {
+		select {
+		case <-p.calls.ready:
+		case <-p.ctx.Done():
+			return
+		}
+		for c, ok := p.calls.next(); ok && p.ctx.Err() == nil; c, ok = p.calls.next() {
+			p.answer(c)
+			if wait := p.calls.pace(time.Now()); wait > 0 {
+				timer := time.NewTimer(wait)
+				select {
+				case <-timer.C:
+				case <-p.ctx.Done():
+				}
+				timer.Stop()
+			}
+		}
+	}
+}
