@@ -4,7 +4,7 @@ import "encoding/binary"
 
 func (m *offerMsg) append(b []byte) []byte {
 	b = append(append(b, m.version), m.id[:]...)
-	b = put32(put64(b, m.files, m.folders, m.bytes), m.count)
+	b = put32(put64(b, m.files, m.folders, m.bytes, m.data), m.count)
 	b = append(append(b, m.tops[:]...), m.source[:]...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.names)))
 	for _, n := range m.names {
@@ -19,7 +19,7 @@ func (m *offerMsg) parse(f *fields) {
 		return
 	}
 	m.id = f.id()
-	m.files, m.folders, m.bytes, m.count = f.size(true), f.size(true), f.size(true), f.u32()
+	m.files, m.folders, m.bytes, m.data, m.count = f.size(true), f.size(true), f.size(true), f.size(true), f.u32()
 	m.tops, m.source = f.hash(), f.id()
 	n := f.atMost(int(f.u16()), maxNames)
 	for total := 0; n > 0 && !f.bad; n-- {
@@ -37,23 +37,24 @@ func (m *offerMsg) event() Offer {
 // isStream tells whether a stream is offered: a single file of unknown size.
 func (m *offerMsg) isStream() bool { return m.files == 1 && m.bytes == -1 }
 
-func (m *totalMsg) append(b []byte) []byte { return put64(b, m.files, m.folders, m.bytes) }
+func (m *totalMsg) append(b []byte) []byte { return put64(b, m.files, m.folders, m.bytes, m.data) }
 func (m *totalMsg) parse(f *fields) {
-	m.files, m.folders, m.bytes = f.size(false), f.size(false), f.size(false)
+	m.files, m.folders, m.bytes, m.data = f.size(false), f.size(false), f.size(true), f.size(true)
 }
 
 func (m *entryMsg) append(b []byte) []byte {
 	b = append(put32(b, m.n), byte(m.what))
 	b = binary.BigEndian.AppendUint16(b, m.mode)
-	b = put64(putStamp(b, m.mtime), m.size)
+	b = put64(putStamp(b, m.mtime), m.size, m.data)
 	return append(append(b, m.tag[:]...), m.path...)
 }
 
 func (m *entryMsg) parse(f *fields) {
 	m.n, m.what = f.u32(), entryKind(f.below(byte(entryKinds)))
 	m.mode, m.mtime = f.u16(), f.stamp()
-	m.size, m.tag, m.path = f.size(m.what == entryStream), f.id(), f.rest(maxPath)
-	f.bad = f.bad || m.mode > 0o777 || m.what == entryStream && m.size != -1 || m.what == entryFolder && m.size != 0
+	m.size, m.data = f.size(m.what == entryStream), f.size(m.what == entryStream)
+	m.tag, m.path = f.id(), f.rest(maxPath)
+	f.bad = f.bad || m.mode > 0o777 || m.data > m.size || m.what == entryStream && (m.size != -1 || m.data != -1) || m.what == entryFolder && m.size != 0
 }
 
 func (m *leaveMsg) append(b []byte) []byte { return b }
@@ -61,6 +62,9 @@ func (m *leaveMsg) parse(*fields)          {}
 
 func (m *dataMsg) append(b []byte) []byte { return append(put32(b, m.n, m.chunk), m.hash[:]...) }
 func (m *dataMsg) parse(f *fields)        { m.n, m.chunk, m.hash = f.u32(), f.u32(), f.hash() }
+
+func (m *zerosMsg) append(b []byte) []byte { return append(put32(b, m.n, m.first), m.level) }
+func (m *zerosMsg) parse(f *fields)        { m.n, m.first, m.level = f.u32(), f.u32(), f.below(zeroLevel+1) }
 
 func (m *hashesMsg) append(b []byte) []byte { return putHashes(put32(b, m.n, m.first), m.hashes) }
 

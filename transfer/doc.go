@@ -38,11 +38,11 @@
 // Entries are counted from 0. Files, folders and bytes that are not known are -1; sizes are at most 2^49.
 //
 //	from the sender
-//	 1 OFFER    version, 1 (now 3); transfer, 16; files, 8; folders, 8; bytes, 8; names, 4: how many there are;
+//	 1 OFFER    version, 1 (now 3); transfer, 16; files, 8; folders, 8; bytes, 8; of them data, 8: what is not in holes; names, 4: how many there are;
 //	            hash over all names, 32; tag over what has them, 16; names here, 2: at most 256; each length, 2, and name
-//	 2 TOTAL    files, 8; folders, 8; bytes, 8: what the offer did not know
+//	 2 TOTAL    files, 8; folders, 8; bytes, 8; data, 8: what the offer did not know
 //	 3 ENTRY    entry, 4; kind, 1: 0 file, 1 file of unknown size, 2 folder; permissions, 2;
-//	            modification time: seconds since 1970, 8, and nanoseconds, 4; size, 8; tag, 16; path
+//	            modification time: seconds since 1970, 8, and nanoseconds, 4; size, 8; data, 8; tag, 16; path
 //	 4 LEAVE    the innermost folder has no more entries
 //	 5 DATA     entry, 4; chunk, 4; hash, 32; the chunk
 //	 6 HASHES   entry, 4; first chunk, 4; hashes, 32 each, at most 256
@@ -50,6 +50,7 @@
 //	 8 DONE     entries, 4: so many there are
 //	 9 BYE      the summary came
 //	10 AFRESH   all is announced anew, from entry 0
+//	11 ZEROS    entry, 4; first chunk, 4; level, 1: 2^level chunks, at most 12, are zeros
 //
 //	from the receiver
 //	16 ACCEPT   version, 1; afresh, 1: whether AFRESH has to come
@@ -96,6 +97,9 @@
 // check 1 they may be of another state of it, and come without hashes: where such a run
 // begins the sender sends HASHES of up to 256 of its chunks, waits for NEED and sends
 // DATA of what is needed, until the run is through.
+//
+// Chunks of zeros come as ZEROS in place of DATA, each an aligned subtree, the last chunk of a file
+// always alone, and of the first 512 GiB only. The receiver computes their hashes, and makes holes of them.
 //
 // A chunk that does not match its hash is asked for AGAIN, up to 16 times a file, and is then sent
 // out of order. The END of a file that can no longer be read carries the code for it, and a

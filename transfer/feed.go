@@ -18,8 +18,9 @@ type job struct {
 	node  guts.Node
 	want  *cv // what the chunk's hash was when it was read before; else nil
 
-	cvs    []cv  // for jobHeld and jobHashes
-	levels []int // for jobHeld
+	cvs    []cv  // for jobHeld, jobHashes and jobZeros
+	levels []int // for jobHeld and jobZeros
+	zero   bool  // for jobChunk: it is sent as zeros
 	end    *endMsg
 	bad    error // for jobSmall: what is wrong with the file
 }
@@ -33,6 +34,7 @@ const (
 	jobHashes                // the hashes of what the receiver may hold
 	jobEnd
 	jobSmall // a whole file of at most one chunk
+	jobZeros // chunks of zeros
 )
 
 // feed reads what the receiver wants, in the order in which it was announced.
@@ -64,8 +66,11 @@ func (s *sender) feed() error {
 // feedOne reads one entry. Its error ends the transfer; what goes wrong with
 // the file is told in END.
 func (s *sender) feedOne(root *sourceRoot, o *outgoing) error {
+	if o.what == entryStream && o.top == nil {
+		return s.feedStream(o, s.src.Reader)
+	}
 	if o.what == entryStream {
-		return s.feedStream(o)
+		return s.feedVirtual(root, o)
 	}
 	if o.state.size <= smallFile {
 		return s.feedSmall(root, o)
@@ -91,7 +96,21 @@ func (s *sender) feedFile(root *sourceRoot, o *outgoing) (bad, err error) {
 	if bad, err = s.feedChunks(f, o); bad != nil || err != nil {
 		return bad, err
 	}
+	if bad := readBeyond(f, o.state.size); bad != nil {
+		return bad, nil
+	}
 	return o.state.check(f), nil
+}
+
+// readBeyond returns ErrChanged if something follows what is said to be the end of f.
+func readBeyond(f *os.File, size int64) error {
+	var b [1]byte
+	if n, err := f.ReadAt(b[:], size); n > 0 {
+		return ErrChanged
+	} else if err != io.EOF {
+		return err
+	}
+	return nil
 }
 
 // feedChunks reads all chunks but those that the receiver holds.
@@ -101,11 +120,17 @@ func (s *sender) feedChunks(f *os.File, o *outgoing) (bad, err error) {
 		have = new(haveMsg)
 	}
 	runs, cvs := have.runs, have.hashes
+	gaps := &holes{f: f, size: o.state.size}
 	for i, total := int64(0), chunkCount(o.state.size); i < total && bad == nil && err == nil; {
 		switch {
 		case s.isDropped(o):
 			return nil, nil
 		case len(runs) == 0 || i < int64(runs[0].first):
+			if end := o.holeEnd(gaps, runs, i); end > i {
+				err = s.pushZeros(o, i, end)
+				i = end
+				continue
+			}
 			bad, err = s.feedChunk(f, o, i, jobChunk, nil)
 			i++
 		case have.check:
@@ -121,6 +146,43 @@ func (s *sender) feedChunks(f *os.File, o *outgoing) (bad, err error) {
 		}
 	}
 	return bad, err
+}
+
+// holeEnd returns up to which chunk all that are to be sent are in a hole.
+func (o *outgoing) holeEnd(gaps *holes, runs []run, i int64) int64 {
+	if !o.sparse {
+		return i
+	}
+	end := min(gaps.end(i), max(i, maxZeros/chunkSize))
+	if len(runs) > 0 {
+		end = min(end, int64(runs[0].first))
+	}
+	return end
+}
+
+func (s *sender) pushZeros(o *outgoing, first, end int64) error {
+	for _, level := range zeroParts(first, end, chunkCount(o.state.size)) {
+		if err := s.push(&job{kind: jobZeros, o: o, chunk: first, levels: []int{level}, ready: make(chan struct{})}); err != nil {
+			return err
+		}
+		first += 1 << level
+		if s.ctx.Err() != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// hash computes what the writer needs of a job.
+func (j *job) hash() {
+	defer close(j.ready)
+	if j.kind == jobZeros {
+		j.cvs = []cv{hashZeros(j.chunk, j.levels[0], j.o.state.size)}
+		return
+	}
+	b := j.buf[headroom : headroom+j.n]
+	j.node = hashChunk(b, j.chunk)
+	j.zero = j.kind == jobChunk && j.o.what == entryFile && j.chunk < maxZeros/chunkSize && isZero(b)
 }
 
 // isDropped tells whether the receiver has given up on o.
@@ -252,8 +314,7 @@ func (s *sender) hashLoop() error {
 	for {
 		select {
 		case j := <-s.hashes:
-			j.node = hashChunk(j.buf[headroom:headroom+j.n], j.chunk)
-			close(j.ready)
+			j.hash()
 		case <-s.ctx.Done():
 			return nil
 		}

@@ -1,5 +1,10 @@
 package transfer
 
+import (
+	"io"
+	"os"
+)
+
 const (
 	// smallFile is the size up to which a file is read in one go, beside others.
 	smallFile = chunkSize
@@ -59,12 +64,26 @@ func (j *job) read(folder *sourceFolder) {
 	}
 	defer f.Close()
 	j.n = int(j.o.state.size)
-	b := j.buf[headroom : headroom+j.n]
-	if j.n > 0 {
-		if j.bad = readSource(f, b, 0); j.bad != nil {
-			return
-		}
+	if j.bad = readWhole(f, j.buf[headroom:], j.n); j.bad != nil {
+		return
 	}
-	j.node = hashChunk(b, 0)
+	j.node = hashChunk(j.buf[headroom:headroom+j.n], 0)
 	j.bad = j.o.state.check(f)
+}
+
+// readWhole reads a file of n bytes, and looks whether there are more: the system may tell a size that is
+// not its length.
+func readWhole(f *os.File, b []byte, n int) error {
+	m, err := f.ReadAt(b[:min(n+1, len(b))], 0)
+	switch {
+	case m > n, m < n && err == io.EOF:
+		return ErrChanged
+	case m < n:
+		return err
+	case err == nil: // there was no room for more
+		return readBeyond(f, int64(n))
+	case err != io.EOF:
+		return err
+	}
+	return nil
 }

@@ -8,11 +8,13 @@ type piece struct {
 	err  error
 }
 
-// feedStream reads the Reader of the source. The reading has a goroutine of its own,
+// feedStream reads to the end of r. The reading has a goroutine of its own,
 // which is left behind if a Read is blocked when the session ends: nothing could end it.
-func (s *sender) feedStream(o *outgoing) error {
+func (s *sender) feedStream(o *outgoing, r io.Reader) error {
 	pieces := make(chan piece)
-	go readPieces(s.src.Reader, pieces, s.ctx.Done())
+	quit := make(chan struct{})
+	defer close(quit)
+	go readPieces(r, pieces, quit)
 	end := &endMsg{n: o.n}
 	for i := int64(0); !s.isDropped(o); i++ {
 		var p piece
@@ -35,7 +37,9 @@ func (s *sender) feedStream(o *outgoing) error {
 			break
 		}
 	}
-	s.ev.total.Store(end.size)
+	if o.top == nil {
+		s.ev.total.Store(end.size)
+	}
 	return s.push(&job{kind: jobEnd, o: o, end: end})
 }
 

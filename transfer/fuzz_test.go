@@ -16,12 +16,13 @@ import (
 func samples() []message {
 	id, h := [16]byte{1, 2}, cv{3, 4}
 	return []message{
-		&offerMsg{version: version, id: id, files: 2, folders: 4, bytes: -1, count: 3, tops: h, source: id, names: []string{"a", "b"}},
-		&totalMsg{5, 6, 7},
-		&entryMsg{n: 7, what: entryFile, mode: 0o644, mtime: stamp{-8, 9}, size: 9, tag: id, path: "a/b"},
-		&entryMsg{what: entryStream, size: -1, path: "in"},
+		&offerMsg{version: version, id: id, files: 2, folders: 4, bytes: -1, data: 5, count: 3, tops: h, source: id, names: []string{"a", "b"}},
+		&totalMsg{5, 6, 7, -1},
+		&entryMsg{n: 7, what: entryFile, mode: 0o644, mtime: stamp{-8, 9}, size: 9, data: 8, tag: id, path: "a/b"},
+		&entryMsg{what: entryStream, size: -1, data: -1, path: "in"},
 		&leaveMsg{},
 		&dataMsg{1, 2, h},
+		&zerosMsg{1, 4, 2},
 		&hashesMsg{n: 1, first: 2, hashes: []cv{h, {}}},
 		&endMsg{n: 1, code: codeChanged, size: 3, digest: h, reason: "why"},
 		&doneMsg{4}, &byeMsg{}, &acceptMsg{version: version}, &wantMsg{5},
@@ -69,8 +70,8 @@ func TestMessageBytes(t *testing.T) {
 		m    message
 		want string
 	}{
-		{&entryMsg{n: 1, mode: 0o644, mtime: stamp{2, 5}, size: 3, tag: [16]byte{4}, path: "a"},
-			"0300002c" + "00000001" + "00" + "01a4" + "0000000000000002" + "00000005" + "0000000000000003" + "04000000000000000000000000000000" + "61"},
+		{&entryMsg{n: 1, mode: 0o644, mtime: stamp{2, 5}, size: 3, data: 1, tag: [16]byte{4}, path: "a"},
+			"03000034" + "00000001" + "00" + "01a4" + "0000000000000002" + "00000005" + "0000000000000003" + "0000000000000001" + "04000000000000000000000000000000" + "61"},
 		{&wantMsg{258}, "11000004" + "00000102"},
 		{&haveMsg{n: 1, runs: []run{{2, 3}}}, "1200000f" + "00000001" + "00" + "0001" + "00000002" + "00000003"},
 		{&abortMsg{codeRefused, "no"}, "1f000003" + "09" + "6e6f"},

@@ -81,7 +81,7 @@ func receiveFrom(t *testing.T, o ReceiveOptions, script func(p *rawPeer)) *outco
 }
 
 func file(n uint32, path string, size int64) *entryMsg {
-	return &entryMsg{n: n, mode: 0o644, size: size, path: path}
+	return &entryMsg{n: n, mode: 0o644, size: size, data: size, path: path}
 }
 
 func whole(n uint32, data []byte) *endMsg {

@@ -193,19 +193,17 @@ func (j *journal) subtree(at int64, level int) (cv, error) {
 	return nodeCV(guts.ParentNode(unpackCV(l), unpackCV(r), &guts.IV, 0)), err
 }
 
-// digest returns the digest of a file of total chunks, two at least, all in the journal.
-func (j *journal) digest(total int64) ([32]byte, error) {
-	var d digester
-	at := int64(0)
-	for _, level := range subtrees(0, total, total) {
-		h, err := j.subtree(at, level)
+// addTo adds the chunks from first up to end, of a file of total, to a digest.
+func (j *journal) addTo(d *digester, first, end, total int64) error {
+	for _, level := range subtrees(first, end, total) {
+		h, err := j.subtree(first, level)
 		if err != nil {
-			return [32]byte{}, err
+			return err
 		}
 		d.addCV(h, level)
-		at += 1 << level
+		first += 1 << level
 	}
-	return d.sum(), nil
+	return nil
 }
 
 func (j *journal) sync() error { return disk.SyncData(j.f) }

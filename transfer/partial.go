@@ -29,6 +29,7 @@ type partial struct {
 	src   journalHeader // of which size, mtime and tag are used
 
 	pending  []written  // on the file, not in the journal
+	zeros    []zeroPart // in ascending order; nowhere else
 	dirty    int64      // bytes of pending
 	flushed  int64      // bytes that were handed to flushes
 	since    time.Time  // of the last flush
@@ -149,7 +150,7 @@ func (p *partial) dress(folder *disk.Folder, mode fs.FileMode, mtime time.Time) 
 	if err := p.waitFlush(); err != nil {
 		return err
 	}
-	if p.j != nil { // only then it may be longer
+	if p.j != nil || len(p.zeros) > 0 { // only then its length may be another
 		if err := p.f.Truncate(p.src.size); err != nil {
 			return err
 		}
@@ -185,22 +186,24 @@ func (p *partial) seal(known *[32]byte) ([32]byte, error) {
 }
 
 // digest returns the digest of a synced file of total chunks, two at least.
-func (p *partial) digest(total int64) ([32]byte, error) {
-	ws := p.pending
-	slices.SortFunc(ws, byIndex)
+func (p *partial) digest(total int64) (sum [32]byte, err error) {
+	slices.SortFunc(p.pending, byIndex)
 	if p.j != nil {
-		if err := p.j.put(ws); err != nil {
-			return [32]byte{}, err
+		if err := p.j.put(p.pending); err != nil {
+			return sum, err
 		}
 		p.pending = nil
-		return p.j.digest(total)
 	}
-	if int64(len(ws)) != total {
-		return [32]byte{}, errJournal
+	d, at := new(digester), int64(0)
+	for _, z := range p.zeros {
+		if err := p.addHeld(d, at, z.first, total); err != nil {
+			return sum, err
+		}
+		d.addCV(z.hash, z.level)
+		at = z.end()
 	}
-	var d digester
-	for _, w := range ws {
-		d.addCV(w.hash, 0)
+	if err := p.addHeld(d, at, total, total); err != nil {
+		return sum, err
 	}
 	return d.sum(), nil
 }

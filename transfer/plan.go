@@ -78,13 +78,13 @@ func (p *planner) entry(in *incoming) error {
 
 // allowed returns an error if the entry is one that nobody accepted.
 func (p *planner) allowed(in *incoming) error {
-	p.come.bytes += max(in.m.size, 0)
+	p.known.Add(max(in.m.size, 0))
 	if in.m.what == entryFolder {
 		p.come.folders++
 	} else {
 		p.come.files++
 	}
-	if p.o.MaxSize > 0 && p.come.bytes > p.o.MaxSize {
+	if p.o.MaxSize > 0 && p.amount() > p.o.MaxSize {
 		return refused(fmt.Sprintf("more than the %d bytes that are allowed", p.o.MaxSize), nil)
 	}
 	if p.o.Writer != nil && (in.m.what == entryFolder || p.seen > 1) {
@@ -101,8 +101,11 @@ func (p *planner) allowed(in *incoming) error {
 // grown since.
 func (p *planner) expected() bool {
 	o := p.offer
-	return !exceeds(p.come.bytes, o.bytes, 1<<20) && !exceeds(p.come.files, o.files, 16) && !exceeds(p.come.folders, o.folders, 16)
+	return !exceeds(p.amount(), o.bytes, 1<<20) && !exceeds(p.come.files, o.files, 16) && !exceeds(p.come.folders, o.folders, 16)
 }
+
+// amount is how much came, or is to.
+func (r *receiver) amount() int64 { return r.known.Load() + r.streamed.Load() }
 
 func exceeds(n, offered, slack int64) bool { return offered >= 0 && n > offered+offered/8+slack }
 
@@ -146,7 +149,7 @@ func (p *planner) want(in *incoming, have *haveMsg) error {
 		held += min(r.end()*chunkSize, in.m.size) - int64(r.first)*chunkSize
 	}
 	if in.total > 1 { // of small ones the room was checked with the offer
-		if err := p.st.room(in.m.size-held, -1); err != nil {
+		if err := p.st.room(max(0, in.m.data-held), -1); err != nil {
 			return err
 		}
 	}

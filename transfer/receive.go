@@ -70,6 +70,9 @@ type receiver struct {
 	leftovers bool        // there were partial files in the beginning
 	whole     *disk.Whole // of finishLoop; nil: files are synced one by one
 
+	known    atomic.Int64 // bytes of the entries that came
+	streamed atomic.Int64 // bytes that came of files of unknown size
+
 	resumables chan struct{} // one token for each file that is open for resumption
 
 	mu     sync.Mutex        // guards what follows
@@ -176,7 +179,7 @@ func (r *receiver) fits(o Offer) error {
 		return refused("only a single file can be taken", nil)
 	}
 	if r.st != nil && !wasBegun(r.st, r.offer) {
-		return r.st.room(o.Bytes, o.Files)
+		return r.st.room(r.offer.data, o.Files)
 	}
 	return nil
 }
@@ -193,8 +196,7 @@ func (r *receiver) hashLoop() error {
 	for {
 		select {
 		case a := <-r.hashes:
-			a.node = hashChunk(a.buf[headroom:headroom+a.n], int64(a.m.(*dataMsg).chunk))
-			close(a.ready)
+			a.hash()
 		case <-r.ctx.Done():
 			return nil
 		}

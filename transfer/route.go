@@ -60,7 +60,7 @@ func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, e
 		}
 		r.listed = true
 		r.plans.put(plan{done: true})
-	case *dataMsg, *hashesMsg, *endMsg:
+	case *dataMsg, *hashesMsg, *endMsg, *zerosMsg:
 		return false, r.routeArrival(m, buf, n)
 	default:
 		return false, unexpected("message of type %d from a sender", m.kind())
@@ -140,6 +140,9 @@ func (r *receiver) routeEntry(m *entryMsg, depth *int) error {
 
 func (r *receiver) routeArrival(m message, buf []byte, n int) error {
 	a := &arrival{m: m, buf: buf, n: n}
+	if z, ok := m.(*zerosMsg); ok {
+		return r.routeZeros(a, z)
+	}
 	if buf != nil && n <= smallInPlace {
 		a.node = hashChunk(buf[headroom:headroom+n], int64(m.(*dataMsg).chunk))
 	} else if buf != nil {
@@ -150,8 +153,28 @@ func (r *receiver) routeArrival(m message, buf []byte, n int) error {
 			return nil
 		}
 	}
+	r.pass(a)
+	return nil
+}
+
+func (r *receiver) pass(a *arrival) {
 	select {
 	case r.work <- a:
+	case <-r.ctx.Done():
+	}
+}
+
+// routeZeros has zeros hashed, beside other chunks.
+func (r *receiver) routeZeros(a *arrival, m *zerosMsg) error {
+	in := r.win.get(m.n)
+	a.zeros = &zeroPart{first: int64(m.first), level: int(m.level)}
+	if in == nil || in.m.what != entryFile || in.total < 2 || !a.zeros.fits(in.total) {
+		return unexpected("zeros from chunk %d of entry %d on", m.first, m.n)
+	}
+	a.size, a.ready = in.m.size, make(chan struct{})
+	select {
+	case r.hashes <- a:
+		r.pass(a)
 	case <-r.ctx.Done():
 	}
 	return nil

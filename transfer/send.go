@@ -101,12 +101,13 @@ type sender struct {
 
 // An outgoing is an entry that was announced.
 type outgoing struct {
-	n     uint32
-	what  entryKind
-	top   *top
-	rel   string
-	path  string
-	state sourceState
+	n      uint32
+	what   entryKind
+	top    *top
+	rel    string
+	path   string
+	state  sourceState
+	sparse bool // it may have holes
 
 	// guarded by sender.mu
 	phase   phase
@@ -212,6 +213,7 @@ func (s *sender) count(total chan<- totalMsg) error {
 		return nil
 	}
 	var t totalMsg
+	unknown := false // how long some files are
 	err := walk(s.ctx, s.tops, func(f found) error {
 		switch {
 		case f.err != nil || f.skip != "" || f.leave:
@@ -219,10 +221,16 @@ func (s *sender) count(total chan<- totalMsg) error {
 			t.folders++
 		default:
 			t.files++
-			t.bytes += f.info.Size()
+			size := f.size()
+			unknown = unknown || size.stream
+			t.bytes += size.bytes
+			t.data += size.data
 		}
 		return nil
 	})
+	if unknown {
+		t.bytes, t.data = -1, -1
+	}
 	total <- t
 	return err
 }
@@ -232,7 +240,7 @@ func (s *sender) offer(total <-chan totalMsg) error {
 	for i := range s.tops {
 		names[i] = s.tops[i].name
 	}
-	m := &offerMsg{version: version, id: s.id, files: -1, folders: -1, bytes: -1, count: uint32(len(names)), tops: topsHash(names), source: topsState(s.tops)}
+	m := &offerMsg{version: version, id: s.id, files: -1, folders: -1, bytes: -1, data: -1, count: uint32(len(names)), tops: topsHash(names), source: topsState(s.tops)}
 	for size := 0; len(m.names) < min(len(names), maxNames); {
 		n := names[len(m.names)]
 		if size += len(n); size > maxNameBytes {
@@ -247,7 +255,7 @@ func (s *sender) offer(total <-chan totalMsg) error {
 	} else {
 		select {
 		case t := <-total:
-			m.files, m.folders, m.bytes = t.files, t.folders, t.bytes
+			m.files, m.folders, m.bytes, m.data = t.files, t.folders, t.bytes, t.data
 			s.ev.total.Store(t.bytes)
 		case <-timer.C:
 			s.start(func() error { return s.sendTotal(total) })
@@ -274,7 +282,7 @@ func (s *sender) sendTotal(total <-chan totalMsg) error {
 
 func (s *sender) announceStream() error {
 	o := &outgoing{what: entryStream, path: s.src.Name}
-	return s.add(o, entryMsg{what: entryStream, mode: 0o666, mtime: stampOf(time.Now()), size: -1, path: o.path})
+	return s.add(o, entryMsg{what: entryStream, mode: 0o666, mtime: stampOf(time.Now()), size: -1, data: -1, path: o.path})
 }
 
 // awaitAccept waits for the offer to be accepted. Its error, the first time, may be errAfresh.
@@ -315,8 +323,13 @@ func (s *sender) announceOne(f found) error {
 	o := &outgoing{top: f.top, rel: f.rel, path: f.path, state: stateOf(f.info)}
 	m := entryMsg{mode: uint16(disk.Permissions(f.info)), mtime: o.state.mtime, size: o.state.size, tag: o.state.tag(), path: f.path}
 	if f.info.IsDir() {
-		o.what, m.what, m.size = entryFolder, entryFolder, 0
+		o.what, m.size, m.data = entryFolder, 0, 0
+	} else if size := f.size(); size.stream {
+		o.what, m.size, m.data = entryStream, -1, -1
+	} else {
+		m.data, o.sparse = size.data, size.data < size.bytes
 	}
+	m.what = o.what
 	return s.add(o, m)
 }
 

@@ -63,6 +63,14 @@ func (r *sourceRoot) close() {
 	}
 }
 
+// openToRead keeps a pipe or a device from blocking.
+const openToRead = os.O_RDONLY | disk.OpenFlags
+
+// readNow reads a file without waiting for more to come.
+type readNow struct{ f *os.File }
+
+func (r readNow) Read(b []byte) (int, error) { return disk.ReadNow(r.f, b) }
+
 // open opens a file of the source, if it is as it was announced.
 func (r *sourceRoot) open(o *outgoing) (*os.File, error) {
 	f, err := r.folder(o)
@@ -74,7 +82,7 @@ func (r *sourceRoot) open(o *outgoing) (*os.File, error) {
 }
 
 func (f *sourceFolder) open(o *outgoing) (*os.File, error) {
-	file, err := f.root.OpenFile(filepath.Base(o.rel), os.O_RDONLY|disk.OpenFlags, 0)
+	file, err := f.root.OpenFile(filepath.Base(o.rel), openToRead, 0)
 	if err != nil {
 		return nil, err
 	}

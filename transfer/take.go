@@ -11,13 +11,15 @@ const (
 	maxTries = 16 // times that chunks of a file may arrive wrong
 )
 
-// An arrival is DATA, HASHES or END.
+// An arrival is DATA, ZEROS, HASHES or END.
 type arrival struct {
 	m     message
 	buf   []byte // the chunk, n bytes at headroom; nil once somebody else has it
 	n     int
 	ready chan struct{} // closed when node is there; nil: it is
 	node  guts.Node
+	zeros *zeroPart // of ZEROS; its hash is there once it is ready
+	size  int64     // of the file that those are in
 }
 
 // takeLoop writes what arrives, in that order.
@@ -65,6 +67,12 @@ func (r *receiver) take(a *arrival) error {
 			r.release(a.buf)
 		}
 		return err
+	case *zerosMsg:
+		in, err := r.arriving(m.n)
+		if err != nil || !a.hashed(r.ctx) { // without their hash they come again the next time
+			return err
+		}
+		return r.takeZeros(in, *a.zeros)
 	case *hashesMsg:
 		in, err := r.arriving(m.n)
 		if err != nil {
@@ -140,7 +148,11 @@ func (r *receiver) fitting(in *incoming, i int64, n int, again bool) error {
 		if in.written%chunkSize != 0 || in.written+int64(n) > maxFileSize {
 			return unexpected("chunk %d behind the end of entry %d", i, in.m.n)
 		}
-		if r.o.MaxSize > 0 && in.written+int64(n) > r.o.MaxSize {
+		r.streamed.Add(int64(n))
+		if exceeds(r.amount(), r.offer.bytes, 1<<20) {
+			return unexpected("more than was offered")
+		}
+		if r.o.MaxSize > 0 && r.amount() > r.o.MaxSize {
 			return refused(fmt.Sprintf("more than the %d bytes that are allowed", r.o.MaxSize), nil)
 		}
 		return nil

@@ -91,8 +91,9 @@ func topsState(tops []top) [16]byte {
 // A found is one thing on the walk.
 type found struct {
 	top   *top
-	rel   string // below top.dir, in the system's form
-	path  string // on the wire
+	dir   *os.Root // that it is in, while it is told of
+	rel   string   // below top.dir, in the system's form
+	path  string   // on the wire
 	info  fs.FileInfo
 	leave bool   // the folder was walked through
 	skip  string // why it is not sent
@@ -123,6 +124,7 @@ func walkOne(ctx context.Context, dir *os.Root, f found, depth int, fn func(foun
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	f.dir = dir
 	if f.info == nil && f.err == nil {
 		f.info, f.err = dir.Lstat(filepath.Base(f.rel))
 	}

@@ -32,6 +32,7 @@ const (
 	typeDone    = 8
 	typeBye     = 9
 	typeAfresh  = 10
+	typeZeros   = 11
 	typeAccept  = 16
 	typeWant    = 17
 	typeHave    = 18
@@ -59,18 +60,20 @@ type (
 		files   int64 // -1: unknown, as folders and bytes
 		folders int64
 		bytes   int64
+		data    int64 // of bytes, what is not in holes of files
 		count   uint32
 		tops    [32]byte // over all names, though not all may be here
 		source  [16]byte // over the states of what has them
 		names   []string
 	}
-	totalMsg struct{ files, folders, bytes int64 }
+	totalMsg struct{ files, folders, bytes, data int64 } // bytes and data may be -1
 	entryMsg struct {
 		n     uint32
 		what  entryKind
 		mode  uint16 // permission bits
 		mtime stamp
-		size  int64 // -1: unknown
+		size  int64 // -1: unknown, as data
+		data  int64 // of size, what is not in holes
 		tag   [16]byte
 		path  string
 	}
@@ -78,6 +81,10 @@ type (
 	dataMsg  struct { // the chunk's bytes follow
 		n, chunk uint32
 		hash     cv
+	}
+	zerosMsg struct { // 2^level chunks of zeros
+		n, first uint32
+		level    byte
 	}
 	hashesMsg struct {
 		n, first uint32
@@ -144,6 +151,7 @@ func (*dataMsg) kind() byte    { return typeData }
 func (*hashesMsg) kind() byte  { return typeHashes }
 func (*endMsg) kind() byte     { return typeEnd }
 func (*doneMsg) kind() byte    { return typeDone }
+func (*zerosMsg) kind() byte   { return typeZeros }
 func (*byeMsg) kind() byte     { return typeBye }
 func (*afreshMsg) kind() byte  { return typeAfresh }
 func (*acceptMsg) kind() byte  { return typeAccept }
@@ -167,6 +175,8 @@ func newMessage(kind byte) message {
 		return new(leaveMsg)
 	case typeData:
 		return new(dataMsg)
+	case typeZeros:
+		return new(zerosMsg)
 	case typeHashes:
 		return new(hashesMsg)
 	case typeEnd:

@@ -62,6 +62,8 @@ func (s *sender) writeJob(out io.Writer, w *bufio.Writer, d *digester, j *job) e
 	switch j.kind {
 	case jobChunk, jobRepeat:
 		return s.writeChunk(out, w, d, j)
+	case jobZeros:
+		return s.writeZeros(w, d, j)
 	case jobHeld:
 		for i, c := range j.cvs {
 			d.addCV(c, j.levels[i])
@@ -101,6 +103,35 @@ func (s *sender) writeSmall(out io.Writer, w *bufio.Writer, j *job) error {
 	return s.endFile(w, j.o, end)
 }
 
+// writeZeros writes that chunks are zeros.
+func (s *sender) writeZeros(w *bufio.Writer, d *digester, j *job) error {
+	if ready, err := s.await(w, j); !ready || err != nil {
+		return err
+	}
+	size, level := j.o.state.size, j.levels[0]
+	d.addCV(j.cvs[0], level)
+	s.ev.done.Add(min(chunkSize<<level, size-j.chunk*chunkSize))
+	return put(w, &zerosMsg{j.o.n, uint32(j.chunk), byte(level)})
+}
+
+// await waits until a job is hashed; what is gathered need not wait. It is not ready when the session ends first.
+func (s *sender) await(w *bufio.Writer, j *job) (ready bool, err error) {
+	select {
+	case <-j.ready:
+		return true, nil
+	default:
+	}
+	if err := w.Flush(); err != nil {
+		return false, interrupted(err)
+	}
+	select {
+	case <-j.ready:
+		return true, nil
+	case <-s.ctx.Done():
+		return false, nil
+	}
+}
+
 func put(w io.Writer, m message) error {
 	if _, err := w.Write(appendMessage(nil, m)); err != nil {
 		return interrupted(err)
@@ -109,21 +140,16 @@ func put(w io.Writer, m message) error {
 }
 
 func (s *sender) writeChunk(out io.Writer, w *bufio.Writer, d *digester, j *job) error {
-	select {
-	case <-j.ready:
-	default: // what is gathered need not wait
-		if err := w.Flush(); err != nil {
-			return interrupted(err)
-		}
-		select {
-		case <-j.ready:
-		case <-s.ctx.Done():
-			return nil // the buffer may be read still
-		}
+	if ready, err := s.await(w, j); !ready || err != nil {
+		return err // the buffer may be read still
 	}
 	defer s.release(j.buf)
 	if j.kind == jobChunk {
 		d.addChunk(j.node)
+	}
+	if j.zero {
+		s.ev.done.Add(int64(j.n))
+		return put(w, &zerosMsg{j.o.n, uint32(j.chunk), 0})
 	}
 	if j.want != nil && *j.want != nodeCV(j.node) {
 		j.o.changed = true

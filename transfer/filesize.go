@@ -1,0 +1,68 @@
+package transfer
+
+import (
+	"io"
+	"path/filepath"
+
+	"p2ptool/transfer/internal/disk"
+)
+
+// A fileSize is how long a file is.
+type fileSize struct {
+	bytes  int64
+	data   int64 // of them, what is not in holes
+	stream bool  // that is not known before it was read
+}
+
+// size finds out how long a file is. What the system tells is not its length where it has none to tell: in /proc and
+// the like, and on disks of other programs, which call it 0. Such a file is read to its end.
+func (f *found) size() fileSize {
+	s := fileSize{bytes: f.info.Size(), data: f.info.Size()}
+	room := disk.Allocated(f.info)
+	if s.bytes > 0 && (room >= s.bytes || s.bytes <= chunkSize && room > 0) {
+		return s
+	}
+	file, err := f.dir.OpenFile(filepath.Base(f.rel), openToRead, 0)
+	if err != nil {
+		return s // is told when it is to be read
+	}
+	defer file.Close()
+	if s.bytes == 0 {
+		var b [1]byte
+		if _, err := disk.ReadNow(file, b[:]); err == io.EOF {
+			return s
+		}
+		return fileSize{stream: true}
+	}
+	if room == 0 && disk.IsVirtual(file) {
+		return fileSize{stream: true}
+	}
+	if s.bytes > chunkSize {
+		s.data = dataIn(file, s.bytes)
+	}
+	return s
+}
+
+// feedVirtual reads a file whose length is not known. What it has now is all there is: of one that goes on for ever
+// only that is read.
+func (s *sender) feedVirtual(root *sourceRoot, o *outgoing) error {
+	folder, err := root.folder(o)
+	if err != nil {
+		return s.endBad(o, err)
+	}
+	defer folder.drop()
+	f, err := folder.root.OpenFile(filepath.Base(o.rel), openToRead, 0)
+	if err != nil {
+		return s.endBad(o, err)
+	}
+	defer f.Close()
+	if fi, err := f.Stat(); err != nil || !fi.Mode().IsRegular() {
+		return s.endBad(o, ErrChanged)
+	}
+	return s.feedStream(o, readNow{f})
+}
+
+// endBad ends a file that cannot be read.
+func (s *sender) endBad(o *outgoing, bad error) error {
+	return s.push(&job{kind: jobEnd, o: o, end: &endMsg{n: o.n, code: codeFor(bad), reason: reasonFor(bad)}})
+}
