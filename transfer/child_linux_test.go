@@ -49,14 +49,33 @@ func receiveAs(t *testing.T, uid int, umask string, dst, src string) (sent *outc
 // receiveBy is receiveAs after a line for the shell.
 func receiveBy(t *testing.T, uid int, prepare string, dst, src string) (sent *outcome, stderr string) {
 	t.Helper()
-	binary := "/proc/self/exe"
+	sent = new(outcome)
+	return sent, withChild(t, uid, "receive", prepare, dst, func(rw stdio) {
+		sent.Result, sent.err = Send(t.Context(), rw, Source{Paths: []string{src}}, SendOptions{OnEvent: sent.add})
+	})
+}
+
+// sendBy sends with another process, after a line for the shell.
+func sendBy(t *testing.T, prepare string, dst, src string) (got *outcome, stderr string) {
+	t.Helper()
+	got = new(outcome)
+	return got, withChild(t, os.Getuid(), "send", prepare, src, func(rw stdio) {
+		got.Result, got.err = Receive(t.Context(), rw, ReceiveOptions{Dir: dst, OnEvent: got.add})
+	})
+}
+
+// withChild runs this program as one side of a transfer, beside do.
+func withChild(t *testing.T, uid int, role, prepare, path string, do func(stdio)) (stderr string) {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if uid != os.Getuid() {
 		binary = testBinary(t)
-	} else if self, err := os.Executable(); err == nil {
-		binary = self
 	}
-	cmd := exec.Command("/bin/sh", "-c", prepare+`; exec "$0" "$1"`, binary, dst)
-	cmd.Env = append(os.Environ(), childRole+"=receive")
+	cmd := exec.Command("/bin/sh", "-c", prepare+`; exec "$0" "$1"`, binary, path)
+	cmd.Env = append(os.Environ(), childRole+"="+role)
 	if uid != os.Getuid() {
 		if os.Getuid() != 0 {
 			t.Skip("only root can be another user")
@@ -76,10 +95,9 @@ func receiveBy(t *testing.T, uid int, prepare string, dst, src string) (sent *ou
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	sent = new(outcome)
-	sent.Result, sent.err = Send(t.Context(), stdio{out, in}, Source{Paths: []string{src}}, SendOptions{OnEvent: sent.add})
+	do(stdio{out, in})
 	_ = cmd.Wait() // what it says is looked at
-	return sent, said.String()
+	return said.String()
 }
 
 // testBinary returns a copy of this program that any user can run.

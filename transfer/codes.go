@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"p2ptool/transfer/internal/disk"
 )
 
 // A code tells the other side what became of a file or of the transfer.
@@ -70,6 +72,9 @@ func reasonFor(err error) string {
 	var mine *Error
 	if errors.As(err, &mine) {
 		return mine.Reason
+	}
+	if disk.OutOfFiles(err) {
+		return outOfFiles()
 	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

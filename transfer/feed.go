@@ -88,7 +88,8 @@ func (s *sender) feedOne(root *sourceRoot, o *outgoing) error {
 
 // feedFile reads a file. Bad is what is wrong with it.
 func (s *sender) feedFile(root *sourceRoot, o *outgoing) (bad, err error) {
-	f, bad := root.open(o)
+	var f *os.File
+	bad = withFiles(s.ctx, func() (err error) { f, err = root.open(o); return err })
 	if bad != nil {
 		return bad, nil
 	}

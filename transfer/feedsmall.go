@@ -20,7 +20,8 @@ func (s *sender) feedSmall(root *sourceRoot, o *outgoing) error {
 		return nil // the session has ended
 	}
 	j := &job{kind: jobSmall, o: o, buf: buf, ready: make(chan struct{})}
-	folder, bad := root.folder(o)
+	var folder *sourceFolder
+	bad := withFiles(s.ctx, func() (err error) { folder, err = root.folder(o); return err })
 	if bad != nil {
 		j.bad = bad
 		close(j.ready)
@@ -46,7 +47,7 @@ func (s *sender) smallLoop() error {
 	for {
 		select {
 		case r := <-s.reads:
-			r.j.read(r.folder)
+			r.j.bad = withFiles(s.ctx, func() error { r.j.read(r.folder); return r.j.bad })
 			r.folder.drop()
 			close(r.j.ready)
 		case <-s.ctx.Done():

@@ -46,7 +46,8 @@ func (f *found) size() fileSize {
 // feedVirtual reads a file whose length is not known. What it has now is all there is: of one that goes on for ever
 // only that is read.
 func (s *sender) feedVirtual(root *sourceRoot, o *outgoing) error {
-	folder, err := root.folder(o)
+	var folder *sourceFolder
+	err := withFiles(s.ctx, func() (err error) { folder, err = root.folder(o); return err })
 	if err != nil {
 		return s.endBad(o, err)
 	}

@@ -37,9 +37,33 @@ func (r *receiver) finishLoop() error {
 	}
 }
 
+// finishAll finishes those that are written, and then writes and finishes those that there were no descriptors for.
 func (r *receiver) finishAll(ins []*incoming) error {
+	r.finishing.Store(true)
+	defer r.finishing.Store(false)
+	var written, starved []*incoming
 	for _, in := range ins {
-		in.settle()
+		if in.settle(); in.starved != nil {
+			starved = append(starved, in)
+		} else {
+			written = append(written, in)
+		}
+	}
+	if err := r.finishWritten(written); err != nil {
+		return err
+	}
+	for i := range starved {
+		r.writeStarved(starved[i : i+1])
+		if err := r.finishWritten(starved[i : i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *receiver) finishWritten(ins []*incoming) error {
+	if len(ins) == 0 {
+		return nil
 	}
 	r.sealAll(ins)
 	if err := r.recordNames(ins); err != nil {
@@ -76,7 +100,7 @@ func (r *receiver) sealAll(ins []*incoming) {
 
 // dress gives a partial file what a file that is made where it is to be has, and its time.
 func (r *receiver) dress(in *incoming) error {
-	folder, err := r.targetFolder(path.Dir(in.local))
+	folder, err := r.folderFor(in.local)
 	if err != nil {
 		return err
 	}
@@ -171,13 +195,13 @@ func (r *receiver) syncFolders(ins []*incoming) {
 		case in.tmp != nil:
 			syncs[dir] = in.tmp.folder.Sync
 		default:
-			syncs[dir] = func() error { return disk.SyncDir(r.st.root, dir) }
+			syncs[dir] = func() error { return r.syncDir(dir) }
 		}
 	}
 	made := make(map[string]func() error)
 	for _, dir := range r.takeMade() {
 		if syncs[dir] == nil {
-			made[dir] = func() error { return disk.SyncDir(r.st.root, dir) }
+			made[dir] = func() error { return r.syncDir(dir) }
 		}
 	}
 	if len(syncs)+len(made) >= wholeFrom && r.whole != nil {
@@ -195,6 +219,10 @@ func (r *receiver) syncFolders(ins []*incoming) {
 			}
 		}
 	}
+}
+
+func (r *receiver) syncDir(dir string) error {
+	return withFiles(r.ctx, func() error { return disk.SyncDir(r.st.root, dir) })
 }
 
 // failFor notes an error that all of ins met.

@@ -3,8 +3,6 @@ package transfer
 import (
 	"io/fs"
 	"os"
-
-	"p2ptool/transfer/internal/disk"
 )
 
 func sameFile(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
@@ -43,7 +41,7 @@ func (r *receiver) syncMade() error {
 		if synced[dir] {
 			continue
 		}
-		if err := disk.SyncDir(r.st.root, dir); err != nil {
+		if err := r.syncDir(dir); err != nil {
 			return storage(err)
 		}
 		synced[dir] = true

@@ -21,9 +21,11 @@ type incoming struct {
 	failed  bool        // and the sender was told
 	counted bool        // holds a token of resumables
 
-	small   bool       // it becomes a nameless file, where there can be one
-	writing chan error // gets the result of writing it; nil when there is nothing to wait for
-	tmp     *nameless  // nil before it is written
+	small    bool        // it becomes a nameless file, where there can be one
+	writing  chan error  // gets the result of writing it; nil when there is nothing to wait for
+	tmp      *nameless   // nil before it is written
+	starved  *smallWrite // there were no descriptors for it
+	budgeted bool        // it has room in the budget of open files
 
 	p       *partial // nil before it is opened, and with a Writer
 	runs    []run    // what is held, from cursor on
@@ -111,6 +113,7 @@ func (r *receiver) retire(in *incoming) {
 	if in.counted {
 		<-r.resumables
 	}
+	r.dropFile(in)
 	r.win.finish(in.m.n)
 	r.moveOn()
 }

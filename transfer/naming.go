@@ -52,7 +52,7 @@ func (r *receiver) chooseName(in *incoming) error {
 		if in.final = in.local; n > 0 {
 			in.final = dir + numbered(base, n)
 		}
-		_, err := r.lookFor(in)
+		err := withFiles(r.ctx, func() error { _, err := r.lookFor(in); return err })
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || r.o.Conflict == Overwrite && err == nil:
 			return nil
@@ -110,7 +110,7 @@ func (r *receiver) name(in *incoming) error {
 	if in.tmp != nil {
 		return in.tmp.file.Link(in.tmp.folder.Folder, path.Base(in.final))
 	}
-	folder, err := r.targetFolder(path.Dir(in.final))
+	folder, err := r.folderFor(in.final)
 	if err != nil {
 		return err
 	}

@@ -116,7 +116,8 @@ func (p *planner) file(in *incoming) error {
 		return nil
 	}
 	if p.o.Conflict == Skip {
-		if _, err := p.st.root.Lstat(in.local); err == nil {
+		err := withFiles(p.ctx, func() error { _, err := p.st.root.Lstat(in.local); return err })
+		if err == nil {
 			p.skip(in)
 			return nil
 		}
@@ -134,7 +135,8 @@ func (p *planner) file(in *incoming) error {
 			return nil
 		}
 		var err error
-		if have, err = p.resume(in); err != nil {
+		err = withFiles(p.ctx, func() error { have, err = p.resume(in); return err })
+		if err != nil {
 			return p.failOr(in, err)
 		}
 	}

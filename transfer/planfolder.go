@@ -44,7 +44,7 @@ func chmodBits(fi fs.FileInfo) fs.FileMode {
 func (p *planner) folder(in *incoming, bad error) error {
 	f := folder{local: in.local, mtime: in.m.mtime.time()}
 	if bad == nil {
-		bad = p.makeFolder(in, &f)
+		bad = withFiles(p.ctx, func() error { return p.makeFolder(in, &f) })
 	}
 	p.open = append(p.open, f)
 	if bad == nil && p.countMade() > maxMade {
@@ -69,7 +69,8 @@ func (p *planner) makeFolder(in *incoming, f *folder) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	made := err == nil
+	made := err == nil || f.ours // the second: by a call that met the limit of open files
+	f.ours = made
 	fi, err := root.Stat(f.local)
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func (p *planner) makeFolder(in *incoming, f *folder) error {
 	}
 	if made {
 		p.madeIn(path.Dir(f.local))
-		f.ours, f.opened = true, 0o700&^mode
+		f.opened = 0o700 &^ mode
 		return p.batch.add(record{size: folderMade, inode: disk.Inode(fi), path: in.m.path})
 	}
 	return p.reopen(in, f, fi)

@@ -66,6 +66,8 @@ type receiver struct {
 	finals    chan *incoming
 	folders   targetFolders
 	writes    chan smallWrite
+	files     fileBudget
+	finishing atomic.Bool
 	named     atomic.Bool // there are no nameless files here
 	leftovers bool        // there were partial files in the beginning
 	whole     *disk.Whole // of finishLoop; nil: files are synced one by one
@@ -85,13 +87,13 @@ type receiver struct {
 }
 
 // maxResumables is how many files may be open because something of them is held.
-const maxResumables = 32
+const maxResumables = 32 // or fewer, where few files may be open
 
 func newReceiver(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) *receiver {
 	return &receiver{session: newSession(ctx, rw), o: o, ev: newEmitter([16]byte{}, o.OnEvent), tally: newTally([16]byte{}), total: -1,
 		offers: make(chan *offerMsg, 1), win: newWindow[incoming](), plans: newQueue[plan](),
 		work: make(chan *arrival, bufferCount), hashes: make(chan *arrival, bufferCount),
-		finals: make(chan *incoming, finalBatch), writes: make(chan smallWrite), resumables: make(chan struct{}, maxResumables)}
+		finals: make(chan *incoming, finalBatch), writes: make(chan smallWrite), resumables: make(chan struct{}, max(1, min(filesLeft()/8, maxResumables))), files: newFileBudget()}
 }
 
 // afreshAfter is how long a decision takes after which files may well be others than those that

@@ -153,7 +153,7 @@ func (s *sender) run() {
 	s.start(s.readLoop)
 	s.start(s.announce)
 	s.start(s.feed)
-	for range readAtOnce {
+	for range max(1, min(filesLeft()/8, readAtOnce)) {
 		s.start(s.smallLoop)
 	}
 	for range min(4, runtime.GOMAXPROCS(0)) {

@@ -40,6 +40,7 @@ func (r *receiver) isSmall(in *incoming) bool {
 // startSmall writes the chunk in buf, n bytes long, to a nameless file, and gives buf
 // back. settle waits for it.
 func (r *receiver) startSmall(in *incoming, buf []byte, n int) {
+	r.takeFile(in)
 	in.writing = make(chan error, 1)
 	w := smallWrite{in, buf, n}
 	select {
@@ -68,13 +69,21 @@ func (r *receiver) smallLoop() error {
 	}
 }
 
-func (w smallWrite) do(r *receiver) {
-	var data []byte
-	if w.buf != nil {
-		data = w.buf[headroom : headroom+w.n]
+func (w smallWrite) data() []byte {
+	if w.buf == nil {
+		return nil
 	}
-	w.in.writing <- r.writeSmall(w.in, data)
-	if w.buf != nil {
+	return w.buf[headroom : headroom+w.n]
+}
+
+func (w smallWrite) do(r *receiver) {
+	err := r.writeSmall(w.in, w.data())
+	if disk.OutOfFiles(err) {
+		w.in.starved = &w
+		err = nil
+	}
+	w.in.writing <- err
+	if w.buf != nil && w.in.starved == nil {
 		r.release(w.buf)
 	}
 }
@@ -126,6 +135,7 @@ func (r *receiver) writeNamed(in *incoming, data []byte) error {
 
 // dropTmp closes the nameless file of an entry, if it has one.
 func (r *receiver) dropTmp(in *incoming) {
+	r.releaseStarved(in)
 	if in.tmp != nil {
 		in.tmp.file.Close()
 		r.folders.drop(in.tmp.folder)

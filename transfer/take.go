@@ -222,7 +222,8 @@ func (r *receiver) put(in *incoming, i int64, data []byte, h cv) error {
 // open opens the partial file of what is new.
 func (r *receiver) open(in *incoming) (err error) {
 	if r.st != nil && in.p == nil {
-		in.p, err = openPartial(r.st, in.key, in.source(), true)
+		r.takeFile(in)
+		err = withFiles(r.ctx, func() error { in.p, err = openPartial(r.st, in.key, in.source(), true); return err })
 	}
 	return err
 }

@@ -54,6 +54,12 @@ func (r *receiver) targetFolder(dir string) (*targetFolder, error) {
 	return f, nil
 }
 
+// folderFor is targetFolder for the folder of a file, and waits for descriptors.
+func (r *receiver) folderFor(local string) (f *targetFolder, err error) {
+	err = withFiles(r.ctx, func() error { f, err = r.targetFolder(path.Dir(local)); return err })
+	return f, err
+}
+
 // drop ends one use of f.
 func (o *targetFolders) drop(f *targetFolder) {
 	o.mu.Lock()

@@ -126,7 +126,7 @@ func walkOne(ctx context.Context, dir *os.Root, f found, depth int, fn func(foun
 	}
 	f.dir = dir
 	if f.info == nil && f.err == nil {
-		f.info, f.err = dir.Lstat(filepath.Base(f.rel))
+		f.err = withFiles(ctx, func() (err error) { f.info, err = dir.Lstat(filepath.Base(f.rel)); return err })
 	}
 	if f.err != nil {
 		return fn(f)
@@ -158,7 +158,9 @@ func skipReason(fi fs.FileInfo) string {
 }
 
 func walkFolder(ctx context.Context, dir *os.Root, f found, depth int, fn func(found) error) error {
-	sub, list, err := openFolder(dir, filepath.Base(f.rel), f.info)
+	var sub *os.Root
+	var list *os.File
+	err := withFiles(ctx, func() (err error) { sub, list, err = openFolder(dir, filepath.Base(f.rel), f.info); return err })
 	if err != nil {
 		f.err = err
 		return fn(f)
