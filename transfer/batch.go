@@ -37,8 +37,10 @@ import (
 // Entries follow each other; the first that does not match its checksum ends them.
 type batch struct {
 	f    *os.File
-	name string
-	ids  []indexed // of an earlier attempt, sorted
+	name string // without extension
+	key  string
+	fits func(string, *os.File) match // this transfer
+	ids  []indexed                    // of an earlier attempt, sorted
 
 	mu  sync.Mutex
 	end int64 // of the entries; guarded by mu
@@ -134,13 +136,13 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 	if o.bytes < 0 || o.bytes > minFlush {
 		worth = likeMatch // the same command, given again while the end of the last one is not known here
 	}
-	b = new(batch)
+	b = &batch{key: st.key(o.tops[:]), fits: fits}
 	for st.state == nil || b.f == nil {
 		if st.state == nil {
 			err = st.makeState()
 		}
 		if err == nil {
-			b.f, b.name, err = st.openLocked(st.key(o.tops[:]), doneExt, worth, fits)
+			b.f, b.name, err = st.openLocked(b.key, doneExt, worth, fits)
 		}
 		// Another transfer may remove the folder before our file is in it.
 		if err != nil && (!errors.Is(err, fs.ErrNotExist) || st.ctx.Err() != nil) {
@@ -152,7 +154,6 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 			pause(st.ctx, time.Millisecond)
 		}
 	}
-	b.name += doneExt
 	st.expire(time.Now().Add(-KeepUnfinished))
 	st.slots = readSlots(st.state)
 	st.removeOrphans()
@@ -283,7 +284,8 @@ func (b *batch) close(st *store, done bool) error {
 	if !disk.MovesOpen {
 		b.f.Close()
 	}
-	err := st.state.Remove(b.name)
+	err := st.state.Remove(b.name + doneExt)
 	b.f.Close()
+	st.dropOthers(b.name, b.key, doneExt, likeMatch, b.fits)
 	return err
 }

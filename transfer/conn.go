@@ -16,6 +16,7 @@ const (
 	headroom    = 64 // in front of a chunk, for its header
 	readBuffer  = 64 << 10
 	grace       = 250 * time.Millisecond // to tell the peer why, before the stream is closed
+	lastWords   = 5 * time.Second        // to tell the peer that all is well: else it keeps a record
 )
 
 // errFinished is the cause of a session's end that is no failure.
@@ -111,7 +112,11 @@ func abortFor(err error) message {
 func (s *session) closeAtEnd() {
 	defer close(s.closed)
 	<-s.ctx.Done()
-	t := time.NewTimer(grace)
+	patience := grace
+	if context.Cause(s.ctx) == errFinished {
+		patience = lastWords
+	}
+	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
 	case <-s.written:

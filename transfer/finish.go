@@ -3,6 +3,7 @@ package transfer
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path"
 	"sync"
 	"time"
@@ -253,6 +254,8 @@ func (r *receiver) conclude(in *incoming) error {
 	} else {
 		err = in.p.removeJournal()
 		in.p.closeFiles()
+		src := in.source()
+		r.st.dropOthers(in.p.name, in.key, partExt, sameMatch, func(name string, _ *os.File) match { return r.st.journalMatch(name, src) })
 		in.p = nil
 	}
 	if err != nil {

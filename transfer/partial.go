@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -96,7 +97,7 @@ func (p *partial) openJournal() error {
 		return err
 	}
 	fi, err := p.f.Stat()
-	if !disk.Lock(f) {
+	if !lockSoon(context.Background(), f) {
 		f.Close()
 		return errJournal
 	}

@@ -194,6 +194,28 @@ func (st *store) newSlot(key, ext string) (*os.File, string, error) {
 	return nil, "", fmt.Errorf("%d transfers of this file at once", maxSlots)
 }
 
+// dropOthers removes what other attempts at the same have left, when one of them, which had its own slot, is done. They
+// had theirs since that one's was still in use.
+func (st *store) dropOthers(own, key, ext string, least match, fits func(name string, f *os.File) match) {
+	for _, n := range st.slots[key+ext] {
+		name := slotName(key, n)
+		if name == own {
+			continue
+		}
+		f, locked := st.lockSlot(name + ext)
+		switch {
+		case f == nil:
+		case !locked || fits(name, f) < least:
+			f.Close()
+		default:
+			st.removeLocked(name+ext, f)
+			if ext == partExt {
+				_ = st.state.Remove(name + journalExt)
+			}
+		}
+	}
+}
+
 // journalInUse tells whether a journal is that of a file which has just got its name: it goes after that.
 func (st *store) journalInUse(name string) bool {
 	j, err := st.state.OpenFile(name+journalExt, os.O_RDWR|disk.OpenFlags, 0)

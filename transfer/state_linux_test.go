@@ -1,8 +1,8 @@
 package transfer
 
 import (
-	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -126,23 +126,23 @@ func TestResumeOfSeveral(t *testing.T) {
 	for i := range 3 {
 		srcs = append(srcs, write(t, filepath.Join(t.TempDir(), "a"), noise(uint64(i), 40*chunkSize)))
 	}
-	attempt := func(i int, a, b *end, accept func(context.Context, Offer) error) *outcome {
+	attempt := func(i int, a, b io.ReadWriteCloser) *outcome {
 		_, got := exchange(t.Context(), a, b, Source{Paths: []string{srcs[i]}}, SendOptions{ID: [16]byte{1 + byte(i)}},
-			ReceiveOptions{Dir: dst, Peer: "peer", Accept: accept})
+			ReceiveOptions{Dir: dst, Peer: "peer"})
 		return got
 	}
-	var wg, asked sync.WaitGroup
-	asked.Add(len(srcs))
+	var wg, begun sync.WaitGroup
+	begun.Add(len(srcs))
 	for i := range srcs {
 		wg.Go(func() {
 			a, b := cutAfter(30 * chunkSize)
-			attempt(i, a, b, func(context.Context, Offer) error { asked.Done(); asked.Wait(); return nil })
+			attempt(i, &during{a, 25 * chunkSize, func() { begun.Done(); begun.Wait() }}, b)
 		})
 	}
 	wg.Wait()
 	for i := range srcs {
 		a, b := newPipe()
-		if got := attempt(i, a, b, nil); got.err != nil || got.ResumedBytes == 0 {
+		if got := attempt(i, a, b); got.err != nil || got.ResumedBytes == 0 {
 			t.Errorf("%d: %v, %d bytes resumed", i, got.err, got.ResumedBytes)
 		}
 	}
@@ -232,6 +232,37 @@ func TestOrphanedJournal(t *testing.T) {
 		}
 	}
 	resume(t, dst, src)
+	if left := partials(t, dst); len(left) > 0 {
+		t.Errorf("left over: %q", left)
+	}
+}
+
+// What an attempt holds that ended only after the next one had begun goes when that one is done.
+func TestLateEnd(t *testing.T) {
+	t.Parallel()
+	src, dst := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 40*chunkSize)), t.TempDir()
+	interrupt(t, dst, src, 30*chunkSize)
+	st, err := openStore(t.Context(), dst, "peer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.close()
+	var held []*os.File
+	for _, name := range partials(t, dst) {
+		if f, locked := st.lockSlot(name); locked && !strings.HasSuffix(name, journalExt) {
+			held = append(held, f)
+		}
+	}
+	a, b := newPipe()
+	end := &during{a, 4 * chunkSize, func() {
+		for _, f := range held {
+			f.Close()
+		}
+	}}
+	sent, got := exchange(t.Context(), end, b, Source{Paths: []string{src}}, SendOptions{ID: [16]byte{2}}, ReceiveOptions{Dir: dst, Peer: "peer"})
+	if sent.err != nil || got.err != nil || got.ResumedBytes != 0 || len(held) != 2 {
+		t.Fatalf("Send: %v, Receive: %v, %d held", sent.err, got.err, len(held))
+	}
 	if left := partials(t, dst); len(left) > 0 {
 		t.Errorf("left over: %q", left)
 	}
