@@ -27,10 +27,11 @@ func (p *program) chatCommand() *cli.Command {
 		Usage:     "chat with a peer, or send it the lines of stdin",
 		ArgsUsage: "WHO",
 		Description: "On a terminal: type lines, and /help for more; without --wait it waits for the peer.\n" +
-			"From a pipe: sends each line, waits until all are delivered, and ends.",
+			"From a pipe: sends each line as it is, waits until all are delivered, and ends. A line that is not\n" +
+			"UTF-8, or longer than 65,536 bytes, ends the input with exit code 2: those before it are delivered.",
 		Flags: append(connectFlags(),
 			&cli.DurationFlag{Name: "linger", Usage: "from a pipe: keep receiving for `DURATION`"},
-			&cli.StringFlag{Name: "wait-line", Usage: "from a pipe: keep receiving until a line matches `REGEXP`"},
+			&cli.StringFlag{Name: "wait-line", Usage: "from a pipe: keep receiving until a line matches `REGEXP`, for --timeout or --linger where given, else 1m"},
 			&cli.StringFlag{Name: "script", Usage: "take the steps in `FILE` first", TakesFile: true}),
 		Action: p.chat,
 	}
@@ -57,6 +58,7 @@ type conversation struct {
 	role     role
 	wait     time.Duration // for the peer to come, and to come back
 	linger   time.Duration // after the last line from a pipe
+	limit    time.Duration // for the line that is waited for; 0: not given
 	waitLine *regexp.Regexp
 	steps    []script.Step
 	commands bool // the steps may run commands
@@ -78,7 +80,7 @@ func (p *program) conversation(c *cli.Context) (*conversation, error) {
 		return nil, err
 	}
 	co := &conversation{
-		p: p, cfg: cfg, wait: c.Duration("wait"), linger: c.Duration("linger"),
+		p: p, cfg: cfg, wait: c.Duration("wait"), linger: c.Duration("linger"), limit: limitOf(c),
 		inbox: p.inbox(cfg), matched: make(chan struct{}),
 	}
 	if co.target, err = target(cfg, c.Args().First()); err != nil {

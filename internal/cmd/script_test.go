@@ -53,6 +53,7 @@ func (m leakChecked) Run() int {
 //	terminal NAME program [args]  starts it on a terminal of its own; all that
 //	                           it prints is output
 //	keys NAME TEXT             types TEXT there, a Go string without its quotes
+//	type NAME FILE             types what is in FILE
 //	hangup NAME                closes the terminal
 //	await NAME REGEXP [VAR]    waits for a line of its output or errors, and
 //	                           sets VAR to the first group
@@ -91,7 +92,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "spawn": spawn, "await": await,
-			"interrupt": interrupt, "signal": sendSignal, "terminal": onTerminal, "keys": keys, "hangup": hangup, "said": said, "ended": ended, "guid": guid, "random": random,
+			"interrupt": interrupt, "signal": sendSignal, "terminal": onTerminal, "keys": keys, "type": typeFile, "hangup": hangup, "said": said, "ended": ended, "guid": guid, "random": random,
 		},
 	})
 }
@@ -190,9 +191,14 @@ func onTerminal(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func keys(ts *testscript.TestScript, _ bool, args []string) {
-	text, err := strconv.Unquote(`"` + args[1] + `"`)
+	text, err := strconv.Unquote(`"` + strings.ReplaceAll(args[1], `"`, `\"`) + `"`)
 	ts.Check(err)
 	_, err = jobOf(ts, args[0]).tty.WriteString(text)
+	ts.Check(err)
+}
+
+func typeFile(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := jobOf(ts, args[0]).tty.WriteString(ts.ReadFile(args[1]))
 	ts.Check(err)
 }
 

@@ -77,7 +77,7 @@ func (ts *talks) listen(t *talk) {
 			ts.forget(t)
 			return
 		}
-		ts.p.out.payload("%s: %s", ts.name(t.peer), terminal.Visible(m.Text))
+		ts.p.out.payload("%s: %s", ts.name(t.peer), terminal.VisibleText(m.Text))
 		ts.p.out.event(messageEvent{t.peer.String(), m.Text, m.ID})
 		t.lines.Add(m.Text)
 		if ts.said != nil {

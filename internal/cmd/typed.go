@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"p2ptool/internal/config"
 	"p2ptool/internal/terminal"
 	"p2ptool/p2p/chat"
 	"p2ptool/transfer"
@@ -23,7 +23,11 @@ func (co *conversation) typed(ctx context.Context, cancel context.CancelCauseFun
 	}
 	var editor *terminal.Editor
 	giveBack, err := co.p.out.take(func() (_ terminalScreen, err error) {
-		editor, err = terminal.NewEditor(co.p.env.Stdin, screen, "> ")
+		editor, err = terminal.NewEditor(co.p.env.Stdin, screen, terminal.EditorOptions{
+			Prompt:   "> ",
+			Plain:    co.p.env.Getenv("TERM") == "dumb",
+			Complete: co.p.complete,
+		})
 		return editor, err
 	}, terminal.IsTerminal(co.p.env.Stdout))
 	if err != nil {
@@ -43,9 +47,43 @@ func (co *conversation) typed(ctx context.Context, cancel context.CancelCauseFun
 		case <-stop:
 		}
 	})
-	co.p.out.note("talking with %s, /help tells what else can be typed", co.target)
-	err = co.each(ctx, func() (string, error) { return editor.ReadLine(ctx) })
+	co.p.out.note("talking with %s; /help lists the commands", co.target)
+	for err == nil {
+		var line string
+		if line, err = editor.ReadLine(ctx); err == nil {
+			err = co.enter(ctx, line)
+		}
+	}
 	return co.over(ctx, err)
+}
+
+// enter takes what was typed: a command, or a line to send. A paste of several lines is
+// text, whatever is in it.
+func (co *conversation) enter(ctx context.Context, typed string) error {
+	lines := strings.Split(typed, "\n")
+	command, isCommand := strings.CutPrefix(typed, "/")
+	switch {
+	case len(lines) > 1:
+	case isCommand && !strings.HasPrefix(command, "/"):
+		return co.command(ctx, command)
+	default:
+		lines[0] = strings.TrimPrefix(typed, "/") // of two slashes one is sent
+	}
+	for _, line := range lines {
+		if len(line) > chat.MaxText {
+			co.p.complain(hint(tooLong(len(line)), "send it in parts, or as a file"))
+			continue
+		}
+		if _, err := co.talk.room.Send(ctx, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tooLong is the error for a line that is not sent.
+func tooLong(bytes int) error {
+	return as(errUsage, fmt.Errorf("the line was not sent: it has %d bytes, and a line is at most %d", bytes, chat.MaxText))
 }
 
 // over tells what the end of typing means.
@@ -53,6 +91,8 @@ func (co *conversation) over(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, terminal.ErrInterrupted):
 		return errInterrupted
+	case errors.Is(err, terminal.ErrHungUp):
+		return errHungUp
 	case context.Cause(ctx) == errLeft:
 		co.p.out.note("%s has left the chat", co.target)
 		return nil
@@ -62,108 +102,24 @@ func (co *conversation) over(ctx context.Context, err error) error {
 	return co.ended(ctx, err)
 }
 
-// piped takes lines from a pipe or file, waits until all are delivered, and then for
-// what the flags say. A read that blocks does not hold up the end: the process
-// ends without it.
-func (co *conversation) piped(ctx context.Context) error {
-	lines := make(chan string)
-	end := make(chan error, 1)
-	go func() { end <- scan(ctx, co.p.env.Stdin, lines) }()
-	err := co.each(ctx, func() (string, error) {
-		select {
-		case line := <-lines:
-			return line, nil
-		case err := <-end:
-			return "", err
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	})
-	if !errors.Is(err, io.EOF) && !errors.Is(err, errQuit) {
-		return co.ended(ctx, err)
-	}
-	if err := co.talk.room.WaitDelivered(ctx); err != nil {
-		return co.ended(ctx, err)
-	}
-	return co.stay(ctx)
+// commands are those that can be typed on a terminal.
+var commands = []struct{ usage, does string }{
+	{"/send PATH...", "send files and folders; quotes, \\ and ~ as in a shell"},
+	{"/peers", "list who is online"},
+	{"/path", "show how packets travel"},
+	{"/quit", "end the chat; so does Ctrl-D"},
+	{"/help", "list the commands"},
+	{"//text", "send a line that begins with a slash"},
 }
 
-// scan gives the lines of a reader to a channel. At the end it returns io.EOF.
-func scan(ctx context.Context, r io.Reader, lines chan<- string) error {
-	s := bufio.NewScanner(r)
-	s.Buffer(nil, chat.MaxText+2)
-	for s.Scan() {
-		select {
-		case lines <- s.Text():
-		case <-ctx.Done():
-			return ctx.Err()
+// commandWords returns what stands behind the slash of each.
+func commandWords() (words []string) {
+	for _, c := range commands {
+		if name, _, _ := strings.Cut(c.usage[1:], " "); name != "/text" {
+			words = append(words, name)
 		}
 	}
-	switch err := s.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return as(errUsage, chat.ErrTooLong)
-	case err != nil:
-		return err
-	}
-	return io.EOF
-}
-
-// stay receives for as long as --linger and --wait-line say.
-func (co *conversation) stay(ctx context.Context) error {
-	if co.waitLine == nil && co.linger <= 0 {
-		return nil
-	}
-	var matched, late <-chan struct{}
-	if co.waitLine != nil {
-		matched = co.matched
-	}
-	if co.linger > 0 {
-		timeout, stop := context.WithTimeout(context.Background(), co.linger)
-		defer stop()
-		late = timeout.Done()
-	}
-	select {
-	case <-matched:
-	case <-late:
-		return co.missed(fmt.Errorf("%w after %s", errTimeout, co.linger))
-	case <-co.talk.heard:
-		return co.missed(chat.ErrPeerLeft)
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// missed is the error of an end without the line that was waited for.
-func (co *conversation) missed(err error) error {
-	if co.waitLine == nil {
-		return nil
-	}
-	select {
-	case <-co.matched:
-		return nil
-	default:
-		return fmt.Errorf("no line matched %q: %w", co.waitLine, err)
-	}
-}
-
-// each sends the lines that next gives, and obeys those that are commands.
-func (co *conversation) each(ctx context.Context, next func() (string, error)) error {
-	for {
-		line, err := next()
-		if err != nil {
-			return err
-		}
-		command, isCommand := strings.CutPrefix(line, "/")
-		if isCommand && !strings.HasPrefix(command, "/") {
-			err = co.command(ctx, command)
-		} else {
-			_, err = co.talk.room.Send(ctx, command)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return words
 }
 
 // command does what stands behind a slash.
@@ -174,9 +130,8 @@ func (co *conversation) command(ctx context.Context, line string) error {
 	case "quit":
 		return errQuit
 	case "help":
-		for _, l := range []string{"/send PATH  send a file or folder", "/peers      who is online",
-			"/path       how packets travel", "/quit       end", "//...       a line that begins with a slash"} {
-			co.p.out.note("%s", l)
+		for _, c := range commands {
+			co.p.out.note("%-14s %s", c.usage, c.does)
 		}
 		return nil
 	case "path":
@@ -185,17 +140,20 @@ func (co *conversation) command(ctx context.Context, line string) error {
 	case "peers":
 		return co.aside(co.n.listPeers(ctx))
 	case "send":
-		return co.sendPath(ctx, argument)
+		return co.sendPaths(ctx, argument)
 	}
-	return co.aside(hint(usage("unknown command %q", "/"+name), "// at the beginning sends a slash"))
+	err := usage("unknown command %q", "/"+name)
+	if near, ok := config.Nearest(name, commandWords()); ok {
+		err = hint(err, "did you mean %q? A line that begins with a slash is sent with two", "/"+near)
+	}
+	return co.aside(hint(err, "/help lists the commands; a line that begins with a slash is sent with two"))
 }
 
-// aside tells a person what went wrong, and goes on; from a pipe it is the end.
+// aside tells a person what went wrong, and goes on.
 func (co *conversation) aside(err error) error {
-	if err == nil || !co.p.interactive() {
-		return err
+	if err != nil {
+		co.p.complain(err)
 	}
-	co.p.complain(err)
 	return nil
 }
 
@@ -216,20 +174,14 @@ func (co *conversation) showPath(ctx context.Context) {
 	co.p.out.event(pathEvent{fields})
 }
 
-// sendPath sends a file, beside the chat where a person types.
-func (co *conversation) sendPath(ctx context.Context, path string) error {
-	if path == "" {
-		return co.aside(usage("/send: PATH is missing"))
-	}
-	if err := checkPaths([]string{path}); err != nil {
+// sendPaths sends files, beside the chat.
+func (co *conversation) sendPaths(ctx context.Context, argument string) error {
+	paths, err := co.p.paths(argument)
+	if err != nil {
 		return co.aside(err)
 	}
-	send := func() error { return co.sending(path).to(ctx, co.target) }
-	if !co.p.interactive() {
-		return send()
-	}
 	co.errands.Go(func() {
-		switch err := send(); {
+		switch err := co.sending(paths...).to(ctx, co.target); {
 		case err != nil && ctx.Err() == nil:
 			co.p.complain(err)
 		case err != nil:
@@ -239,6 +191,6 @@ func (co *conversation) sendPath(ctx context.Context, path string) error {
 	return nil
 }
 
-func (co *conversation) sending(path string) *sending {
-	return &sending{n: co.n, source: transfer.Source{Paths: []string{path}}, wait: min(co.wait, time.Hour)}
+func (co *conversation) sending(paths ...string) *sending {
+	return &sending{n: co.n, source: transfer.Source{Paths: paths}, wait: min(co.wait, time.Hour)}
 }

@@ -15,7 +15,7 @@ import (
 func newTestEditor(t *testing.T) (*Editor, *pty) {
 	t.Helper()
 	p := newPTY(t)
-	e, err := NewEditor(p.tty, p.tty, "> ")
+	e, err := NewEditor(p.tty, p.tty, EditorOptions{Prompt: "> "})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestEditorReadsLines(t *testing.T) {
 	p.reads(e, "hello", nil)
 	p.reads(e, "grau", nil)
 	p.reads(e, "", nil)
-	p.keys("\x1b[A\x1b[A\r") // up, up: the history
+	p.keys("\x1b[A\r") // up: the history
 	p.reads(e, "grau", nil)
 }
 
@@ -49,7 +49,7 @@ func TestEditorPrintsAboveTheLine(t *testing.T) {
 	p.sees("hal")
 	e.Println("incoming")
 	p.sees("incoming\r\n> hal")
-	io.WriteString(e, "two\nlines\n")
+	e.Println("two\nlines")
 	p.sees("two\r\nlines\r\n> hal")
 	p.keys("f\r")
 	p.reads(e, "half", nil)
@@ -83,10 +83,12 @@ func TestEditorPaste(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
 	p.keys("\x1b[200~one\rtwo\rthree\x1b[201~")
-	p.reads(e, "one", nil)
-	p.reads(e, "two", nil)
-	p.keys("!\r")
-	p.reads(e, "three!", nil)
+	p.keys("!\r") // nothing is entered by pasting
+	p.reads(e, "one\ntwo\nthree!", nil)
+	p.keys("\x1b[200~a\tb\r\n\x1b[201~\r")
+	p.reads(e, "a\tb", nil) // the last line's end is pressed by hand
+	p.keys("c\td\r")
+	p.reads(e, "c\td", nil)
 }
 
 func TestEditorContext(t *testing.T) {
@@ -106,7 +108,7 @@ func TestEditorCloseRestores(t *testing.T) {
 	t.Parallel()
 	p := newPTY(t)
 	before := p.mode()
-	e, err := NewEditor(p.tty, p.tty, "> ")
+	e, err := NewEditor(p.tty, p.tty, EditorOptions{Prompt: "> "})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +211,7 @@ func TestNoEditorWithoutTerminal(t *testing.T) {
 	}
 	defer r.Close()
 	defer w.Close()
-	if e, err := NewEditor(r, w, "> "); err == nil {
+	if e, err := NewEditor(r, w, EditorOptions{Prompt: "> "}); err == nil {
 		e.Close()
 		t.Error("an editor on a pipe")
 	}
@@ -296,4 +298,50 @@ func TestColumns(t *testing.T) {
 	if !IsTerminal(p.tty) || Columns(p.tty) != 47 {
 		t.Errorf("terminal %v, %d columns", IsTerminal(p.tty), Columns(p.tty))
 	}
+}
+
+// What was typed before a question answers nothing, whether it was entered or not.
+func TestEditorAskTypedAhead(t *testing.T) {
+	t.Parallel()
+	e, p := newTestEditor(t)
+	p.keys("y")
+	p.sees("y")
+	answers := make(chan bool)
+	go func() {
+		yes, _ := e.Ask(t.Context(), "take it?")
+		answers <- yes
+	}()
+	p.sees("[y/N] > y")
+	p.keys("\r")
+	p.reads(e, "y", nil)
+	p.keys("\r") // neither an answer nor a line
+	p.sees("\a")
+	p.keys("\x04") // no
+	if <-answers {
+		t.Error("Ctrl-D says yes")
+	}
+	p.keys("on\r")
+	p.reads(e, "on", nil)
+}
+
+func TestEditorHangUp(t *testing.T) {
+	t.Parallel()
+	e, p := newTestEditor(t)
+	p.person.Close()
+	p.reads(e, "", ErrHungUp)
+}
+
+// A line may be as long as a person wishes: the one who reads it says what is too long.
+func TestEditorLongLines(t *testing.T) {
+	t.Parallel()
+	e, p := newTestEditor(t)
+	drain := p.drain()
+	defer drain()
+	long := strings.Repeat("0123456789", 7000)
+	p.keys("\x1b[200~" + long + "\x1b[201~\r")
+	p.reads(e, long, nil)
+	p.keys(long[:20_000] + "\r")
+	p.reads(e, long[:20_000], nil)
+	p.keys("\x1b[200~" + strings.Repeat(long, 16) + "\x1b[201~\r") // too much is not taken at all
+	p.reads(e, "", nil)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,40 +31,55 @@ func newInput(f *os.File) (*input, error) {
 
 // foregroundEvery is how often a process in the background looks whether it is in the
 // foreground again: no signal tells.
-const foregroundEvery = 200 // milliseconds
+const foregroundEvery = 200 * time.Millisecond
 
 // Read reads from the terminal. After cancel it returns fs.ErrClosed. In the background
 // it waits: what is typed there is for another process, and reading would
 // stop this one.
 func (in *input) Read(b []byte) (int, error) {
-	if err := in.wait(); err != nil {
-		return 0, err
+	for {
+		switch err := in.poll(0); err {
+		case nil:
+			return in.take(b)
+		case errBackground:
+		default:
+			return 0, err
+		}
 	}
-	return in.f.Read(b)
 }
 
-// wait returns when there is something to read, with nil, or after cancel, with fs.ErrClosed.
-func (in *input) wait() error {
-	for {
-		fds := []unix.PollFd{
-			{Fd: int32(in.stop.Fd()), Events: unix.POLLIN},
-			{Fd: int32(in.f.Fd()), Events: unix.POLLIN},
-		}
-		timeout := -1
-		if !Foreground(in.f) {
-			fds, timeout = fds[:1], foregroundEvery
-		}
-		_, err := unix.Poll(fds, timeout)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return err
-		case fds[0].Revents != 0:
-			return fs.ErrClosed
-		case len(fds) > 1 && fds[1].Revents != 0 && Foreground(in.f):
-			return nil
-		}
+// take reads what poll has found.
+func (in *input) take(b []byte) (int, error) { return in.f.Read(b) }
+
+// poll returns nil when there is something to read, errNoInput when there was nothing for a
+// time unless that is 0, errBackground every now and then in the background, and fs.ErrClosed after cancel.
+func (in *input) poll(limit time.Duration) error {
+	foreground := Foreground(in.f)
+	fds := []unix.PollFd{
+		{Fd: int32(in.stop.Fd()), Events: unix.POLLIN},
+		{Fd: int32(in.f.Fd()), Events: unix.POLLIN},
 	}
+	if !foreground {
+		fds, limit = fds[:1], foregroundEvery
+	}
+	timeout := -1
+	if limit > 0 {
+		timeout = int(limit.Milliseconds())
+	}
+	_, err := unix.Poll(fds, timeout)
+	switch {
+	case errors.Is(err, unix.EINTR):
+		return in.poll(limit)
+	case err != nil:
+		return err
+	case fds[0].Revents != 0:
+		return fs.ErrClosed
+	case !foreground, !Foreground(in.f):
+		return errBackground
+	case fds[1].Revents == 0:
+		return errNoInput
+	}
+	return nil
 }
 
 // cancel ends a Read, now or later. It reports true: no Read stays behind.

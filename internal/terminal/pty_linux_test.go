@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ type pty struct {
 	person *os.File // the keys and the screen
 	tty    *os.File // what the program has
 	screen strings.Builder
+	all    strings.Builder // that was ever seen
 }
 
 func newPTY(t *testing.T) *pty {
@@ -46,9 +48,11 @@ func newPTY(t *testing.T) *pty {
 	return p
 }
 
-func (p *pty) resize(columns uint16) {
+func (p *pty) resize(columns uint16) { p.size(int(columns), 24) }
+
+func (p *pty) size(columns, rows int) {
 	p.t.Helper()
-	err := unix.IoctlSetWinsize(int(p.tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns})
+	err := unix.IoctlSetWinsize(int(p.tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(rows), Col: uint16(columns)})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -73,10 +77,25 @@ func (p *pty) sees(s string) {
 			p.t.Fatalf("%q did not come, but %q: %v", s, p.screen.String(), err)
 		}
 		p.screen.Write(buf[:n])
+		p.all.Write(buf[:n])
 	}
 	_, rest, _ := strings.Cut(p.screen.String(), s)
 	p.screen.Reset()
 	p.screen.WriteString(rest)
+}
+
+// drain reads the screen and forgets it, until the returned function is called.
+func (p *pty) drain() (stop func()) {
+	p.person.SetReadDeadline(time.Time{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		io.Copy(io.Discard, p.person)
+	}()
+	return func() {
+		p.person.SetReadDeadline(time.Now())
+		<-done
+	}
 }
 
 func (p *pty) mode() unix.Termios {

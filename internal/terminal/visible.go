@@ -51,6 +51,15 @@ func Visible(s string) string {
 	return b.String()
 }
 
+// VisibleText is Visible for text that stands alone on its lines: tabs stay.
+func VisibleText(s string) string {
+	parts := strings.Split(s, "\t")
+	for i, p := range parts {
+		parts[i] = Visible(p)
+	}
+	return strings.Join(parts, "\t")
+}
+
 func writeEscape(b *strings.Builder, r rune) {
 	switch {
 	case r == '\n':
