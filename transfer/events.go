@@ -31,9 +31,10 @@ type (
 	// Progress comes at most ten times a second, and once at the end.
 	Progress struct {
 		ID      [16]byte
-		Bytes   int64 // dealt with: sent, or verified and written, now or earlier
-		Total   int64 // -1: not known yet
-		Resumed int64 // of Bytes, what was there from an earlier attempt
+		Bytes   int64  // dealt with: sent, or verified and written, now or earlier
+		Total   int64  // -1: not known yet
+		Resumed int64  // of Bytes, what was there from an earlier attempt
+		Path    string // of the file of which something moved last, as the sender calls it; empty: none did
 	}
 
 	// File says that all is done for one file. A sent one is safe on the receiver's disk.
@@ -74,6 +75,13 @@ type emitter struct {
 	mu sync.Mutex // held while fn runs
 
 	done, total, resumed atomic.Int64 // as in Progress
+	file                 atomic.Pointer[string]
+}
+
+// moved counts bytes of a file. The path stays the file's.
+func (e *emitter) moved(n int64, path *string) {
+	e.done.Add(n)
+	e.file.Store(path)
 }
 
 func newEmitter(id [16]byte, fn func(Event)) *emitter {
@@ -100,7 +108,11 @@ func (e *emitter) setID(id [16]byte) {
 func (e *emitter) progress() Progress {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return Progress{ID: e.id, Bytes: e.done.Load(), Total: e.total.Load(), Resumed: e.resumed.Load()}
+	p := Progress{ID: e.id, Bytes: e.done.Load(), Total: e.total.Load(), Resumed: e.resumed.Load()}
+	if path := e.file.Load(); path != nil {
+		p.Path = *path
+	}
+	return p
 }
 
 // run emits progress while it changes, until stop is closed.

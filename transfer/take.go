@@ -200,7 +200,7 @@ func (r *receiver) store(in *incoming, i int64, a *arrival) error {
 		return err
 	}
 	in.written += int64(a.n)
-	r.ev.done.Add(int64(a.n))
+	r.ev.moved(int64(a.n), &in.m.path)
 	return nil
 }
 

@@ -163,7 +163,7 @@ func (s *sender) writeData(out io.Writer, w *bufio.Writer, j *job) error {
 	b := j.buf[headroom-frameHeader-dataHeader : headroom+j.n]
 	putHeader(b, typeData, dataHeader+j.n)
 	m.append(b[frameHeader:frameHeader])
-	s.ev.done.Add(int64(j.n))
+	s.ev.moved(int64(j.n), &j.o.path)
 	return writeThrough(out, w, b)
 }
 

@@ -95,7 +95,7 @@ func TestQuestion(t *testing.T) {
 		offer transfer.Offer
 		want  string
 	}{
-		{transfer.Offer{Names: []string{"a.txt"}, Count: 1, Files: 1, Bytes: 1 << 20}, `bob wants to send "a.txt", 1.0 MiB: take it?`},
+		{transfer.Offer{Names: []string{"a.txt"}, Count: 1, Files: 1, Bytes: 1 << 20}, `bob wants to send "a.txt", 1.0 MB: take it?`},
 		{transfer.Offer{Names: []string{"\x1b[2Ja"}, Count: 1, Files: -1, Bytes: -1}, `bob wants to send "\\x1b[2Ja", of unknown size: take it?`},
 		{transfer.Offer{Names: []string{"a", "b"}, Count: 2, Files: 7, Bytes: 3}, `bob wants to send "a", "b" (7 files), 3 B: take it?`},
 		{transfer.Offer{Names: []string{"a", "b", "c", "d"}, Count: 400, Files: 400, Bytes: 3}, `bob wants to send "a", "b", "c" and 397 more (400 files), 3 B: take it?`},
@@ -106,7 +106,7 @@ func TestQuestion(t *testing.T) {
 			t.Errorf("got %s, want %s", got, tt.want)
 		}
 	}
-	if got, want := question("bob", tests[0].offer, "inbox"), `bob wants to send "a.txt", 1.0 MiB, into "inbox": take it?`; got != want {
+	if got, want := question("bob", tests[0].offer, "inbox"), `bob wants to send "a.txt", 1.0 MB, into "inbox": take it?`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

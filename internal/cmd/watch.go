@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"p2ptool/internal/terminal"
@@ -88,7 +89,7 @@ func (w *watch) progress(e transfer.Progress, now time.Time) {
 	w.measure(e, now)
 	path := w.link.Path()
 	if w.bar != nil {
-		w.bar.Update(e.Bytes, e.Total, fmt.Sprintf("%s %s, %s", w.verb, w.peer, path.Kind))
+		w.bar.Update(e.Bytes, e.Total, fmt.Sprintf("%s %s, %s", w.verb[strings.Index(w.verb, " ")+1:], w.peer, path.Kind), e.Path)
 	}
 	w.p.out.event(progressEvent{hex.EncodeToString(e.ID[:]), e.Bytes, e.Total, int64(w.rate), path.Kind.String()})
 }
@@ -179,7 +180,7 @@ func (w *watch) summary(res transfer.Result) string {
 	}
 	s += ", " + w.link.Path().Kind.String()
 	if res.ResumedBytes > 0 {
-		s += fmt.Sprintf(", %s of it from before", terminal.Bytes(res.ResumedBytes))
+		s += fmt.Sprintf(", %s resumed", terminal.Bytes(res.ResumedBytes))
 	}
 	if res.Skipped > 0 {
 		s += fmt.Sprintf(", %d skipped", res.Skipped)

@@ -82,7 +82,7 @@ func TestTarget(t *testing.T) {
 func TestTargetErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ who, want string }{
-		{"bbo", `no such contact: "bbo", known are "bob", "carol"`},
+		{"xyz", `no such contact: "xyz", known are "bob", "carol"`},
 		{"bop", `no such contact: "bop", did you mean "bob"?`},
 		{"", `no such contact: "", known are "bob", "carol"`},
 		{"1b671a64-40d5-891e-99b0-da01ff1f334", `"1b671a64-40d5-891e-99b0-da01ff1f334" is not a GUID: it has 35 characters, not 36`},

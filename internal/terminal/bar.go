@@ -14,47 +14,70 @@ const (
 	widestBar    = 30
 	narrowestBar = 8
 	widestDesc   = 40
-	leastCut     = 8 // columns below which the rest of a text is not worth showing
+	leastCut     = 8  // columns below which the rest of a text is not worth showing
+	leastFile    = 16 // columns that a file's name gets before the bar
 	gap          = "  "
 	barExtra     = len(" 100% ") + len(gap)
 )
 
-// lineLocked is the line of a Progress, in columns at most. Where room is
-// short the description goes first, then the bar, then the last figures.
+// lineLocked is the line of a Progress, in columns at most: a bar, the rate, the time left, the
+// bytes, the description and the file. Where room is short the file is cut first, then the bar goes, then
+// the bytes, the time left and the description.
 func (p *Progress) lineLocked(columns int) string {
 	head := string(`|/-\`[p.turn%4])
 	if p.total > 0 {
 		head = fmt.Sprintf("%4d%%", int(100*fraction(p.done, p.total)))
 	}
-	figures := fit(columns-Width(head)-len(gap), p.figuresLocked())
-	room := columns - Width(head) - len(gap) - Width(figures)
-	if p.total > 0 && room > narrowestBar {
-		room -= narrowestBar + 1
+	room := columns - Width(head)
+	rate, left, bytes := p.figuresLocked()
+	desc := Cut(VisibleText(p.desc), widestDesc)
+	for _, part := range []*string{&rate, &desc, &left, &bytes} {
+		switch n := Width(*part) + len(gap); {
+		case *part == "":
+		case n <= room:
+			room -= n
+		case part == &desc && room >= leastCut+len(gap):
+			desc, room = Cut(desc, room-len(gap)), 0
+		default:
+			*part = ""
+		}
 	}
-	desc := ""
-	if room >= leastCut+len(gap) {
-		desc = VisibleName(p.desc, min(room-len(gap), widestDesc))
+	file := VisibleName(p.file, p.fileRoom(room-len(gap)))
+	if file != "" {
+		room -= Width(file) + len(gap)
 	}
-	line := fit(columns, []string{figures, desc})
-	if wide := columns - Width(line) - barExtra; p.total > 0 && wide >= narrowestBar {
+	line := fit(columns, []string{rate, left, bytes, desc, file})
+	if wide := room + Width(head) - barExtra; p.total > 0 && wide >= narrowestBar {
 		head = bar(fraction(p.done, p.total), min(wide, widestBar))
 	}
 	return fit(columns, []string{head, line})
 }
 
-// figuresLocked are, with what matters most first, the rate, the time left and
-// the bytes.
-func (p *Progress) figuresLocked() []string {
-	rate := p.meter.rate()
-	figures := []string{Rate(rate)}
-	if rate > 0 && p.total > p.done {
-		left := min(float64(p.total-p.done)/rate, 99*24*3600)
-		figures = append(figures, Duration(max(time.Second, time.Duration(left*float64(time.Second)).Round(time.Second)))+" left")
+// fileRoom returns how many columns the file's name may have, of so many that are left. The bar has
+// some of them, unless the name is short of room itself.
+func (p *Progress) fileRoom(left int) int {
+	most := min(left, widestDesc)
+	if withBar := left - narrowestBar - barExtra + len(" 100%"); p.total > 0 && withBar >= leastFile {
+		most = min(most, withBar)
 	}
-	if p.total <= 0 {
-		return append(figures, Bytes(p.done))
+	if most < leastCut {
+		return 0
 	}
-	return append(figures, Bytes(p.done)+" of "+Bytes(p.total))
+	return most
+}
+
+// figuresLocked are the rate, the time left, if it is known, and the bytes.
+func (p *Progress) figuresLocked() (rate, left, bytes string) {
+	r := p.meter.rate()
+	if r > 0 && p.total > p.done {
+		seconds := min(float64(p.total-p.done)/r, 99*24*3600)
+		left = Left(time.Duration(seconds*float64(time.Second))) + " left"
+	}
+	bytes = Bytes(p.done)
+	if p.total > 0 {
+		bytes += " of " + Bytes(p.total)
+	}
+	return Rate(r), left, bytes
 }
 
 // fit joins as many of the parts as fit into columns; the one that does not is

@@ -6,27 +6,35 @@ import (
 	"time"
 )
 
-// Bytes returns a size for a person: whole below 1,024, else with one decimal
-// and a unit of IEC 80000-13, such as "1.2 GiB".
+// Bytes returns a size for a person: whole below 1,000, else with one decimal
+// and a unit of powers of 1000, such as "1.2 GB". The config and the flags take it.
 func Bytes(n int64) string {
-	if n < 1024 && n > -1024 {
+	if n < 1000 && n > -1000 {
 		return fmt.Sprintf("%d B", n)
 	}
 	v, unit := float64(n), 0
-	// From 1023.95 on one decimal would round up to 1024.0.
-	for math.Abs(v) >= 1023.95 && unit < 6 {
-		v /= 1024
+	// From 999.95 on one decimal would round up to 1000.0.
+	for math.Abs(v) >= 999.95 && unit < 6 {
+		v /= 1000
 		unit++
 	}
-	return fmt.Sprintf("%.1f %ciB", v, "_KMGTPE"[unit])
+	return fmt.Sprintf("%.1f %cB", v, "_kMGTPE"[unit])
 }
 
-// Rate returns a rate in bytes per second as Bytes does, such as "12.3 MiB/s".
+// Rate returns a rate in bytes per second as Bytes does, such as "12.3 MB/s".
 func Rate(bytesPerSecond float64) string {
 	if !(bytesPerSecond > 0) {
 		return "0 B/s"
 	}
 	return Bytes(int64(min(bytesPerSecond, math.MaxInt64/2))) + "/s"
+}
+
+// Left returns how long something will still take: in whole seconds, since it is a guess.
+func Left(d time.Duration) string {
+	if d = max(d.Round(time.Second), time.Second); d < time.Minute {
+		return fmt.Sprintf("%d s", d/time.Second)
+	}
+	return Duration(d)
 }
 
 // Duration returns a duration for a person, with the figures that matter:

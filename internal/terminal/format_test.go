@@ -9,9 +9,9 @@ import (
 func TestBytes(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{
-		0: "0 B", 1: "1 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", -1536: "-1.5 KiB",
-		1<<20 - 1: "1.0 MiB", 1 << 20: "1.0 MiB", 1023 << 10: "1023.0 KiB", 1 << 30: "1.0 GiB",
-		2_330_000_000: "2.2 GiB", 5 << 40: "5.0 TiB", math.MaxInt64: "8.0 EiB", math.MinInt64: "-8.0 EiB",
+		0: "0 B", 1: "1 B", 999: "999 B", 1000: "1.0 kB", 1536: "1.5 kB", -1536: "-1.5 kB",
+		999_949: "999.9 kB", 999_950: "1.0 MB", 1 << 20: "1.0 MB", 1_000_000_000: "1.0 GB",
+		2_330_000_000: "2.3 GB", 5_000_000_000_000: "5.0 TB", math.MaxInt64: "9.2 EB", math.MinInt64: "-9.2 EB",
 	} {
 		if got := Bytes(n); got != want {
 			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
@@ -22,11 +22,22 @@ func TestBytes(t *testing.T) {
 func TestRate(t *testing.T) {
 	t.Parallel()
 	for r, want := range map[float64]string{
-		0: "0 B/s", -5: "0 B/s", 0.5: "0 B/s", 12.9: "12 B/s", 1.5 * (1 << 20): "1.5 MiB/s",
-		math.Inf(1): "4.0 EiB/s", math.NaN(): "0 B/s",
+		0: "0 B/s", -5: "0 B/s", 0.5: "0 B/s", 12.9: "12 B/s", 1.5e6: "1.5 MB/s",
+		math.Inf(1): "4.6 EB/s", math.NaN(): "0 B/s",
 	} {
 		if got := Rate(r); got != want {
 			t.Errorf("Rate(%g) = %q, want %q", r, got, want)
+		}
+	}
+}
+
+func TestLeft(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "1 s", 4400 * time.Millisecond: "4 s", 12 * time.Second: "12 s", 59600 * time.Millisecond: "1m00s",
+	} {
+		if got := Left(d); got != want {
+			t.Errorf("Left(%v) = %q, want %q", d, got, want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ type Progress struct {
 
 	mu          sync.Mutex
 	done, total int64
-	desc        string
+	desc, file  string
 	meter       meter
 	begun       bool // by the first Update
 	finished    bool
@@ -56,12 +56,12 @@ func newProgress(w io.Writer, columns func() int) *Progress {
 
 // Update says that done of total bytes are done; a total of 0 or below is
 // unknown. What was done at the first Update counts for no rate. The
-// description, which may hold any text, is cut to what fits. Update is cheap:
-// it only notes.
-func (p *Progress) Update(done, total int64, desc string) {
+// description and the file's name may hold any text; the name is cut in its middle. Update is
+// cheap: it only notes.
+func (p *Progress) Update(done, total int64, desc, file string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.done, p.total, p.desc = done, total, desc
+	p.done, p.total, p.desc, p.file = done, total, desc, file
 	if !p.begun {
 		p.begun = true
 		p.meter.add(time.Now(), done)

@@ -93,10 +93,10 @@ func TestProgress(t *testing.T) {
 			t.Errorf("before the first update: %q", s.text())
 		}
 		for i := range int64(50) {
-			p.Update(100<<20+i<<20, 300<<20, "direct  \x1b[2Ja.iso")
+			p.Update(100e6+i*1e6, 300e6, "to bob, direct", "\x1b[2Ja.iso")
 			time.Sleep(100 * time.Millisecond)
 		}
-		want := regexp.MustCompile(`^  49% █+░+  (9|10)\.\d MiB/s  1[56] s left  14\d\.0 MiB of 300\.0 MiB  direct  \\x1b\[2Ja\.iso$`)
+		want := regexp.MustCompile(`^  49% █+░+  (9|10)\.\d MB/s  1[56] s left  14\d\.0 MB of 300\.0 MB  to bob, direct  \\x1b\[2Ja\.iso$`)
 		if got := s.last(); !want.MatchString(got) {
 			t.Errorf("shown %q", got)
 		}
@@ -109,7 +109,7 @@ func TestProgress(t *testing.T) {
 			t.Errorf("when nothing moves: %q", s.last())
 		}
 		p.Finish("done")
-		p.Update(1, 2, "late")
+		p.Update(1, 2, "late", "")
 		p.Println("more")
 		p.Finish("")
 		if got := fmt.Sprint(s.text()); got != "[a line between done more ]" || s.wrapped {
@@ -124,7 +124,7 @@ func TestProgressIsThrottled(t *testing.T) {
 		s := &screen{columns: 80}
 		p := newProgress(s, func() int { return s.columns })
 		for i := range int64(10_000) {
-			p.Update(i, 10_000, "")
+			p.Update(i, 10_000, "", "")
 			time.Sleep(100 * time.Microsecond)
 		}
 		p.Finish("")
@@ -141,12 +141,12 @@ func TestProgressOfUnknownTotal(t *testing.T) {
 		p := newProgress(s, func() int { return s.columns })
 		seen := map[string]bool{}
 		for i := range int64(20) {
-			p.Update(i<<20, -1, "relay  stdin")
+			p.Update(i*1e6, -1, "relay", "stdin")
 			time.Sleep(drawEvery)
 			synctest.Wait()
 			spin, rest, _ := strings.Cut(s.last(), "  ")
 			seen[spin] = true
-			if i > 10 && !regexp.MustCompile(`^(4|5)\.\d MiB/s  \d+\.0 MiB  relay  stdin$`).MatchString(rest) {
+			if i > 10 && !regexp.MustCompile(`^(4|5)\.\d MB/s  \d+\.0 MB  relay  stdin$`).MatchString(rest) {
 				t.Errorf("shown %q", rest)
 			}
 		}
@@ -164,7 +164,7 @@ func TestProgressOnAnyWidth(t *testing.T) {
 			s := &screen{columns: max(1, columns)}
 			p := newProgress(s, func() int { return columns })
 			for i := range int64(11) {
-				p.Update(i<<40, 10<<40, "direct  漢字漢字 👩\u200d👧 "+strings.Repeat("x", int(i)*5))
+				p.Update(i<<40, 10<<40, "direct  漢字漢字 👩\u200d👧", strings.Repeat("x字", int(i)*5))
 				time.Sleep(drawEvery)
 			}
 			p.Finish("")
@@ -182,7 +182,7 @@ func TestProgressResized(t *testing.T) {
 		var out bytes.Buffer
 		columns := 100
 		p := newProgress(&out, func() int { return columns })
-		p.Update(1, 100, "direct")
+		p.Update(1, 100, "direct", "")
 		time.Sleep(drawEvery)
 		synctest.Wait()
 		p.mu.Lock()
@@ -204,11 +204,28 @@ func TestProgressWithoutTerminal(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	p := newProgress(&out, nil)
-	p.Update(1, 2, "x")
+	p.Update(1, 2, "x", "")
 	p.Println("between")
 	p.Finish("received 3 files")
 	if out.String() != "between\nreceived 3 files\n" {
 		t.Errorf("printed %q", out.String())
+	}
+}
+
+// The peer's name stays, and the file's is cut in its middle.
+func TestProgressNames(t *testing.T) {
+	t.Parallel()
+	p := &Progress{done: 140e6, total: 300e6, desc: "to a-peer-with-a-name, direct", file: "holiday/a-very-long-name-of-a-film.mkv"}
+	for columns, want := range map[int]string{
+		110: "  46% ███░░░░░  0 B/s  140.0 MB of 300.0 MB  to a-peer-with-a-name, direct  holiday/a-very-long-n…a-film.mkv",
+		80:  "  46%  0 B/s  140.0 MB of 300.0 MB  to a-peer-with-a-name, direct  holiday/….mkv",
+		60:  "  46%  0 B/s  to a-peer-with-a-name, direct  holiday/a-….mkv",
+		42:  "  46%  0 B/s  to a-peer-with-a-name, dire…",
+		30:  "  46%  0 B/s  to a-peer-with-…",
+	} {
+		if got := p.lineLocked(columns); got != want {
+			t.Errorf("%d columns:\n%s, want\n%s", columns, got, want)
+		}
 	}
 }
 
