@@ -45,7 +45,7 @@ import (
 
 // Errors that tell why something could not be done; test with errors.Is.
 var (
-	ErrOwnGUID    = errors.New("that is the own GUID")
+	ErrOwnGUID    = errors.New("that is your own GUID")
 	ErrOffline    = errors.New("peer is not online")
 	ErrRefused    = errors.New("refused by the peer")
 	ErrNoPath     = errors.New("no path to the peer")
@@ -56,6 +56,15 @@ var (
 	ErrGone       = errors.New("the peer's process has ended")
 	ErrClosed     = errors.New("closed")
 )
+
+// An UncheckedError of PeerOptions.CheckServerKey says that the key could not be looked up, which
+// says nothing about the key.
+type UncheckedError struct{ Err error }
+
+func (e *UncheckedError) Error() string {
+	return "the server's key could not be checked: " + e.Err.Error()
+}
+func (e *UncheckedError) Unwrap() error { return e.Err }
 
 // A GUID names a peer.
 type GUID = identity.GUID
@@ -90,7 +99,8 @@ type PeerOptions struct {
 
 	// CheckServerKey is asked whether the server at addr (Server as given) may
 	// have this key, before anything of worth is sent. Nil accepts any key. An error
-	// ends the attempts for good, and is given by Registered.
+	// ends the attempts for good, and is given by Registered: as ErrServerKey, unless it is an
+	// *UncheckedError.
 	CheckServerKey func(addr string, key identity.PublicKey) error
 
 	// STUN are further servers, "host:port", that are asked how they see this

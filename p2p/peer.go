@@ -171,6 +171,9 @@ func (p *Peer) serverError(ctx context.Context, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &key):
+		if unchecked, ok := errors.AsType[*UncheckedError](key.Err); ok {
+			return unchecked
+		}
 		return fmt.Errorf("%w: %w", ErrServerKey, key.Err)
 	case errors.Is(err, rendezvous.ErrClosed):
 		return ErrClosed

@@ -1,6 +1,10 @@
 package cmd
 
 import (
+	"maps"
+	"path/filepath"
+	"slices"
+
 	"github.com/urfave/cli/v2"
 
 	"p2ptool/internal/config"
@@ -9,7 +13,7 @@ import (
 func (p *program) checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:   "check",
-		Usage:  "check the config, and tell what is wrong with it",
+		Usage:  "check the config, and show where received files go",
 		Action: p.check,
 	}
 }
@@ -27,7 +31,29 @@ func (p *program) check(c *cli.Context) error {
 			return err
 		}
 	}
-	p.out.note("%s is in order", cfg.File())
-	p.out.event(checkedEvent{cfg.File(), string(cfg.Mode)})
+	p.out.note("%s is valid", cfg.File())
+	p.out.event(checkedEvent{cfg.File(), string(cfg.Mode), absolute(cfg.Receive.Dir)})
+	if cfg.Mode == config.ModePeer {
+		p.showFolders(cfg)
+	}
 	return nil
+}
+
+// showFolders says where files go, since the file may name that in several ways.
+func (p *program) showFolders(cfg *config.Config) {
+	p.out.note("received files go to %q", absolute(cfg.Receive.Dir))
+	for _, name := range slices.Sorted(maps.Keys(cfg.Contacts)) {
+		if dir := cfg.Contacts[name].Dir; dir != "" {
+			p.out.note("files from %q go to %q", name, absolute(dir))
+		}
+	}
+}
+
+// absolute returns a path from the root, or as it is where the working folder is not known.
+func absolute(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	return abs
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -20,7 +21,7 @@ const patienceWithServer = 10 * time.Second
 // onlineFlags are those of all commands that go online.
 func onlineFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "server", Usage: "use the rendezvous server at `HOST:PORT`"},
+		&cli.StringFlag{Name: "server", Usage: "use the rendezvous server at `HOST[:PORT]`; port 3478 if left out"},
 		&cli.StringFlag{Name: "listen", Usage: "bind to `ADDRESS`, host:port"},
 		&cli.DurationFlag{Name: "timeout", Usage: "give up on a server that does not answer for `DURATION`", Value: patienceWithServer},
 	}
@@ -41,7 +42,7 @@ func (p *program) online(c *cli.Context) (*config.Config, error) {
 		return nil, err
 	}
 	if c.IsSet("server") {
-		server, err := config.ParseRemote(c.String("server"))
+		server, err := config.ParseServer(c.String("server"))
 		if err != nil {
 			return nil, usage("--server: %w", err)
 		}
@@ -98,7 +99,7 @@ func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.
 		err = as(p2p.ErrOffline, fmt.Errorf("peer %q does not answer on this network", t))
 		return nil, hint(err, "give --server HOST:PORT to find it elsewhere, or --wait 10m to wait for it")
 	case errors.Is(err, p2p.ErrOffline):
-		err = as(p2p.ErrOffline, fmt.Errorf("peer %q is not online", t))
+		err = as(p2p.ErrOffline, fmt.Errorf("peer %q is not online%s", t, checkGUID))
 		return nil, hint(err, "--wait 10m waits for it")
 	case errors.Is(err, p2p.ErrNoPath):
 		err = fmt.Errorf("peer %q: %w", t, err)
@@ -159,11 +160,15 @@ func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, k
 	var pause backoff
 	for {
 		link, err := n.connect(ctx, t, kind)
-		if err == nil || !mayCome(err) && !(kind == kindChat && mayJoin(err)) || !time.Now().Before(deadline) {
+		switch {
+		case err == nil || !mayCome(err) && !(kind == kindChat && mayJoin(err)):
 			return link, err
-		}
-		if pause == 0 {
-			n.p.out.note("%s, waiting for it", terminal.Visible(err.Error()))
+		case !time.Now().Before(deadline) && wait > 0:
+			return nil, waitedFor(err, wait)
+		case !time.Now().Before(deadline):
+			return nil, err
+		case pause == 0:
+			n.p.out.note("%s, waiting for it", strings.TrimSuffix(terminal.Visible(err.Error()), checkGUID))
 		}
 		if err := pause.sleep(ctx, time.Until(deadline)); err != nil {
 			return nil, err
@@ -174,6 +179,17 @@ func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, k
 // mayJoin reports whether trying again later can help to meet for a conversation: then a process
 // of the peer may come that takes chats, too.
 func mayJoin(err error) bool { return mayCome(err) || errors.Is(err, p2p.ErrRefused) }
+
+// checkGUID ends the message about a peer that was not found.
+const checkGUID = "; check the GUID"
+
+// waitedFor replaces the advice to wait.
+func waitedFor(err error, wait time.Duration) error {
+	if !errors.Is(err, p2p.ErrOffline) {
+		return err
+	}
+	return &hinted{err, fmt.Sprintf("it did not come within %s; start p2ptool there, or use a longer --wait", wait)}
+}
 
 // mayCome reports whether trying again later can help.
 func mayCome(err error) bool {

@@ -21,7 +21,7 @@ func (p *program) demoCommand() *cli.Command {
 		Name:  "demo",
 		Usage: "show it all on this machine: a server, two peers, a chat, a file",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "size", Usage: "send a file of `SIZE`", Value: "256MiB"},
+			&cli.StringFlag{Name: "size", Usage: "send a file of `SIZE`", Value: "256MB"},
 		},
 		Action: p.demo,
 	}

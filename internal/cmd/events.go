@@ -104,6 +104,7 @@ type (
 	checkedEvent struct {
 		File string `json:"file"`
 		Mode string `json:"mode"`
+		Dir  string `json:"dir"` // for received files, from the root
 	}
 	versionEvent struct {
 		Version string `json:"version"`

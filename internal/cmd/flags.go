@@ -94,6 +94,10 @@ func (a *arranger) flag(w string) error {
 	name, value, hasValue := strings.Cut(strings.TrimPrefix(w[1:], "-"), "=")
 	f := lookup(a.flags, name)
 	switch {
+	case f == nil && a.command == nil && name == "version":
+		a.command = a.app.Command("version")
+		a.flags = a.command.Flags
+		return nil
 	case f == nil && w[1] != '-' && len(name) > 1:
 		return a.letters(w)
 	case f == nil:
@@ -169,7 +173,7 @@ func unknown(kind, what, where string, known []string, help string) error {
 	if near, ok := config.Nearest(what, known); ok {
 		return hint(err, "did you mean %q?", near)
 	}
-	return hint(err, "`%s` lists what there is", help)
+	return hint(err, "`%s` lists them all", help)
 }
 
 func lookup(flags []cli.Flag, name string) cli.Flag {

@@ -16,7 +16,7 @@ func (p *program) initCommand() *cli.Command {
 		Name:  "init",
 		Usage: "write a config with a new key, and print its GUID",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "server", Usage: "the rendezvous server, `HOST:PORT`"},
+			&cli.StringFlag{Name: "server", Usage: "the rendezvous server, `HOST[:PORT]`; port 3478 if left out"},
 			&cli.StringFlag{Name: "name", Usage: "what others see this peer as"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a config, and the key in it"},
 		},
@@ -74,7 +74,7 @@ func (p *program) initPath(flag string) (string, error) {
 func initValues(server, name string) (map[string]string, error) {
 	values := make(map[string]string)
 	if server != "" {
-		a, err := config.ParseRemote(server)
+		a, err := config.ParseServer(server)
 		if err != nil {
 			return nil, usage("--server: %w", err)
 		}

@@ -86,7 +86,7 @@ func (p *program) forgetServerCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "forget-server",
 		Usage:     "forget the key of a server, to accept the next one it shows",
-		ArgsUsage: "HOST:PORT",
+		ArgsUsage: "HOST[:PORT]",
 		Action:    p.forgetServer,
 	}
 }
@@ -95,7 +95,7 @@ func (p *program) forgetServer(c *cli.Context) error {
 	if err := arguments(c, 1, 1); err != nil {
 		return err
 	}
-	addr, err := config.ParseRemote(c.Args().First())
+	addr, err := config.ParseServer(c.Args().First())
 	if err != nil {
 		return as(errUsage, err)
 	}

@@ -34,7 +34,7 @@ func (p *program) netcheck(c *cli.Context) error {
 	}
 	server := cfg.Peer.Server
 	if c.IsSet("server") {
-		if server, err = config.ParseRemote(c.String("server")); err != nil {
+		if server, err = config.ParseServer(c.String("server")); err != nil {
 			return usage("--server: %w", err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"p2ptool/internal/config"
@@ -142,11 +143,17 @@ func (p *program) checkServer(cfg *config.Config) func(string, identity.PublicKe
 	return func(addr string, key identity.PublicKey) error {
 		dir, err := p.state()
 		if err != nil {
-			return err
+			return &p2p.UncheckedError{Err: err}
 		}
 		added, err := dir.trust(addr, key)
 		if added {
 			p.out.note("server %q is new here, its key is remembered: %s", addr, key)
+		}
+		if errors.Is(err, syscall.EMFILE) {
+			err = hint(err, "allow more open files: ulimit -n")
+		}
+		if err != nil && !errors.Is(err, p2p.ErrServerKey) {
+			err = &p2p.UncheckedError{Err: err}
 		}
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,9 +18,10 @@ import (
 // A program is what the commands share: the process's environment and the
 // printer.
 type program struct {
-	env     Env
-	out     *printer
-	service atomic.Bool // the command runs until it is stopped: SIGTERM is no failure
+	env      Env
+	out      *printer
+	announce sync.Once   // says which config is used
+	service  atomic.Bool // the command runs until it is stopped: SIGTERM is no failure
 
 	activities activities
 }
@@ -90,9 +92,9 @@ func arguments(c *cli.Context, least, most int) error {
 	switch {
 	case n < least:
 		return hint(usage("%s: %s is missing", c.Command.Name, c.Command.ArgsUsage),
-			"`p2ptool %s --help` tells how it is used", c.Command.Name)
+			"`p2ptool %s --help` shows how to use it", c.Command.Name)
 	case most >= 0 && n > most:
-		return usage("%s: %q is one argument too many", c.Command.Name, c.Args().Get(most))
+		return usage("%s: unexpected argument %q", c.Command.Name, c.Args().Get(most))
 	}
 	return nil
 }
@@ -106,7 +108,10 @@ func (p *program) config(c *cli.Context) (*config.Config, error) {
 	if path == "" {
 		return config.Default(), nil
 	}
-	cfg, err := config.Load(path)
+	if c.String("config") == "" && path == config.FileName {
+		p.announce.Do(func() { p.out.note("using ./%s", path) })
+	}
+	cfg, err := config.Load(path, p.home())
 	if _, ok := errors.AsType[config.Problems](err); !ok && err != nil {
 		return nil, as(errUsage, err)
 	}

@@ -35,7 +35,7 @@ func (r *reporter) tell(e p2p.Event) {
 		r.presence("registered at %s as %s%s", e.Server, r.cfg.GUID(), by)
 		r.p.out.event(registeredEvent{r.cfg.GUID().String(), e.Observed.String(), e.Server, e.TLS})
 	case p2p.ServerLost:
-		r.note("server %s does not answer, trying again", e.Server)
+		r.note("server %q does not answer; trying again", e.Server)
 	case p2p.Replaced:
 		r.p.out.note("another process with this key takes the calls, as long as it runs")
 	case p2p.Restored:

@@ -92,7 +92,7 @@ func (co *conversation) stayOnline(ctx context.Context, cancel context.CancelCau
 	co.n = n
 	err = n.ready(ctx)
 	if errors.Is(err, p2p.ErrNoServer) && ctx.Err() == nil {
-		co.p.complain(err) // and is tried again in the background
+		co.p.out.note("%s; trying again", terminal.Visible(err.Error()))
 		err = nil
 	}
 	if err == nil {

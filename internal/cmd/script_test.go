@@ -269,7 +269,7 @@ func random(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func guid(ts *testscript.TestScript, _ bool, args []string) {
-	cfg, err := config.Load(ts.MkAbs(args[0]))
+	cfg, err := config.Load(ts.MkAbs(args[0]), "")
 	ts.Check(err)
 	ts.Setenv(args[1], cfg.GUID().String())
 }

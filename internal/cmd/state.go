@@ -35,7 +35,7 @@ func (p *program) state() (stateDir, error) {
 			base = home
 		}
 		if home == "" {
-			return "", usage("no home folder is known to keep state in, set XDG_STATE_HOME")
+			return "", usage("HOME is not set, so there is no state folder; set HOME or XDG_STATE_HOME")
 		}
 	}
 	return stateDir(filepath.Join(base, "p2ptool")), nil

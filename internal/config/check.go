@@ -2,10 +2,14 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/BurntSushi/toml"
+
+	"p2ptool/p2p/identity"
 )
 
 // maxSTUN is how many further STUN servers a peer asks.
@@ -14,11 +18,10 @@ const maxSTUN = 4
 // check finds what is wrong beyond single values, and reads the secret key's
 // file.
 func (d *decoder) check(c *Config, exposed bool) {
-	d.checkSecret(c, exposed)
 	d.checkPaths(c)
-	if err := c.Peer.Server.remote(); err != nil {
-		d.reportKey("peer.server", err.Error())
-	}
+	d.resolve(c)
+	d.checkSecret(c, exposed)
+	d.checkContacts(c)
 	for _, a := range c.Peer.STUN {
 		if _, err := ParseRemote(string(a)); err != nil {
 			d.reportKey("peer.stun", err.Error())
@@ -38,15 +41,12 @@ func (d *decoder) check(c *Config, exposed bool) {
 	case t.Cert == "" && t.Key != "":
 		d.reportKey("server.tls.key", "has no certificate beside it, name its file in cert")
 	}
-	if c.Receive.Dir == "" {
-		d.reportKey("receive.dir", "is empty, use \".\" for the working folder")
-	}
 	if c.Peer.Connect == "" {
 		return
 	}
 	t, err := c.Target(c.Peer.Connect)
 	if err == nil && t.GUID == c.GUID() {
-		err = fmt.Errorf("%q is the own GUID, use another peer's", c.Peer.Connect)
+		err = fmt.Errorf("%q is your own GUID, use another peer's", c.Peer.Connect)
 	}
 	if err != nil {
 		d.reportKey("peer.connect", err.Error())
@@ -64,6 +64,46 @@ func (d *decoder) checkPaths(c *Config) {
 		if strings.ContainsFunc(path, unicode.IsControl) {
 			d.reportKey(key, fmt.Sprintf("%q holds a control character, %s", path, quoteWindowsPath))
 		}
+	}
+}
+
+// resolve finds out where the folders for files are.
+func (d *decoder) resolve(c *Config) {
+	for key, path := range map[string]string{
+		"secret_key_file": c.SecretKeyFile, "server.tls.cert": c.Server.TLS.Cert, "server.tls.key": c.Server.TLS.Key,
+	} {
+		d.path(c, key, path)
+	}
+	if c.Receive.Dir = d.path(c, "receive.dir", c.Receive.Dir); c.Receive.Dir == "" {
+		c.Receive.Dir = "."
+	}
+	for name, contact := range c.Contacts {
+		contact.Dir = d.path(c, toml.Key{"contacts", name, "dir"}.String(), contact.Dir)
+		c.Contacts[name] = contact
+	}
+}
+
+// path returns where a path of the file is. "." is the working folder, not the file's.
+func (d *decoder) path(c *Config, key, path string) string {
+	if inHome(path) && c.home == "" {
+		d.reportKey(key, fmt.Sprintf("%q begins with the home folder, and HOME is not set; use an absolute path", path))
+	}
+	if path == "." {
+		return path
+	}
+	return c.Path(path)
+}
+
+// checkContacts finds those who are one.
+func (d *decoder) checkContacts(c *Config) {
+	first := make(map[identity.GUID]string)
+	for _, name := range slices.Sorted(maps.Keys(c.Contacts)) {
+		guid := c.Contacts[name].GUID
+		if other, ok := first[guid]; ok && !guid.IsZero() {
+			d.reportKey(toml.Key{"contacts", name, "guid"}.String(), fmt.Sprintf("is the GUID of contact %q, too; remove one of the two", other))
+			continue
+		}
+		first[guid] = name
 	}
 }
 

@@ -32,6 +32,7 @@ type Config struct {
 	Script   []script.Step      `toml:"script"` // validated, and without run steps
 
 	file string
+	home string
 }
 
 // Server is what holds when serving.
@@ -59,22 +60,22 @@ type Relay struct {
 
 // Peer is what holds when being a peer.
 type Peer struct {
-	Server      Address   `toml:"server"`     // empty: none
-	ServerKey   PublicKey `toml:"server_key"` // zero: trusted on first use
-	Transport   Transport `toml:"transport"`
-	Listen      Address   `toml:"listen"`
-	STUN        []Address `toml:"stun"`         // asked beside the server, at most four
-	Spray       bool      `toml:"spray"`        // see p2p.PeerOptions.NoSpray
-	PortMapping bool      `toml:"port_mapping"` // see p2p.PeerOptions.NoPortMapping
-	Connect     string    `toml:"connect"`      // as for Config.Target; empty: nobody
-	Name        Name      `toml:"name"`
-	Listed      bool      `toml:"listed"`
-	LAN         bool      `toml:"lan"` // find and be found on the local network
+	Server      ServerAddress `toml:"server"`     // empty: none
+	ServerKey   PublicKey     `toml:"server_key"` // zero: trusted on first use
+	Transport   Transport     `toml:"transport"`
+	Listen      Address       `toml:"listen"`
+	STUN        []Address     `toml:"stun"`         // asked beside the server, at most four
+	Spray       bool          `toml:"spray"`        // see p2p.PeerOptions.NoSpray
+	PortMapping bool          `toml:"port_mapping"` // see p2p.PeerOptions.NoPortMapping
+	Connect     string        `toml:"connect"`      // as for Config.Target; empty: nobody
+	Name        Name          `toml:"name"`
+	Listed      bool          `toml:"listed"`
+	LAN         bool          `toml:"lan"` // find and be found on the local network
 }
 
 // Receive is what is done with files that are offered.
 type Receive struct {
-	Dir      string   `toml:"dir"`
+	Dir      string   `toml:"dir"` // from the working folder, once loaded
 	Accept   Accept   `toml:"accept"`
 	Conflict Conflict `toml:"conflict"`
 	MaxSize  Size     `toml:"max_size"` // of a transfer; 0: no limit
@@ -84,7 +85,7 @@ type Receive struct {
 type Contact struct {
 	GUID   identity.GUID `toml:"guid"`
 	Accept bool          `toml:"accept"` // without asking
-	Dir    string        `toml:"dir"`    // empty: as Receive.Dir
+	Dir    string        `toml:"dir"`    // from the working folder, once loaded; empty: as Receive.Dir
 }
 
 // Default returns what holds where a file says nothing, and without a file.
@@ -118,8 +119,10 @@ func defaultContact() Contact { return Contact{} }
 // File returns the path the config was read from; empty if from none.
 func (c *Config) File() string { return c.file }
 
-// Path returns a path that the file names: relative ones are from the file's folder.
+// Path returns a path that the file names: relative ones are from the file's folder, and a leading ~ is the
+// home folder.
 func (c *Config) Path(name string) string {
+	name = ExpandHome(name, c.home)
 	if name == "" || filepath.IsAbs(name) {
 		return name
 	}

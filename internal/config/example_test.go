@@ -27,7 +27,7 @@ func readExample(t *testing.T) string {
 
 func TestExampleIsTheDefault(t *testing.T) {
 	t.Parallel()
-	got, err := Load(examplePath)
+	got, err := Load(examplePath, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func keysOf(typ reflect.Type, prefix string) (keys []string) {
 func TestExampleContactIsTheDefault(t *testing.T) {
 	t.Parallel()
 	path := write(t, commentedOut.ReplaceAllString(readExample(t), "$1"), 0o600)
-	c, err := Load(path)
+	c, err := Load(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestFillAndWrite(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	c, err := Load(path)
+	c, err := Load(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,16 +12,16 @@ import (
 // maxFile is the most bytes a config may have.
 const maxFile = 1 << 20
 
-// Load reads the file at path. An error is of type Problems if the file is
-// there but will not do, else it tells why it cannot be read.
-func Load(path string) (*Config, error) {
+// Load reads the file at path; home is what ~ stands for in it, see Home. An error is of type
+// Problems if the file is there but will not do, else it tells why it cannot be read.
+func Load(path, home string) (*Config, error) {
 	text, exposed, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the config: %w", err)
 	}
 	d := decoder{file: path}
 	c := Default()
-	c.file = path
+	c.file, c.home = path, home
 	d.decode(text, c)
 	d.check(c, exposed)
 	if len(d.problems) > 0 {
@@ -83,7 +83,7 @@ func UserFile(getenv func(string) string) (string, error) {
 			dir = home
 		}
 		if home == "" {
-			return "", errors.New("no home folder is known, give --config FILE")
+			return "", errors.New("HOME is not set, so there is no place for a config; give --config FILE")
 		}
 	}
 	return filepath.Join(dir, "p2ptool", "config.toml"), nil

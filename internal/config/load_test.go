@@ -60,7 +60,7 @@ accept = "contacts"
 [contacts.bob]
 guid = "`+key.GUID().String()+`"
 accept = true
-`, 0o600))
+`, 0o600), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,12 @@ func TestProblems(t *testing.T) {
 		{"choice of four", "[receive]\naccept = \"maybe\"\n", `F:2: receive.accept: "maybe" is not known, use "ask", "contacts", "all" or "none"`},
 		{"size", "[receive]\nmax_size = \"10 elephants\"\n", `F:2: receive.max_size: "10 elephants" is not a size, use for example "10GB", or "0"`},
 		{"rate", "[server.relay]\ntotal_rate = \"fast\"\n", `F:2: server.relay.total_rate: "fast" is not a rate, use for example "10MB/s", or "0"`},
-		{"address", "[peer]\nserver = \"example.org\"\n", `F:2: peer.server: "example.org" is not host:port, use for example "rendezvous.example.org:3478"`},
+		{"script is no list", "script = 3\n", `F:1: script: is a number, use a table for each step: [[script]]`},
+		{"rate without a unit", "[server.relay]\nlink_rate = \"5\"\n", `F:2: server.relay.link_rate: "5" has no unit, use for example "5MB/s"`},
+		{"two contacts, one GUID", "[contacts.ann]\nguid = \"1b671a64-40d5-891e-99b0-da01ff1f3341\"\n[contacts.bob]\nguid = \"1b671a64-40d5-891e-99b0-da01ff1f3341\"\n",
+			`F:4: contacts.bob.guid: is the GUID of contact "ann", too; remove one of the two`},
+		{"no home", "[receive]\ndir = \"~/inbox\"\n", `F:2: receive.dir: "~/inbox" begins with the home folder, and HOME is not set; use an absolute path`},
+		{"address", "[peer]\nserver = \"example.org:http\"\n", `F:2: peer.server: "example.org:http" has no port from 0 to 65535, use for example "rendezvous.example.org:3478"`},
 		{"port", "[peer]\nlisten = \":70000\"\n", `F:2: peer.listen: ":70000" has no port from 0 to 65535, use for example "rendezvous.example.org:3478"`},
 		{"server without host", "[peer]\nserver = \":3478\"\n", `F:2: peer.server: ":3478" names no host and port to reach, use for example "rendezvous.example.org:3478"`},
 		{"stun is no list", "[peer]\nstun = \"a:1\"\n", `F:2: peer.stun: is text, use a list of texts in quotes`},
@@ -107,8 +112,8 @@ func TestProblems(t *testing.T) {
 		{"contact's name", "[contacts.\"a@b\"]\nguid = \"00000000-0000-8000-8000-000000000000\"\n", `F:1: contacts."a@b": "a@b" cannot be a contact's name, use letters and digits`},
 		{"server's key", "[peer]\nserver_key = \"p2psec-x\"\n", "F:2: peer.server_key: not a public key: it does not begin with \"p2ppub-\", use what `p2ptool serve` prints"},
 		{"script", "[[script]]\nsay = \"a\"\n[[script]]\nrun = \"b\"\n", `F:3: step 2 (run = "b"): a command is run only from a script file named on the command line`},
-		{"script's key", "[[script]]\nsey = \"a\"\n", "F:1: step 1 (nothing): has no action: one of say, expect, send, receive, sleep, run, quit\nF: script.sey: unknown key, use one of say, expect, send, receive, sleep, quit, and timeout"},
-		{"script's type", "[[script]]\nsleep = \"a\"\n", `F: script: "a" is not a duration such as "1.5s" or "2m"`},
+		{"script's key", "[[script]]\nsey = \"a\"\n", "F:1: step 1: unknown key \"sey\", use one of say, expect, send, receive, sleep, run, quit, and timeout"},
+		{"script's type", "[[script]]\nsleep = \"a\"\n", `F:1: step 1: sleep: "a" is not a duration such as "1.5s" or "2m"`},
 		{"not TOML", "\nmode = peer\n", `F:2: not TOML: expected value but found "peer" instead`},
 		{"Windows path", "[receive]\ndir = \"C:\\Users\\ann\"\n", `F:2: not TOML: \ in double quotes begins an escape, put a Windows path in single quotes, as in dir = 'C:\Users\ann'`},
 		{"Windows path with a tab", "[receive]\ndir = \"C:\\temp\"\n", `F:2: receive.dir: "C:\temp" holds a control character, put a Windows path in single quotes, as in dir = 'C:\Users\ann'`},
@@ -119,7 +124,7 @@ func TestProblems(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			path := write(t, tt.text, 0o644)
-			_, err := Load(path)
+			_, err := Load(path, "")
 			if err == nil {
 				t.Fatalf("Load accepted it, want %s", tt.want)
 			}
@@ -139,16 +144,65 @@ max_size = "-5"
 [peer]
 listed = "no"
 nme = "x"
+[[script]]
+sleep = "1 week"
+timeout = "later"
+[contacts.bob]
+accept = "yes"
 `, 0o600)
-	_, err := Load(path)
+	_, err := Load(path, "")
 	got := strings.ReplaceAll(err.Error(), path, "F")
 	want := `F:1: mode: "client" is not known, use "peer" or "server"
 F:3: receive.accept: is a number, use text in quotes
 F:4: receive.max_size: "-5" is not a size, use for example "10GB", or "0"
 F:6: peer.listed: is text, use true or false
-F:7: peer.nme: unknown key, did you mean "name"?`
+F:7: peer.nme: unknown key, did you mean "name"?
+F:8: step 1: sleep: "1 week" is not a duration such as "1.5s" or "2m"
+F:8: step 1: timeout: "later" is not a duration such as "1.5s" or "2m"
+F:11: contacts.bob: has no guid, add the one that ` + "`p2ptool id`" + ` prints there
+F:12: contacts.bob.accept: is text, use true or false`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Paths count from the file's folder, but for the two that mean the working folder.
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	for dir, want := range map[string]string{
+		"": ".", ".": ".", "~": "/home/me", "~/in": "/home/me/in", "in": "D/in", "./in": "D/in", "../in": "D/../in", "/in": "/in", "~bob": "D/~bob",
+	} {
+		path := write(t, "[receive]\ndir = \""+dir+"\"\n[contacts.bob]\nguid = \""+bobGUID+"\"\ndir = \""+dir+"\"\n", 0o600)
+		c, err := Load(path, "/home/me")
+		if err != nil {
+			t.Errorf("%q: %v", dir, err)
+			continue
+		}
+		want = filepath.Clean(strings.Replace(want, "D", filepath.Dir(path), 1))
+		bob := want
+		if dir == "" {
+			bob = "" // as for everybody
+		}
+		if c.Receive.Dir != want || c.Contacts["bob"].Dir != bob {
+			t.Errorf("%q: receive.dir is %q, contacts.bob.dir %q; want %q", dir, c.Receive.Dir, c.Contacts["bob"].Dir, want)
+		}
+	}
+}
+
+func TestParseServer(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]ServerAddress{
+		"example.org": "example.org:3478", "example.org:1": "example.org:1", "192.0.2.1": "192.0.2.1:3478", "2001:db8::1": "[2001:db8::1]:3478",
+		"[2001:db8::1]": "[2001:db8::1]:3478", "[2001:db8::1]:7": "[2001:db8::1]:7",
+	} {
+		if got, err := ParseServer(s); got != want || err != nil {
+			t.Errorf("ParseServer(%q) = %q, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"", ":", ":1", "host:", "host:0", "a b", "[x]", "a:b:c", "host:70000", "http://host"} {
+		if got, err := ParseServer(s); err == nil {
+			t.Errorf("ParseServer(%q) = %q", s, got)
+		}
 	}
 }
 
@@ -158,10 +212,10 @@ func TestExposedSecret(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.toml")
 	expose(t, path, "secret_key = \""+text+"\"\n")
 	want := path + ": holds a secret key and may be read by others, run `" + closingCommand(path) + "`"
-	if _, err := Load(path); err == nil || err.Error() != want {
+	if _, err := Load(path, ""); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if _, err := Load(write(t, "secret_key = \"\"\n", 0o644)); err != nil {
+	if _, err := Load(write(t, "secret_key = \"\"\n", 0o644), ""); err != nil {
 		t.Errorf("without a secret: %v", err)
 	}
 	if runtime.GOOS == "windows" {
@@ -172,7 +226,7 @@ func TestExposedSecret(t *testing.T) {
 		if err := os.Chmod(path, mode); err != nil { // whatever the umask
 			t.Fatal(err)
 		}
-		_, err := Load(path)
+		_, err := Load(path, "")
 		want := path + ": holds a secret key and may be read by others, run `chmod 600 " + path + "`"
 		if err == nil || err.Error() != want {
 			t.Errorf("mode %v: got %v, want %s", mode, err, want)
@@ -187,7 +241,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 		`"` + text[:40] + `"`, `"` + text + `A"`, `"p2ppub-` + text[7:] + `"`, `"\\` + text + `"`,
 		text, `"` + text, text + `"`, "'" + text, `["` + text, "1" + text[7:], "\n" + text,
 	} {
-		_, err := Load(write(t, "secret_key = "+broken+"\n", 0o600))
+		_, err := Load(write(t, "secret_key = "+broken+"\n", 0o600), "")
 		if err == nil || strings.Contains(err.Error(), text[7:30]) {
 			t.Errorf("error shows the secret, or is none: %v", err)
 		}
@@ -200,11 +254,11 @@ func TestSecretKeyFile(t *testing.T) {
 	path := write(t, "secret_key_file = \"key\"\n", 0o644)
 	keyPath := filepath.Join(filepath.Dir(path), "key")
 
-	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "c.toml:1: secret_key_file: open ") {
+	if _, err := Load(path, ""); err == nil || !strings.Contains(err.Error(), "c.toml:1: secret_key_file: open ") {
 		t.Errorf("without the file: %v", err)
 	}
 	writeTo(t, keyPath, text+"\n", 0o600)
-	c, err := Load(path)
+	c, err := Load(path, "")
 	if err != nil || c.GUID() != key.GUID() {
 		t.Fatalf("Load = %v, %v", c, err)
 	}
@@ -212,17 +266,17 @@ func TestSecretKeyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	expose(t, keyPath, text+"\n")
-	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "run `"+closingCommand(keyPath)+"`") {
+	if _, err := Load(path, ""); err == nil || !strings.Contains(err.Error(), "run `"+closingCommand(keyPath)+"`") {
 		t.Errorf("exposed: %v", err)
 	}
 }
 
 func TestLoadMissing(t *testing.T) {
 	t.Parallel()
-	if _, err := Load(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Load(filepath.Join(t.TempDir(), "none"), ""); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("err = %v, want fs.ErrNotExist", err)
 	}
-	if _, err := Load(write(t, strings.Repeat("#\n", maxFile), 0o600)); err == nil {
+	if _, err := Load(write(t, strings.Repeat("#\n", maxFile), 0o600), ""); err == nil {
 		t.Error("a huge file was read")
 	}
 }

@@ -9,7 +9,7 @@ import (
 // A Problem is one thing that is wrong with a file.
 type Problem struct {
 	File string // empty: Text names the place
-	Line int    // 0: the file as a whole
+	Line int    // 0: the file as a whole; without File for the order alone
 	Key  string // dotted; empty: the file as a whole
 	Text string // what is wrong, and what would do
 }

@@ -1,37 +1,21 @@
 package config
 
 import (
-	"errors"
-	"strings"
-
 	"github.com/BurntSushi/toml"
 
 	"p2ptool/internal/script"
 )
 
-// script decodes the steps of [[script]]. The toml package gives the place of the
-// last step for a value of any, so messages name the step instead.
+// script decodes the steps of [[script]].
 func (d *decoder) script(key toml.Key, prim toml.Primitive, into *[]script.Step) {
-	var steps []script.Step
-	if err := d.md.PrimitiveDecode(prim, &steps); err != nil {
-		text := strings.TrimPrefix(err.Error(), "toml: ")
-		if pe, ok := errors.AsType[toml.ParseError](err); ok {
-			text = pe.Message
-		}
-		d.problems = append(d.problems, Problem{File: d.file, Key: key.String(), Text: text})
+	var prims []toml.Primitive
+	if got := typeName(d.md.Type(key...)); got != "a list" || d.md.PrimitiveDecode(prim, &prims) != nil {
+		d.report(key, prim, "is "+got+", use a table for each step: [[script]]")
 		return
 	}
-	for _, k := range d.md.Undecoded() {
-		if len(k) == 2 && k[0] == key[0] {
-			d.problems = append(d.problems, Problem{File: d.file, Key: k.String(),
-				Text: "unknown key, use one of say, expect, send, receive, sleep, quit, and timeout"})
-		}
-	}
-	script.Locate(steps, d.file, []byte(d.text))
-	if err := script.Validate(steps, script.Options{}); err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			d.problems = append(d.problems, Problem{Text: line})
-		}
+	steps, errs := script.Decode(d.md, prims, d.file, []byte(d.text), script.Options{})
+	for _, err := range errs {
+		d.problems = append(d.problems, Problem{Line: err.Line, Text: err.Error()})
 	}
 	*into = steps
 }

@@ -36,11 +36,15 @@ func ParseSize(s string) (Size, error) {
 	return Size(n), nil
 }
 
-// ParseRate reads what ParseSize does, with or without "/s".
+// ParseRate reads what ParseSize does, with or without "/s". A bare number but 0 is an error: somebody who
+// writes 2 does not mean two bytes a second.
 func ParseRate(s string) (Rate, error) {
 	n, ok := parseBytes(strings.TrimSuffix(s, "/s"))
 	if !ok {
 		return 0, fmt.Errorf("%q is not a rate, use for example \"10MB/s\", or \"0\"", s)
+	}
+	if n != 0 && strings.Trim(strings.TrimSpace(s), "0123456789.") == "" {
+		return 0, fmt.Errorf("%q has no unit, use for example \"%sMB/s\"", s, strings.TrimSpace(s))
 	}
 	return Rate(n), nil
 }

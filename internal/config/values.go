@@ -117,6 +117,31 @@ func ParseRemote(s string) (Address, error) {
 	return a, nil
 }
 
+// DefaultPort is a server's where none is given.
+const DefaultPort = "3478"
+
+// A ServerAddress is "host:port" of a server to reach; the port may be left out in the file.
+type ServerAddress string
+
+// UnmarshalText accepts an empty text and whatever ParseServer does.
+func (a *ServerAddress) UnmarshalText(b []byte) (err error) {
+	*a = ""
+	if len(b) > 0 {
+		*a, err = ParseServer(string(b))
+	}
+	return err
+}
+
+// ParseServer does what ParseRemote does, and adds DefaultPort to a host alone.
+func ParseServer(s string) (ServerAddress, error) {
+	host := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
+	if ip := net.ParseIP(host); ip != nil || host != "" && !strings.ContainsAny(s, ":[] /\t") {
+		return ServerAddress(net.JoinHostPort(host, DefaultPort)), nil
+	}
+	a, err := ParseRemote(s)
+	return ServerAddress(a), err
+}
+
 // remote checks that a, if not empty, names a host and a port to send to.
 func (a Address) remote() error {
 	host, port, _ := net.SplitHostPort(string(a))

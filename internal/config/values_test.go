@@ -28,7 +28,7 @@ func TestParseSize(t *testing.T) {
 
 func TestParseRate(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[string]Rate{"10MB/s": 10e6, "10MB": 10e6, "0": 0} {
+	for s, want := range map[string]Rate{"10MB/s": 10e6, "10MB": 10e6, "0": 0, "2B/s": 2} {
 		if got, err := ParseRate(s); err != nil || got != want {
 			t.Errorf("ParseRate(%q) = %d, %v, want %d", s, got, err, want)
 		}

@@ -15,7 +15,7 @@ import (
 const maxFile = 1 << 20
 
 // Load reads and validates a script file that was named on the command line;
-// its commands are allowed. Errors name the file and the line.
+// its commands are allowed. Errors name the file and the line, and tell all that is wrong.
 func Load(file string) ([]Step, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -29,16 +29,16 @@ func Load(file string) ([]Step, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: a script has at most 1 MiB", file)
 	}
-	steps, err := Parse(file, data)
-	if err != nil {
-		return nil, err
-	}
-	return steps, Validate(steps, Options{Commands: true})
+	return parse(file, data, func(s Step) error { return s.validate(Options{Commands: true}) })
 }
 
 // Parse reads the steps of a TOML document that holds nothing else; file is
 // its name in errors. It does not validate them.
 func Parse(file string, data []byte) ([]Step, error) {
+	return parse(file, data, func(Step) error { return nil })
+}
+
+func parse(file string, data []byte, check func(Step) error) ([]Step, error) {
 	var doc struct {
 		Script []toml.Primitive `toml:"script"`
 	}
@@ -46,22 +46,20 @@ func Parse(file string, data []byte) ([]Step, error) {
 	if err != nil {
 		return nil, syntaxError(file, err)
 	}
-	steps := make([]Step, len(doc.Script))
-	Locate(steps, file, data)
-	for i, p := range doc.Script {
-		if err := md.PrimitiveDecode(p, &steps[i]); err != nil {
-			return nil, valueError(file, i+1, steps[i], err)
+	var errs []error
+	for _, key := range md.Undecoded() {
+		if len(key) == 1 && key[0] != "script" {
+			errs = append(errs, fmt.Errorf("%s: unknown key %q; a script is made of [[script]] tables", place(file, data, key[0]), key[0]))
 		}
 	}
-	if unknown := md.Undecoded(); len(unknown) > 0 {
-		key := unknown[0][len(unknown[0])-1]
-		return nil, fmt.Errorf("%s: unknown key %q; a script is made of [[script]] with one of say, expect, send, receive, sleep, run, quit, and timeout",
-			place(file, data, key), unknown[0])
+	steps, problems := decode(md, doc.Script, file, data, check)
+	for _, p := range problems {
+		errs = append(errs, p)
 	}
-	if len(steps) == 0 {
-		return nil, fmt.Errorf("%s: no [[script]] in it", file)
+	if len(steps) == 0 && len(errs) == 0 {
+		errs = append(errs, fmt.Errorf("%s: no [[script]] in it", file))
 	}
-	return steps, nil
+	return steps, errors.Join(errs...)
 }
 
 // Locate notes, for errors, where in a TOML document each step begins. Steps
@@ -99,16 +97,6 @@ func syntaxError(file string, err error) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return fmt.Errorf("%s:%d: %s", file, p.Position.Line, message(err))
-}
-
-// valueError names the step that has a value of a wrong kind. The line that the
-// toml package has for it may be that of a later step.
-func valueError(file string, number int, s Step, err error) error {
-	pos := s.pos
-	if pos == "" {
-		pos = file
-	}
-	return fmt.Errorf("%s: step %d: %s", pos, number, message(err))
 }
 
 // message is the error of the toml package without its place.

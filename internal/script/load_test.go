@@ -41,7 +41,7 @@ func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, want string }{
 		{"", "no [[script]]"},
-		{"[[script]]\nsay = \"x\"\n[[script]]\nsayy = \"y\"\n", `s.toml:4: unknown key "script.sayy"`},
+		{"[[script]]\nsay = \"x\"\n[[script]]\nsayy = \"y\"\n", `s.toml:3: step 2: unknown key "sayy", use one of say, expect, send, receive, sleep, run, quit, and timeout`},
 		{"say = \"x\"\n", `unknown key "say"`},
 		{"[[script]]\n\n[[script]]\nquit = true\n", "s.toml:1: step 1 (nothing): has no action"},
 		{"[[script]]\nquit = true\n[[script]]\nsay = \"x\"\nsend = \"y\"\n", "s.toml:3: step 2 (say = \"x\"): has 2 actions"},
@@ -52,10 +52,14 @@ func TestLoadErrors(t *testing.T) {
 		{"[[script]]\nsleep = 5\n", "s.toml:1: step 1: "},
 		{"[[script]]\nsleep = \"5\"\n", "is not a duration"},
 		{"[[script]]\nsleep = \"-5s\"\n", "is not a duration"},
-		{"[[script]]\nsay = \"x\"\ntimeout = \"soon\"\n", "s.toml:1: step 1: \"soon\" is not a duration"},
+		{"[[script]]\nsay = \"x\"\ntimeout = \"soon\"\n", "s.toml:1: step 1: timeout: \"soon\" is not a duration"},
 		{"[[script]]\nsleep = \"5s\"\ntimeout = \"4s\"\n", "its timeout of 4s is shorter"},
-		{"[[script]]\nsay = 5\n[[script]]\nsay = \"x\"\n", "s.toml:1: step 1: incompatible types"},
-		{"script = [{say = \"x\"}, {quit = 1}]\n", "s.toml: step 2: incompatible types"},
+		{"[[script]]\nsay = 5\n[[script]]\nsay = \"x\"\n", "s.toml:1: step 1: say: the value is of another kind, use text in quotes"},
+		{"script = [{say = \"x\"}, {quit = 1}]\n", "s.toml: step 2: quit: the value is of another kind, use true or false"},
+		{"[[script]]\nsleep = \"x\"\ntimeout = \"y\"\n[[script]]\nsleep = \"z\"\n[[script]]\n",
+			"timeout: \"y\" is not a duration such as \"1.5s\" or \"2m\"\n"},
+		{"[[script]]\nsleep = \"x\"\ntimeout = \"y\"\n[[script]]\nsleep = \"z\"\n[[script]]\n",
+			"s.toml:6: step 3 (nothing): has no action"},
 		{"[[script]\n", "s.toml:2: expected end"},
 		{"[[script]]\nsay = \"" + strings.Repeat("x", maxFile) + "\"\n", "at most 1 MiB"},
 	} {
