@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
@@ -177,7 +176,7 @@ func spawn(ts *testscript.TestScript, _ bool, args []string) {
 func onTerminal(ts *testscript.TestScript, _ bool, args []string) {
 	j := newJob(ts, args)
 	var err error
-	j.tty, err = pty.StartWithSize(j.cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	j.tty, err = startOnTerminal(j.cmd)
 	ts.Check(err)
 	copied := make(chan struct{})
 	go func() {
