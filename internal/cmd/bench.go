@@ -101,7 +101,7 @@ func (n *node) tellBench(link *p2p.Link, t config.Target, r bench.Result) {
 		bits(r.Down), terminal.Rate(r.ReadThere), terminal.Rate(r.WriteHere), bottleneck(r.Receiver()))
 	path.RTT = r.RTT
 	out.event(benchEvent{
-		pathFields: fieldsOf(t.GUID, path), RTTUp: milliseconds(r.RTTUp), RTTDown: milliseconds(r.RTTDown),
+		pathFields: n.p.fieldsOf(t.GUID, path), RTTUp: milliseconds(r.RTTUp), RTTDown: milliseconds(r.RTTDown),
 		Up: int64(r.Up), Down: int64(r.Down),
 		DiskRead: int64(r.ReadHere), DiskWrite: int64(r.WriteHere),
 		PeerRead: int64(r.ReadThere), PeerWrite: int64(r.WriteThere),

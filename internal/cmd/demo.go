@@ -151,7 +151,7 @@ func (d *demo) connect(ctx context.Context) (*p2p.Link, error) {
 		return nil, err
 	}
 	d.tell(begun, "ann found bob by GUID, path %s", describe(link.Path()))
-	d.p.out.event(connectedEvent{fieldsOf(link.Peer(), link.Path())})
+	d.p.out.event(connectedEvent{d.p.fieldsOf(link.Peer(), link.Path())})
 	return link, nil
 }
 
@@ -189,11 +189,11 @@ func (d *demo) line(ctx context.Context, from, to *chat.Session, who p2p.GUID, t
 	if m.Text != text {
 		return fmt.Errorf("%q was sent, and %q was read", text, m.Text)
 	}
-	d.p.out.event(messageEvent{who.String(), m.Text, m.ID})
+	d.p.out.event(messageEvent{d.p.who(who), m.Text, m.ID})
 	if err := from.WaitDelivered(ctx); err != nil {
 		return err
 	}
-	d.p.out.event(deliveredEvent{id})
+	d.p.out.event(deliveredEvent{d.p.who(who), id})
 	return nil
 }
 

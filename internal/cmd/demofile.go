@@ -57,6 +57,7 @@ func (d *demo) file(ctx context.Context, link *p2p.Link) error {
 	}
 	d.tell(begun, "it arrived whole, BLAKE3 %x", written)
 	d.p.out.event(doneEvent{
+		who:      d.p.who(d.bob.GUID()),
 		Transfer: hex.EncodeToString(got.result.ID[:]), Files: got.result.Files,
 		Bytes: got.result.Bytes, Seconds: took.Seconds(),
 	})

@@ -129,7 +129,7 @@ func (p *program) prescribe(t config.Target, f finding) {
 		p.triedRows("from there", *f.there)
 	}
 	p.row("so", f.diagnosis.String())
-	p.out.event(doctorOf(t.GUID, f))
+	p.out.event(p.doctorOf(t.GUID, f))
 }
 
 func (p *program) row(what, text string) { p.out.payload("%-10s  %s", what, text) }

@@ -35,9 +35,9 @@ type (
 
 func (doctorEvent) event() string { return "doctor" }
 
-func doctorOf(peer p2p.GUID, f finding) doctorEvent {
+func (p *program) doctorOf(peer p2p.GUID, f finding) doctorEvent {
 	e := doctorEvent{
-		pathFields: fieldsOf(peer, f.path), Here: doctorViewOf(f.here), Silence: f.silence,
+		pathFields: p.fieldsOf(peer, f.path), Here: doctorViewOf(f.here), Silence: f.silence,
 		Remedy: f.diagnosis.Remedy, So: f.diagnosis.String(),
 	}
 	e.Why = f.diagnosis.Why

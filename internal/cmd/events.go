@@ -10,6 +10,12 @@ import (
 // with scripts: they may be added to, and not changed.
 type event interface{ event() string }
 
+// A who is whom an event is about.
+type who struct {
+	Peer    string `json:"peer"`              // the GUID
+	Contact string `json:"contact,omitempty"` // its name in the config
+}
+
 type (
 	listeningEvent struct {
 		Addr string `json:"addr"`
@@ -25,31 +31,33 @@ type (
 	connectedEvent struct{ pathFields }
 	pathEvent      struct{ pathFields }
 	pathFields     struct {
-		Peer string  `json:"peer"`
+		who
 		Path string  `json:"path"`
 		Addr string  `json:"addr"`
 		RTT  float64 `json:"rtt_ms"`
 		Why  string  `json:"why,omitempty"` // it is not direct, where that was asked
 	}
 	disconnectedEvent struct {
-		Peer   string `json:"peer"`
+		who
 		Reason string `json:"reason,omitempty"`
 	}
 	messageEvent struct {
-		Peer string `json:"peer"`
+		who
 		Text string `json:"text"`
 		ID   uint64 `json:"id"`
 	}
 	deliveredEvent struct {
+		who
 		ID uint64 `json:"id"`
 	}
 	offerEvent struct {
-		Peer     string `json:"peer"`
+		who
 		Transfer string `json:"transfer"`
 		Files    int64  `json:"files"`
 		Bytes    int64  `json:"bytes"`
 	}
 	progressEvent struct {
+		who
 		Transfer string `json:"transfer"`
 		Bytes    int64  `json:"bytes"`
 		Total    int64  `json:"total"`
@@ -57,7 +65,9 @@ type (
 		Path     string `json:"path"`
 	}
 	fileEvent struct {
+		who
 		Transfer string `json:"transfer"`
+		Dir      string `json:"dir,omitempty"` // received files: where path begins, from the root
 		Path     string `json:"path"`
 		Bytes    int64  `json:"bytes"`
 		BLAKE3   string `json:"blake3,omitempty"`
@@ -66,12 +76,14 @@ type (
 		Renamed  string `json:"renamed,omitempty"` // the sender's name, where Path differs
 	}
 	doneEvent struct {
+		who
 		Transfer string  `json:"transfer"`
 		Files    int64   `json:"files"`
 		Failed   int64   `json:"failed"`
 		Bytes    int64   `json:"bytes"`
 		Seconds  float64 `json:"seconds"`
 		Resumed  int64   `json:"resumed_bytes"`
+		Dir      string  `json:"dir,omitempty"` // as in file
 	}
 	peerEvent struct {
 		GUID  string `json:"guid"`
@@ -136,9 +148,18 @@ func (checkedEvent) event() string      { return "checked" }
 func (versionEvent) event() string      { return "version" }
 func (errorEvent) event() string        { return "error" }
 
+// who says whom an event is about.
+func (p *program) who(peer p2p.GUID) who {
+	w := who{Peer: peer.String()}
+	if cfg := p.loaded.Load(); cfg != nil {
+		w.Contact = cfg.ContactName(peer)
+	}
+	return w
+}
+
 // fieldsOf says how a link's packets travel.
-func fieldsOf(peer p2p.GUID, path p2p.Path) pathFields {
-	return pathFields{peer.String(), path.Kind.String(), path.Addr.String(), milliseconds(path.RTT), ""}
+func (p *program) fieldsOf(peer p2p.GUID, path p2p.Path) pathFields {
+	return pathFields{p.who(peer), path.Kind.String(), path.Addr.String(), milliseconds(path.RTT), ""}
 }
 
 // milliseconds keeps three digits behind the point.

@@ -24,9 +24,9 @@ func TestEvents(t *testing.T) {
 		event event
 		want  string
 	}{
-		{connectedEvent{fieldsOf(bob, path)}, `"event":"connected","time":"2026-01-02T03:04:05.0000006Z","peer":"01000000-0000-8000-8000-000000000000","path":"direct","addr":"192.0.2.1:5","rtt_ms":12.345`},
-		{messageEvent{"x", "a\x1b\n\"", 7}, `"event":"message","time":"2026-01-02T03:04:05.0000006Z","peer":"x","text":"a\u001b\n\"","id":7`},
-		{doneEvent{"t", 1, 2, 3, 4.5, 6}, `"event":"done","time":"2026-01-02T03:04:05.0000006Z","transfer":"t","files":1,"failed":2,"bytes":3,"seconds":4.5,"resumed_bytes":6`},
+		{connectedEvent{(&program{}).fieldsOf(bob, path)}, `"event":"connected","time":"2026-01-02T03:04:05.0000006Z","peer":"01000000-0000-8000-8000-000000000000","path":"direct","addr":"192.0.2.1:5","rtt_ms":12.345`},
+		{messageEvent{who{"x", "ann"}, "a\x1b\n\"", 7}, `"event":"message","time":"2026-01-02T03:04:05.0000006Z","peer":"x","contact":"ann","text":"a\u001b\n\"","id":7`},
+		{doneEvent{who{Peer: "x"}, "t", 1, 2, 3, 4.5, 6, ""}, `"event":"done","time":"2026-01-02T03:04:05.0000006Z","peer":"x","transfer":"t","files":1,"failed":2,"bytes":3,"seconds":4.5,"resumed_bytes":6`},
 		{errorEvent{"usage", "m", ""}, `"event":"error","time":"2026-01-02T03:04:05.0000006Z","code":"usage","message":"m"`},
 	}
 	for _, tt := range tests {

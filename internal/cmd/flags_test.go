@@ -60,9 +60,9 @@ func TestArrangeErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ line, err, hint string }{
 		{"snd x", `unknown command "snd"`, `did you mean "send"?`},
-		{"frobnicate", `unknown command "frobnicate"`, "`p2ptool --help` lists what there is"},
+		{"frobnicate", `unknown command "frobnicate"`, "`p2ptool --help` lists them all"},
 		{"send x --tp y", `unknown flag "--tp" for send`, `did you mean "--to"?`},
-		{"--to bob send x", `unknown flag "--to" before a command`, "`p2ptool --help` lists what there is"},
+		{"--to bob send x", `unknown flag "--to" before a command`, "`p2ptool --help` lists them all"},
 		{"send x --to", `flag "--to" needs a value`, ""},
 		{"receive -yx", `unknown flag "-yx" for receive`, `did you mean "-y"?`},
 		{"ping bob -yn", `unknown flag "-yn" for ping`, `did you mean "-n"?`},

@@ -100,7 +100,7 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 		Conflict: in.rules.conflict(),
 		MaxSize:  int64(in.rules.cfg.Receive.MaxSize),
 		Accept: func(ctx context.Context, o transfer.Offer) error {
-			in.p.out.event(offerEvent{link.Peer().String(), hex.EncodeToString(o.ID[:]), o.Files, o.Bytes})
+			in.p.out.event(offerEvent{in.p.who(link.Peer()), hex.EncodeToString(o.ID[:]), o.Files, o.Bytes})
 			return in.decide(ctx, link, o)
 		},
 		OnEvent: func(e transfer.Event) {

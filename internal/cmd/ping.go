@@ -110,7 +110,7 @@ func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, se
 	case err == nil:
 		n.p.out.payload("%s: seq %d, %s, %s, %s", t, seq, terminal.Duration(rtt), path.Kind, path.Addr)
 		path.RTT = rtt
-		fields := fieldsOf(t.GUID, path)
+		fields := n.p.fieldsOf(t.GUID, path)
 		if fields.Why = whyNotDirect(ctx, link, path); fields.Why != *told && fields.Why != "" {
 			n.p.out.note("relayed: %s", fields.Why)
 		}

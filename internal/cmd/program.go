@@ -20,6 +20,7 @@ import (
 type program struct {
 	env      Env
 	out      *printer
+	loaded   atomic.Pointer[config.Config]
 	announce sync.Once   // says which config is used
 	service  atomic.Bool // the command runs until it is stopped: SIGTERM is no failure
 
@@ -115,6 +116,7 @@ func (p *program) config(c *cli.Context) (*config.Config, error) {
 	if _, ok := errors.AsType[config.Problems](err); !ok && err != nil {
 		return nil, as(errUsage, err)
 	}
+	p.loaded.Store(cfg)
 	return cfg, err
 }
 

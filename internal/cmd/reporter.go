@@ -45,7 +45,7 @@ func (r *reporter) tell(e p2p.Event) {
 	case p2p.PathLost:
 		if r.first(e.Link) {
 			r.note("no path to %s answers, looking for another", nameOf(r.cfg, e.Link.Peer()))
-			r.p.out.event(pathEvent{fieldsOf(e.Link.Peer(), e.Link.Path())})
+			r.p.out.event(pathEvent{r.p.fieldsOf(e.Link.Peer(), e.Link.Path())})
 		}
 	case p2p.PathChanged:
 		if r.first(e.Link) {
@@ -65,7 +65,7 @@ func (r *reporter) first(l *p2p.Link) bool {
 
 func (r *reporter) path(l *p2p.Link, path p2p.Path) {
 	r.note("path to %s is now %s", nameOf(r.cfg, l.Peer()), describe(path))
-	r.p.out.event(pathEvent{fieldsOf(l.Peer(), path)})
+	r.p.out.event(pathEvent{r.p.fieldsOf(l.Peer(), path)})
 }
 
 func (r *reporter) connected(e p2p.Connected) {
@@ -78,7 +78,7 @@ func (r *reporter) connected(e p2p.Connected) {
 		return
 	}
 	r.note("connected to %s: %s", nameOf(r.cfg, peer), describe(e.Path))
-	r.p.out.event(connectedEvent{fieldsOf(peer, e.Path)})
+	r.p.out.event(connectedEvent{r.p.fieldsOf(peer, e.Path)})
 }
 
 func (r *reporter) disconnected(e p2p.Disconnected) {
@@ -101,7 +101,7 @@ func (r *reporter) disconnected(e p2p.Disconnected) {
 		reason = terminal.Visible(e.Err.Error())
 		r.note("link to %s ended: %s", nameOf(r.cfg, peer), reason)
 	}
-	r.p.out.event(disconnectedEvent{peer.String(), reason})
+	r.p.out.event(disconnectedEvent{r.p.who(peer), reason})
 }
 
 // note says what concerns every command.

@@ -54,7 +54,7 @@ func (ts *talks) talk(peer p2p.GUID) *talk {
 	}
 	t := &talk{
 		peer:  peer,
-		room:  chat.NewRoom(chat.Options{Delivered: func(id uint64) { ts.p.out.event(deliveredEvent{id}) }}),
+		room:  chat.NewRoom(chat.Options{Delivered: func(id uint64) { ts.p.out.event(deliveredEvent{ts.p.who(peer), id}) }}),
 		begun: make(chan struct{}, 1),
 		idle:  make(chan struct{}, 1),
 		heard: make(chan struct{}),
@@ -78,7 +78,7 @@ func (ts *talks) listen(t *talk) {
 			return
 		}
 		ts.p.out.payload("%s: %s", ts.name(t.peer), terminal.VisibleText(m.Text))
-		ts.p.out.event(messageEvent{t.peer.String(), m.Text, m.ID})
+		ts.p.out.event(messageEvent{ts.p.who(t.peer), m.Text, m.ID})
 		t.lines.Add(m.Text)
 		if ts.said != nil {
 			ts.said(t, m.Text)

@@ -165,7 +165,7 @@ func (co *conversation) showPath(ctx context.Context) {
 		return
 	}
 	path := link.Path()
-	fields := fieldsOf(link.Peer(), path)
+	fields := co.p.fieldsOf(link.Peer(), path)
 	line := describe(path)
 	if fields.Why = whyNotDirect(ctx, link, path); fields.Why != "" {
 		line += ": " + fields.Why

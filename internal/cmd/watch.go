@@ -91,7 +91,7 @@ func (w *watch) progress(e transfer.Progress, now time.Time) {
 	if w.bar != nil {
 		w.bar.Update(e.Bytes, e.Total, fmt.Sprintf("%s %s, %s", w.verb[strings.Index(w.verb, " ")+1:], w.peer, path.Kind), e.Path)
 	}
-	w.p.out.event(progressEvent{hex.EncodeToString(e.ID[:]), e.Bytes, e.Total, int64(w.rate), path.Kind.String()})
+	w.p.out.event(progressEvent{w.p.who(w.link.Peer()), hex.EncodeToString(e.ID[:]), e.Bytes, e.Total, int64(w.rate), path.Kind.String()})
 }
 
 // measure takes the rate of the last full part, and of what there is before there is one. What
@@ -121,6 +121,8 @@ func (w *watch) file(e transfer.File) {
 		return // of many files each little thing tells
 	}
 	event := fileEvent{
+		who:      w.p.who(w.link.Peer()),
+		Dir:      w.root(),
 		Transfer: hex.EncodeToString(e.ID[:]),
 		Path:     e.Path,
 		Bytes:    e.Bytes,
@@ -132,6 +134,14 @@ func (w *watch) file(e transfer.File) {
 		event.BLAKE3 = hex.EncodeToString(e.BLAKE3[:])
 	}
 	w.p.out.event(event)
+}
+
+// root is where the paths of received files begin, or empty.
+func (w *watch) root() string {
+	if w.dir == "" {
+		return ""
+	}
+	return absolute(w.dir)
 }
 
 // within is where a received file is.
@@ -161,6 +171,8 @@ func (w *watch) end(res transfer.Result, err error) {
 		w.p.out.note("%s", w.summary(res))
 	}
 	w.p.out.event(doneEvent{
+		who:      w.p.who(w.link.Peer()),
+		Dir:      w.root(),
 		Transfer: hex.EncodeToString(res.ID[:]),
 		Files:    res.Files,
 		Failed:   res.Failed,
