@@ -39,7 +39,14 @@ func (b p2p) sendInChat(ctx context.Context, t *turn) (o outcome, err error) {
 	if _, err := receiver.await(within, registered); err != nil {
 		return o, err
 	}
-	sender, commands, err := b.chat(t, t.stage.sender, "ann", bob)
+	steps := filepath.Join(t.home("ann"), "steps.toml")
+	if err := os.WriteFile(steps, fmt.Appendf(nil, "[[script]]\nexpect = \"^go$\"\ntimeout = \"1h\"\n[[script]]\nsend = %q\n", t.load.path), 0o600); err != nil {
+		return o, err
+	}
+	sender, end, err := b.chat(t, t.stage.sender, "ann", bob, "--script", steps)
+	if err == nil {
+		err = end.Close() // it leaves after its steps
+	}
 	if err != nil {
 		return o, err
 	}
@@ -48,15 +55,14 @@ func (b p2p) sendInChat(ctx context.Context, t *turn) (o outcome, err error) {
 			return o, err
 		}
 	}
-	if err := receiver.say(within, lines); err != nil { // the streams of the chat are there
+	if err := receiver.say(within, lines, "are you there?"); err != nil { // the streams of the chat are there
 		return o, err
 	}
 	var trips []time.Duration
 	o, err = t.transfer(ctx, func() (*program, error) {
-		_, err := fmt.Fprintf(commands, "/send %s\n", t.load.path)
-		err = errors.Join(err, commands.Close())
 		limit, cancel := context.WithTimeout(ctx, t.limit)
 		defer cancel()
+		err := receiver.say(limit, lines, "go")
 		trips = converse(limit, receiver, lines, sender.done)
 		return sender, err
 	})
@@ -68,9 +74,9 @@ func (b p2p) sendInChat(ctx context.Context, t *turn) (o outcome, err error) {
 	return o, nil
 }
 
-// chat starts a user's chat, with a pipe to what is typed.
-func (b p2p) chat(t *turn, on machine, name, with string) (*program, io.WriteCloser, error) {
-	cmd := exec.Command(b.binary, "chat", with, "--wait", chatWait, "--json")
+// chat starts a user's chat, with a pipe for its lines.
+func (b p2p) chat(t *turn, on machine, name, with string, flags ...string) (*program, io.WriteCloser, error) {
+	cmd := exec.Command(b.binary, append([]string{"chat", with, "--wait", chatWait, "--json"}, flags...)...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, nil, err
@@ -107,7 +113,7 @@ func converse(ctx context.Context, p *program, lines io.Writer, done <-chan stru
 	defer tick.Stop()
 	for {
 		begin := time.Now()
-		if p.say(ctx, lines) != nil {
+		if p.say(ctx, lines, "are you there?") != nil {
 			return trips // it, or the other side, has left
 		}
 		trips = append(trips, time.Since(begin))
@@ -120,10 +126,10 @@ func converse(ctx context.Context, p *program, lines io.Writer, done <-chan stru
 }
 
 // say says a line, and waits for its delivery.
-func (p *program) say(ctx context.Context, lines io.Writer) error {
+func (p *program) say(ctx context.Context, lines io.Writer, text string) error {
 	said, _ := p.said(0)
 	count := len(delivered.FindAllString(said, -1)) + 1
-	if _, err := fmt.Fprintln(lines, "are you there?"); err != nil {
+	if _, err := fmt.Fprintln(lines, text); err != nil {
 		return p.failure(err)
 	}
 	for {
