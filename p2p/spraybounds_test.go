@@ -47,6 +47,12 @@ func (n *counting) now() int {
 	return n.open
 }
 
+func (n *counting) opened() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.all
+}
+
 type countedConn struct {
 	udp.Conn
 	n      *counting

@@ -12,9 +12,15 @@ import (
 // inTunnels is inWorld with a server that takes streams too.
 func inTunnels(t *testing.T, f func(t *testing.T, w *world, tcp *netsim.Streams)) {
 	t.Helper()
+	inTunnelsOf(t, 1, f)
+}
+
+// inTunnelsOf does that with other chances.
+func inTunnelsOf(t *testing.T, seed uint64, f func(t *testing.T, w *world, tcp *netsim.Streams)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		tcp := new(netsim.Streams)
-		w := &world{t: t, net: netsim.New(1), key: newKey(t)}
+		w := &world{t: t, net: netsim.New(seed), key: newKey(t)}
 		w.host = w.net.Host(serverIP)
 		w.host.Link(netsim.Link{Delay: oneWay})
 		s, err := p2p.NewServer(p2p.ServerOptions{
