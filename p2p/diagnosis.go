@@ -42,6 +42,8 @@ const (
 	openOneSide = "a UDP port opened or mapped to either side, or IPv6 on both, would make it direct"
 	letUDPPass  = "letting UDP pass there may make it direct"
 
+	dropInput = "a rule that drops unsolicited input on that router would make it direct: see docs/nat.md"
+
 	letUDPPassHere = "letting UDP pass here may make it direct"
 )
 
@@ -96,6 +98,12 @@ func unanswered(here, there View) (why, remedy string) {
 	case there.heard():
 		return "packets from here arrive at the peer, but its answers do not: a firewall here drops them",
 			letUDPPassHere
+	case h.Bare && t.Bare:
+		return "the NATs of both sides are Linux masquerades that take early packets for their own, and probably no router lies between them", dropInput
+	case t.Bare && h.Filtering == punch.AddressAndPortDependent:
+		return "the peer's NAT is a Linux masquerade that takes early packets for its own", dropInput + " there"
+	case h.Bare && t.Filtering == punch.AddressAndPortDependent:
+		return "the NAT here is a Linux masquerade that takes early packets for its own", dropInput + " here"
 	case h.Known() && t.Known():
 		return fmt.Sprintf("none of the peer's %d addresses answers, although the NATs would let a path through: a firewall drops UDP",
 			len(here.direct())), "letting UDP pass may make it direct"

@@ -73,6 +73,25 @@ func TestDiagnosis(t *testing.T) {
 	}
 }
 
+// No router lies between two bare masquerades, and they are so near each other that the two cannot
+// send at the same moment.
+func TestDiagnosisOfBareMasquerades(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.net.SetHops(0)
+		na, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.BareMasquerade)
+		nb, hb := w.behind("198.51.100.2", "192.168.1.2", netsim.BareMasquerade)
+		w.host.Link(netsim.Link{Delay: oneWay, Jitter: 20 * time.Millisecond})
+		na.Link(netsim.Link{Delay: 10 * time.Microsecond})
+		nb.Link(netsim.Link{Delay: 10 * time.Microsecond})
+		a, b := w.peer(ha, answersViews), w.peer(hb, answersViews)
+		if d := diagnose(t, a, b, p2p.RequireAny); !strings.HasPrefix(d.String(), "relayed: the NATs of both sides are Linux masquerades") {
+			t.Errorf("%q", d)
+		}
+		a.Close()
+		b.Close()
+	})
+}
+
 // Two behind one NAT that does not let them meet there, nor on their LAN.
 func TestDiagnosisBehindOneNAT(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
@@ -124,6 +143,7 @@ func TestDiagnosisOfALostPath(t *testing.T) {
 func TestDiagnose(t *testing.T) {
 	symmetric := p2p.NAT{Mapping: 3, Filtering: 3}
 	restricted := p2p.NAT{Mapping: 1, Filtering: 3}
+	bare := p2p.NAT{Mapping: 1, Filtering: 3, Bare: true}
 	relay := p2p.PathReport{Kind: p2p.PathRelay, State: p2p.PathAnswers, InUse: true}
 	direct := func(change func(*p2p.PathReport)) p2p.View {
 		p := p2p.PathReport{Kind: p2p.PathDirect}
@@ -144,6 +164,9 @@ func TestDiagnose(t *testing.T) {
 		"reach the server from the":                          {plain, tcp(plain)},
 		"answered before":                                    {direct(func(p *p2p.PathReport) { p.State = p2p.PathSilent }), plain},
 		"the NAT here is symmetric":                          {with(plain, symmetric), plain},
+		"the NATs of both sides are Linux masquerades":       {with(plain, bare), with(plain, bare)},
+		"the NAT here is a Linux masquerade":                 {with(plain, bare), plain},
+		"the peer's NAT is a Linux masquerade":               {plain, with(plain, bare)},
 		"the peer's NAT is symmetric":                        {plain, with(plain, symmetric)},
 		"a firewall at the peer":                             {heard, plain},
 		"a firewall here":                                    {plain, heard},

@@ -16,7 +16,7 @@ import (
 //	12  flags, 1            1: the sender is listening; 16: it wants a link of its own
 //	13  candidates          a count of one byte, and as many
 //	    length of nat, 1    0, or nothing at all: the sender knows no NAT frames
-//	    nat, 4              see punch.NAT
+//	    nat, 5              see punch.NAT
 //	    takes, 4            the kinds of streams that the sender takes, see kindBit
 //
 // What follows, within nat or behind it, is skipped.

@@ -13,13 +13,13 @@ func TestGreeting(t *testing.T) {
 	want := greeting{
 		index: 0x01020304, instance: 0x05060708090a0b0c, listening: true, apart: true,
 		candidates: []punch.Candidate{{Kind: punch.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
-		nats:       true, nat: punch.NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressDependent, Stride: 2},
+		nats:       true, nat: punch.NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressDependent, Stride: 2, Bare: true},
 		takes: 0x20000004,
 	}
 	b := want.append(nil)
 	layout := []byte("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x11\x01" +
 		"\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc0\xa8\x01\x02\x0f\xa0" +
-		"\x04\x03\x02\x00\x02" + "\x20\x00\x00\x04")
+		"\x05\x03\x02\x00\x02\x01" + "\x20\x00\x00\x04")
 	if !bytes.Equal(b, layout) {
 		t.Errorf("%x", b)
 	}
@@ -28,7 +28,7 @@ func TestGreeting(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	const plain = greetingHead + 1 + 1 + punch.AddrSize // without a word of the NAT
-	const withNAT = plain + 1 + 4                       // without a word of what it takes
+	const withNAT = plain + 1 + 5                       // without a word of what it takes
 	for n := range b {
 		if _, err := parseGreeting(b[:n]); (err == nil) != (n == plain || n >= withNAT) {
 			t.Errorf("a greeting cut to %d bytes: %v", n, err)
@@ -44,7 +44,7 @@ func TestGreeting(t *testing.T) {
 	if _, err := parseGreeting(append(b[:plain:plain], 3, 1, 1, 0)); err == nil {
 		t.Error("read a description of a NAT that is too short")
 	}
-	if got, err := parseGreeting(append(b[:plain:plain], 6, 1, 1, 0, 0, 7, 7)); err != nil || got.nat.Mapping != 1 {
+	if got, err := parseGreeting(append(b[:plain:plain], 6, 1, 1, 0, 0, 0, 7)); err != nil || got.nat.Mapping != 1 {
 		t.Errorf("a longer one: %+v, %v", got, err)
 	}
 }

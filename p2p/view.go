@@ -82,8 +82,8 @@ func (l *Link) PeerView(ctx context.Context) (View, error) {
 //
 //	 0  require, 1     0 any, 1 direct, 2 relay
 //	 1  age, 4         in seconds
-//	 5  nat, 4         see punch.NAT
-//	 9  candidates     a count of one byte, and as many
+//	 5  nat, 5         see punch.NAT
+//	10  candidates     a count of one byte, and as many
 //	    paths          a count of one byte, at most 64, and as many of:
 //
 //	 0  kind, 1        1 lan, 2 direct, 3 relay, 4 relay over TCP
@@ -95,7 +95,7 @@ func (l *Link) PeerView(ctx context.Context) (View, error) {
 //
 // What follows is skipped.
 const (
-	viewHead     = 9
+	viewHead     = 10
 	viewPathSize = 29
 	maxViewPaths = 64
 	maxView      = 4096

@@ -14,7 +14,7 @@ import (
 func someView() View {
 	return View{
 		Require: RequireDirect, Age: 7 * time.Second,
-		NAT:        NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressDependent, Stride: 2},
+		NAT:        NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressDependent, Stride: 2, Bare: true},
 		Candidates: []Candidate{{Kind: punch.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
 		Paths: []PathReport{{
 			Kind: PathDirect, Addr: netip.MustParseAddrPort("192.168.1.2:4000"), State: PathAnswers,
@@ -27,7 +27,7 @@ func TestView(t *testing.T) {
 	want := someView()
 	b := want.append(nil)
 	const addr = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc0\xa8\x01\x02\x0f\xa0"
-	layout := "\x01\x00\x00\x00\x07\x03\x02\x00\x02\x01\x01" + addr +
+	layout := "\x01\x00\x00\x00\x07\x03\x02\x00\x02\x01\x01\x01" + addr +
 		"\x01\x02" + addr + "\x01\x03\x00\x00\x01\x02\x00\x00\x03\x04"
 	if !bytes.Equal(b, []byte(layout)) {
 		t.Errorf("%x", b)

@@ -65,7 +65,7 @@ func (p *program) report(r p2p.NetReport) {
 	line("ipv6", "%s", seenLine(r.IPv6, false))
 	if r.IPv4.IsValid() {
 		line("mapping", "%s", mappingLine(r.NAT))
-		line("filtering", "%s", r.NAT.Filtering)
+		line("filtering", "%s", filteringLine(r.NAT))
 	}
 	if r.Translated {
 		line("hairpin", "%s", map[bool]string{true: "yes", false: "no"}[r.Hairpin])
@@ -107,6 +107,13 @@ func routerLine(r p2p.NetReport) string {
 		return fmt.Sprintf("%s, at router %s", strings.Join(by, ", "), r.Router)
 	}
 	return fmt.Sprintf("router %s answers neither PCP nor NAT-PMP nor UPnP", r.Router)
+}
+
+func filteringLine(n p2p.NAT) string {
+	if n.Bare {
+		return fmt.Sprintf("%s, by a bare masquerade: packets that come early change its mapping", n.Filtering)
+	}
+	return n.Filtering.String()
 }
 
 func mappingLine(n p2p.NAT) string {

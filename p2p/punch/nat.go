@@ -39,6 +39,9 @@ type NAT struct {
 	// Stride is the distance from one new mapping's port to the next where
 	// ports are given in sequence; 0: they are not, or that is not known.
 	Stride int16
+	// Bare says that what comes in before anything has left for where it is from changes the mapping
+	// of what leaves then: a Linux masquerade on a router that drops nothing on INPUT does that.
+	Bare bool
 }
 
 // Symmetric reports whether another remote endpoint sees another port, so that
@@ -53,14 +56,21 @@ func (n NAT) Known() bool { return n.Mapping != 0 }
 //	0  mapping, 1     as Dependence; above 3: unknown
 //	1  filtering, 1
 //	2  stride, 2      signed
-const NATSize = 4
+//	4  flags, 1       1: Bare
+const NATSize = 5
+
+const flagBare = 1
 
 var errNAT = errors.New("malformed description of a NAT")
 
 // Append appends the description.
 func (n NAT) Append(b []byte) []byte {
 	b = append(b, byte(n.Mapping), byte(n.Filtering))
-	return binary.BigEndian.AppendUint16(b, uint16(n.Stride))
+	b = binary.BigEndian.AppendUint16(b, uint16(n.Stride))
+	if n.Bare {
+		return append(b, flagBare)
+	}
+	return append(b, 0)
 }
 
 // ParseNAT reads what Append wrote and returns the rest of b.
@@ -68,7 +78,7 @@ func ParseNAT(b []byte) (n NAT, rest []byte, err error) {
 	if len(b) < NATSize {
 		return NAT{}, nil, errNAT
 	}
-	n = NAT{dependence(b[0]), dependence(b[1]), int16(binary.BigEndian.Uint16(b[2:]))}
+	n = NAT{dependence(b[0]), dependence(b[1]), int16(binary.BigEndian.Uint16(b[2:])), b[4]&flagBare != 0}
 	return n, b[NATSize:], nil
 }
 

@@ -40,14 +40,14 @@ func TestDependenceNames(t *testing.T) {
 }
 
 func TestNATOfTheFuture(t *testing.T) {
-	n, rest, err := ParseNAT([]byte{4, 255, 0xff, 0xfe, 7})
+	n, rest, err := ParseNAT([]byte{4, 255, 0xff, 0xfe, 0xfe, 7})
 	if (n != NAT{Stride: -2}) || len(rest) != 1 || err != nil {
 		t.Errorf("%+v, %d left, %v", n, len(rest), err)
 	}
 }
 
 func FuzzParseNAT(f *testing.F) {
-	f.Add(NAT{AddressAndPortDependent, AddressDependent, -2}.Append(nil))
+	f.Add(NAT{AddressAndPortDependent, AddressDependent, -2, true}.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n, rest, err := ParseNAT(b)
 		if err != nil {

@@ -17,7 +17,7 @@ var ErrVersion = errors.New("no version of the protocol in common")
 
 // initPayload is what the payload of an INIT is padded to, so that no
 // RESPONSE, which tells up to 16 candidates, of a NAT and of what is taken, is longer.
-const initPayload = 14 + 16*(1+addrSize) + 1 + 4 + 4
+const initPayload = 14 + 16*(1+addrSize) + 1 + 5 + 4
 
 // A handshake message is sent again after firstRetry, quickTries times: where half of all
 // is lost, an answer takes four tries. Each further wait is twice as long, up to lastRetry.

@@ -41,6 +41,9 @@ type Interim struct {
 // opens. It takes two round trips, and some two seconds where an answer does not
 // come. What it cannot find out stays unknown. Its error is that of a socket.
 //
+// Where nothing from the second port came in, it is asked last from the socket it has written to: a
+// bare masquerade has another port for that by then.
+//
 // Three new mappings come one right after the other, so their ports show a
 // sequence. With servers at one address a mapping that depends on nothing but
 // the address is not told from an independent one, and filtering is not found to
@@ -93,9 +96,17 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, i
 			f.Filtering = punch.AddressDependent
 		} else if ctx.Err() == nil {
 			f.Filtering = punch.AddressAndPortDependent
+			f.Bare = f.Mapping == punch.EndpointIndependent && one.remapped(ctx, s.Second, samples[0])
 		}
 	}
 	return f, nil
+}
+
+// remapped reports whether a server that has written to the socket before sees it at another port than
+// others do.
+func (a *Asker) remapped(ctx context.Context, server, others netip.AddrPort) bool {
+	seen := a.Ask(server, server, Request{})(ctx)
+	return seen.IsValid() && seen != others
 }
 
 func openAsker(listen func() (udp.Conn, error)) (*Asker, error) {

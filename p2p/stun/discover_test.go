@@ -80,7 +80,7 @@ func TestDiscover(t *testing.T) {
 		netsim.FullCone:            {Mapping: independent, Filtering: address},
 		netsim.AddressRestricted:   {Mapping: independent, Filtering: address},
 		netsim.PortRestricted:      {Mapping: independent, Filtering: port},
-		netsim.BareMasquerade:      {Mapping: independent, Filtering: port},
+		netsim.BareMasquerade:      {Mapping: independent, Filtering: port, Bare: true},
 		netsim.Symmetric:           {Mapping: port, Filtering: port},
 		netsim.SymmetricSequential: {Mapping: port, Filtering: port, Stride: 1},
 	} {
