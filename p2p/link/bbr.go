@@ -35,6 +35,7 @@ import (
 type bbr struct {
 	delivery delivery
 	chance   chance
+	drop     rateDrop
 	packet   float64 // bytes of a full packet
 
 	aggregated aggregation
@@ -54,9 +55,11 @@ type bbr struct {
 
 	phase      phase
 	phaseBegan time.Duration
-	cruises    int     // round trips of cruising left
-	before     float64 // rate when the phase began
-	phaseLost  bool    // something beyond chance was lost in the phase
+	cruises    int           // round trips of cruising left
+	before     float64       // rate when the probe for a higher one began
+	tripBefore time.Duration // and the smoothed round trip
+	grown      int           // times in a row that the probe found a higher rate
+	phaseLost  bool          // something beyond chance was lost in the phase
 
 	train      train   // of the start
 	full       float64 // rate that the start has reached
@@ -71,6 +74,8 @@ const (
 	drainGain  = 0.35
 	upGain     = 1.25
 	upGrowth   = 1.1 // of the rate, and there may be more
+	upQueue    = 8   // of the round trip by which a queue grows, and there is not
+	upRestart  = 2   // probes in a row that find more, then the start begins anew
 	downGain   = 0.75
 	windowGain = 2
 	margin     = 0.99 // of the rate, so that a queue empties in the long run
@@ -98,6 +103,7 @@ func (b *bbr) sent(now time.Time, p *sentPacket, inFlight int) {
 	b.delivery.sent(now, p, inFlight)
 	p.flight.class = b.class()
 	p.flight.less = b.gain()*b.bandwidth() < 1.5*b.arriving
+	p.flight.held = b.phase == phaseDrain || b.phase == phaseProbe || b.bound > 0
 }
 
 func (b *bbr) idle(inFlight int) { b.delivery.idle(inFlight) }
@@ -108,6 +114,9 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 	rate := b.delivery.acked(now, p, b.minTrip)
 	if b.phase == phaseStart {
 		rate = max(rate, b.train.acked(&b.delivery, p, trainTime(b.minTrip)))
+	}
+	if b.sentBeforeDrop(p) {
+		rate = 0 // part of it is the rate before
 	}
 	b.measured = b.measured || rate > 0 && !p.flight.idle && b.delivery.bytes-p.flight.delivered >= trainBytes
 	if !p.flight.idle || rate > b.rates.max() {
@@ -129,10 +138,12 @@ func (b *bbr) acked(now time.Time, p *sentPacket, inFlight int, r *rtt) {
 	if b.phase == phaseStart && b.queued(t, r) {
 		b.flatRounds = startRounds
 	}
-	b.advance(t, inFlight)
+	b.noteRate(p, t)
+	b.advance(t, inFlight, r)
 }
 
 func (b *bbr) lost(_ time.Time, p *sentPacket) {
+	b.drop.lost(p)
 	b.outcome(p, true)
 	if b.excess(excessLoss) {
 		b.phaseLost = true
@@ -140,6 +151,9 @@ func (b *bbr) lost(_ time.Time, p *sentPacket) {
 }
 
 func (b *bbr) outcome(p *sentPacket, lost bool) {
+	if b.sentBeforeDrop(p) {
+		return
+	}
 	if p.flight.class != classDown || p.flight.less {
 		b.chance.outcome(p.flight.class, lost)
 	}
@@ -166,7 +180,7 @@ func (b *bbr) sampleTrip(t time.Duration, r *rtt) {
 	if b.minTrip == 0 { // pings have measured it, without a queue of ours
 		b.minTrip, b.minTripAt = min(r.min, r.adjusted), t
 	}
-	if r.adjusted <= b.minTrip || b.phase == phaseProbe && t-b.minTripAt > tripMemory {
+	if r.adjusted <= b.minTrip || b.probing() && t-b.minTripAt > tripMemory {
 		b.minTrip, b.minTripAt = r.adjusted, t
 	}
 }

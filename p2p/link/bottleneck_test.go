@@ -34,3 +34,17 @@ func (b *bottleneck) pass(now time.Time, n int) (took time.Duration, ok bool) {
 	}
 	return b.busy.Sub(now), true
 }
+
+// setRate changes the rate and the queue. It returns by which factor what waits takes
+// longer to leave: that of the rates if slow says so.
+func (b *bottleneck) setRate(now time.Time, rate float64, queue time.Duration, slow bool) (factor float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	factor = 1
+	if wait := b.busy.Sub(now); slow && wait > 0 {
+		factor = b.rate / rate
+		b.busy = now.Add(time.Duration(float64(wait) * factor))
+	}
+	b.rate, b.queue = rate, queue
+	return factor
+}

@@ -31,6 +31,9 @@ type congestion interface {
 	// stalled tells that all that was sent over a long time is lost
 	// (persistent congestion, RFC 9002, section 7.6).
 	stalled()
+	// dropped reports, once, that the path delivers far less than before: much of what
+	// was sent lately is lost.
+	dropped() bool
 	// setPacket tells how many bytes a full packet has from now on.
 	setPacket(bytes int)
 	// window returns how many bytes may be in flight.

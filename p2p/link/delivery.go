@@ -23,6 +23,7 @@ type flight struct {
 	idle        bool // there was not enough to send
 	class       phaseClass
 	less        bool // it was sent more slowly than packets arrive
+	held        bool // the controller kept less in flight than the path holds
 }
 
 func (d *delivery) since(now time.Time) time.Duration { return now.Sub(d.began) }

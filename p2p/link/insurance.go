@@ -81,6 +81,15 @@ func (t *streams) repeat(n int) bool {
 	return left < n
 }
 
+// expedite makes due again up to n bytes of what has not arrived, of the most urgent
+// streams first, without waiting for word of its loss: when a path's rate has dropped, a
+// chat line is likely lost, and word of that would come a full queue later.
+func (t *streams) expedite(n int) {
+	t.age()
+	t.age()
+	t.repeat(n)
+}
+
 func (s *Stream) repeat(n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

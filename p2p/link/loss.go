@@ -28,6 +28,10 @@ func (l *Link) onAck(a ackFrame) error {
 		if p.recovery.news {
 			p.recovery.news = false
 			l.detectLost(p)
+			if p == l.chosen && p.cc.dropped() {
+				l.probes = probePackets
+				l.streams.expedite(probePackets * p.room())
+			}
 		}
 	}
 	l.trimHistory()

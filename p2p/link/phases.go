@@ -31,7 +31,7 @@ func (b *bbr) class() phaseClass {
 }
 
 // advance moves on to the next phase when it is time.
-func (b *bbr) advance(t time.Duration, inFlight int) {
+func (b *bbr) advance(t time.Duration, inFlight int, r *rtt) {
 	took := t - b.phaseBegan
 	trip := max(b.minTrip, tripMin)
 	flying := float64(inFlight)
@@ -52,20 +52,24 @@ func (b *bbr) advance(t time.Duration, inFlight int) {
 		if b.cruises--; b.cruises > 0 {
 			b.phaseBegan = t
 		} else {
-			b.low = 0
-			b.enter(phaseUp, t)
+			b.low, b.grown = 0, 0
+			b.up(t, r)
 		}
 	case phaseUp:
 		if took < trip {
 			break
 		}
-		if now := b.bandwidth(); now > upGrowth*b.before && !b.phaseLost {
-			b.enter(phaseUp, t) // there is more: go on
+		if b.more(r) {
+			b.grow(t, r)
+		} else if b.bandwidth() > upGrowth*b.before && !b.phaseLost {
+			b.up(t, r) // at the expense of others, perhaps
 		} else if flying >= upGain*b.product() || b.phaseLost || took > 4*trip {
 			b.enter(phaseDown, t)
 		}
 	case phaseDown:
-		if took >= trip && (flying <= b.product() || took > 4*trip) {
+		if b.more(r) { // the last packets of the phase before have shown it
+			b.grow(t, r)
+		} else if took >= trip && (flying <= b.product() || took > 4*trip) {
 			b.cruises = cruiseRounds
 			b.enter(phaseCruise, t)
 		}
@@ -92,9 +96,36 @@ func (b *bbr) advanceProbe(t time.Duration, flying float64) {
 	}
 }
 
+// up begins to probe for a higher rate.
+func (b *bbr) up(t time.Duration, r *rtt) {
+	b.enter(phaseUp, t)
+	b.before, b.tripBefore = b.bandwidth(), r.smoothed
+}
+
+// more reports whether the probe for a higher rate has found one: the path delivers more
+// than before, and the queue does not grow for that.
+func (b *bbr) more(r *rtt) bool {
+	queue := r.smoothed - b.tripBefore
+	return b.bandwidth() > upGrowth*b.before && !b.phaseLost && queue < max(b.minTrip/upQueue, tripMin/2)
+}
+
+// grow goes on probing for a higher rate. When it has been found twice in a row, the
+// path is not the one it was, and a new start finds its rate in a few round trips.
+func (b *bbr) grow(t time.Duration, r *rtt) {
+	if b.grown++; b.grown < upRestart {
+		b.up(t, r)
+		return
+	}
+	b.full, b.flatRounds, b.train = b.bandwidth(), 0, train{}
+	b.enter(phaseStart, t)
+}
+
+// probing reports whether so little is in flight that the round trip is that of the path
+// without a queue.
+func (b *bbr) probing() bool { return b.phase == phaseProbe && b.probeUntil != 0 }
+
 func (b *bbr) enter(p phase, t time.Duration) {
 	b.phase, b.phaseBegan, b.phaseLost = p, t, false
-	b.before = b.bandwidth()
 	b.inRound = share{}
 	if p == phaseDown || p == phaseDrain {
 		b.chance.of[classDown].fade(enoughOutcomes)

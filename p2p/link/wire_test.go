@@ -128,6 +128,7 @@ func (c *wireConn) Write(b udp.Batch) error {
 // A crossing is a datagram on its way.
 type crossing struct {
 	due  time.Time
+	left time.Time // the bottleneck
 	port uint16
 	data []byte
 }
@@ -158,7 +159,30 @@ func (w *wire) carry(from int, port uint16, d []byte) {
 		if w.tick > 0 {
 			due = due.Truncate(w.tick).Add(w.tick)
 		}
-		w.dispatch(1-from, crossing{due, port, bytes.Clone(d)})
+		w.dispatch(1-from, crossing{due, now.Add(took), port, bytes.Clone(d)})
+	}
+}
+
+// setRate changes the rate of both directions, and what queue it puts before a packet.
+// What waits in a queue meets the new rate if slow says so, else it still leaves at
+// the old one.
+func (w *wire) setRate(rate float64, queue time.Duration, slow bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	for end := range w.lanes {
+		lane := &w.lanes[end]
+		factor := lane.neck.setRate(now, rate, queue, slow)
+		for i := range lane.queue {
+			c := &lane.queue[i]
+			if wait := c.left.Sub(now); wait > 0 {
+				later := time.Duration(float64(wait)*factor) - wait
+				c.left, c.due = c.left.Add(later), c.due.Add(later)
+			}
+		}
+		if lane.timer != nil && len(lane.queue) > 0 {
+			lane.timer.Reset(lane.queue[0].due.Sub(now))
+		}
 	}
 }
 
