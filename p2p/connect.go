@@ -157,6 +157,7 @@ func (p *Peer) addPaths(l *Link, observed netip.AddrPort, channel uint64, cs []p
 		if r, ok := p.route(p.client.ServerAddr()); ok {
 			r.Channel = channel
 			l.inner.AddRelay(r)
+			p.relays.set(channel, l)
 		}
 	}
 	l.mu.Lock()

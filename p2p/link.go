@@ -63,6 +63,8 @@ type Link struct {
 	changed   chan struct{}    // one place: the path has changed
 	suspected atomic.Bool      // suspect is under way
 	spraying  atomic.Bool      // so is spray
+	rejoining atomic.Bool      // so is rejoin
+	byRelay   atomic.Bool      // the path in use, or the last one, is relayed
 	offered   chan punch.Ports // one place: those that a symmetric NAT gives the other end next
 	initiator bool
 	nudged    chan struct{}       // one place: there may be a better path
@@ -161,6 +163,7 @@ func (p *Peer) forget(l *Link) {
 		delete(p.sessions, l.index)
 	}
 	delete(p.links, l)
+	p.relays.forget(l)
 }
 
 // onPath is told of the path by the link's loop.
@@ -175,6 +178,7 @@ func (l *Link) onPath(p link.Path) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p.Kind != punch.PathNone {
+		l.byRelay.Store(p.Kind.Relayed())
 		l.reunions = 0
 	}
 	now := l.Path() // start may have told of it already

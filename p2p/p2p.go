@@ -181,7 +181,7 @@ const (
 	TransportTLS
 )
 
-// An Event is one of Registered, ServerLost, Replaced, Restored, Connected,
+// An Event is one of Registered, ServerLost, ServerRefused, Replaced, Restored, Connected,
 // PathChanged, PathLost and Disconnected.
 type Event interface{ event() }
 
@@ -195,6 +195,13 @@ type (
 	}
 	// ServerLost says that the server stopped answering. Links go on.
 	ServerLost struct{ Server string }
+	// ServerRefused says that the server that answers does not have the expected key; Err
+	// wraps ErrServerKey. The peer asks again until the right server is back, which Registered
+	// tells. It comes once, and not while a call waits for the server and fails with Err.
+	ServerRefused struct {
+		Server string
+		Err    error
+	}
 	// Replaced says that another process with the same key listens from now
 	// on: this one is not found by others any more.
 	Replaced struct{}
@@ -221,14 +228,15 @@ type (
 	}
 )
 
-func (Registered) event()   {}
-func (ServerLost) event()   {}
-func (Replaced) event()     {}
-func (Restored) event()     {}
-func (Connected) event()    {}
-func (PathChanged) event()  {}
-func (PathLost) event()     {}
-func (Disconnected) event() {}
+func (Registered) event()    {}
+func (ServerLost) event()    {}
+func (ServerRefused) event() {}
+func (Replaced) event()      {}
+func (Restored) event()      {}
+func (Connected) event()     {}
+func (PathChanged) event()   {}
+func (PathLost) event()      {}
+func (Disconnected) event()  {}
 
 // PeerInfo is a line of the server's list.
 type PeerInfo struct {

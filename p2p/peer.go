@@ -39,6 +39,7 @@ type Peer struct {
 	sprays    sprays
 	inbound   inbound
 	calls     incomingCalls
+	relays    relays
 
 	ctx    context.Context // ends with the peer
 	cancel context.CancelFunc
@@ -111,10 +112,12 @@ func (p *Peer) clientConfig() rendezvous.ClientConfig {
 		Send: p.sendTo,
 		OnRegistered: func(_ netip.AddrPort, v rendezvous.View) {
 			p.nat.observed(v)
+			p.rejoinAll()
 			p.events.put(Registered{o.Server, firstValid(v.V4.Main, v.V6.Main, v.Stream), v.Stream.IsValid()})
 		},
 		OnMoved:    p.serverMoved,
 		OnLost:     func() { p.events.put(ServerLost{o.Server}) },
+		OnRefused:  func(err error) { p.events.put(ServerRefused{o.Server, p.serverError(p.ctx, err)}) },
 		OnReplaced: func() { p.events.put(Replaced{}) },
 		OnRestored: func() { p.events.put(Restored{}) },
 		OnView:     p.onView,

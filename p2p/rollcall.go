@@ -47,7 +47,9 @@ func (l *Link) suspect() {
 				return
 			}
 		}
-		l.visit()
+		if !l.byRelay.Load() { // else its address is the server's
+			l.visit()
+		}
 	})
 }
 

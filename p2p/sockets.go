@@ -130,6 +130,8 @@ func (p *Peer) handleRun(c udp.Conn, b udp.Batch) {
 		p.handleRelay(c, b)
 	case rendezvous.TypeHello, rendezvous.TypeInit:
 		p.handleInitiation(b)
+	case rendezvous.TypeStale:
+		p.handleStale(b)
 	case rendezvous.TypeCookie, rendezvous.TypeResponse:
 		if !p.feedDials(b) {
 			p.feedClient(b)
@@ -194,12 +196,11 @@ func (p *Peer) session(index uint32) *link.Link {
 func (p *Peer) feedDials(b udp.Batch) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, d := range p.dials {
-		if d.HandleDatagram(b.Addr, b.Data) {
-			return true
-		}
+	taken := false
+	for _, d := range p.dials { // several may be to one address
+		taken = d.HandleDatagram(b.Addr, b.Data) || taken
 	}
-	return false
+	return taken
 }
 
 // An initiation is an INIT that waits for the worker: it costs public-key

@@ -35,9 +35,12 @@ func (p *Peer) serverMoved(from, to netip.AddrPort) {
 func (p *Peer) handleStream(c udp.Conn, b udp.Batch) {
 	b.Datagrams(func(d []byte) {
 		b.Data, b.Size = d, len(d)
-		if d[0] == rendezvous.TypeRelay {
+		switch d[0] {
+		case rendezvous.TypeRelay:
 			p.handleRelay(c, b)
-		} else {
+		case rendezvous.TypeStale:
+			p.handleStale(b)
+		default:
 			p.feedClient(b)
 		}
 	})

@@ -36,6 +36,8 @@ func (r *reporter) tell(e p2p.Event) {
 		r.p.out.event(registeredEvent{r.cfg.GUID().String(), e.Observed.String(), e.Server, e.TLS})
 	case p2p.ServerLost:
 		r.note("server %q does not answer; trying again", e.Server)
+	case p2p.ServerRefused:
+		r.p.out.note("%s; trying again until the right server is back", terminal.Visible(e.Err.Error()))
 	case p2p.Replaced:
 		r.p.out.note("another process with this key takes the calls, as long as it runs")
 	case p2p.Restored:

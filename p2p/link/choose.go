@@ -30,11 +30,14 @@ func (l *Link) validate(p *path) {
 func (l *Link) choose() {
 	best := l.chosen
 	for _, p := range l.paths {
-		if p.state == valid && !p.stale && (best == nil || best.state != valid || best.stale || l.better(p, best)) {
+		if p.usable() && (best == nil || !best.usable() || l.better(p, best)) {
 			best = p
 		}
 	}
 	if best != l.chosen {
+		if old := l.chosen; old != nil && (old.refused || old.state != valid) {
+			l.loseAll(old) // nobody will tell what became of it
+		}
 		l.chosen = best
 		if best.misses == 0 {
 			best.prove(l.now) // its patience begins anew
@@ -43,6 +46,9 @@ func (l *Link) choose() {
 		}
 	}
 }
+
+// usable reports whether a path may be chosen while there is another.
+func (p *path) usable() bool { return p.state == valid && !p.stale && !p.refused }
 
 // better compares valid paths. Where the one in use has died, the others have
 // been asked for an answer already: one that has given it is better, and one that

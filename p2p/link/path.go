@@ -46,6 +46,7 @@ type path struct {
 	kind      punch.PathKind
 	state     pathState
 	stale     bool // the server is not reached here any more
+	refused   bool // the server does not know the relay's channel, as far as it is known
 	named     bool // the other side says this is an address of its own interface
 	mtu       int  // bytes of a full datagram
 	search    mtuSearch

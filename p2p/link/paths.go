@@ -123,6 +123,20 @@ func (l *Link) MoveRelay(from netip.AddrPort, to Route) {
 	})
 }
 
+// RefuseRelay says that the relay does not know a channel: its server was restarted, or
+// sees this end elsewhere. Another path takes over as soon as there is one, unless an
+// answer comes by the channel first.
+func (l *Link) RefuseRelay(channel uint64) {
+	l.do(func() {
+		for _, p := range l.paths {
+			if p.relayed() && p.route.Channel == channel {
+				p.refused = true
+			}
+		}
+		l.choose()
+	})
+}
+
 // seenAs makes a path one of the local network where neither end's address is
 // translated on it.
 func (l *Link) seenAs(p *path, own netip.Addr) {

@@ -72,6 +72,7 @@ func (l *Link) onPong(id uint64, seen netip.AddrPort) {
 		return
 	}
 	p.rtt.sample(took, 0)
+	p.refused = false
 	p.prove(l.now)
 	l.seenAs(p, seen.Addr())
 	l.validate(p)

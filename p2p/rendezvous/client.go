@@ -44,7 +44,8 @@ type ClientConfig struct {
 	Name      string // at most MaxName bytes of UTF-8
 
 	// CheckKey is asked whether the server may have this key, before anything
-	// of worth is sent. Its error ends the client's attempts. Nil accepts any.
+	// of worth is sent. Its error fails what waits for the server, at once, and the client
+	// goes on trying: the right server may be back later. Nil accepts any.
 	CheckKey func(identity.PublicKey) error
 
 	// Send sends a datagram from the socket of the address's family, and drops
@@ -68,9 +69,10 @@ type ClientConfig struct {
 	// than before. Channels of the relay are the same.
 	OnMoved    func(from, to netip.AddrPort)
 	OnLost     func()
-	OnReplaced func()     // another process listens instead
-	OnRestored func()     // it has gone, and this one listens again
-	OnView     func(View) // what the server sees has changed
+	OnRefused  func(error) // CheckKey refuses the server that answers, and nobody waits in Registered; once until one is accepted
+	OnReplaced func()      // another process listens instead
+	OnRestored func()      // it has gone, and this one listens again
+	OnView     func(View)  // what the server sees has changed
 	OnCall     func(*Call)
 }
 
@@ -98,7 +100,7 @@ type State int
 
 // The states of a client.
 const (
-	Unregistered State = iota // the server's key was refused, or nothing was sent yet
+	Unregistered State = iota // the server's key is refused, or nothing was sent yet
 	Registering
 	Registered
 	Lost
@@ -117,7 +119,6 @@ type Client struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	done     chan struct{} // closed when the goroutine has ended
-	refused  chan struct{} // closed when the server's key was refused
 	received chan received
 	requests chan *request
 	refresh  chan struct{}
@@ -127,7 +128,7 @@ type Client struct {
 	mu         sync.Mutex // guards what follows
 	state      State
 	changed    chan struct{} // closed and made anew when state or err change
-	err        error         // of the key
+	err        error         // why nothing needs to wait: the server's key is refused, or Close
 	unresolved error         // why the server has no address, as of the last attempt
 	current    netip.AddrPort
 	observers  []netip.AddrPort // that were asked by STUN
@@ -139,6 +140,7 @@ type Client struct {
 	answers    []outgoingAnswer
 
 	// What follows belongs to the goroutine.
+	refusal    bool // OnRefused was called since the server was last accepted
 	replaced   bool
 	replacedAt uint32         // the last request before it was told so
 	last       netip.AddrPort // where the server was reached
@@ -158,7 +160,6 @@ func NewClient(c ClientConfig) *Client {
 	cl := &Client{
 		config: c, ctx: ctx, cancel: cancel,
 		done:     make(chan struct{}),
-		refused:  make(chan struct{}),
 		received: make(chan received, 256),
 		requests: make(chan *request),
 		refresh:  make(chan struct{}, 1),
@@ -203,7 +204,7 @@ func (c *Client) wants(from netip.AddrPort, b []byte) bool {
 	case TypeData:
 		h, ok := noise.ParseHeader(b)
 		return ok && c.Owns(h.Index)
-	case TypeUnknown, TypeStale:
+	case TypeUnknown:
 		return from == c.ServerAddr()
 	}
 	return stun.LooksLike(b) && c.observes(from)
@@ -253,8 +254,8 @@ func (c *Client) Unresolved() error {
 }
 
 // Registered blocks until the client is registered, and found by others; a
-// request need not wait for it. It returns a KeyError where
-// the server's key was refused, and ErrClosed after Close.
+// request need not wait for it. It returns a KeyError while
+// the server's key is refused, and ErrClosed after Close.
 func (c *Client) Registered(ctx context.Context) error {
 	c.waiting.Add(1)
 	defer c.waiting.Add(-1)

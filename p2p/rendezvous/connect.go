@@ -23,6 +23,9 @@ const (
 	lastBackoff  = 30 * time.Second
 	// waitedBackoff is the longest while somebody waits for the registration.
 	waitedBackoff = 3 * time.Second
+	// refusedBackoff is the longest while the server's key is refused: it answers, so that
+	// asking costs little, and a slip of its operator is soon mended.
+	refusedBackoff = 8 * time.Second
 )
 
 // run is the client's goroutine: it registers, keeps the session, and
@@ -36,14 +39,13 @@ func (c *Client) run() {
 		s, servers, err := c.connect()
 		if err == nil {
 			backoff = firstBackoff
+			c.accept()
 			newKeeper(c, s, servers).run()
 			continue
 		}
 		if refused(err) {
-			c.setState(Unregistered, err)
-			close(c.refused)
-			<-c.ctx.Done()
-			break
+			c.refuse(err)
+			backoff = min(backoff, refusedBackoff)
 		}
 		if c.waiting.Load() > 0 {
 			backoff = min(backoff, waitedBackoff)
@@ -52,6 +54,25 @@ func (c *Client) run() {
 		backoff = min(2*backoff, lastBackoff)
 	}
 	c.setState(Gone, ErrClosed)
+}
+
+// refuse notes that the server that answers has a key that will not do. Whoever waits for
+// the registration learns it from Registered, others from OnRefused.
+func (c *Client) refuse(err error) {
+	waited := c.waiting.Load() > 0
+	c.setState(Unregistered, err)
+	if !waited && !c.refusal && c.config.OnRefused != nil {
+		c.refusal = true
+		c.config.OnRefused(err)
+	}
+}
+
+// accept notes that one with the right key answers.
+func (c *Client) accept() {
+	c.refusal = false
+	if c.State() == Unregistered {
+		c.setState(Registering, nil)
+	}
 }
 
 // pause waits for about d, or until RefreshNow: half of it to one and a half,

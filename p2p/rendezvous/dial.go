@@ -24,7 +24,7 @@ const initPayload = 14 + 16*(1+addrSize) + 1 + 5 + 4
 const (
 	firstRetry = 100 * time.Millisecond
 	quickTries = 8
-	lastRetry  = time.Second
+	lastRetry  = 500 * time.Millisecond
 	initTries  = 11 // then the cookie may be out of date
 	unlimited  = -1
 )
@@ -72,9 +72,10 @@ func NewDial(c DialConfig) *Dial {
 }
 
 // HandleDatagram takes a copy of a COOKIE or RESPONSE from the responder's
-// address, and reports whether the datagram looked like one. It never blocks.
+// address, and reports whether the datagram looked like one for a session of this
+// purpose. It never blocks.
 func (d *Dial) HandleDatagram(from netip.AddrPort, b []byte) bool {
-	if from != d.config.Remote || len(b) == 0 || b[0] != TypeCookie && b[0] != TypeResponse {
+	if from != d.config.Remote || len(b) < 4 || Purpose(b[2]) != d.config.Purpose || b[0] != TypeCookie && b[0] != TypeResponse {
 		return false
 	}
 	select {

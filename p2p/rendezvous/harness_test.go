@@ -110,7 +110,9 @@ func startPeer(t *testing.T, h udp.Network, change func(*ClientConfig)) *testPee
 
 func (p *testPeer) handle(_ udp.Conn, b udp.Batch) {
 	b.Datagrams(func(d []byte) {
-		if !p.HandleDatagram(b.Addr, d) {
+		if len(d) > 0 && d[0] == TypeStale {
+			p.RefreshNow() // as a peer does whose channel it is
+		} else if !p.HandleDatagram(b.Addr, d) {
 			p.mu.Lock()
 			p.other = append(p.other, append([]byte(nil), d...))
 			p.mu.Unlock()

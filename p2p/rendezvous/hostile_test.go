@@ -148,8 +148,8 @@ func TestIndexOfAnother(t *testing.T) {
 	}
 	other := noise.Secrets{Send: [32]byte{1}}.NewCompact()
 	stale, _ := other.Seal(ping(0).Append(make([]byte, noise.HeaderSize, 100)), TypeData, m.index)
-	if got, err := ParseUnknown(r.request(source(2), stale)); err != nil || got != m.index {
-		t.Errorf("a packet of another session is answered with %x, %v", got, err)
+	if got, answered, err := parseUnknown(r.request(source(2), stale)); err != nil || got != m.index || answered != tagOf(stale) {
+		t.Errorf("a packet of another session is answered with %x, %x, %v", got, answered, err)
 	}
 }
 
@@ -171,7 +171,7 @@ func TestNoAnswerIsAnswered(t *testing.T) {
 	for _, d := range [][]byte{
 		cookieReply{version: 1, purpose: PurposeServer, observed: testV4}.Append(nil),
 		response{version: 1, purpose: PurposeServer, noise: make([]byte, 200)}.Append(nil),
-		AppendUnknown(nil, 1), AppendStale(nil, 1),
+		AppendUnknown(nil, make([]byte, noise.Overhead)), AppendStale(nil, 1),
 		stun.Response{Observed: testV4}.Append(nil), stun.Response{Observed: testV6}.Append(nil),
 		{12, 1, 2, 3}, {63}, {64}, {255}, {},
 	} {

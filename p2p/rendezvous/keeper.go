@@ -2,31 +2,32 @@ package rendezvous
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"p2ptool/p2p/noise"
 )
 
-// patientWaits and suspiciousWaits are the waits after each KEEPALIVE that
-// goes unanswered; after the last one the server is lost. They are short at first because
-// where half is lost an answer takes four. Suspicion is what
-// an UNKNOWN raises, which anybody can send.
-var (
-	patientWaits = []time.Duration{
-		100 * time.Millisecond, 100 * time.Millisecond, 150 * time.Millisecond, 150 * time.Millisecond,
-		250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond,
-		time.Second, time.Second, time.Second, 1750 * time.Millisecond,
-	}
-	suspiciousWaits = []time.Duration{250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond}
-)
+// patientWaits are the waits after each KEEPALIVE that goes unanswered; after the last
+// one the server is lost. They are short at first because where half is lost an answer
+// takes four.
+var patientWaits = []time.Duration{
+	100 * time.Millisecond, 100 * time.Millisecond, 150 * time.Millisecond, 150 * time.Millisecond,
+	250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, time.Second, time.Second, 1750 * time.Millisecond,
+}
 
 // tokenPause is between two KEEPALIVEs that return a token: a NAT that maps
 // each packet anew shall not make them endless.
 const tokenPause = 200 * time.Millisecond
 
-// suspicionPause is between two KEEPALIVEs that are sent on the word of
-// an UNKNOWN or a STALE. It is longer than suspiciousWaits together.
-const suspicionPause = 1500 * time.Millisecond
+// unknownGrace is from an UNKNOWN until the session is given up, unless the server shows
+// meanwhile that it has the session: somebody on the way who sees our packets, and cannot
+// stop them, could have been faster.
+const unknownGrace = 100 * time.Millisecond
+
+// recentTags is how many packets are remembered that an UNKNOWN may answer.
+const recentTags = 16
 
 // A keeper keeps one session with the server. It belongs to the client's
 // goroutine.
@@ -39,10 +40,12 @@ type keeper struct {
 	waits      []time.Duration // for the answer to the last one; nil: there was one
 	registered bool            // the server has shown that it has the session
 	lost       bool
-	token      uint64    // to be returned with the next KEEPALIVE
-	returned   time.Time // when a token was last returned
-	suspected  time.Time // when a sign of life was last asked for by a stranger
-	asked      time.Time // when the first KEEPALIVE that is unanswered was sent
+	token      uint64          // to be returned with the next KEEPALIVE
+	returned   time.Time       // when a token was last returned
+	tags       [recentTags]tag // of the packets sent last
+	sent       int             // packets
+	unknown    time.Time       // when an UNKNOWN came that no packet of the session followed; zero: none did
+	asked      time.Time       // when the first KEEPALIVE that is unanswered was sent
 	calls      calls
 	stun       stunClient
 	ways
@@ -150,6 +153,11 @@ func (k *keeper) tick(now time.Time) time.Time {
 	}
 	k.calls.forget(now)
 	next := k.next
+	if !k.unknown.IsZero() {
+		at := k.unknown.Add(unknownGrace)
+		k.lost = k.lost || !now.Before(at)
+		next = at
+	}
 	if at := k.retransmit(now); !at.IsZero() && at.Before(next) {
 		next = at
 	}
@@ -207,6 +215,8 @@ func (k *keeper) sendTo(addr netip.AddrPort, m message) {
 		k.lost = true // out of packet numbers
 		return
 	}
+	k.tags[k.sent%recentTags] = tagOf(d)
+	k.sent++
 	k.c.config.Send(addr, d)
 }
 
@@ -214,31 +224,21 @@ func (k *keeper) datagram(now time.Time, r received) {
 	switch d := r.datagram; {
 	case d[0] == TypeData:
 		if plain, _, err := k.crypto.Open(d); err == nil {
+			k.unknown = time.Time{}
 			k.confirmed()
 			if m, err := parseMessage(plain); err == nil {
 				k.message(now, r.from, m)
 			}
 		}
 	case d[0] == TypeUnknown:
-		index, err := ParseUnknown(d)
-		if err == nil && index == k.session.Index {
-			k.suspect(now, suspiciousWaits)
+		index, t, err := parseUnknown(d)
+		if err == nil && index == k.session.Index && slices.Contains(k.tags[:], t) && k.unknown.IsZero() {
+			k.unknown = now
 		}
-	case d[0] == TypeStale:
-		k.suspect(now, patientWaits)
 	default:
 		if k.stun.response(r.from, d) {
 			k.c.setView(k.stun.apply)
 		}
-	}
-}
-
-// suspect asks for a sign of life because of something that anybody can have
-// sent, and therefore not often.
-func (k *keeper) suspect(now time.Time, waits []time.Duration) {
-	if now.Sub(k.suspected) >= suspicionPause {
-		k.suspected = now
-		k.probe(now, waits)
 	}
 }
 

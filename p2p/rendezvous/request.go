@@ -154,14 +154,8 @@ func (c *Client) Introduce(ctx context.Context, i Introduction) (Introduced, err
 // answer.
 func (c *Client) ask(ctx context.Context, k, want kind, body []byte) (message, error) {
 	r := &request{ctx: ctx, kind: k, body: body, reply: make(chan reply, 1)}
-	select {
-	case c.requests <- r:
-	case <-ctx.Done():
-		return message{}, context.Cause(ctx)
-	case <-c.done:
-		return message{}, ErrClosed
-	case <-c.refused:
-		return message{}, c.Registered(ctx)
+	if err := c.submit(r); err != nil {
+		return message{}, err
 	}
 	select {
 	case a := <-r.reply:
@@ -173,6 +167,25 @@ func (c *Client) ask(ctx context.Context, k, want kind, body []byte) (message, e
 		return message{}, context.Cause(ctx)
 	case <-c.done:
 		return message{}, ErrClosed
+	}
+}
+
+// submit hands a request to the keeper, when there is one, unless the server is refused.
+func (c *Client) submit(r *request) error {
+	for {
+		c.mu.Lock()
+		err, changed := c.err, c.changed
+		c.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		select {
+		case c.requests <- r:
+			return nil
+		case <-r.ctx.Done():
+			return context.Cause(r.ctx)
+		case <-changed:
+		}
 	}
 }
 

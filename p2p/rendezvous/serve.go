@@ -96,8 +96,7 @@ func (s *Server) data(now time.Duration, from netip.AddrPort, d []byte) []byte {
 	if !known {
 		s.drops.unknown.Add(1)
 		if s.stranger(now, from) {
-			h, _ := noise.ParseHeader(d)
-			return AppendUnknown(nil, h.Index)
+			return AppendUnknown(nil, d)
 		}
 	}
 	for _, o := range others {

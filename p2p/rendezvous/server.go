@@ -52,6 +52,7 @@ type Server struct {
 	visitors  *visitors
 	responder *Responder
 	strangers *sourceLimit
+	stales    *sourceLimit // for STALE alone: a transfer causes many, and UNKNOWN must not wait for them
 	relay     *relay
 	inits     chan *handshake // that wait for a worker
 	done      chan struct{}
@@ -87,6 +88,7 @@ func newServer(c ServerConfig, socks sockets, now time.Time) *Server {
 			Key: c.Key, Purpose: PurposeServer, HelloRate: c.Limits.HelloRate, InitRate: c.Limits.InitRate,
 		}, now),
 		strangers:     newSourceLimit(c.Limits.StrangerRate),
+		stales:        newSourceLimit(c.Limits.StrangerRate),
 		relay:         newRelay(c.Relay),
 		inits:         make(chan *handshake, initQueue),
 		done:          make(chan struct{}),
@@ -222,7 +224,12 @@ func (s *Server) admit(now time.Duration, from netip.AddrPort, d []byte) []byte 
 
 // stranger reports whether an answer may go to somebody without a session.
 func (s *Server) stranger(now time.Duration, from netip.AddrPort) bool {
-	if s.strangers.allow(now, from.Addr()) {
+	return s.allow(s.strangers, now, from)
+}
+
+// allow reports whether a limit lets an answer to from pass.
+func (s *Server) allow(l *sourceLimit, now time.Duration, from netip.AddrPort) bool {
+	if l.allow(now, from.Addr()) {
 		return true
 	}
 	s.drops.limited.Add(1)
@@ -242,7 +249,7 @@ func (s *Server) forward(now time.Duration, c udp.Conn, run udp.Batch) {
 		if c := s.to(out.Addr); c != nil {
 			c.Write(out)
 		}
-	} else if stale && s.stranger(now, from) {
+	} else if stale && s.allow(s.stales, now, from) {
 		write(c, from, AppendStale(nil, channel))
 	}
 }

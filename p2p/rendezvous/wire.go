@@ -54,7 +54,8 @@ const (
 	RelayOverhead = 1 + 8
 
 	helloSize   = 128
-	unknownSize = 1 + 4
+	unknownSize = 1 + 4 + tagSize
+	tagSize     = 16 // of a DATA packet, at its end
 	staleSize   = 1 + 8
 	initHeader  = 40
 	respHeader  = 12
@@ -175,17 +176,27 @@ func readHead(s *cryptobyte.String, typ byte, version *byte, purpose *Purpose) b
 	return s.ReadUint8(&t) && t == typ && s.ReadUint8(version) && s.ReadUint8((*byte)(purpose)) && s.ReadUint8(&reserved)
 }
 
-// AppendUnknown appends the UNKNOWN datagram: no session has that index here.
-func AppendUnknown(b []byte, index uint32) []byte {
-	return binary.BigEndian.AppendUint32(append(b, TypeUnknown), index)
+// A tag is the authentication tag of a DATA packet, at its end. Only who sent the packet
+// or saw it on its way knows it.
+type tag [tagSize]byte
+
+func tagOf(packet []byte) tag { return tag(packet[len(packet)-tagSize:]) }
+
+// AppendUnknown appends the UNKNOWN datagram, the answer to a DATA packet: no session
+// here has its index.
+func AppendUnknown(b, packet []byte) []byte {
+	h, _ := noise.ParseHeader(packet)
+	t := tagOf(packet)
+	return append(binary.BigEndian.AppendUint32(append(b, TypeUnknown), h.Index), t[:]...)
 }
 
-// ParseUnknown reads an UNKNOWN datagram. Anybody can have sent it.
-func ParseUnknown(b []byte) (index uint32, err error) {
+// parseUnknown reads an UNKNOWN datagram. The tag tells whether its sender saw the packet
+// that it answers.
+func parseUnknown(b []byte) (index uint32, t tag, err error) {
 	if len(b) < unknownSize || b[0] != TypeUnknown {
-		return 0, errMalformed
+		return 0, tag{}, errMalformed
 	}
-	return binary.BigEndian.Uint32(b[1:]), nil
+	return binary.BigEndian.Uint32(b[1:]), tag(b[5:unknownSize]), nil
 }
 
 // AppendStale appends the STALE datagram: the channel is not known, or is
@@ -194,7 +205,8 @@ func AppendStale(b []byte, channel uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, TypeStale), channel)
 }
 
-// ParseStale reads a STALE datagram. Anybody can have sent it.
+// ParseStale reads a STALE datagram. Who does not know the channel, a random number,
+// cannot have sent it.
 func ParseStale(b []byte) (channel uint64, err error) {
 	if len(b) < staleSize || b[0] != TypeStale {
 		return 0, errMalformed

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -176,19 +177,26 @@ func TestLimitsOfParsers(t *testing.T) {
 }
 
 func TestShortDatagrams(t *testing.T) {
-	if got := AppendUnknown(nil, 0x01020304); hex.EncodeToString(got) != "0a01020304" {
-		t.Errorf("UNKNOWN is %x", got)
+	packet := append([]byte{TypeData, 1, 2, 3, 4}, make([]byte, 24)...)
+	for i := range tagSize {
+		packet[13+i] = byte(0xa0 + i)
+	}
+	unknown := AppendUnknown(nil, packet)
+	if got := hex.EncodeToString(unknown); got != "0a01020304a0a1a2a3a4a5a6a7a8a9aaabacadaeaf" {
+		t.Errorf("UNKNOWN is %s", got)
+	}
+	if len(unknown) > noise.Overhead {
+		t.Errorf("UNKNOWN has %d bytes, a packet may have %d", len(unknown), noise.Overhead)
 	}
 	if got := AppendStale(nil, 0x0102030405060708); hex.EncodeToString(got) != "0b0102030405060708" {
 		t.Errorf("STALE is %x", got)
 	}
-	if i, err := ParseUnknown(AppendUnknown(nil, 7)); i != 7 || err != nil {
-		t.Errorf("ParseUnknown: %d, %v", i, err)
+	if i, got, err := parseUnknown(unknown); i != 0x01020304 || got != tagOf(packet) || err != nil {
+		t.Errorf("parseUnknown: %d, %x, %v", i, got, err)
 	}
 	if c, err := ParseStale(AppendStale(nil, 7)); c != 7 || err != nil {
 		t.Errorf("ParseStale: %d, %v", c, err)
 	}
-	packet := append([]byte{TypeData}, make([]byte, 28)...)
 	relayed := append(AppendRelay(nil, 7), packet...)
 	if c, p, err := ParseRelay(relayed); c != 7 || !bytes.Equal(p, packet) || err != nil {
 		t.Errorf("ParseRelay: %d, %x, %v", c, p, err)
@@ -197,7 +205,7 @@ func TestShortDatagrams(t *testing.T) {
 		if _, _, err := ParseRelay(relayed[:n]); err == nil {
 			t.Errorf("%d bytes were taken for a RELAY", n)
 		}
-		_, errU := ParseUnknown(relayed[:n])
+		_, _, errU := parseUnknown(relayed[:n])
 		_, errS := ParseStale(relayed[:n])
 		if errU == nil || errS == nil {
 			t.Errorf("a RELAY of %d bytes was taken for another", n)

@@ -1,0 +1,125 @@
+package p2p_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2ptool/internal/netsim"
+	"p2ptool/p2p"
+)
+
+// arrivals are the times at which data of a stream was read.
+type arrivals struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+// watch is a stream's handler that reads all.
+func (a *arrivals) watch(_ *p2p.Link, s *p2p.Stream) {
+	b := make([]byte, 64<<10)
+	for {
+		if _, err := s.Read(b); err != nil {
+			return
+		}
+		a.mu.Lock()
+		a.at = append(a.at, time.Now())
+		a.mu.Unlock()
+	}
+}
+
+// first returns how long after a time the first data was read that was not on
+// its way already.
+func (a *arrivals) first(after time.Time) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, at := range a.at {
+		if d := at.Sub(after); d > 4*oneWay {
+			return d
+		}
+	}
+	return time.Hour
+}
+
+// A relayed transfer goes on within two seconds when a server that has lost its
+// state is back, however long it was away.
+func TestRelayedTransferOverServerRestart(t *testing.T) {
+	t.Parallel()
+	for _, away := range []time.Duration{0, 200 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 28 * time.Second, time.Minute} {
+		for _, both := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v, data both ways: %v", away, both), func(t *testing.T) {
+				t.Parallel()
+				for seed := range uint64(2) {
+					restartUnderTransfer(t, seed, away, both)
+				}
+			})
+		}
+	}
+}
+
+// restartUnderTransfer has a server restart under a relayed transfer.
+func restartUnderTransfer(t *testing.T, seed uint64, away time.Duration, both bool) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, net: netsim.New(seed), key: newKey(t)}
+		w.host = w.net.Host(serverIP)
+		w.host.Link(netsim.Link{Delay: oneWay, Rate: 1_000_000})
+		w.serve()
+		var there, here arrivals
+		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.Symmetric)
+		_, hb := w.behind("198.51.100.2", "192.168.1.2", netsim.Symmetric)
+		relayed := func(in *arrivals) func(o *p2p.PeerOptions) {
+			return func(o *p2p.PeerOptions) {
+				o.NoSpray = true
+				o.Handlers["sink"] = in.watch
+			}
+		}
+		a, b := w.peer(ha, relayed(&here)), w.peer(hb, relayed(&there))
+		l, _ := mustConnect(t, a, b)
+		send := func(l *p2p.Link) {
+			s, err := l.OpenStream("sink")
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				data := make([]byte, 64<<10)
+				for {
+					if _, err := s.Write(data); err != nil {
+						return
+					}
+				}
+			}()
+		}
+		send(l)
+		if both {
+			other, err := b.Accept(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			send(other)
+		}
+		time.Sleep(3*time.Second + time.Duration(seed)*770*time.Millisecond)
+		if l.Path().Kind != p2p.PathRelay {
+			t.Fatalf("the path is %v", l.Path())
+		}
+		w.server.Close()
+		time.Sleep(away)
+		w.serve()
+		back := time.Now()
+		time.Sleep(4 * time.Second)
+		if d := there.first(back); d > 2*time.Second {
+			t.Errorf("seed %d, away for %v: data again after %v", seed, away, d)
+		} else {
+			t.Logf("seed %d, away for %v: data again after %v", seed, away, d)
+		}
+		if d := here.first(back); both && d > 2*time.Second {
+			t.Errorf("seed %d, away for %v: data the other way after %v", seed, away, d)
+		}
+		a.Close()
+		b.Close()
+		w.server.Close()
+		w.net.Close()
+	})
+}
