@@ -42,7 +42,6 @@ var may = map[string][]string{
 	"internal/natmatrix":     {},
 	"internal/sidebyside":    {"internal/natlab"},
 	"internal/architecture":  {},
-	"internal/campaign":      {},
 	"internal/endtoend":      {},
 }
 
