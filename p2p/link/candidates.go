@@ -14,8 +14,11 @@ func (l *Link) SetCandidates(cs []punch.Candidate) {
 	l.do(func() { l.candidates, l.candidatesDue = cs, true })
 }
 
+// candidatesRoom is what a CANDIDATES takes at most.
+const candidatesRoom = 2 + punch.MaxCandidates*(1+punch.AddrSize)
+
 func (l *Link) appendCandidates(b []byte, room int, rec *sentPacket) []byte {
-	if !l.candidatesDue || room < 2+punch.MaxCandidates*(1+punch.AddrSize) {
+	if !l.candidatesDue || room < candidatesRoom {
 		return b
 	}
 	l.candidatesDue = false

@@ -14,7 +14,7 @@ const followAfter = 500 * time.Millisecond
 // validate takes an answer of a path.
 func (l *Link) validate(p *path) {
 	if p.state != valid {
-		p.state = valid
+		p.state, p.narrow = valid, false
 		p.prove(l.now)
 		p.schedule = punch.Schedule{}
 		p.opener = false

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// MaxDatagram is the most bytes that a datagram of the application may have:
-// what fits into a packet on every path.
+// MaxDatagram is the most bytes that a datagram of the application may have. It
+// fits into one packet where the path carries those of baseMTU, and else is sent in pieces.
 const MaxDatagram = 1100
 
 // maxDatagrams is how many wait to be sent, and for ReceiveDatagram.
@@ -16,6 +16,13 @@ const maxDatagrams = 64
 
 // ErrDatagramSize says that a datagram is longer than MaxDatagram.
 var ErrDatagramSize = errors.New("datagram is too long")
+
+// An outgoing is a datagram that waits to be sent.
+type outgoing struct {
+	data []byte
+	id   uint64 // of its pieces, if it is sent in such
+	sent int    // bytes in those that were
+}
 
 // SendDatagram sends b, which is copied, once and without any promise. What
 // the path cannot take soon is dropped, the oldest first.
@@ -31,7 +38,8 @@ func (l *Link) SendDatagram(b []byte) error {
 	if len(l.outbox) == maxDatagrams {
 		l.outbox = slices.Delete(l.outbox, 0, 1)
 	}
-	l.outbox = append(l.outbox, bytes.Clone(b))
+	l.cutUp++
+	l.outbox = append(l.outbox, outgoing{data: bytes.Clone(b), id: l.cutUp})
 	l.waiting.Store(int32(len(l.outbox)))
 	l.poke()
 	return nil
@@ -53,16 +61,21 @@ func (l *Link) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 // onDatagram takes a DATAGRAM (frameHandler). It is dropped while the
 // application does not read, and if it is longer than any that is sent.
 func (l *Link) onDatagram(data []byte) {
-	if len(data) > MaxDatagram {
-		return
+	if len(data) <= MaxDatagram {
+		l.gotDatagram(bytes.Clone(data))
 	}
+}
+
+func (l *Link) gotDatagram(data []byte) {
 	select {
-	case l.datagrams <- bytes.Clone(data):
+	case l.datagrams <- data:
 	default:
 	}
 }
 
-func (l *Link) appendDatagrams(b []byte, room int, rec *sentPacket) []byte {
+// appendDatagrams appends datagrams, of at most room bytes. One that is longer than whole,
+// which is what a packet of the path holds, is appended in pieces.
+func (l *Link) appendDatagrams(b []byte, room, whole int, rec *sentPacket) []byte {
 	if l.waiting.Load() == 0 {
 		return b
 	}
@@ -70,16 +83,30 @@ func (l *Link) appendDatagrams(b []byte, room int, rec *sentPacket) []byte {
 	defer l.mu.Unlock()
 	end := len(b) + room
 	n := 0
-	for ; n < len(l.outbox) && !rec.full(); n++ {
-		d := l.outbox[n]
-		if end-len(b) < 1+sizeVarint(uint64(len(d)))+len(d) {
+	for n < len(l.outbox) && !rec.full() {
+		d := &l.outbox[n]
+		var done bool
+		before := len(b)
+		if size := 1 + sizeVarint(uint64(len(d.data))) + len(d.data); size <= end-len(b) && d.sent == 0 {
+			b, done = appendDatagram(b, d.data), true
+		} else if size > whole {
+			b, done = d.appendPiece(b, end-len(b))
+		}
+		if len(b) == before {
 			break
 		}
-		b = appendVarint(append(b, frameDatagram), uint64(len(d)))
-		b = append(b, d...)
 		rec.record(sentFrame{kind: sentDatagram})
+		if !done {
+			break
+		}
+		n++
 	}
 	l.outbox = slices.Delete(l.outbox, 0, n)
 	l.waiting.Store(int32(len(l.outbox)))
 	return b
+}
+
+func appendDatagram(b, data []byte) []byte {
+	b = appendVarint(append(b, frameDatagram), uint64(len(data)))
+	return append(b, data...)
 }

@@ -23,6 +23,7 @@ const (
 	frameClose      = 0x09
 	frameNAT        = 0x0a
 	frameOpened     = 0x0b
+	framePiece      = 0x0e
 	frameStream     = 0x10 // to 0x13, with:
 	streamFin       = 0x01
 	streamLen       = 0x02
@@ -48,6 +49,7 @@ type frameHandler interface {
 	onNAT(n punch.NAT)
 	onOpened(p punch.Ports)
 	onDatagram(data []byte)
+	onPiece(p piece)
 	onClose(code uint64, reason string)
 	onStream(f streamFrame) error
 }

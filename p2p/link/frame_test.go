@@ -32,7 +32,11 @@ type (
 	natSeen        struct{ nat punch.NAT }
 	openedSeen     struct{ ports punch.Ports }
 	datagramSeen   struct{ data string }
-	closeSeen      struct {
+	pieceSeen      struct {
+		id, offset, whole uint64
+		data              string
+	}
+	closeSeen struct {
 		code   uint64
 		reason string
 	}
@@ -70,6 +74,13 @@ func (r *recorder) onNAT(n punch.NAT)      { r.note(natSeen{n}, appendNAT(r.out,
 func (r *recorder) onOpened(p punch.Ports) { r.note(openedSeen{p}, appendOpened(r.out, p)) }
 func (r *recorder) onDatagram(d []byte) {
 	r.note(datagramSeen{string(d)}, append(appendVarint(append(r.out, frameDatagram), uint64(len(d))), d...))
+}
+func (r *recorder) onPiece(p piece) {
+	b := append(r.out, framePiece)
+	for _, v := range []uint64{p.id, p.offset, p.whole, uint64(len(p.data))} {
+		b = appendVarint(b, v)
+	}
+	r.note(pieceSeen{p.id, p.offset, p.whole, string(p.data)}, append(b, p.data...))
 }
 func (r *recorder) onClose(code uint64, reason string) {
 	r.note(closeSeen{code, reason}, appendClose(r.out, code, reason))
@@ -119,6 +130,7 @@ func TestFrames(t *testing.T) {
 		{"06 01 4040", true, []any{controlSeen{frameStop, 1, 64}}},
 		{"07 00", true, []any{candidatesSeen{"\x00"}}},
 		{"08 02 6869", true, []any{datagramSeen{"hi"}}},
+		{"0e 05 02 07 02 6869", true, []any{pieceSeen{5, 2, 7, "hi"}}},
 		{"09 00 03 627965", false, []any{closeSeen{0, "bye"}}},
 		{"0a 04 03 02 ffff", true, []any{natSeen{punch.NAT{Mapping: 3, Filtering: 2, Stride: -1}}}},
 		{"0a 05 01 01 0000 aa 00", true, []any{natSeen{punch.NAT{Mapping: 1, Filtering: 1}}}}, // of the future

@@ -115,8 +115,9 @@ type Link struct {
 	mu     sync.Mutex
 	inbox  inbox
 	calls  []func()
-	outbox [][]byte // datagrams to send
-	err    error    // why the link ended
+	outbox []outgoing // datagrams to send
+	cutUp  uint64     // number of the newest
+	err    error      // why the link ended
 
 	wake     chan struct{}
 	relieved chan struct{} // the inbox was emptied
@@ -146,6 +147,7 @@ type Link struct {
 	candidates    []punch.Candidate // to tell the other side
 	candidatesDue bool
 	announced     announcement
+	pieces        pieces
 	raised        *Stream     // whose WINDOW was sent last and is not acknowledged; nil: none
 	spray         *spray      // nil: none
 	fan           *fan        // of the newest round; nil: there was none

@@ -30,19 +30,24 @@ const (
 	troubleGap    = time.Second
 	desperateGap  = time.Second // between pings while nothing answers
 	deadMinMisses = 2
+	fullPings     = 6                      // in a row, then every other is a short one
 	pingBackGap   = 25 * time.Millisecond  // or pings and what they beget would never end on a long path
 	fedLately     = 5 * time.Second        // who only receives learns by silence alone that its path has died
 	doubtPatience = 300 * time.Millisecond // of a path that the other side seems to have left
 )
 
 // pong answers a ping on the path it came by, and pings back a path that is
-// not yet valid: what reached us may let us through now.
-func (l *Link) pong(p *path, id uint64) {
+// not yet valid: what reached us may let us through now. The answer to a full ping
+// may be as long.
+func (l *Link) pong(p *path, id uint64, full bool) {
 	l.post(p, func(b []byte) []byte {
 		b = appendPong(b, id, p.route.Addr)
 		if p.state != valid && l.now.Sub(p.pingedBack) >= pingBackGap {
 			p.pingedBack = l.now
-			b = appendPing(b, p.newPing(l.now, nil))
+			b = appendPing(b, p.newPing(l.now, full, nil))
+			if full {
+				b = p.fill(b)
+			}
 		}
 		return b
 	})
@@ -51,12 +56,44 @@ func (l *Link) pong(p *path, id uint64) {
 // ping asks a path for an answer. The first packet to a candidate may be an
 // opener, which does not get there.
 func (l *Link) ping(p *path, answer func(time.Duration)) {
-	ttl := 0
+	ttl, full := 0, p.asksFull()
 	if p.opener {
-		p.opener, ttl = false, l.cfg.OpenerTTL()
+		p.opener, ttl, full = false, l.cfg.OpenerTTL(), false
 	}
 	p.nextPing = l.now.Add(l.patience(p).again)
-	l.postTTL(p, ttl, func(b []byte) []byte { return appendPing(b, p.newPing(l.now, answer)) })
+	l.postTTL(p, ttl, func(b []byte) []byte {
+		b = appendPing(b, p.newPing(l.now, full, answer))
+		if full {
+			b = p.fill(b)
+		}
+		return b
+	})
+}
+
+// asksFull reports whether the next ping is to show that the path carries data: a path
+// that is not valid yet, or on which data waits for an answer. Where several full ones went
+// unanswered every other is short: its answer shows that it is for their size.
+func (p *path) asksFull() bool {
+	if p.state == valid {
+		return p.inFlight > 0
+	}
+	return p.misses < fullPings || p.misses%2 == 0
+}
+
+// fill pads frames to a datagram of minMTU.
+func (p *path) fill(b []byte) []byte {
+	n := max(p.floor()-len(b), 0)
+	clear(b[len(b) : len(b)+n])
+	return b[:len(b)+n]
+}
+
+// answersShort takes the answer to a short ping by a path that is not valid. So it is asked for
+// a full one at once.
+func (l *Link) answersShort(p *path) {
+	p.narrow = true
+	if at, ok := p.schedule.Due(); !ok || at.After(l.now) {
+		l.post(p, func(b []byte) []byte { return p.fill(appendPing(b, p.newPing(l.now, true, nil))) })
+	}
 }
 
 // revive takes the arrival of a packet on a dead path for an answer.

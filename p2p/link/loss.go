@@ -32,6 +32,7 @@ func (l *Link) onAck(a ackFrame) error {
 				l.probes = probePackets
 				l.streams.expedite(probePackets * p.room())
 			}
+			l.checkHole(p)
 		}
 	}
 	l.trimHistory()
@@ -57,6 +58,7 @@ func (l *Link) ackPacket(p *sentPacket) {
 	at := p.path
 	late := p.state == lost
 	at.recovery.acked(p, late)
+	at.hole.acked(p)
 	if late {
 		at.cc.regained(l.now, p)
 	} else {
@@ -83,7 +85,7 @@ func (l *Link) proveBy(p *sentPacket) {
 	switch {
 	case at.state == valid:
 		at.prove(l.now)
-	case at.state == dead && p.time.After(at.died):
+	case at.state == dead && p.time.After(at.died) && (!at.narrow || p.size >= minMTU):
 		l.revive(at)
 	}
 }
@@ -102,6 +104,7 @@ func (l *Link) detectLost(p *path) {
 			return
 		}
 		l.losePacket(s)
+		p.hole.missed(s, p.carries())
 		p.cc.lost(l.now, s)
 		if p.recovery.stalled(s, &p.rtt) {
 			p.cc.stalled()
@@ -181,8 +184,11 @@ func (l *Link) timeout(p *path) {
 	}
 	p.recovery.probes++
 	p.recovery.lastSent = l.now
-	l.mtuLost(p)
+	l.checkSilence(p)
 	l.probes = probePackets
+	if p.recovery.small = p.mtu > minMTU; p.recovery.small {
+		l.probes++
+	}
 	left := probePackets
 	for s := range l.inFlightOn(p) {
 		l.resend(s)

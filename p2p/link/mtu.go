@@ -2,53 +2,125 @@ package link
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/udp"
 )
 
-// A path's datagrams begin at baseMTU and grow after RFC 8899: a PING that is
-// padded to the next size is sent, and its PONG says that the path carries it.
-// The sizes are what is met with: Ethernet, jumbo frames, loopback.
-var mtuSizes = [...]int{1452, 8932, 65000}
-
+// Sizes of a path's datagrams, without the headers of IP and UDP. A path counts as valid once
+// a PING of minMTU was answered, and its datagrams have that size until larger PINGs
+// were answered, too (RFC 8899). Each end finds out what its own datagrams may have.
 const (
-	mtuTries = 3                // of a size
-	mtuRest  = 10 * time.Minute // after it was found too large
-	mtuScare = time.Minute      // after a size that had been fine was not any more
-	mtuGone  = 2                // timeouts in a row that speak for that (a black hole)
+	minMTU      = 576 - 20 - 8 // what every IPv4 path has to carry (RFC 791)
+	baseMTU     = 1200         // what nearly every path carries
+	ethernetMTU = 1500 - 40 - 8
 )
 
-// An mtuSearch is how far the search for a path's largest datagram has come.
+// jumboSizes are tried one after the other where a full frame of Ethernet gets through.
+var jumboSizes = [...]int{8932, 65000}
+
+const (
+	mtuFirstTries = 8                // of the first sizes: where half is lost, most probes go unanswered
+	mtuTries      = 3                // of any other
+	mtuStep       = 16               // bytes, to which the largest size is found out
+	mtuRestFirst  = 5 * time.Second  // until the search is made again, then twice as long, up to
+	mtuRest       = 10 * time.Minute // (PMTU_RAISE_TIMER)
+)
+
+// An mtuSearch is how far the search for a path's largest datagram has come: first baseMTU and
+// ethernetMTU at once, then larger ones, or halves of what lies between the largest that was
+// answered and the smallest that was not.
 type mtuSearch struct {
-	step  int       // of mtuSizes, that is tried
-	tries int       // of it that went unanswered
-	id    uint64    // of the PING that is on its way; 0: none
-	next  time.Time // when to go on
+	tooLarge int        // the smallest size that went unanswered; 0: none
+	probes   []mtuProbe // on their way
+	tries    int        // of them
+	next     time.Time  // when to go on
+	ended    int        // searches that came to their end since the path last shrank
+	resting  bool
+	idle     uint64 // packets that the path had carried when the search ended: it is not made again for less
 }
 
-// mtuDue returns when the search is to go on; ok is false where it has ended.
+type mtuProbe struct {
+	id   uint64
+	size int
+}
+
+// mtuDue returns when the search is to go on; ok is false where there is none.
 func (l *Link) mtuDue(p *path) (at time.Time, ok bool) {
-	return p.search.next, p == l.chosen && p.state == valid && p.rtt.sampled && p.search.step < len(mtuSizes)
+	if p != l.chosen || p.state != valid || !p.rtt.sampled {
+		return at, false
+	}
+	return p.search.next, !p.search.resting || p.recovery.sent > p.search.idle
 }
 
-// searchMTU sends the next PING of the search, if it is time.
+// searchMTU sends the next PINGs of the search, if it is time.
 func (l *Link) searchMTU(p *path) {
 	at, ok := l.mtuDue(p)
 	if !ok || at.After(l.now) {
 		return
 	}
 	s := &p.search
-	if s.id != 0 {
-		if s.tries++; s.tries == mtuTries {
-			*s = mtuSearch{step: s.step, next: l.now.Add(mtuRest)}
-			return
+	if s.resting {
+		*s = mtuSearch{ended: s.ended}
+	}
+	if s.tries++; len(s.probes) > 0 && s.tries > s.most(p.mtu) {
+		s.tooLarge = s.probes[0].size
+		s.probes, s.tries = nil, 1
+	}
+	if len(s.probes) == 0 && !s.begin(p.mtu) {
+		p.restSearch(l.now)
+		return
+	}
+	s.next = l.now.Add(p.rtt.probeTimeout())
+	for i := range s.probes {
+		q := &s.probes[i]
+		q.id = rand.Uint64()
+		l.postFull(p, q.size, appendPing(nil, q.id))
+	}
+}
+
+// most returns how often probes of the present sizes are sent.
+func (s *mtuSearch) most(mtu int) int {
+	if s.tooLarge == 0 && mtu < ethernetMTU {
+		return mtuFirstTries
+	}
+	return mtuTries
+}
+
+// begin chooses the sizes to try next, smallest first, and reports whether there are any.
+func (s *mtuSearch) begin(mtu int) bool {
+	var sizes []int
+	switch {
+	case s.tooLarge > ethernetMTU: // of the large sizes one will do
+	case s.tooLarge > 0:
+		if s.tooLarge-mtu > mtuStep {
+			sizes = []int{(mtu + s.tooLarge) / 2}
+		}
+	case mtu < baseMTU:
+		sizes = []int{baseMTU, ethernetMTU}
+	case mtu < ethernetMTU:
+		sizes = []int{ethernetMTU}
+	default:
+		if i := slices.IndexFunc(jumboSizes[:], func(n int) bool { return n > mtu }); i >= 0 {
+			sizes = jumboSizes[i : i+1]
 		}
 	}
-	s.id = max(rand.Uint64(), 1)
-	s.next = l.now.Add(p.rtt.probeTimeout())
-	l.postFull(p, mtuSizes[s.step], appendPing(nil, s.id))
+	for _, n := range sizes {
+		s.probes = append(s.probes, mtuProbe{size: n})
+	}
+	return len(sizes) > 0
+}
+
+// restSearch ends the search for a while.
+func (p *path) restSearch(now time.Time) {
+	rest := min(mtuRestFirst<<min(p.search.ended, 10), mtuRest)
+	p.search = mtuSearch{next: now.Add(rest), ended: p.search.ended + 1, resting: true, idle: p.recovery.sent}
+	p.limit = 0
+	if p.mtu < baseMTU {
+		p.limit = p.mtu
+	}
 }
 
 // postFull sends frames in a packet that is padded to size.
@@ -65,24 +137,23 @@ func (l *Link) postFull(p *path, size int, frames []byte) {
 
 // mtuFound takes a PONG for an answer of the search and reports whether it is.
 func (l *Link) mtuFound(p *path, id uint64) bool {
-	if p.search.id == 0 || p.search.id != id {
+	s := &p.search
+	i := slices.IndexFunc(s.probes, func(q mtuProbe) bool { return q.id == id && id != 0 })
+	if i < 0 {
 		return false
 	}
-	p.setMTU(mtuSizes[p.search.step])
-	p.search = mtuSearch{step: p.search.step + 1, next: l.now}
-	return true
-}
-
-// mtuLost is told of each timeout on a path: several in a row may mean that it
-// carries large datagrams no longer.
-func (l *Link) mtuLost(p *path) {
-	if p.recovery.probes >= mtuGone && p.mtu > baseMTU {
-		p.setMTU(baseMTU)
-		p.search = mtuSearch{next: l.now.Add(mtuScare)}
+	p.setMTU(s.probes[i].size)
+	if s.probes = slices.Delete(s.probes, 0, i+1); len(s.probes) == 0 {
+		s.tries, s.next = 0, l.now
 	}
+	if p.mtu >= baseMTU {
+		p.limit = 0
+	}
+	return true
 }
 
 func (p *path) setMTU(n int) {
 	p.mtu = n
+	p.hole = blackHole{}
 	p.cc.setPacket(n)
 }

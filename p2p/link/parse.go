@@ -63,6 +63,11 @@ func parseFrame(typ byte, r *reader, h frameHandler, scratch *[]span) error {
 		if d := r.bytes(r.varint()); !r.bad {
 			h.onDatagram(d)
 		}
+	case framePiece:
+		p := piece{id: r.varint(), offset: r.varint(), whole: r.varint()}
+		if p.data = r.bytes(r.varint()); !r.bad {
+			h.onPiece(p)
+		}
 	case frameClose:
 		code := r.varint()
 		if reason := r.bytes(r.varint()); !r.bad {

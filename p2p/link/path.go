@@ -24,8 +24,6 @@ const (
 	typeData  = 8 // first byte of a packet
 	typeRelay = 9 // and of one that goes by the relay
 	relayHead = 1 + 8
-
-	baseMTU = 1200 // bytes of a datagram that every path carries
 )
 
 const maxPings = 64 // that wait for their answers: what is sent in any round trip
@@ -49,7 +47,11 @@ type path struct {
 	refused   bool // the server does not know the relay's channel, as far as it is known
 	named     bool // the other side says this is an address of its own interface
 	mtu       int  // bytes of a full datagram
+	limit     int  // the same, where it was found to be less than baseMTU; 0: it was not
+	narrow    bool // short pings are answered, but none of minMTU is
 	search    mtuSearch
+	hole      blackHole
+	shrank    time.Time // when large datagrams were last found not to get through
 	insurance insurance
 
 	schedule   punch.Schedule // of pings while not valid
@@ -74,11 +76,12 @@ type path struct {
 type ping struct {
 	id     uint64
 	sent   time.Time
+	full   bool                // it had minMTU bytes
 	answer func(time.Duration) // or nil
 }
 
 func newPath(r Route, now time.Time) *path {
-	p := &path{route: r, kind: punch.PathDirect, mtu: baseMTU}
+	p := &path{route: r, kind: punch.PathDirect, mtu: minMTU}
 	if r.Addr.Addr().IsLoopback() {
 		p.kind = punch.PathLAN
 	}
@@ -98,11 +101,14 @@ func (p *path) relayed() bool { return p.route.Channel != 0 }
 // room returns how many bytes of frames a packet on the path holds.
 func (p *path) room() int { return p.mtu - len(p.header) - noise.Overhead }
 
+// floor is the same of one of minMTU.
+func (p *path) floor() int { return minMTU - len(p.header) - noise.Overhead }
+
 // newPing remembers a ping and returns its id. The id cannot be guessed: the
 // answer proves that the ping was received at the path's address.
-func (p *path) newPing(now time.Time, answer func(time.Duration)) uint64 {
+func (p *path) newPing(now time.Time, full bool, answer func(time.Duration)) uint64 {
 	id := rand.Uint64()
-	if q := (ping{id, now, answer}); len(p.pings) < maxPings {
+	if q := (ping{id, now, full, answer}); len(p.pings) < maxPings {
 		p.pings = append(p.pings, q)
 	} else {
 		p.pings[p.pinged%maxPings] = q
@@ -114,8 +120,9 @@ func (p *path) newPing(now time.Time, answer func(time.Duration)) uint64 {
 	return id
 }
 
-// answered takes the answer to a ping; ok is false for one that is not known.
-func (p *path) answered(id uint64, now time.Time) (took time.Duration, ok bool) {
+// answered takes the answer to a ping, and tells whether that was a full one; ok is false for
+// one that is not known.
+func (p *path) answered(id uint64, now time.Time) (took time.Duration, full, ok bool) {
 	for i := range p.pings {
 		q := &p.pings[i]
 		if q.sent.IsZero() || q.id != id {
@@ -125,10 +132,11 @@ func (p *path) answered(id uint64, now time.Time) (took time.Duration, ok bool) 
 		if q.answer != nil {
 			q.answer(took)
 		}
+		full = q.full
 		*q = ping{}
-		return took, true
+		return took, full, true
 	}
-	return 0, false
+	return 0, false, false
 }
 
 func (p *path) prove(now time.Time) {

@@ -43,7 +43,7 @@ func (l *Link) packet(n uint64, plain []byte) {
 		return
 	}
 	if l.answer {
-		l.pong(l.from, l.pinged)
+		l.pong(l.from, l.pinged, len(plain) >= l.from.floor())
 	}
 	if eliciting {
 		l.fed = l.now
@@ -64,7 +64,7 @@ func (l *Link) onPong(id uint64, seen netip.AddrPort) {
 		p.prove(l.now)
 		return
 	}
-	took, ok := p.answered(id, l.now)
+	took, full, ok := p.answered(id, l.now)
 	if !ok {
 		took, ok = l.sprayAnswered(p.route, id)
 	}
@@ -73,6 +73,10 @@ func (l *Link) onPong(id uint64, seen netip.AddrPort) {
 	}
 	p.rtt.sample(took, 0)
 	p.refused = false
+	if p.state != valid && !full {
+		l.answersShort(p)
+		return
+	}
 	p.prove(l.now)
 	l.seenAs(p, seen.Addr())
 	l.validate(p)

@@ -29,6 +29,7 @@ type recovery struct {
 	lossAt   time.Time // when the next packet will be overdue
 	lastSent time.Time // of packets that want an acknowledgement
 	probes   int       // timeouts in a row
+	small    bool      // the last packet that a timeout sends is to be a small one: see blackHole
 
 	missFirst time.Time // when the first of a run of lost packets was sent
 	missNext  uint64    // what comes behind that run

@@ -44,7 +44,7 @@ func (l *Link) fillBatch(p *path) (n, size int) {
 	if p.pacer.late(l.now) {
 		p.cc.idle(p.inFlight) // what arrives now tells the host's rate, not the path's
 	}
-	p.pacer.fill(l.now, p.cc.rate(&p.rtt), p.mtu)
+	p.pacer.fill(l.now, p.cc.rate(&p.rtt), max(p.mtu, baseMTU))
 	for range maxSegments {
 		if n+p.mtu > udp.MaxBatch {
 			break
@@ -86,10 +86,8 @@ func (l *Link) fillPacket(p *path, buf []byte) int {
 	b := buf[start:start]
 	var told uint64
 	data := l.mayData(p) && (l.hasData() || l.probes > 0 || l.insure(p))
-	if l.acks.wanted(l.now) {
-		b, told = l.acks.append(b, l.now, p.room())
-	} else if data {
-		b, told = l.acks.append(b, l.now, p.room()/2)
+	if l.acks.wanted(l.now) || data {
+		b, told = l.acks.append(b, l.now, l.ackRoom(p, data))
 	}
 	if !data {
 		if len(b) == 0 {
@@ -99,11 +97,16 @@ func (l *Link) fillPacket(p *path, buf []byte) int {
 		return l.seal(p, buf, len(b))
 	}
 	rec := l.history.add()
-	b = l.appendData(b, p.room()-len(b), rec)
+	small := l.probes == 1 && p.recovery.small
+	if !small {
+		b = l.appendData(b, p.room()-len(b), rec)
+	}
 	if rec.count == 0 && l.probes > 0 {
 		b = appendFiller(b, rec)
 	}
-	if left := p.room() - len(b); left < minRoom {
+	if small {
+		p.recovery.small = false
+	} else if left := p.room() - len(b); left < minRoom {
 		b = append(b, padding[:left]...) // full, so that a batch can go on behind it
 	}
 	if rec.count == 0 {
@@ -119,12 +122,24 @@ func (l *Link) fillPacket(p *path, buf []byte) int {
 	return n
 }
 
+// ackRoom returns how many bytes an ACK may have. It is not acknowledged itself, so it is
+// never longer than what a path is sure to carry. With data it leaves them room.
+func (l *Link) ackRoom(p *path, data bool) int {
+	switch {
+	case data && l.candidatesDue:
+		return p.floor() - candidatesRoom
+	case data && !l.acks.wanted(l.now):
+		return p.room() / 2
+	}
+	return p.floor()
+}
+
 // appendData appends what is reliable, and datagrams, of at most room bytes.
 func (l *Link) appendData(b []byte, room int, rec *sentPacket) []byte {
-	end := len(b) + room
+	end, whole := len(b)+room, l.chosen.room()
 	b = l.appendCandidates(b, end-len(b), rec)
 	b = l.announced.append(b, end-len(b), rec)
-	b = l.appendDatagrams(b, end-len(b), rec)
+	b = l.appendDatagrams(b, end-len(b), whole, rec)
 	for end-len(b) >= minRoom && !rec.full() {
 		s, control := l.streams.first()
 		if s == nil {

@@ -43,6 +43,10 @@ func (v *villain) soup(next func() uint64) {
 			b = punch.AppendCandidates(append(b, frameCandidates), []punch.Candidate{{Kind: punch.Host, Addr: a}})
 		case 8:
 			b = append(b, make([]byte, small())...)
+		case 9:
+			p := outgoing{data: make([]byte, next()%(2*MaxDatagram)+1), id: next() % 20}
+			p.sent = int(next()) & 0xffff % len(p.data)
+			b, _ = p.appendPiece(b, 200)
 		default:
 			at, n := next()%(80<<10), next()%1000
 			b = append(appendStreamHead(b, id, span{at, at + n}, next()%50 == 0), make([]byte, n)...)

@@ -110,7 +110,7 @@ func (b *bbr) initialRate(r *rtt) float64 {
 // initial is the window of the start, and the least but for a probe. That a long path
 // carries large packets does not tell that it carries many.
 func (b *bbr) initial() float64 {
-	w := initialWindow * b.packet
+	w := initialWindow * max(b.packet, baseMTU) // that packets are small at first tells nothing of the path's rate
 	if b.minTrip == 0 || b.minTrip >= tripMin {
 		w = min(w, max(initialBytes, minWindow*b.packet))
 	}

@@ -18,6 +18,7 @@ func (l *Link) advance() {
 	for _, p := range l.paths {
 		if at := p.recovery.lossAt; !at.IsZero() && !at.After(l.now) {
 			l.detectLost(p)
+			l.checkHole(p)
 		}
 		if at := p.recovery.timeout(&p.rtt, p.inFlight); !at.IsZero() && !at.After(l.now) {
 			l.timeout(p)
