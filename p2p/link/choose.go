@@ -69,7 +69,7 @@ func (l *Link) report() {
 	}
 	l.smoothed.Store(int64(p.rtt.estimate()))
 	l.sendBuffer.Store(l.streams.share(p.cc.buffer()))
-	now := Path{Kind: p.kind, Addr: tunnel.Unmark(p.route.Addr)}
+	now := Path{Kind: p.kind, Addr: tunnel.Unmark(p.route.Addr), Limit: p.packet(p.limit)}
 	if p.state != valid {
 		now.Kind = punch.PathNone
 	}

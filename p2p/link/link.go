@@ -98,6 +98,9 @@ type Path struct {
 	Kind punch.PathKind
 	Addr netip.AddrPort // the peer's, or the server's where relayed
 	RTT  time.Duration
+	// Limit is the most bytes that a packet on the path may have, with the headers of
+	// IP and UDP, where that is less than nearly every path carries; else 0.
+	Limit int
 }
 
 // A Link is one end of a link.

@@ -30,12 +30,13 @@ const (
 )
 
 // An mtuSearch is how far the search for a path's largest datagram has come: first baseMTU and
-// ethernetMTU at once, then larger ones, or halves of what lies between the largest that was
+// ethernetMTU at once, then larger ones, or quarters of what lies between the largest that was
 // answered and the smallest that was not.
 type mtuSearch struct {
 	tooLarge int        // the smallest size that went unanswered; 0: none
 	probes   []mtuProbe // on their way
 	tries    int        // of them
+	began    time.Time  // when they were first sent
 	next     time.Time  // when to go on
 	ended    int        // searches that came to their end since the path last shrank
 	resting  bool
@@ -65,13 +66,16 @@ func (l *Link) searchMTU(p *path) {
 	if s.resting {
 		*s = mtuSearch{ended: s.ended}
 	}
-	if s.tries++; len(s.probes) > 0 && s.tries > s.most(p.mtu) {
+	if s.tries++; len(s.probes) > 0 && s.tries > s.most(p.mtu) && l.provenSince(p, s.began) {
 		s.tooLarge = s.probes[0].size
 		s.probes, s.tries = nil, 1
 	}
-	if len(s.probes) == 0 && !s.begin(p.mtu) {
-		p.restSearch(l.now)
-		return
+	if len(s.probes) == 0 {
+		s.began = l.now
+		if !s.begin(p.mtu) {
+			p.restSearch(l.now)
+			return
+		}
 	}
 	s.next = l.now.Add(p.rtt.probeTimeout())
 	for i := range s.probes {
@@ -79,6 +83,18 @@ func (l *Link) searchMTU(p *path) {
 		q.id = rand.Uint64()
 		l.postFull(p, q.size, appendPing(nil, q.id))
 	}
+}
+
+// provenSince reports whether the path has shown since then that packets of ours arrive: else
+// that probes go unanswered tells nothing of their size. If it has not, it is asked.
+func (l *Link) provenSince(p *path, t time.Time) bool {
+	if p.proven.After(t) {
+		return true
+	}
+	if p.misses == 0 {
+		l.ping(p, nil)
+	}
+	return false
 }
 
 // most returns how often probes of the present sizes are sent.
@@ -95,8 +111,8 @@ func (s *mtuSearch) begin(mtu int) bool {
 	switch {
 	case s.tooLarge > ethernetMTU: // of the large sizes one will do
 	case s.tooLarge > 0:
-		if s.tooLarge-mtu > mtuStep {
-			sizes = []int{(mtu + s.tooLarge) / 2}
+		for n := 1; n <= 3 && s.tooLarge-mtu > mtuStep; n++ {
+			sizes = append(sizes, mtu+n*(s.tooLarge-mtu)/4)
 		}
 	case mtu < baseMTU:
 		sizes = []int{baseMTU, ethernetMTU}
@@ -150,6 +166,17 @@ func (l *Link) mtuFound(p *path, id uint64) bool {
 		p.limit = 0
 	}
 	return true
+}
+
+// packet returns the length of the IP packet that a datagram is in; 0 of 0.
+func (p *path) packet(datagram int) int {
+	switch {
+	case datagram == 0:
+		return 0
+	case p.route.Addr.Addr().Is6():
+		return datagram + 40 + 8
+	}
+	return datagram + 20 + 8
 }
 
 func (p *path) setMTU(n int) {

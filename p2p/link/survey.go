@@ -34,8 +34,14 @@ type PathReport struct {
 	// Heard says that the other side's packets arrive by a path that is not
 	// known to carry ours.
 	Heard bool
-	Pings int           // sent so far
-	RTT   time.Duration // the shortest round trip; 0: there was none
+	// Carries is the length of the largest packet, with the headers of IP and UDP, that is
+	// known to get through from here; 0: of none is it known.
+	Carries int
+	// Limited says that packets much longer do not: where Carries is 0, none that has the
+	// length that every path has to carry, although shorter ones are answered.
+	Limited bool
+	Pings   int           // sent so far
+	RTT     time.Duration // the shortest round trip; 0: there was none
 }
 
 // A Survey is a link's paths, at one moment.
@@ -85,6 +91,12 @@ func (p *path) report(inUse bool) PathReport {
 	r := PathReport{
 		Kind: p.kind, Addr: tunnel.Unmark(p.route.Addr), State: states[p.state], InUse: inUse,
 		Heard: p.state != valid && !p.pingedBack.IsZero(), Pings: p.pinged,
+		Limited: p.limit > 0,
+	}
+	if p.state == valid {
+		r.Carries = p.packet(p.mtu)
+	} else if p.narrow {
+		r.Limited = true
 	}
 	if p.rtt.sampled {
 		r.RTT = p.rtt.min
