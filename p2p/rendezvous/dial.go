@@ -15,9 +15,13 @@ import (
 // ErrVersion says that the two ends speak no version of the protocol in common.
 var ErrVersion = errors.New("no version of the protocol in common")
 
-// initPayload is what the payload of an INIT is padded to, so that no
-// RESPONSE, which tells up to 16 candidates, of a NAT and of what is taken, is longer.
-const initPayload = 14 + 16*(1+addrSize) + 1 + 5 + 4
+// initPayload is what the payload of an INIT is padded to, and respPayload that of a
+// RESPONSE: both are SureDatagram long then, so that a session is made only where the path
+// carries such, both ways, and no RESPONSE is longer than its INIT.
+const (
+	initPayload = SureDatagram - initHeader - noise.Message1Overhead
+	respPayload = SureDatagram - respHeader - noise.Message2Overhead
+)
 
 // A handshake message is sent again after firstRetry, quickTries times: where half of all
 // is lost, an answer takes four tries. Each further wait is twice as long, up to lastRetry.

@@ -9,13 +9,13 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// A list is the body of LIST.
+// A list is the body of LIST, which the answer is no longer than: it may be cut to maxBody.
 type list struct {
 	cursor uint64 // 0: from the start
 }
 
 func (m list) Append(b []byte) []byte {
-	return pad(binary.BigEndian.AppendUint64(b, m.cursor), len(b)+maxBody)
+	return pad(binary.BigEndian.AppendUint64(b, m.cursor), len(b)+maxListBody)
 }
 
 func parseList(b []byte) (m list, err error) {

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
 )
 
 // A kind is what a message of a server session is.
@@ -42,7 +43,8 @@ const (
 // Bodies of requests are padded with zeros to these lengths, so that no answer
 // is longer than its request.
 const (
-	maxBody       = 1100
+	maxBody       = SureDatagram - noise.Overhead - messageHeader
+	maxListBody   = 1100 // of LIST and PEERS, where the path carries it
 	keepaliveSize = aliveSize
 	lookupSize    = foundSize
 

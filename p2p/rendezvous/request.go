@@ -27,6 +27,7 @@ type request struct {
 	body  []byte
 	reply chan reply // of size 1
 
+	tries int
 	began time.Time
 	next  time.Time
 	wait  time.Duration
@@ -44,6 +45,16 @@ func (r *request) restart(now time.Time) {
 		r.began = now
 	}
 	r.next, r.wait = now, firstRetry
+}
+
+// shortenAfter is how often a request is sent in its full length.
+const shortenAfter = 2
+
+// shorten makes a request that goes unanswered as short as any path carries.
+func (r *request) shorten() {
+	if r.tries++; r.kind == kindList && r.tries >= shortenAfter {
+		r.body = r.body[:min(len(r.body), maxBody)]
+	}
 }
 
 // A Found tells how to reach a peer through the server.
@@ -93,8 +104,9 @@ func (c *Client) List(ctx context.Context) ([]Listing, error) {
 	var all []Listing
 	seen := make(map[identity.GUID]bool)
 	told := 0
+	size := maxListBody
 	for cursor := uint64(0); ; {
-		m, err := c.ask(ctx, kindList, kindPeers, list{cursor}.Append(nil))
+		m, err := c.ask(ctx, kindList, kindPeers, list{cursor}.Append(nil)[:size])
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +120,9 @@ func (c *Client) List(ctx context.Context) ([]Listing, error) {
 				all = append(all, l)
 			}
 		}
-		told += len(p.peers)
+		if told += len(p.peers); len(p.Append(nil)) <= maxBody {
+			size = maxBody // more did not get through, it seems
+		}
 		if p.next == 0 || told >= maxListing {
 			return all, nil
 		}
@@ -244,6 +258,7 @@ func (k *keeper) retransmit(now time.Time) (next time.Time) {
 			continue
 		case !now.Before(r.next):
 			k.send(message{r.kind, number, r.body})
+			r.shorten()
 			r.next, r.wait = now.Add(r.wait), min(2*r.wait, lastRequestRetry)
 		}
 		if next.IsZero() || r.next.Before(next) {

@@ -53,7 +53,7 @@ func (s *Server) requestLocked(t *turn, p *session, m message) message {
 		if err != nil {
 			return failed(m, CodeMalformed)
 		}
-		return message{kindPeers, m.request, s.registry.page(t.now, l.cursor, maxBody).Append(nil)}
+		return message{kindPeers, m.request, s.registry.page(t.now, l.cursor, min(len(m.body), maxListBody)).Append(nil)}
 	}
 	return s.introduceLocked(t, p, m)
 }

@@ -213,7 +213,8 @@ type Incoming struct {
 // be longer than the INIT was; a payload that makes it so is an error.
 // Whoever does not want the session just drops the Incoming.
 func (in *Incoming) Accept(index uint32, payload []byte) ([]byte, noise.Secrets, error) {
-	msg, secrets, err := in.state.Reply(payload)
+	room := min(in.size-respHeader-noise.Message2Overhead, respPayload)
+	msg, secrets, err := in.state.Reply(pad(payload, room))
 	if err != nil {
 		return nil, noise.Secrets{}, err
 	}

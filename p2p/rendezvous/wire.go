@@ -50,6 +50,9 @@ func Prologue(version byte, purpose Purpose) string {
 const (
 	// MaxDatagram is the length that every datagram keeps to.
 	MaxDatagram = 1200
+	// SureDatagram is the length of one that every IPv4 path carries: 576 bytes (RFC 791) less the
+	// headers of IP and UDP. All that a session cannot do without keeps to it.
+	SureDatagram = 576 - 20 - 8
 	// RelayOverhead is what stands before a DATA packet on the relay.
 	RelayOverhead = 1 + 8
 
