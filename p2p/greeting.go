@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"slices"
 
 	"p2ptool/p2p/punch"
 )
@@ -151,34 +152,6 @@ func (p *Peer) observed() []observedAddr {
 	}
 }
 
-// hostAddrs returns the addresses of the interfaces at the sockets' ports.
-// Loopback is among them only where the server is reached by it, or there is
-// nothing else. Link-local IPv6 is not: it means nothing without a zone.
-func (p *Peer) hostAddrs() []netip.AddrPort {
-	all, err := p.opts.Network.Addrs()
-	if err != nil {
-		return nil
-	}
-	var out, loopback []netip.AddrPort
-	for _, c := range p.conns {
-		bound := c.LocalAddr()
-		for _, ip := range all {
-			switch {
-			case ip.Is4() != bound.Addr().Is4(), ip.Is6() && ip.IsLinkLocalUnicast(),
-				!bound.Addr().IsUnspecified() && bound.Addr() != ip:
-			case ip.IsLoopback():
-				loopback = append(loopback, netip.AddrPortFrom(ip, bound.Port()))
-			default:
-				out = append(out, netip.AddrPortFrom(ip, bound.Port()))
-			}
-		}
-	}
-	if len(out) == 0 || p.serverIsLocal() {
-		out = append(out, loopback...)
-	}
-	return out
-}
-
 func (p *Peer) serverIsLocal() bool {
 	return p.client != nil && p.client.ServerAddr().Addr().IsLoopback()
 }
@@ -187,12 +160,7 @@ func (p *Peer) serverIsLocal() bool {
 func (p *Peer) own(ip netip.Addr) bool {
 	all, err := p.opts.Network.Addrs()
 	if err != nil {
-		return false
+		all = p.usedAddrs()
 	}
-	for _, a := range all {
-		if a == ip {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(all, ip)
 }

@@ -52,6 +52,14 @@ func (w network) Addrs() (addrs []netip.Addr, err error) {
 	return addrs, err
 }
 
+func (w network) Source(to netip.Addr) (own netip.Addr, ok bool) {
+	_ = w.ns.do(func() error {
+		own, ok = udp.System{}.Source(to)
+		return nil
+	})
+	return own, ok
+}
+
 // A Cmd is a program that runs in a host's namespace. All ways to start an
 // exec.Cmd work. It is killed when the test ends.
 type Cmd struct {

@@ -81,6 +81,14 @@ func (h *Host) Addrs() ([]netip.Addr, error) {
 	return addrs, nil
 }
 
+// Source implements udp.Network.
+func (h *Host) Source(to netip.Addr) (own netip.Addr, ok bool) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	i, ok := h.route(unspecified(to.Is6()), to)
+	return i.addr, ok
+}
+
 // Listen implements udp.Network.
 func (h *Host) Listen(family string, addr netip.AddrPort) (udp.Conn, error) {
 	if family != "udp4" && family != "udp6" {

@@ -1,9 +1,12 @@
 package udp
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 // socketBuffer is what is asked of the system for each direction of a socket,
@@ -45,12 +48,14 @@ func (System) Listen(family string, addr netip.AddrPort) (Conn, error) {
 }
 
 // Addrs returns the addresses of the interfaces that are up, loopback among
-// them; a link-local IPv6 address has its interface's name as zone.
+// them, those of tunnels and of bridges for containers last; a link-local IPv6 address has its
+// interface's name as zone.
 func (System) Addrs() ([]netip.Addr, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(interfaces, func(a, b net.Interface) int { return cmp.Compare(rank(a), rank(b)) })
 	var all []netip.Addr
 	for _, ifc := range interfaces {
 		if ifc.Flags&net.FlagUp == 0 {
@@ -67,6 +72,40 @@ func (System) Addrs() ([]netip.Addr, error) {
 		}
 	}
 	return all, nil
+}
+
+// Source returns the address that a socket has once it is connected, which sends nothing and
+// works on every system.
+func (System) Source(to netip.Addr) (own netip.Addr, ok bool) {
+	if !to.IsValid() || to.IsUnspecified() {
+		return netip.Addr{}, false
+	}
+	const port = 9 // any will do
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, port)))
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	defer c.Close()
+	own = localAddr(c).Addr()
+	return own, own.IsValid() && !own.IsUnspecified()
+}
+
+// bridges are how the names of interfaces begin that lead to containers and virtual machines
+// of this host.
+var bridges = [...]string{"docker", "br-", "veth", "virbr", "lxc", "lxd", "cni", "podman", "flannel", "cali",
+	"vmnet", "vboxnet", "vEthernet", "bridge", "incus", "kube", "cilium"}
+
+// rank orders interfaces by how likely others reach this host by them.
+func rank(ifc net.Interface) int {
+	for _, b := range bridges {
+		if strings.HasPrefix(ifc.Name, b) {
+			return 2
+		}
+	}
+	if ifc.Flags&net.FlagPointToPoint != 0 {
+		return 1
+	}
+	return 0
 }
 
 // hostAddr converts an interface's address; ok is false for one that is no

@@ -48,8 +48,12 @@ type Network interface {
 	Listen(family string, addr netip.AddrPort) (Conn, error)
 
 	// Addrs returns the addresses of this host's interfaces that are up,
-	// loopback among them.
+	// loopback among them, those of bridges for containers last.
 	Addrs() ([]netip.Addr, error)
+
+	// Source returns the address that this host sends from to another; ok is false where
+	// there is no route. Nothing is sent.
+	Source(to netip.Addr) (own netip.Addr, ok bool)
 }
 
 // BufferSizes returns how many bytes the system holds for c in each direction

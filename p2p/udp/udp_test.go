@@ -2,7 +2,9 @@ package udp
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -360,5 +362,31 @@ func TestBatchDatagrams(t *testing.T) {
 	})
 	if !slices.Equal(got, []string{"aa", "bb", "c"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Of a host with bridges for containers the addresses that others reach come first.
+func TestBridgesComeLast(t *testing.T) {
+	t.Parallel()
+	var names []string
+	all := []net.Interface{{Name: "docker0"}, {Name: "br-12ab"}, {Name: "wg0", Flags: net.FlagPointToPoint}, {Name: "eth0"}, {Name: "vethab"}, {Name: "wlan0"}}
+	slices.SortStableFunc(all, func(a, b net.Interface) int { return cmp.Compare(rank(a), rank(b)) })
+	for _, i := range all {
+		names = append(names, i.Name)
+	}
+	if got := fmt.Sprint(names); got != "[eth0 wlan0 wg0 docker0 br-12ab vethab]" {
+		t.Error(got)
+	}
+}
+
+func TestSource(t *testing.T) {
+	t.Parallel()
+	for _, to := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()} {
+		if own, ok := (System{}).Source(to); own != to || !ok {
+			t.Errorf("to %v: %v, %v", to, own, ok)
+		}
+	}
+	if own, ok := (System{}).Source(netip.Addr{}); ok {
+		t.Errorf("to nowhere: %v", own)
 	}
 }

@@ -1,0 +1,78 @@
+package p2p
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"p2ptool/p2p/tunnel"
+)
+
+// far are addresses to which the default routes lead, as nobody has them (RFC 5737, RFC 3849).
+// Nothing is sent there.
+var far = [...]netip.Addr{
+	netip.AddrFrom4([4]byte{192, 0, 2, 1}),
+	netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1}),
+}
+
+// hostAddrs returns the addresses of the interfaces at the sockets' ports, those first by which
+// others are most likely to reach this host: there may be more than can be told.
+// Loopback is among them only where the server is reached by it, or there is
+// nothing else. Link-local IPv6 is not: it means nothing without a zone.
+func (p *Peer) hostAddrs() []netip.AddrPort {
+	used := p.usedAddrs()
+	all, err := p.opts.Network.Addrs()
+	if err != nil {
+		all = used // a system that does not let its interfaces be read
+	}
+	var out, loopback []netip.AddrPort
+	for _, c := range p.conns {
+		bound := c.LocalAddr()
+		for _, ip := range all {
+			switch {
+			case ip.Is4() != bound.Addr().Is4(), ip.Is6() && ip.IsLinkLocalUnicast(),
+				!bound.Addr().IsUnspecified() && bound.Addr() != ip:
+			case ip.IsLoopback():
+				loopback = append(loopback, netip.AddrPortFrom(ip, bound.Port()))
+			default:
+				out = append(out, netip.AddrPortFrom(ip, bound.Port()))
+			}
+		}
+	}
+	rankHosts(out, used)
+	if len(out) == 0 || p.serverIsLocal() {
+		out = append(out, loopback...)
+	}
+	return out
+}
+
+// rankHosts puts the addresses first that routes to the server and to far away use, and those
+// of one network segment last.
+func rankHosts(addrs []netip.AddrPort, used []netip.Addr) {
+	rank := func(a netip.AddrPort) int {
+		if i := slices.Index(used, a.Addr()); i >= 0 {
+			return i
+		}
+		if a.Addr().IsLinkLocalUnicast() {
+			return len(used) + 1
+		}
+		return len(used)
+	}
+	slices.SortStableFunc(addrs, func(a, b netip.AddrPort) int { return cmp.Compare(rank(a), rank(b)) })
+}
+
+// usedAddrs returns the addresses that this host sends from, to the server and far away.
+func (p *Peer) usedAddrs() (used []netip.Addr) {
+	to := far[:]
+	if p.client != nil {
+		if a := p.client.ServerAddr().Addr(); a.IsValid() && !tunnel.Marked(a) {
+			to = append([]netip.Addr{a}, to...)
+		}
+	}
+	for _, a := range to {
+		if own, ok := p.opts.Network.Source(a); ok && !slices.Contains(used, own) {
+			used = append(used, own)
+		}
+	}
+	return used
+}
