@@ -12,7 +12,7 @@ import (
 // A Diagnosis tells why a link's packets take the path that they take.
 type Diagnosis struct {
 	Kind PathKind
-	// Why is a clause that says why the path is not direct; empty where it is.
+	// Why is a clause that says why the path is not direct, or what else is wrong with it.
 	Why string
 	// Remedy says what would make it direct; empty where nothing is known.
 	Remedy string
@@ -45,14 +45,53 @@ const (
 	dropInput = "a rule that drops unsolicited input on that router would make it direct: see docs/nat.md"
 
 	letUDPPassHere = "letting UDP pass here may make it direct"
+
+	raiseMTU = "an MTU of at least 576 bytes all the way, also in tunnels, would make it direct"
 )
 
 // Diagnose tells why the path in use at one end is not direct, by its own view
-// and the other end's. Of the latter the NAT alone will do, which says less.
+// and the other end's, and whether it carries small packets only. Of the latter view the NAT
+// alone will do, which says less.
 func Diagnose(here, there View) Diagnosis {
+	d := notDirect(here, there)
+	why := here.limit()
+	if why == "" {
+		why = there.limit()
+	}
+	if d.Why != "" && why != "" {
+		why = "; " + why
+	}
+	d.Why += why
+	return d
+}
+
+// limit tells what the path in use carries at most, where that is little.
+func (v View) limit() string {
+	for _, p := range v.Paths {
+		if p.InUse && p.State == PathAnswers && p.Limited {
+			return Path{Kind: p.Kind, Limit: p.Carries}.Why()
+		}
+	}
+	return ""
+}
+
+// tooNarrow returns the direct path that answers, but carries nothing.
+func (v View) tooNarrow() (p PathReport, ok bool) {
+	i := slices.IndexFunc(v.direct(), func(p PathReport) bool { return p.Limited && p.Carries == 0 })
+	if i < 0 {
+		return p, false
+	}
+	return v.direct()[i], true
+}
+
+func notDirect(here, there View) Diagnosis {
 	d := Diagnosis{Kind: here.kind()}
 	if d.Kind == PathLAN || d.Kind == PathDirect {
 		return d
+	}
+	narrow, tooNarrow := here.tooNarrow()
+	if !tooNarrow {
+		narrow, tooNarrow = there.tooNarrow()
 	}
 	direct := here.direct()
 	was := slices.IndexFunc(direct, func(p PathReport) bool { return p.State == PathSilent })
@@ -65,6 +104,9 @@ func Diagnose(here, there View) Diagnosis {
 		d.Why, d.Remedy = "UDP does not reach the server from here", letUDPPassHere
 	case there.kind() == PathTCPRelay:
 		d.Why, d.Remedy = "UDP does not reach the server from the peer", letUDPPass
+	case tooNarrow:
+		d.Why = fmt.Sprintf("the path to %s answers, but packets of 576 bytes do not get through", narrow.Addr)
+		d.Remedy = raiseMTU
 	case was >= 0:
 		d.Why = fmt.Sprintf("%s answered before, and does not now", direct[was].Addr)
 		d.Remedy = "it is used again once it answers"

@@ -3,6 +3,7 @@ package p2p_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -158,11 +159,16 @@ func TestDiagnose(t *testing.T) {
 	}
 	with := func(v p2p.View, n p2p.NAT) p2p.View { v.NAT = n; return v }
 	for want, views := range map[string][2]p2p.View{
-		"the peer has no address":                            {{Age: time.Minute, Paths: []p2p.PathReport{relay}}, plain},
-		"the peer asks for no other":                         {plain, {Require: p2p.RequireRelay}},
-		"reach the server from here":                         {tcp(plain), plain},
-		"reach the server from the":                          {plain, tcp(plain)},
-		"answered before":                                    {direct(func(p *p2p.PathReport) { p.State = p2p.PathSilent }), plain},
+		"the peer has no address":    {{Age: time.Minute, Paths: []p2p.PathReport{relay}}, plain},
+		"the peer asks for no other": {plain, {Require: p2p.RequireRelay}},
+		"reach the server from here": {tcp(plain), plain},
+		"reach the server from the":  {plain, tcp(plain)},
+		"answered before":            {direct(func(p *p2p.PathReport) { p.State = p2p.PathSilent }), plain},
+		"path to 192.0.2.9:7 answers, but packets of 576": {direct(func(p *p2p.PathReport) {
+			p.Addr, p.Limited = netip.MustParseAddrPort("192.0.2.9:7"), true
+		}), plain},
+		"the relay path carries packets of at most 800 bytes": {{Age: time.Minute, Paths: []p2p.PathReport{{
+			Kind: p2p.PathRelay, State: p2p.PathAnswers, InUse: true, Limited: true, Carries: 800}}}, plain},
 		"the NAT here is symmetric":                          {with(plain, symmetric), plain},
 		"the NATs of both sides are Linux masquerades":       {with(plain, bare), with(plain, bare)},
 		"the NAT here is a Linux masquerade":                 {with(plain, bare), plain},

@@ -32,6 +32,7 @@ package p2p
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -86,6 +87,18 @@ type Path struct {
 	Kind PathKind
 	Addr netip.AddrPort // the peer's address, or the server's where relayed
 	RTT  time.Duration  // smoothed round trip
+	// Limit is the most bytes that a packet on the path may have, with its headers of IP
+	// and UDP, where that is less than nearly every path carries; else 0. It becomes known by
+	// and by.
+	Limit int
+}
+
+// Why tells what is wrong with the path itself, as a clause; it is empty where nothing is.
+func (p Path) Why() string {
+	if p.Limit == 0 || p.Kind == PathNone {
+		return ""
+	}
+	return fmt.Sprintf("the %s path carries packets of at most %d bytes", p.Kind, p.Limit)
 }
 
 // PeerOptions configure a Peer. The zero value of each field but Key is usable.

@@ -89,19 +89,21 @@ func (l *Link) PeerView(ctx context.Context) (View, error) {
 //	 0  kind, 1        1 lan, 2 direct, 3 relay, 4 relay over TCP
 //	 1  address, 18
 //	19  state, 1       0 no answer so far, 1 answers, 2 silent now
-//	20  flags, 1       1: in use; 2: packets of the other end arrive by it
+//	20  flags, 1       1: in use; 2: packets of the other end arrive by it; 4: it is limited
 //	21  pings sent, 4
 //	25  round trip, 4  the shortest, in µs; 0: none
+//	29  carries, 2     bytes of the largest packet that got through; 0: none
 //
 // What follows is skipped.
 const (
 	viewHead     = 10
-	viewPathSize = 29
+	viewPathSize = 31
 	maxViewPaths = 64
 	maxView      = 4096
 
-	viewInUse = 1
-	viewHeard = 2
+	viewInUse   = 1
+	viewHeard   = 2
+	viewLimited = 4
 )
 
 var errView = errors.New("malformed view of a link")
@@ -126,9 +128,13 @@ func appendViewPath(b []byte, p PathReport) []byte {
 	if p.Heard {
 		flags |= viewHeard
 	}
+	if p.Limited {
+		flags |= viewLimited
+	}
 	b = append(punch.AppendAddr(append(b, byte(p.Kind)), p.Addr), byte(p.State), flags)
 	b = binary.BigEndian.AppendUint32(b, clamp(time.Duration(p.Pings)))
-	return binary.BigEndian.AppendUint32(b, clamp(p.RTT/time.Microsecond))
+	b = binary.BigEndian.AppendUint32(b, clamp(p.RTT/time.Microsecond))
+	return binary.BigEndian.AppendUint16(b, uint16(min(p.Carries, 1<<16-1)))
 }
 
 // clamp makes four bytes of a number.
@@ -166,9 +172,11 @@ func parseView(b []byte) (View, error) {
 func parseViewPath(b []byte) (PathReport, error) {
 	p := PathReport{
 		Kind: PathKind(b[0]), Addr: punch.ParseAddr(b[1:]), State: link.PathState(b[19]),
-		InUse: b[20]&viewInUse != 0, Heard: b[20]&viewHeard != 0,
+		InUse: b[20]&viewInUse != 0, Heard: b[20]&viewHeard != 0, Limited: b[20]&viewLimited != 0,
 		Pings: int(binary.BigEndian.Uint32(b[21:])),
 		RTT:   time.Duration(binary.BigEndian.Uint32(b[25:])) * time.Microsecond,
+
+		Carries: int(binary.BigEndian.Uint16(b[29:])),
 	}
 	if p.Kind < punch.PathLAN || p.Kind > punch.PathTCPRelay || p.State > link.Silent {
 		return p, fmt.Errorf("%w: path of kind %d, state %d", errView, b[0], b[19])

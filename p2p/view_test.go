@@ -18,7 +18,7 @@ func someView() View {
 		Candidates: []Candidate{{Kind: punch.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
 		Paths: []PathReport{{
 			Kind: PathDirect, Addr: netip.MustParseAddrPort("192.168.1.2:4000"), State: PathAnswers,
-			InUse: true, Heard: true, Pings: 258, RTT: 772 * time.Microsecond,
+			InUse: true, Heard: true, Pings: 258, RTT: 772 * time.Microsecond, Carries: 576, Limited: true,
 		}},
 	}
 }
@@ -28,7 +28,7 @@ func TestView(t *testing.T) {
 	b := want.append(nil)
 	const addr = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc0\xa8\x01\x02\x0f\xa0"
 	layout := "\x01\x00\x00\x00\x07\x03\x02\x00\x02\x01\x01\x01" + addr +
-		"\x01\x02" + addr + "\x01\x03\x00\x00\x01\x02\x00\x00\x03\x04"
+		"\x01\x02" + addr + "\x01\x07\x00\x00\x01\x02\x00\x00\x03\x04\x02\x40"
 	if !bytes.Equal(b, []byte(layout)) {
 		t.Errorf("%x", b)
 	}

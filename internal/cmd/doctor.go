@@ -56,8 +56,8 @@ func (p *program) doctor(c *cli.Context) error {
 	return nil
 }
 
-// settle waits until the path is direct and this side's NAT is known, or has had
-// the time to be.
+// settle waits until the path is direct, and it is known what it carries, and this side's
+// NAT, or all has had the time to be.
 func (n *node) settle(ctx context.Context, link *p2p.Link) error {
 	within, cancel := context.WithTimeout(ctx, settleFor)
 	defer cancel()
@@ -66,7 +66,7 @@ func (n *node) settle(ctx context.Context, link *p2p.Link) error {
 	}
 	look := time.NewTicker(settleLook)
 	defer look.Stop()
-	for !isDirect(link.Path().Kind) && n.role.require != p2p.RequireRelay {
+	for !isDirect(link.Path().Kind) && n.role.require != p2p.RequireRelay || !measured(ctx, link) {
 		select {
 		case <-look.C:
 		case <-link.Done():
@@ -76,6 +76,18 @@ func (n *node) settle(ctx context.Context, link *p2p.Link) error {
 		}
 	}
 	return nil
+}
+
+// usualPacket is what nearly every path carries, with the headers of IP and UDP.
+const usualPacket = 1228
+
+// measured reports whether it is known what the path in use carries.
+func measured(ctx context.Context, link *p2p.Link) bool {
+	v, err := link.View(ctx)
+	if err != nil || len(v.Paths) == 0 {
+		return true // there is nothing to wait for
+	}
+	return v.Paths[0].Limited || v.Paths[0].Carries >= usualPacket
 }
 
 func isDirect(k p2p.PathKind) bool { return k == p2p.PathLAN || k == p2p.PathDirect }
@@ -171,6 +183,12 @@ func became(t p2p.PathReport) string {
 	}
 	if t.Heard {
 		s += ", but packets arrive from there"
+	}
+	switch {
+	case t.Limited && t.Carries > 0:
+		s += fmt.Sprintf(", carries packets of at most %d bytes", t.Carries)
+	case t.Limited:
+		s += ", answers small packets, but does not carry 576 bytes"
 	}
 	if t.InUse {
 		s += ", in use"

@@ -30,6 +30,9 @@ type (
 		RTT   float64 `json:"rtt_ms,omitempty"`
 		Heard bool    `json:"heard"` // packets come from there, though ours are not answered
 		InUse bool    `json:"in_use"`
+
+		Carries int  `json:"carries,omitempty"` // bytes of the largest packet that got through
+		Limited bool `json:"limited,omitempty"` // longer ones do not
 	}
 )
 
@@ -59,6 +62,7 @@ func doctorViewOf(v p2p.View) doctorView {
 	for _, t := range v.Paths {
 		d.Tried = append(d.Tried, doctorTried{
 			t.Kind.String(), t.Addr.String(), t.State.String(), t.Pings, milliseconds(t.RTT), t.Heard, t.InUse,
+			t.Carries, t.Limited,
 		})
 	}
 	return d

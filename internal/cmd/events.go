@@ -35,7 +35,7 @@ type (
 		Path string  `json:"path"`
 		Addr string  `json:"addr"`
 		RTT  float64 `json:"rtt_ms"`
-		Why  string  `json:"why,omitempty"` // it is not direct, where that was asked
+		Why  string  `json:"why,omitempty"` // it carries small packets only, or is not direct, where that was asked
 	}
 	disconnectedEvent struct {
 		who
@@ -159,7 +159,7 @@ func (p *program) who(peer p2p.GUID) who {
 
 // fieldsOf says how a link's packets travel.
 func (p *program) fieldsOf(peer p2p.GUID, path p2p.Path) pathFields {
-	return pathFields{p.who(peer), path.Kind.String(), path.Addr.String(), milliseconds(path.RTT), ""}
+	return pathFields{p.who(peer), path.Kind.String(), path.Addr.String(), milliseconds(path.RTT), path.Why()}
 }
 
 // milliseconds keeps three digits behind the point.

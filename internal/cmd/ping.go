@@ -112,7 +112,7 @@ func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, se
 		path.RTT = rtt
 		fields := n.p.fieldsOf(t.GUID, path)
 		if fields.Why = whyNotDirect(ctx, link, path); fields.Why != *told && fields.Why != "" {
-			n.p.out.note("relayed: %s", fields.Why)
+			n.p.out.note("%s: %s", path.Kind, fields.Why)
 		}
 		*told = fields.Why
 		n.p.out.event(pingEvent{fields, seq})
@@ -127,10 +127,10 @@ func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, se
 }
 
 // whyNotDirect says in a clause why a path is the relay's, as far as this side
-// knows; nothing where it is not.
+// knows, and what else is wrong with it.
 func whyNotDirect(ctx context.Context, link *p2p.Link, path p2p.Path) string {
 	if path.Kind == p2p.PathNone || isDirect(path.Kind) {
-		return ""
+		return path.Why()
 	}
 	d, err := link.Diagnose(ctx)
 	if err != nil {

@@ -122,5 +122,9 @@ func (r *reporter) presence(format string, args ...any) {
 
 // describe says in words how packets travel.
 func describe(path p2p.Path) string {
-	return fmt.Sprintf("%s, %s, %s", path.Kind, path.Addr, terminal.Duration(path.RTT))
+	s := fmt.Sprintf("%s, %s, %s", path.Kind, path.Addr, terminal.Duration(path.RTT))
+	if path.Limit > 0 {
+		s += fmt.Sprintf(", carries packets of at most %d bytes", path.Limit)
+	}
+	return s
 }

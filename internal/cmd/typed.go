@@ -167,7 +167,7 @@ func (co *conversation) showPath(ctx context.Context) {
 	path := link.Path()
 	fields := co.p.fieldsOf(link.Peer(), path)
 	line := describe(path)
-	if fields.Why = whyNotDirect(ctx, link, path); fields.Why != "" {
+	if fields.Why = whyNotDirect(ctx, link, path); fields.Why != "" && !isDirect(path.Kind) {
 		line += ": " + fields.Why
 	}
 	co.p.out.payload("%s", line)

@@ -11,6 +11,7 @@ type Realm struct {
 	net     *Net
 	gateway *NAT // nil: this is the internet
 	nodes   map[netip.Addr]node
+	narrow  map[[2]netip.Addr]int // by source and destination, the longest payload that passes
 }
 
 // A node is a host, or the outer side of a NAT.
@@ -38,6 +39,34 @@ func (r *Realm) NAT(addr string, kind Kind) *NAT {
 	t.addr = r.add(addr, t)
 	t.clear()
 	return t
+}
+
+// Narrow lets no payload longer than mtu bytes pass between two addresses, either way; 0: any
+// does. Whoever sends is not told.
+func (r *Realm) Narrow(a, b string, mtu int) {
+	r.net.mu.Lock()
+	defer r.net.mu.Unlock()
+	if r.narrow == nil {
+		r.narrow = make(map[[2]netip.Addr]int)
+	}
+	one, two := netip.MustParseAddr(a), netip.MustParseAddr(b)
+	r.narrow[[2]netip.Addr{one, two}], r.narrow[[2]netip.Addr{two, one}] = mtu, mtu
+}
+
+// passes takes off what is too long for the way between two addresses, and reports whether
+// anything is left.
+func (r *Realm) passes(p *packet) bool {
+	mtu := r.narrow[[2]netip.Addr{p.src.Addr(), p.dst.Addr()}]
+	if mtu == 0 || p.size <= mtu {
+		return true
+	}
+	r.net.tell("over MTU", *p)
+	last := p.data[len(p.data)-(len(p.data)-1)%p.size-1:] // alone may be shorter
+	if len(last) > mtu {
+		return false
+	}
+	p.data, p.size = last, len(last)
+	return true
 }
 
 // add gives a node an address.
@@ -68,6 +97,9 @@ func (r *Realm) forward(p packet) {
 // deliver sends a packet down the link of the node that has its address.
 func (r *Realm) deliver(p packet) {
 	if n := r.nodes[p.dst.Addr()]; n != nil {
+		if !r.passes(&p) {
+			return
+		}
 		n.downlink().push(p)
 		return
 	}
