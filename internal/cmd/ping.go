@@ -112,7 +112,7 @@ func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, se
 		path.RTT = rtt
 		fields := n.p.fieldsOf(t.GUID, path)
 		if fields.Why = whyNotDirect(ctx, link, path); fields.Why != *told && fields.Why != "" {
-			n.p.out.note("%s: %s", path.Kind, fields.Why)
+			n.p.out.note("%s", p2p.Diagnosis{Kind: path.Kind, Why: fields.Why})
 		}
 		*told = fields.Why
 		n.p.out.event(pingEvent{fields, seq})

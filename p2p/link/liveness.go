@@ -25,15 +25,16 @@ func (l *Link) patience(p *path) patience {
 }
 
 const (
-	confirmPings  = 3 // sent soon after a path became valid: its NAT may wait for them
-	confirmGap    = 20 * time.Millisecond
-	troubleGap    = time.Second
-	desperateGap  = time.Second // between pings while nothing answers
-	deadMinMisses = 2
-	fullPings     = 6                      // in a row, then every other is a short one
-	pingBackGap   = 25 * time.Millisecond  // or pings and what they beget would never end on a long path
-	fedLately     = 5 * time.Second        // who only receives learns by silence alone that its path has died
-	doubtPatience = 300 * time.Millisecond // of a path that the other side seems to have left
+	confirmPings   = 3 // sent soon after a path became valid: its NAT may wait for them
+	confirmGap     = 20 * time.Millisecond
+	troubleGap     = time.Second
+	desperateGap   = time.Second // between pings while nothing answers
+	deadMinMisses  = 2
+	fullPings      = 6                      // in a row, without an answer
+	fullRelayPings = 3                      // by the relay, which costs the server
+	pingBackGap    = 25 * time.Millisecond  // or pings and what they beget would never end on a long path
+	fedLately      = 5 * time.Second        // who only receives learns by silence alone that its path has died
+	doubtPatience  = 300 * time.Millisecond // of a path that the other side seems to have left
 )
 
 // pong answers a ping on the path it came by, and pings back a path that is
@@ -56,7 +57,7 @@ func (l *Link) pong(p *path, id uint64, full bool) {
 // ping asks a path for an answer. The first packet to a candidate may be an
 // opener, which does not get there.
 func (l *Link) ping(p *path, answer func(time.Duration)) {
-	ttl, full := 0, p.asksFull()
+	ttl, full := 0, l.asksFull(p)
 	if p.opener {
 		p.opener, ttl, full = false, l.cfg.OpenerTTL(), false
 	}
@@ -71,13 +72,17 @@ func (l *Link) ping(p *path, answer func(time.Duration)) {
 }
 
 // asksFull reports whether the next ping is to show that the path carries data: a path
-// that is not valid yet, or on which data waits for an answer. Where several full ones went
-// unanswered every other is short: its answer shows that it is for their size.
-func (p *path) asksFull() bool {
-	if p.state == valid {
+// that is not valid yet, or on which data waits for an answer. Where some full ones went
+// unanswered the others are short: if one is answered, a full one follows at once
+// (answersShort), and if that is not, it is for its size. So it is where there is no hurry, as the relay is not needed.
+func (l *Link) asksFull(p *path) bool {
+	switch {
+	case p.state == valid:
 		return p.inFlight > 0
+	case p.relayed():
+		return p.misses < fullRelayPings && !l.direct()
 	}
-	return p.misses < fullPings || p.misses%2 == 0
+	return p.misses < fullPings
 }
 
 // fill pads frames to a datagram of minMTU.

@@ -69,7 +69,7 @@ func TestMTUShrinks(t *testing.T) {
 // a way for it. A path that carries less than any has to is no path, though short pings pass.
 func TestSmallPaths(t *testing.T) {
 	t.Parallel()
-	for _, carried := range []int{300, 540, 548, 772, 972, 1072, 1171, 1199, 1252, 1372} {
+	for _, carried := range []int{300, 548, 772, 1171, 1199, 1252} {
 		for _, relayed := range []bool{false, true} {
 			for _, suddenly := range []bool{false, true} {
 				name := fmt.Sprintf("%d relayed=%v suddenly=%v", carried, relayed, suddenly)
