@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"p2ptool/p2p/tunnel"
+	"p2ptool/p2p/udp"
 )
 
 // far are addresses to which the default routes lead, as nobody has them (RFC 5737, RFC 3849).
@@ -70,7 +71,7 @@ func (p *Peer) usedAddrs() (used []netip.Addr) {
 		}
 	}
 	for _, a := range to {
-		if own, ok := p.opts.Network.Source(a); ok && !slices.Contains(used, own) {
+		if own, ok := udp.Source(p.opts.Network, a); ok && !slices.Contains(used, own) {
 			used = append(used, own)
 		}
 	}

@@ -81,7 +81,7 @@ func (h *Host) Addrs() ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// Source implements udp.Network.
+// Source is for udp.Source.
 func (h *Host) Source(to netip.Addr) (own netip.Addr, ok bool) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()

@@ -50,10 +50,17 @@ type Network interface {
 	// Addrs returns the addresses of this host's interfaces that are up,
 	// loopback among them, those of bridges for containers last.
 	Addrs() ([]netip.Addr, error)
+}
 
-	// Source returns the address that this host sends from to another; ok is false where
-	// there is no route. Nothing is sent.
-	Source(to netip.Addr) (own netip.Addr, ok bool)
+// Source returns the address that a host of n sends from to another; ok is false where
+// there is no route, or n cannot tell. Nothing is sent.
+func Source(n Network, to netip.Addr) (own netip.Addr, ok bool) {
+	if n, can := n.(interface {
+		Source(netip.Addr) (netip.Addr, bool)
+	}); can {
+		return n.Source(to)
+	}
+	return netip.Addr{}, false
 }
 
 // BufferSizes returns how many bytes the system holds for c in each direction
