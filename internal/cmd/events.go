@@ -64,6 +64,12 @@ type (
 		Rate     int64  `json:"rate"` // bytes a second
 		Path     string `json:"path"`
 	}
+	stalledEvent struct {
+		who
+		Transfer string `json:"transfer"`
+		Seconds  int64  `json:"seconds"` // in which nothing moved
+		Why      string `json:"why"`
+	}
 	fileEvent struct {
 		who
 		Transfer string `json:"transfer"`
@@ -138,6 +144,7 @@ func (messageEvent) event() string      { return "message" }
 func (deliveredEvent) event() string    { return "delivered" }
 func (offerEvent) event() string        { return "offer" }
 func (progressEvent) event() string     { return "progress" }
+func (stalledEvent) event() string      { return "stalled" }
 func (fileEvent) event() string         { return "file" }
 func (doneEvent) event() string         { return "done" }
 func (peerEvent) event() string         { return "peer" }

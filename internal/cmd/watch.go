@@ -21,7 +21,9 @@ type watch struct {
 	peer    string // the other side's name
 	dir     string // to which is received, where it is a folder
 	link    *p2p.Link
-	asked   *time.Timer        // says that the other side is being asked
+	asked   *time.Timer // says that the other side is being asked
+	stall   stall
+	bytes   int64              // moved so far
 	bar     *terminal.Progress // nil: not yet, or another one has the screen
 	release func()
 	quiet   bool // somebody else says how it ended
@@ -45,7 +47,7 @@ const askedAfter = time.Second
 const ratePart = time.Second
 
 func (p *program) watch(verb, peer string, link *p2p.Link) *watch {
-	return &watch{p: p, verb: verb, peer: peer, link: link}
+	return &watch{p: p, verb: verb, peer: peer, link: link, stall: stall{p: p, link: link, peer: peer}}
 }
 
 // draw begins to draw, if nothing else does. It is not before the offer is accepted,
@@ -65,15 +67,18 @@ func (w *watch) tell(e transfer.Event) {
 	switch e := e.(type) {
 	case transfer.Offer:
 		if w.verb == sendingTo {
+			w.stall.begin(hex.EncodeToString(e.ID[:]), true)
 			w.asked = time.AfterFunc(askedAfter, func() { w.p.out.note("waiting for %s to accept", w.peer) })
 		}
 	case transfer.Accepted:
+		w.stall.begin(hex.EncodeToString(e.ID[:]), false)
 		w.answered()
 		w.begun = time.Now()
 		w.draw()
 	case transfer.Progress:
 		w.progress(e, time.Now())
 	case transfer.File:
+		w.stall.moved()
 		w.file(e)
 	}
 }
@@ -87,6 +92,10 @@ func (w *watch) answered() {
 
 func (w *watch) progress(e transfer.Progress, now time.Time) {
 	w.measure(e, now)
+	if e.Bytes != w.bytes {
+		w.bytes = e.Bytes
+		w.stall.moved()
+	}
 	path := w.link.Path()
 	if w.bar != nil {
 		w.bar.Update(e.Bytes, e.Total, fmt.Sprintf("%s %s, %s", w.verb[strings.Index(w.verb, " ")+1:], w.peer, path.Kind), e.Path)
@@ -160,6 +169,7 @@ const maxShownName = 60
 // end takes the bar away and says what became of the transfer.
 func (w *watch) end(res transfer.Result, err error) {
 	w.answered()
+	w.stall.end()
 	if w.bar != nil {
 		w.release()
 		w.bar.Finish("")

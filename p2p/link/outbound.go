@@ -59,6 +59,11 @@ func (o *outbound) unsettled() bool {
 	return !o.given && (o.base < o.end || o.closed && !o.finGot)
 }
 
+// blocked reports whether all that may be sent has arrived, and more waits.
+func (o *outbound) blocked() bool {
+	return !o.given && o.base == o.next && o.next == o.limit && o.end > o.limit
+}
+
 // finished reports whether all that is to be sent has arrived.
 func (o *outbound) finished() bool {
 	return o.resetGot || o.closed && o.finGot && o.base == o.end

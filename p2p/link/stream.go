@@ -163,6 +163,12 @@ func (s *Stream) unsettled() bool {
 	return s.out.unsettled()
 }
 
+func (s *Stream) blocked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.blocked()
+}
+
 // fail ends the stream with the link.
 func (s *Stream) fail(err error) {
 	s.mu.Lock()

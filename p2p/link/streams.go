@@ -201,6 +201,14 @@ func (t *streams) unsettled() bool {
 	return slices.ContainsFunc(all, (*Stream).unsettled)
 }
 
+// blocked reports whether all that may be sent of some stream has arrived, and more waits.
+func (t *streams) blocked() bool {
+	t.mu.Lock()
+	all := t.allLocked()
+	t.mu.Unlock()
+	return slices.ContainsFunc(all, (*Stream).blocked)
+}
+
 // share returns up to how many bytes each stream may buffer to send, while as
 // many as window are worth having: those that have something to send share it.
 func (t *streams) share(window int) int64 {

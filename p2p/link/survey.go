@@ -48,6 +48,9 @@ type PathReport struct {
 type Survey struct {
 	Age   time.Duration // of the link
 	Paths []PathReport  // the one in use first, then those that answer
+	// Unsettled says that something which was written has not arrived, Blocked that the other
+	// side takes no more of it for now, having not read what came before.
+	Unsettled, Blocked bool
 }
 
 // Survey tells what ways there are to the other side, and what has become of
@@ -69,6 +72,7 @@ func (l *Link) Survey(ctx context.Context) (Survey, error) {
 
 func (l *Link) survey() Survey {
 	s := Survey{Age: l.now.Sub(l.budget.began)}
+	s.Unsettled, s.Blocked = l.streams.unsettled(), l.streams.blocked()
 	for _, p := range l.paths {
 		s.Paths = append(s.Paths, p.report(p == l.chosen))
 	}
