@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"p2ptool/p2p/noise"
-
 	"go.uber.org/goleak"
 
 	"p2ptool/p2p/identity"
