@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -210,4 +211,49 @@ func TestWhoGivesUpLeavesTheAttempt(t *testing.T) {
 		a.Close()
 		b.Close()
 	})
+}
+
+// Two that find each other on the local network at the same moment, or by address, end with one
+// link.
+func TestBothConnectAtOnceWithoutServer(t *testing.T) {
+	for _, apart := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 30 * time.Millisecond} {
+		for _, how := range []string{"found", "addressed"} {
+			inWorld(t, func(t *testing.T, w *world) {
+				a, b, _ := neighbours(w, "")
+				connect := func(from, to *tester) (*p2p.Link, error) {
+					if how == "found" {
+						return from.Connect(t.Context(), to.GUID())
+					}
+					for _, addr := range to.LocalAddrs() {
+						if addr.Addr().Is4() {
+							host := map[*tester]string{a: "192.168.1.2", b: "192.168.1.3"}[to]
+							return from.ConnectAddr(t.Context(), to.GUID(), netip.AddrPortFrom(netip.MustParseAddr(host), addr.Port()).String())
+						}
+					}
+					return nil, errors.New("no address")
+				}
+				var wg sync.WaitGroup
+				for i, c := range []struct{ from, to *tester }{{a, b}, {b, a}} {
+					wg.Go(func() {
+						time.Sleep(time.Duration(i) * apart)
+						l, err := connect(c.from, c.to)
+						if err != nil {
+							t.Errorf("%s, %v apart, peer %d: %v", how, apart, i, err)
+							return
+						}
+						time.Sleep(5 * time.Second)
+						lives(t, "the link", l)
+					})
+				}
+				wg.Wait()
+				for _, p := range []*tester{a, b} {
+					if n := count[p2p.Connected](p) - count[p2p.Disconnected](p); n != 1 {
+						t.Errorf("%s, %v apart: a peer has %d links", how, apart, n)
+					}
+				}
+				a.Close()
+				b.Close()
+			})
+		}
+	}
 }

@@ -281,7 +281,7 @@ func (b *batch) close(st *store, done bool) error {
 	if !done {
 		return b.f.Close()
 	}
-	if !disk.RemovesOpen {
+	if !disk.MovesOpen {
 		b.f.Close()
 	}
 	err := st.state.Remove(b.name + doneExt)

@@ -59,7 +59,9 @@ func TestSameBaseName(t *testing.T) {
 func TestBaseNames(t *testing.T) {
 	src := t.TempDir()
 	write(t, filepath.Join(src, "f/g/a"), []byte("a"))
-	symlink(t, "f", filepath.Join(src, "link"))
+	if err := os.Symlink("f", filepath.Join(src, "link")); err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(filepath.Join(src, "f", "g"))
 	for path, want := range map[string]string{".": "g", "..": "f", "../../f/": "f", "a": "a", "../../link/": "f", "../g/.": "g"} {
 		if got, err := resolveTop(path); err != nil || got.name != want {
@@ -77,8 +79,12 @@ func TestSpecialFilesAreSkipped(t *testing.T) {
 	t.Parallel()
 	src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()
 	write(t, filepath.Join(src, "a"), []byte("a"))
-	symlink(t, "a", filepath.Join(src, "link"))
-	symlink(t, "/etc", filepath.Join(src, "etc"))
+	if err := os.Symlink("a", filepath.Join(src, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc", filepath.Join(src, "etc")); err != nil {
+		t.Fatal(err)
+	}
 	makePipe(t, filepath.Join(src, "pipe"))
 	write(t, filepath.Join(src, stateFolder, "x.part"), []byte("half"))
 	sent, _ := mustTransfer(t, dst, src)
@@ -102,7 +108,9 @@ func TestPlantedTargets(t *testing.T) {
 		}
 		makePipe(t, filepath.Join(dst, "f/pipe"))
 		for from, to := range map[string]string{"f/link": filepath.Join(outside, "victim"), "f/dir": outside} {
-			symlink(t, to, filepath.Join(dst, from))
+			if err := os.Symlink(to, filepath.Join(dst, from)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		sent, got := receiveWith(t, ReceiveOptions{Dir: dst, Conflict: conflict}, Source{Paths: []string{src}})
 		if !errors.Is(sent.err, ErrPartial) || !errors.Is(got.err, ErrPartial) {
@@ -129,7 +137,9 @@ func (o *outcome) forgetState(t *testing.T, dst string) {
 func TestStateFolderPlanted(t *testing.T) {
 	t.Parallel()
 	src, dst, outside := write(t, filepath.Join(t.TempDir(), "a"), []byte("a")), t.TempDir(), t.TempDir()
-	symlink(t, outside, filepath.Join(dst, stateFolder))
+	if err := os.Symlink(outside, filepath.Join(dst, stateFolder)); err != nil {
+		t.Fatal(err)
+	}
 	sent, got := transfer(t, dst, src)
 	if sent.err == nil || got.err == nil {
 		t.Error("state was written through a symbolic link")

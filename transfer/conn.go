@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,12 +29,14 @@ var errFinished = errors.New("finished")
 type session struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	leave  func() bool // no longer end with the caller's context
 	rw     io.ReadWriteCloser
 	br     *bufio.Reader
 	out    *queue[[]byte] // messages to the peer, but chunks
 	bufs   chan []byte    // free buffers; nil: one not made yet
 	wg     sync.WaitGroup
 
+	settled atomic.Bool   // all is decided on this side: a context that ends now ends no transfer
 	written chan struct{} // closed when nothing more is written
 	closed  chan struct{} // closed when the stream is
 }
@@ -41,7 +44,8 @@ type session struct {
 func newSession(ctx context.Context, rw io.ReadWriteCloser) *session {
 	s := &session{rw: rw, br: bufio.NewReaderSize(rw, readBuffer), out: newQueue[[]byte](),
 		bufs: make(chan []byte, bufferCount), written: make(chan struct{}), closed: make(chan struct{})}
-	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	s.leave = context.AfterFunc(ctx, func() { s.cancel(callerEnded{context.Cause(ctx)}) })
 	for range bufferCount {
 		s.bufs <- nil
 	}
@@ -80,7 +84,7 @@ func (s *session) sayWhy(writing error) {
 	if cause == nil || isInterrupted(writing) {
 		return
 	}
-	if cause != errFinished {
+	if cause != errFinished && !(cancelled(cause) && s.settled.Load()) {
 		if m := abortFor(cause); m != nil {
 			s.rw.Write(appendMessage(nil, m)) // the peer may be gone
 		}
@@ -99,7 +103,7 @@ func abortFor(err error) message {
 	if errors.As(err, &e) && (e.Peer || e.Kind == ErrInterrupted) {
 		return nil
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if cancelled(err) {
 		return &abortMsg{codeCanceled, "cancelled"}
 	}
 	return &abortMsg{codeFor(err), reasonFor(err)}
@@ -121,6 +125,16 @@ func (s *session) closeAtEnd() {
 	s.rw.Close()
 }
 
+// callerEnded is the end of a session by the caller's context, whatever cause that has.
+type callerEnded struct{ error }
+
+func (e callerEnded) Unwrap() error { return e.error }
+
+func cancelled(err error) bool {
+	var e callerEnded
+	return errors.As(err, &e) || errors.Is(err, context.Canceled)
+}
+
 // finish ends the session without failure, once what was sent is written.
 func (s *session) finish() { s.cancel(errFinished) }
 
@@ -128,15 +142,16 @@ func (s *session) finish() { s.cancel(errFinished) }
 func (s *session) wait() error {
 	s.wg.Wait()
 	<-s.closed
+	s.leave()
 	err := context.Cause(s.ctx)
-	if err == errFinished {
+	if err == errFinished || cancelled(err) && s.settled.Load() {
 		return nil
 	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if cancelled(err) {
 		return &Error{Reason: "cancelled", Resumable: true, Err: err}
 	}
 	e = &Error{Kind: codeFor(err).kindOf(), Reason: err.Error(), Err: err}

@@ -220,7 +220,6 @@ func (r *receiver) syncFolders(ins []*incoming) {
 			}
 		}
 	}
-	failFor(ins, disk.FlushDrive(r.st.root))
 }
 
 func (r *receiver) syncDir(dir string) error {

@@ -3,8 +3,6 @@ package transfer
 import (
 	"io/fs"
 	"os"
-
-	"p2ptool/transfer/internal/disk"
 )
 
 func sameFile(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
@@ -48,12 +46,6 @@ func (r *receiver) syncMade() error {
 		}
 		synced[dir] = true
 	}
-	if len(synced) == 0 {
-		return nil
-	}
-	if err := disk.FlushDrive(r.st.root); err != nil {
-		return storage(err)
-	}
 	return nil
 }
 
@@ -90,4 +82,5 @@ func (r *receiver) moveOn() {
 	r.summed = true
 	res := r.tally.result(0)
 	r.send(&summaryMsg{res.Files, res.Failed, res.Skipped, res.Bytes})
+	r.settled.Store(true)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -373,5 +374,75 @@ func TestCancelStuck(t *testing.T) {
 	}
 	if d := time.Since(start); d > time.Second {
 		t.Errorf("returned after %v", d)
+	}
+}
+
+// lastWord holds back the sender's BYE, and says when it would have been sent.
+type lastWord struct {
+	*end
+	held chan struct{}
+}
+
+func (l *lastWord) Write(p []byte) (int, error) {
+	if n := len(p); n >= frameHeader && p[n-frameHeader] == typeBye {
+		close(l.held)
+		return n, nil
+	}
+	return l.end.Write(p)
+}
+
+// A receiver that is cancelled once it has all, and has said so, has not failed: both sides
+// tell the same.
+func TestCancelledWhenAllIsThere(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{nil, errors.New("what a command ends with")} {
+		cancelledWhenAllIsThere(t, cause)
+	}
+}
+
+func cancelledWhenAllIsThere(t *testing.T, cause error) {
+	t.Helper()
+	a, b := newPipe()
+	word := &lastWord{a, make(chan struct{})}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	sent, got := new(outcome), new(outcome)
+	var wg sync.WaitGroup
+	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 1000))
+	wg.Go(func() {
+		sent.Result, sent.err = Send(t.Context(), heldOpen{word}, Source{Paths: []string{src}}, SendOptions{})
+	})
+	wg.Go(func() { got.Result, got.err = Receive(ctx, b, ReceiveOptions{Dir: t.TempDir(), Peer: "peer"}) })
+	<-word.held
+	cancel(cause)
+	wg.Wait()
+	if sent.err != nil || got.err != nil || sent.Files != 1 || got.Files != 1 {
+		t.Errorf("Send: %v, %d files; Receive: %v, %d files", sent.err, sent.Files, got.err, got.Files)
+	}
+}
+
+// heldOpen is a stream whose end the other side does not hear of.
+type heldOpen struct{ *lastWord }
+
+func (heldOpen) Close() error { return nil }
+
+// Whatever ends the receiver's context, the sender hears that it is cancelled, and can go on later.
+func TestCancelledWithACause(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 40*chunkSize))
+	a, b := newPipe()
+	var sent, got error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, sent = Send(t.Context(), &during{a, 8 * chunkSize, func() { cancel(errors.New("a secret of the command")) }}, Source{Paths: []string{src}}, SendOptions{})
+	})
+	wg.Go(func() { _, got = Receive(ctx, b, ReceiveOptions{Dir: t.TempDir(), Peer: "peer"}) })
+	wg.Wait()
+	var s, r *Error
+	if !errors.As(sent, &s) || s.Kind != ErrCanceled || !s.Resumable || s.Reason != "cancelled" {
+		t.Errorf("Send: %v", sent)
+	}
+	if !errors.As(got, &r) || r.Reason != "cancelled" || !r.Resumable {
+		t.Errorf("Receive: %v", got)
 	}
 }

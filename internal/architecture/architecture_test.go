@@ -42,6 +42,7 @@ var may = map[string][]string{
 	"internal/natmatrix":     {},
 	"internal/sidebyside":    {"internal/natlab"},
 	"internal/architecture":  {},
+	"internal/campaign":      {},
 	"internal/endtoend":      {},
 }
 

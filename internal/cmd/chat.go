@@ -105,7 +105,7 @@ func (p *program) conversation(c *cli.Context) (*conversation, error) {
 
 // interactive reports whether a person types the lines.
 func (p *program) interactive() bool {
-	return terminal.IsTerminal(p.env.Stdin) && terminal.IsTerminal(p.env.Stderr)
+	return terminal.IsTerminal(p.env.Stdin) && (terminal.IsTerminal(p.env.Stderr) || terminal.IsTerminal(p.env.Stdout))
 }
 
 // said looks for the line of --wait-line. It is called for one line at a time.

@@ -24,9 +24,11 @@ type printer struct {
 	outToo   bool   // out is the screen's terminal as well
 	tty      bool   // out is a terminal, or was one until it hung up
 	json     bool
-	broken   error // why something could not be written to out
-	now      func() time.Time
-	opened   atomic.Pointer[terminalScreen] // what take has opened and not closed
+
+	errElsewhere bool  // err is no terminal: nothing for it goes to the screen
+	broken       error // why something could not be written to out
+	now          func() time.Time
+	opened       atomic.Pointer[terminalScreen] // what take has opened and not closed
 }
 
 // draw makes s the screen, if there is none. The caller gives it back, and has
@@ -102,7 +104,7 @@ func (p *printer) payload(format string, args ...any) {
 func (p *printer) note(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lineLocked(p.err, true, fmt.Sprintf(format, args...))
+	p.lineLocked(p.err, !p.errElsewhere, fmt.Sprintf(format, args...))
 }
 
 func (p *printer) lineLocked(w io.Writer, onScreen bool, line string) {
@@ -141,7 +143,12 @@ func (p *printer) event(e event) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.writeLocked(p.out, encode(e, p.now()))
+	line := encode(e, p.now())
+	if p.screen != nil && p.outToo {
+		p.screen.Println(string(line[:len(line)-1]))
+		return
+	}
+	p.writeLocked(p.out, line)
 }
 
 // encode makes the line of an event: its name and the time go before its own

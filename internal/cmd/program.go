@@ -33,11 +33,13 @@ func newProgram(env Env) *program {
 		words = words[:i]
 	}
 	return &program{env: env, out: &printer{
-		out:  env.Stdout,
-		err:  env.Stderr,
-		tty:  terminal.IsTerminal(env.Stdout),
-		json: slices.Contains(words, "--json") || slices.Contains(words, "-json"),
-		now:  time.Now,
+		out: env.Stdout,
+		err: env.Stderr,
+		tty: terminal.IsTerminal(env.Stdout),
+
+		errElsewhere: !terminal.IsTerminal(env.Stderr),
+		json:         slices.Contains(words, "--json") || slices.Contains(words, "-json"),
+		now:          time.Now,
 	}}
 }
 

@@ -87,8 +87,8 @@ func (r *reporter) disconnected(e p2p.Disconnected) {
 	peer, was := e.Link.Peer(), r.first(e.Link)
 	left := slices.DeleteFunc(r.links[peer], func(l *p2p.Link) bool { return l == e.Link })
 	if r.links[peer] = left; len(left) > 0 {
-		if now := left[0].Path(); was && now.Kind != e.Link.Path().Kind {
-			r.path(left[0], now)
+		if was && left[0].Path().Kind != e.Link.Path().Kind {
+			r.path(left[0], left[0].Path())
 		}
 		return
 	}

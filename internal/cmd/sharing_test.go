@@ -2,8 +2,11 @@ package cmd
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -145,4 +148,107 @@ func TestNothingEndsAnythingElse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whatever ends a chat, it is a leave for the other side: which ends well, and at once.
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": syscall.SIGTERM, "SIGHUP": syscall.SIGHUP, "the end of input": nil} {
+		t.Run(name, func(t *testing.T) {
+			inTown(t, func(t *testing.T, w *town) {
+				bob := w.does(1, deeds[0], "from bob")
+				defer bob.stop()
+				time.Sleep(3 * time.Second)
+				linger := "5s"
+				if leave != nil {
+					linger = "10m"
+				}
+				ann := w.start(w.sides[0], "from ann\n", "chat", w.sides[1].guid, "--linger", linger)
+				time.Sleep(3 * time.Second)
+				if leave != nil {
+					ann.signals <- leave
+				}
+				<-ann.done
+				left := time.Now()
+				bob.ends(statusDone)
+				if d := time.Since(left); d > time.Second {
+					t.Errorf("bob's chat ended %v later", d)
+				}
+				if !slices.Equal(bob.heard(), []string{"from ann"}) || !slices.Equal(ann.heard(), []string{"from bob"}) {
+					t.Errorf("bob heard %q, ann %q", bob.heard(), ann.heard())
+				}
+				bob.order("message", "disconnected")
+				if strings.Contains(bob.said(), "no path") || strings.Contains(bob.said(), "waiting for it\n") && bob.count("connected") != 1 {
+					t.Errorf("bob took it for a broken link:\n%s", bob.said())
+				}
+			})
+		})
+	}
+}
+
+// Two chats of one peer, on whichever side the others wait, both show what the other side
+// writes, and each ends for itself.
+func TestTwoChatsOfOnePeer(t *testing.T) {
+	t.Parallel()
+	for _, first := range []int{0, 1} {
+		t.Run(fmt.Sprintf("%s waits", []string{"ann", "bob"}[first]), func(t *testing.T) {
+			inTown(t, func(t *testing.T, w *town) {
+				script := filepath.Join(w.dir, "script.toml")
+				w.write(script, "[[script]]\nsleep = \"12s\"\n[[script]]\nsay = \"to both\"\n[[script]]\nsleep = \"10s\"\n[[script]]\nsay = \"to the other\"\n")
+				bob := func() *running {
+					return w.start(w.sides[1], "", "chat", w.sides[0].guid, "--wait", "10m", "--linger", "10m", "--script", script)
+				}
+				var ann [2]*running
+				var b *running
+				if first == 1 {
+					b = bob()
+					time.Sleep(2 * time.Second)
+				}
+				for i := range ann {
+					ann[i] = w.does(0, deeds[0], fmt.Sprintf("from ann %d", i))
+					time.Sleep(2 * time.Second)
+					if i == 0 && first == 0 {
+						b = bob()
+						time.Sleep(4 * time.Second)
+					}
+				}
+				time.Sleep(12 * time.Second)
+				for i, r := range ann {
+					if !slices.Equal(r.heard(), []string{"to both"}) {
+						t.Errorf("ann's chat %d heard %q:\n%s", i, r.heard(), r.said())
+					}
+				}
+				ann[0].stop()
+				time.Sleep(12 * time.Second)
+				if !ann[1].lives() || !b.lives() {
+					t.Fatal("one chat of ann's ended the others")
+				}
+				if !slices.Equal(ann[1].heard(), []string{"to both", "to the other"}) {
+					t.Errorf("the chat that is left heard %q", ann[1].heard())
+				}
+				if !slices.Equal(b.heard(), []string{"from ann 0", "from ann 1"}) || b.count("delivered") != 2 {
+					t.Errorf("bob heard %q:\n%s", b.heard(), b.said())
+				}
+				ann[1].stop()
+				b.ends(statusDone)
+			})
+		})
+	}
+}
+
+// What goes on over a link is told of before its end, on both sides.
+func TestDoneBeforeDisconnected(t *testing.T) {
+	t.Parallel()
+	inTown(t, func(t *testing.T, w *town) {
+		for _, once := range []string{"--once=false", "--once"} {
+			bob := w.start(w.sides[1], "", "receive", once)
+			time.Sleep(time.Second)
+			ann := w.does(0, deeds[3], "what is in the file")
+			ann.ends(statusDone)
+			time.Sleep(time.Second)
+			bob.stop()
+			bob.order("done", "disconnected")
+			ann.order("done", "disconnected")
+		}
+	})
 }

@@ -114,16 +114,10 @@ func (t *talk) serve(link *p2p.Link, stream *p2p.Stream) error {
 	defer wake(t.idle)
 	defer t.streams.Add(-1)
 	err := t.room.Run(context.Background(), link.Instance(), stream)
-	if err != nil && hasGone(link) {
-		t.room.Drop(link.Instance())
+	if closed := left(link); err != nil && (closed || errors.Is(link.Err(), p2p.ErrGone)) {
+		t.room.Drop(link.Instance(), closed) // that process has ended
 	}
 	return err
-}
-
-// hasGone reports whether the other process of a link has ended: its link was closed by it, or
-// it answers no more while another one does.
-func hasGone(link *p2p.Link) bool {
-	return left(link) || errors.Is(link.Err(), p2p.ErrGone)
 }
 
 // wake puts a token into a channel that holds one at most.

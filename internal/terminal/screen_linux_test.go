@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,22 +15,30 @@ import (
 // screen is known.
 type screenTest struct {
 	*pty
-	e  *Editor
-	vt *vt.SafeEmulator
+	e *Editor
+
+	mu sync.Mutex
+	vt *vt.Emulator // its own locked one gives cells away unlocked
+}
+
+func (s *screenTest) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.vt.Write(b)
 }
 
 func newScreenTest(t *testing.T, columns int, o EditorOptions) *screenTest {
 	t.Helper()
 	p := newPTY(t)
 	p.size(columns, 10)
-	s := &screenTest{pty: p, vt: vt.NewSafeEmulator(columns, 10)}
+	s := &screenTest{pty: p, vt: vt.NewEmulator(columns, 10)}
 	o.Prompt = "> "
 	var err error
 	if s.e, err = NewEditor(p.tty, p.tty, o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.e.Close() })
-	go io.Copy(s.vt, p.person) // ends with the terminal
+	go io.Copy(s, p.person) // ends with the terminal
 	return s
 }
 
@@ -47,6 +56,8 @@ func (s *screenTest) shows(want ...string) {
 }
 
 func (s *screenTest) screenText() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	at := s.vt.CursorPosition()
 	var rows []string
 	for y := range s.vt.Height() {
@@ -173,7 +184,9 @@ func TestScreenResize(t *testing.T) {
 	s := newScreenTest(t, 20, EditorOptions{})
 	s.keys("0123456789")
 	s.shows("> 0123456789|")
+	s.mu.Lock()
 	s.vt.Resize(30, 10)
+	s.mu.Unlock()
 	s.size(30, 10)
 	s.e.locked(s.e.resize)
 	s.keys("abcdefghijklmnopqrstuvwxyz")

@@ -120,10 +120,11 @@ func TestRoomWithOneThatIsDeaf(t *testing.T) {
 		for i := range lines {
 			expect(t, one, fmt.Sprint(i))
 		}
-		if err := h.WaitDelivered(t.Context()); err != nil || len(h.delivered) != lines {
+		err := h.WaitDelivered(t.Context())
+		synctest.Wait()
+		if err != nil || len(h.delivered) != lines {
 			t.Errorf("%d delivered, %v", len(h.delivered), err)
 		}
-		synctest.Wait()
 		if n := len(h.kept); n > maxLines {
 			t.Errorf("%d lines are kept", n)
 		}
@@ -147,7 +148,7 @@ func TestRoomAfterAKill(t *testing.T) {
 		h.check(nil, 1)
 		kill()
 		h.say("third")
-		h.Drop(1)
+		h.Drop(1, false)
 		again := New(Options{})
 		h.enter(2, again)
 		expect(t, again, "second", "third")
@@ -192,5 +193,21 @@ func TestRoomOverASecondStream(t *testing.T) {
 		expectNothing(t, s)
 		s.Close(t.Context())
 		<-h.end
+	})
+}
+
+// A process that ended in order has left, though its goodbye was lost.
+func TestRoomWhoseLastIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		s := New(Options{})
+		cut := h.enter(1, s)
+		send(t, s, "last words")
+		h.check([]string{"last words"})
+		cut()
+		h.Drop(1, true)
+		if err := <-h.end; !errors.Is(err, ErrPeerLeft) {
+			t.Errorf("it ended by %v", err)
+		}
 	})
 }

@@ -37,18 +37,21 @@ func (r *Room) enter(process uint64) (*Session, error) {
 	return s.session, nil
 }
 
-// Drop gives up the session with a process that is known to have ended without a word. The
-// conversation goes on without it, and waits for another where there is none.
-func (r *Room) Drop(process uint64) {
+// Drop gives up the session with a process that is known to have ended without a goodbye. If it
+// left, rather than was killed, the conversation may be over with it, as after a goodbye; else it
+// waits for another where there is none. A session that is over already stays as it is.
+func (r *Room) Drop(process uint64, left bool) {
 	r.mu.Lock()
 	s := r.seats[process]
-	delete(r.seats, process)
-	r.mu.Unlock()
-	if s != nil {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = s.session.Close(ctx) // it cannot be told
+	if s == nil || s.session.isOver() {
+		r.mu.Unlock()
+		return
 	}
+	r.vacateLocked(process, left)
+	r.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.session.Close(ctx) // it cannot be told
 }
 
 // feed gives a session the lines that are sent, until it is over or has all that there will be.
@@ -143,14 +146,18 @@ func (r *Room) listen(process uint64, s *seat) {
 	}
 }
 
-// vacate takes the seat of a session that is over. Where it was the last whose process
-// has left, the conversation is over.
+// vacate takes the seat of a session that is over.
 func (r *Room) vacate(process uint64, s *seat, left bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.seats[process] != s {
-		return
+	if r.seats[process] == s {
+		r.vacateLocked(process, left)
 	}
+}
+
+// vacateLocked takes a seat away. Where it was the last, and its process has left, the
+// conversation is over.
+func (r *Room) vacateLocked(process uint64, left bool) {
 	delete(r.seats, process)
 	if left && len(r.seats) == 0 && !r.closed {
 		r.left = true

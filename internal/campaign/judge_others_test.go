@@ -1,0 +1,148 @@
+package campaign
+
+import (
+	"slices"
+	"time"
+)
+
+// endings judges how commands end.
+func (j *judge) endings() {
+	documented := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130}
+	for _, p := range j.w.processes {
+		if p.killed {
+			continue
+		}
+		errs := of(j.said[p], "error")
+		switch {
+		case p.late:
+			j.fault("endings: %s was not over in time", p.name)
+		case !slices.Contains(documented, p.status) || p.status == 2:
+			j.fault("endings: %s ended with %d", p.name, p.status)
+		case p.status != 0 && len(errs) == 0 && j.w.isErrand(p):
+			j.fault("endings: %s ended with %d and no reason", p.name, p.status)
+		case p.probing && p.status != 0:
+			j.fault("endings: the probe %s ended with %d: %v", p.name, p.status, reasons(errs))
+		case !j.w.plan.faulty() && j.w.isErrand(p) && !p.interrupted && p.status != j.expected(p):
+			j.fault("endings: nothing is wrong, and %s ended with %d, not %d: %v", p.name, p.status, j.expected(p), reasons(errs))
+		}
+	}
+}
+
+func reasons(errs []entry) (all []string) {
+	for _, e := range errs {
+		all = append(all, e.Message)
+	}
+	return all
+}
+
+// expected is the status of a command where nothing is wrong.
+func (j *judge) expected(p *process) int {
+	to := -1
+	switch {
+	case p.sending != nil:
+		to = p.sending.to
+	case p.talking != nil:
+		to = p.talking.to
+	}
+	if to < 0 {
+		return p.status
+	}
+	switch r := j.w.people[to].plan.resident; {
+	case r == absent:
+		return 3
+	case r == receives && p.talking != nil:
+		return 4
+	}
+	return 0
+}
+
+// silent is how long a command with something to do may say nothing; signs are looked for
+// every second.
+const silent = 32 * time.Second
+
+// silence judges whether people are told how it goes.
+func (j *judge) silence() {
+	for _, p := range j.w.processes {
+		if p.killed || !j.w.isErrand(p) || j.expected(p) == 3 {
+			continue
+		}
+		from, to := max(p.began, j.w.calm), j.busyUntil(p)
+		last := from
+		for _, sign := range append(slices.Clone(p.signs), to) {
+			if sign > to {
+				break
+			}
+			if sign-max(last, from) > silent && sign > from {
+				j.fault("silence: %s says nothing from %v to %v", p.name, max(last, from), sign)
+			}
+			last = sign
+		}
+	}
+}
+
+// busyUntil is until when a process had something to do.
+func (j *judge) busyUntil(p *process) time.Duration {
+	if p.talking == nil {
+		return p.ended
+	}
+	delivered := of(j.said[p], "delivered")
+	if len(delivered) < len(p.talking.lines) || len(delivered) == 0 {
+		return p.ended
+	}
+	return j.at(delivered[len(delivered)-1])
+}
+
+// Budgets of those who take no part.
+const (
+	// printerBudget is for each process of the home: where other people's candidates lead,
+	// an opener and eight probes go to each of four ports.
+	printerBudget = 36
+	// heirBudget is for what was on its way to an address when another host got it, and for
+	// what asks there whether the peer still is, for each process.
+	heirBudget = 200
+)
+
+// strangers judges what third parties get.
+func (j *judge) strangers() {
+	for _, s := range j.w.strangers {
+		budget := int64(heirBudget * len(j.w.processes))
+		if !s.heir {
+			budget = printerBudget * j.everIn(s.home)
+		}
+		if got := s.host.Received(); got.Datagrams > budget {
+			j.fault("strangers: %s got %d datagrams, %d bytes, of %d", s.name, got.Datagrams, got.Bytes, budget)
+		}
+	}
+}
+
+// everIn counts the processes of those who are in a home at any time.
+func (j *judge) everIn(home int) (n int64) {
+	for _, p := range j.w.processes {
+		if p.who != nil && j.w.comes(p.who.index, home) {
+			n++
+		}
+	}
+	return n
+}
+
+// Bounds of a process, which are generous: a leak goes beyond any.
+const (
+	goroutinesEach  = 350 // 256 sockets of a birthday probing among them
+	descriptorsEach = 60
+	heapEach        = 24 << 20
+	heapAtAll       = 96 << 20
+)
+
+// bounds judges what all processes together use.
+func (j *judge) bounds() {
+	k := j.w.peak
+	if most := 50 + k.processes*goroutinesEach; k.goroutines > most {
+		j.fault("bounds: %d goroutines of %d processes", k.goroutines, k.processes)
+	}
+	if most := 20 + k.processes*descriptorsEach; k.descriptors > most {
+		j.fault("bounds: %d descriptors of %d processes", k.descriptors, k.processes)
+	}
+	if most := heapAtAll + uint64(k.processes)*heapEach; k.heap > most {
+		j.fault("bounds: %d MiB of %d processes", k.heap>>20, k.processes)
+	}
+}
