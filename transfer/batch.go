@@ -281,7 +281,7 @@ func (b *batch) close(st *store, done bool) error {
 	if !done {
 		return b.f.Close()
 	}
-	if !disk.MovesOpen {
+	if !disk.RemovesOpen {
 		b.f.Close()
 	}
 	err := st.state.Remove(b.name + doneExt)

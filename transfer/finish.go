@@ -220,6 +220,7 @@ func (r *receiver) syncFolders(ins []*incoming) {
 			}
 		}
 	}
+	failFor(ins, disk.FlushDrive(r.st.root))
 }
 
 func (r *receiver) syncDir(dir string) error {

@@ -46,6 +46,12 @@ func (r *receiver) syncMade() error {
 		}
 		synced[dir] = true
 	}
+	if len(synced) == 0 {
+		return nil
+	}
+	if err := disk.FlushDrive(r.st.root); err != nil {
+		return storage(err)
+	}
 	return nil
 }
 

@@ -29,8 +29,9 @@ import (
 //   - on Windows and macOS: bytes that are not UTF-8.
 //
 // Names that differ here but not on the disk (upper and lower case, two forms of an é)
-// are not told apart by this rule: the second one finds its name taken, and
-// is renamed, skipped or put in its place like any other.
+// are not told apart by this rule: the second file finds its name taken, and is renamed or
+// skipped like any other; two folders become one. Where files are replaced, it is renamed as well, for
+// no file of a transfer replaces another of it.
 const (
 	maxPath  = 4096
 	maxName  = 255

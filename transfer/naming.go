@@ -54,7 +54,7 @@ func (r *receiver) chooseName(in *incoming) error {
 		}
 		err := withFiles(r.ctx, func() error { _, err := r.lookFor(in); return err })
 		switch {
-		case errors.Is(err, fs.ErrNotExist) || r.o.Conflict == Overwrite && err == nil:
+		case errors.Is(err, fs.ErrNotExist) || err == nil && r.replaces(in) && !r.delivered.isTwin(r.st.root, in.final):
 			return nil
 		case err != nil:
 			return err
@@ -86,7 +86,7 @@ func (r *receiver) giveNames(ins []*incoming) error {
 			if in.err != nil {
 				continue
 			}
-			if in.err = r.name(in); errors.Is(in.err, fs.ErrExist) && r.o.Conflict != Overwrite {
+			if in.err = r.name(in); errors.Is(in.err, fs.ErrExist) && !r.replaces(in) || in.err == errTwin {
 				in.err = nil
 				taken = append(taken, in)
 			}
@@ -118,12 +118,24 @@ func (r *receiver) name(in *incoming) error {
 	if err := in.p.checkName(); err != nil {
 		return err
 	}
-	if !disk.MovesOpen {
-		in.p.f.Close()
-	}
 	move := disk.Move
-	if r.o.Conflict == Overwrite {
+	if r.replaces(in) {
 		move = disk.Replace
+		if r.delivered.isTwin(r.st.root, in.final) {
+			return errTwin
+		}
 	}
-	return move(r.st.folder, in.p.name+partExt, folder.Folder, path.Base(in.final))
+	if err := move(r.st.folder, in.p.name+partExt, folder.Folder, path.Base(in.final)); err != nil {
+		return err
+	}
+	if r.o.Conflict == Overwrite {
+		r.delivered.add(in.final)
+	}
+	return nil
+}
+
+// replaces tells whether a file takes the place of what has its name. With a number behind it that
+// would be the place of another one.
+func (r *receiver) replaces(in *incoming) bool {
+	return r.o.Conflict == Overwrite && in.final == in.local
 }

@@ -177,7 +177,7 @@ func (p *partial) checkName() error {
 
 // seal syncs the whole file and returns its digest. Of a file of one chunk that has to be known.
 func (p *partial) seal(known *[32]byte) ([32]byte, error) {
-	if err := p.f.Sync(); err != nil {
+	if err := disk.SyncFile(p.f); err != nil {
 		return [32]byte{}, err
 	}
 	if known != nil {
@@ -226,7 +226,7 @@ func (p *partial) keep() error {
 // discard removes the file and its journal.
 func (p *partial) discard() error {
 	p.waitFlush() // of what is removed anyway
-	if !disk.MovesOpen {
+	if !disk.RemovesOpen {
 		p.closeFiles()
 	}
 	err := p.state.Remove(p.name + partExt)
@@ -239,7 +239,7 @@ func (p *partial) removeJournal() error {
 	if p.j == nil {
 		return nil
 	}
-	if !disk.MovesOpen {
+	if !disk.RemovesOpen {
 		p.j.f.Close()
 	}
 	return p.state.Remove(p.name + journalExt)

@@ -69,6 +69,7 @@ type receiver struct {
 	files     fileBudget
 	finishing atomic.Bool
 	named     atomic.Bool // there are no nameless files here
+	delivered delivered   // of finishLoop, where files may be replaced
 	leftovers bool        // there were partial files in the beginning
 	whole     *disk.Whole // of finishLoop; nil: files are synced one by one
 

@@ -90,7 +90,7 @@ func (s *Scratch) wait() (err error) {
 
 // Sync makes all that was written last.
 func (s *Scratch) Sync() error {
-	if err := errors.Join(s.wait(), disk.SyncData(s.f)); err != nil {
+	if err := errors.Join(s.wait(), s.f.Sync()); err != nil {
 		return storage(err)
 	}
 	s.dirty = 0

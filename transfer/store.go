@@ -100,6 +100,9 @@ func (st *store) makeState() error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	if err == nil {
+		_ = disk.Hide(st.root, stateFolder) // its name hides it from who looks for what to use
+	}
 	return st.openState()
 }
 

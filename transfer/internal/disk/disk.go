@@ -54,8 +54,8 @@ func hasSeparator(s string) bool {
 	return false
 }
 
-// SyncDir makes the names in a folder last. Where folders cannot be synced, as on
-// Windows, it does nothing.
+// SyncDir makes the names in a folder last, on macOS once FlushDrive was called. Where folders cannot be
+// synced, as on Windows, it does nothing.
 func SyncDir(root *os.Root, dir string) error {
 	f, err := root.Open(dir)
 	if err != nil {

@@ -26,6 +26,12 @@ func SyncData(f *os.File) error {
 	}
 }
 
+// SyncFile makes f last, with its metadata.
+func SyncFile(f *os.File) error { return f.Sync() }
+
+// FlushDrive does nothing: what is synced lasts.
+func FlushDrive(*os.Root) error { return nil }
+
 // StartWriting begins to write f to the disk, without waiting for it. When that was done to
 // several files, the first of them that is synced takes the others along.
 func StartWriting(f *os.File) {

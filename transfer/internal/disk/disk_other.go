@@ -11,9 +11,6 @@ func moveNew(from *Folder, name string, to *Folder, as string) error {
 	return renameNew(from.f, name, to.f, as)
 }
 
-// SyncData makes what was written to f last.
-func SyncData(f *os.File) error { return f.Sync() }
-
 // StartWriting does nothing here.
 func StartWriting(*os.File) {}
 

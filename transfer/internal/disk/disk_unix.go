@@ -18,8 +18,8 @@ const OpenFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW
 // asking for the file itself.
 const ListsStates = true
 
-// MovesOpen tells whether a file can be renamed while it is open.
-const MovesOpen = true
+// RemovesOpen tells whether the name of a file that is removed while it is open is free at once.
+const RemovesOpen = true
 
 // Lock locks f against other openings of it, in this process or another, until it is
 // closed. It does not wait: false says that it is locked already. Where the disk knows no
@@ -40,10 +40,10 @@ func Free(root *os.Root) (bytes, files int64, ok bool) {
 	return freeOf(int(f.Fd()))
 }
 
-func syncDir(f *os.File) error {
-	err := f.Sync()
+// syncedDir takes no notice of a disk on which folders cannot be synced.
+func syncedDir(err error) error {
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) {
-		return nil // a disk that has no such thing
+		return nil
 	}
 	return err
 }
@@ -65,6 +65,9 @@ func Inode(fi fs.FileInfo) uint64 {
 	}
 	return 0
 }
+
+// Hide does nothing: a name that begins with a dot is hidden.
+func Hide(*os.Root, string) error { return nil }
 
 // Permissions returns those to send of a file or folder.
 func Permissions(fi fs.FileInfo) fs.FileMode { return fi.Mode().Perm() }

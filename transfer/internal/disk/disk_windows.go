@@ -16,8 +16,8 @@ const OpenFlags = 0
 // asking for the file itself: here sizes and times may be those of a while ago.
 const ListsStates = false
 
-// MovesOpen tells whether a file can be renamed while it is open.
-const MovesOpen = false
+// RemovesOpen tells whether the name of a file that is removed while it is open is free at once.
+const RemovesOpen = false
 
 // Lock locks f against other openings of it, in this process or another, until it is
 // closed. It does not wait: false says that it is locked already.
