@@ -98,6 +98,7 @@ func (p *program) conversation(c *cli.Context) (*conversation, error) {
 		co.wait = forever
 	}
 	co.steps, co.commands, err = steps(c.String("script"), cfg)
+	co.role.friend = co.target.GUID
 	co.talks = &talks{p: p, only: &co.target.GUID, said: co.said,
 		name: func(peer p2p.GUID) string { return nameOf(cfg, peer) }}
 	return co, err

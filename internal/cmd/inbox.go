@@ -42,8 +42,9 @@ type inbox struct {
 
 // An outcome is how a transfer ended.
 type outcome struct {
-	peer p2p.GUID
-	err  error
+	peer     p2p.GUID
+	accepted bool // its offer
+	err      error
 }
 
 // setAsk says how to ask from now on; nil: on stderr, with the answer on stdin.
@@ -65,12 +66,12 @@ func (in *inbox) asker() asker {
 // take is the handler of file streams: it receives one transfer.
 func (in *inbox) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 	defer in.p.activities.begin(link)()
-	err := in.receive(ctx, link, stream)
+	accepted, err := in.receive(ctx, link, stream)
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("receiving from %q: %w", in.name(link), err)
 	}
 	if in.ended != nil {
-		in.ended(outcome{link.Peer(), err})
+		in.ended(outcome{link.Peer(), accepted, err})
 	} else if err != nil && ctx.Err() == nil {
 		in.p.complain(in.explain(err))
 	}
@@ -78,13 +79,14 @@ func (in *inbox) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 
 func (in *inbox) name(link *p2p.Link) string { return nameOf(in.rules.cfg, link.Peer()) }
 
-func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream) error {
+// receive takes one transfer, and reports whether its offer was accepted.
+func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream) (accepted bool, err error) {
 	stream.SetPriority(bulkPriority)
 	dir := in.rules.dir(link.Peer())
 	if in.out == nil {
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			stream.Close()
-			return err
+			return false, err
 		}
 	}
 	w := in.p.watch(receivingFrom, in.name(link), link)
@@ -92,7 +94,6 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 		w.dir = dir
 	}
 	var paths []string
-	accepted := false
 	res, err := transfer.Receive(ctx, stream, transfer.ReceiveOptions{
 		Dir:      dir,
 		Writer:   in.out,
@@ -108,6 +109,7 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 			if _, ok := e.(transfer.Accepted); ok {
 				in.open.Add(1)
 				accepted = true
+				link.Trust()
 			}
 			if f, ok := e.(transfer.File); ok && f.Status == transfer.StatusReceived && len(paths) < maxArrivals {
 				paths = append(paths, filepath.Join(dir, filepath.FromSlash(f.Path)))
@@ -123,7 +125,7 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 			in.received(path)
 		}
 	}
-	return err
+	return accepted, err
 }
 
 // decide answers an offer by the rules, and asks the person where they say so.
@@ -147,12 +149,18 @@ func (in *inbox) allowed(ctx context.Context, link *p2p.Link, o transfer.Offer, 
 	if err := in.p.mayAsk(); err != nil {
 		return err
 	}
-	return answered(in.questions.put(ctx, link.Peer(), link, func(ctx context.Context) (bool, error) {
+	return answered(in.questions.put(ctx, in.asking(link), func(ctx context.Context) (bool, error) {
 		if err := in.p.mayAsk(); err != nil { // by now
 			return false, err
 		}
 		return in.asker()(ctx, question)
 	}))
+}
+
+// asking says who asks over a link.
+func (in *inbox) asking(link *p2p.Link) asking {
+	_, known := in.rules.contact(link.Peer())
+	return asking{link.Peer(), link, known}
 }
 
 // explain adds what the user can do.

@@ -35,6 +35,7 @@ type role struct {
 	joining  bool          // takes calls only while no process of this key listens
 	handlers map[string]func(*p2p.Link, *p2p.Stream)
 	called   func(*p2p.Link) // is told of links that others begin; may be nil
+	friend   p2p.GUID        // known although it may be no contact; zero: nobody
 	quiet    bool            // lifecycle lines are not for this command's user
 }
 
@@ -59,6 +60,7 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 		Name:           string(cfg.Peer.Name),
 		Listed:         cfg.Peer.Listed && !r.calling,
 		Handlers:       withViews(r.handlers),
+		Known:          r.knows(cfg),
 		Network:        p.env.Machine.Network,
 		DialTCP:        p.env.Machine.DialTCP,
 		OnEvent:        (&reporter{p: p, cfg: cfg, role: r}).tell,
@@ -69,6 +71,11 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 	n.Peer = peer
 	n.accepting.Go(func() { n.accept(r.called) })
 	return n, nil
+}
+
+// knows returns what tells the peers that a node knows from strangers.
+func (r role) knows(cfg *config.Config) func(p2p.GUID) bool {
+	return func(g p2p.GUID) bool { return g == r.friend && !g.IsZero() || cfg.ContactName(g) != "" }
 }
 
 // withViews adds to handlers what every node answers: how it sees a link, for

@@ -41,12 +41,12 @@ func TestNothingIsAskedJustAfterAWithdrawal(t *testing.T) {
 				defer cancel()
 				first := make(chan error)
 				go func() {
-					_, err := q.put(ctx, bob, new(p2p.Link), answers(time.Hour))
+					_, err := q.put(ctx, asking{bob, new(p2p.Link), true}, answers(time.Hour))
 					first <- err
 				}()
 				time.Sleep(c.waits)
 				asked := make(chan time.Duration, 1)
-				go q.put(t.Context(), c.next, new(p2p.Link), func(context.Context) (bool, error) {
+				go q.put(t.Context(), asking{c.next, new(p2p.Link), true}, func(context.Context) (bool, error) {
 					asked <- time.Since(start)
 					return true, nil
 				})
@@ -66,19 +66,101 @@ func TestNothingIsAskedJustAfterAWithdrawal(t *testing.T) {
 func TestQuestionsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, start := newQuestions(), time.Now()
-		go q.put(t.Context(), bob, nil, answers(time.Minute))
+		go q.put(t.Context(), asking{peer: bob, contact: true}, answers(time.Minute))
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := q.put(ctx, carol, nil, answers(0)); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := q.put(ctx, asking{peer: carol, contact: true}, answers(0)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a question of one who left: %v", err)
 		}
-		yes, err := q.put(t.Context(), carol, nil, answers(time.Minute))
+		yes, err := q.put(t.Context(), asking{peer: carol, contact: true}, answers(time.Minute))
 		if took := time.Since(start); !yes || err != nil || took != 2*time.Minute {
 			t.Errorf("%v, %v after %v", yes, err, took)
 		}
 		if len(q.open) != 0 {
 			t.Errorf("%d questions are kept", len(q.open))
+		}
+	})
+}
+
+// Strangers ask about once each, ever more rarely while they are declined, and never before a contact.
+func TestQuestionsOfStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, start := newQuestions(), time.Now()
+		says := func(yes bool) func(context.Context) (bool, error) {
+			return func(context.Context) (bool, error) { return yes, nil }
+		}
+		stranger := func(n byte) asking { return asking{peer: p2p.GUID{n}} }
+		asked := 0
+		for round := range 3 {
+			for n := range byte(8) {
+				yes, err := q.put(t.Context(), stranger(n), func(context.Context) (bool, error) {
+					asked++
+					return false, nil
+				})
+				if yes || round > 0 && !errors.Is(err, errDeclined) {
+					t.Errorf("round %d, stranger %d: %v, %v", round, n, yes, err)
+				}
+			}
+		}
+		if took := time.Since(start); asked != 8 || took < 100*time.Second {
+			t.Errorf("%d questions within %v", asked, took)
+		}
+
+		// While a stranger's question has to wait, a contact's does not.
+		done := make(chan bool)
+		go func() {
+			yes, _ := q.put(t.Context(), stranger(100), says(true))
+			done <- yes
+		}()
+		synctest.Wait()
+		before := time.Now()
+		if yes, err := q.put(t.Context(), asking{peer: bob, contact: true}, says(true)); !yes || err != nil || time.Since(before) > 0 {
+			t.Errorf("a contact: %v, %v after %v", yes, err, time.Since(before))
+		}
+		if !<-done {
+			t.Error("the stranger was not asked about in the end")
+		}
+		// After a yes nobody waits, and after a while a no is forgotten.
+		time.Sleep(declinedFor)
+		before = time.Now()
+		for n := range byte(4) {
+			if yes, err := q.put(t.Context(), stranger(n), says(true)); !yes || err != nil || time.Since(before) > 0 {
+				t.Errorf("stranger %d, later: %v, %v after %v", n, yes, err, time.Since(before))
+			}
+		}
+	})
+}
+
+// Many strangers at once: a few wait, one question each, and a contact goes before them.
+func TestStrangersDoNotFillTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQuestions()
+		results := make(chan error, 1000)
+		for n := range 100 {
+			for range 3 {
+				go func() {
+					_, err := q.put(t.Context(), asking{peer: p2p.GUID{byte(n), 1}}, answers(time.Minute))
+					results <- err
+				}()
+			}
+		}
+		synctest.Wait()
+		if n := len(q.open); n > maxQuestions {
+			t.Errorf("%d questions stand or wait", n)
+		}
+		began := time.Now()
+		if yes, err := q.put(t.Context(), asking{peer: bob, contact: true}, answers(0)); !yes || err != nil {
+			t.Errorf("a contact: %v, %v", yes, err)
+		}
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("a contact waited for %v, want no longer than one question", took)
+		}
+		for range 300 {
+			<-results
+		}
+		if len(q.open)+len(q.waiting) != 0 || q.taken {
+			t.Errorf("left: %d questions, %d waiting, taken %v", len(q.open), len(q.waiting), q.taken)
 		}
 	})
 }

@@ -47,6 +47,9 @@ func (p *program) receive(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if in.rules.from != nil {
+		r.friend = *in.rules.from
+	}
 	once := c.Bool("once") || c.Bool("stdout")
 	p.service.Store(!once)
 	ctx, cancel := context.WithCancel(c.Context)
@@ -142,7 +145,7 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, l
 				last = in.explain(o.err)
 			}
 			switch {
-			case o.err != nil && (!once || in.passedOver(o.err)):
+			case o.err != nil && (!once || passedOver(o)):
 				in.p.complain(last)
 			case !once:
 			case in.mayReturn(o.err):
@@ -157,11 +160,12 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, l
 	}
 }
 
-// passedOver reports whether a transfer does not count: its offer was refused by
-// the rules, not by a person or for want of one.
-func (in *inbox) passedOver(err error) bool {
-	_, unasked := errors.AsType[*notAskedError](err)
-	return errors.Is(err, transfer.ErrRefused) && !errors.Is(err, errDeclined) && !unasked
+// passedOver reports whether a transfer does not count: it was not accepted, for another reason than
+// that a person, or the lack of one, declined it. So no stranger ends a receive by an
+// offer that is refused by the rules, given up or malformed.
+func passedOver(o outcome) bool {
+	_, unasked := errors.AsType[*notAskedError](o.err)
+	return !o.accepted && !errors.Is(o.err, errDeclined) && !unasked
 }
 
 // mayReturn reports whether the sender may come back and go on.
