@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"fmt"
 	"net/netip"
 	"sync"
 	"testing"
@@ -97,6 +98,63 @@ func TestSprayForAHostilePeer(t *testing.T) {
 		}
 		if n := got[netip.MustParseAddr(victimIP)]; n > 50*4*9 {
 			t.Errorf("%d packets toward an address that only the peer names", n)
+		}
+	})
+}
+
+// However many links a hostile peer makes, and however many ports of a victim's host it names
+// on each: the victim gets a handful of packets, and one more every ten seconds.
+func TestVictimOfManyLinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const villainIP, goodIP, victimIP = "198.51.100.1", "198.51.100.2", "192.0.2.66"
+		n := netsim.New(1)
+		defer n.Close()
+		n.Host(victimIP)
+		var mu sync.Mutex
+		got := 0
+		n.Watch(func(e netsim.Event) {
+			if e.What != "sent" && e.To.Addr() == netip.MustParseAddr(victimIP) && e.From.Addr() == netip.MustParseAddr(goodIP) {
+				mu.Lock()
+				defer mu.Unlock()
+				got += (len(e.Data) + e.Size - 1) / e.Size
+			}
+		})
+		server, err := NewServer(ServerOptions{Key: someKey(t), Listen: ":3478", Network: n.Host("203.0.113.1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		good, err := NewPeer(PeerOptions{Key: someKey(t), Server: "203.0.113.1:3478", Network: n.Host(goodIP)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer good.Close()
+		if err := good.Registered(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		for i := range 40 {
+			villain, err := NewPeer(PeerOptions{Key: someKey(t), Server: "203.0.113.1:3478", Calling: true, Network: n.Host(fmt.Sprintf("198.51.101.%d", i+1))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer villain.Close()
+			l, err := villain.Connect(t.Context(), good.GUID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var cs []punch.Candidate
+			for port := range uint16(punch.MaxCandidates) {
+				cs = append(cs, punch.Candidate{Kind: punch.Host, Addr: netip.AddrPortFrom(netip.MustParseAddr(victimIP), 5000+port)})
+			}
+			l.inner.SetCandidates(cs)
+			time.Sleep(500 * time.Millisecond)
+		}
+		time.Sleep(10 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if most := 16 + int(time.Since(start)/(10*time.Second)) + 1; got == 0 || got > most {
+			t.Errorf("the victim got %d packets within %v, want at most %d", got, time.Since(start), most)
 		}
 	})
 }

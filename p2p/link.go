@@ -95,6 +95,7 @@ func (p *Peer) newLink(require Require, initiator bool, s noise.Secrets, remote 
 		Initiator: initiator, Secrets: s, Index: g.index,
 		Route: p.route, Own: p.own, Allow: require.allows,
 		Loopback:  p.hasLoopback(),
+		Targets:   p.targets,
 		NATs:      g.nats,
 		OpenerTTL: p.nat.openerTTL,
 		OnNAT:     l.onNAT,

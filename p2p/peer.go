@@ -37,6 +37,7 @@ type Peer struct {
 	nat       natWatch
 	mapping   mapping
 	sprays    sprays
+	targets   *link.Targets
 	inbound   inbound
 	calls     incomingCalls
 	relays    relays
@@ -74,6 +75,7 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	p := &Peer{
 		opts: o, guid: o.Key.GUID(), instance: rand.Uint64() | 1, conns: conns, streams: tunnel.NewHub(),
 		responder: rendezvous.NewResponder(rendezvous.ResponderConfig{Key: o.Key, Purpose: rendezvous.PurposeLink}, time.Now()),
+		targets:   link.NewTargets(),
 		accepted:  make(chan *Link, acceptBacklog),
 		inits:     make(chan initiation, initBacklog),
 		sessions:  map[uint32]*link.Link{},

@@ -37,6 +37,7 @@ func appendFiller(b []byte, rec *sentPacket) []byte {
 func (l *Link) AddCandidate(r Route) {
 	l.do(func() {
 		if p := l.addPath(r); p != nil && p.state != valid {
+			p.vouched = true
 			p.schedule = punch.NewSchedule(l.now)
 		}
 	})
@@ -50,6 +51,7 @@ func (l *Link) AddCandidates(observed netip.AddrPort, cs []punch.Candidate, dela
 	cs = slices.Clone(cs)
 	l.do(func() {
 		if r, ok := l.candidateRoute(observed); ok {
+			l.observed = observed.Addr()
 			if p := l.addPath(r); p != nil && p.state != valid {
 				p.opener = !punch.Local(observed.Addr())
 				p.schedule = punch.NewSchedule(l.now.Add(delay))

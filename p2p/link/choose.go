@@ -16,6 +16,7 @@ func (l *Link) validate(p *path) {
 	if p.state != valid {
 		p.state, p.narrow = valid, false
 		p.prove(l.now)
+		l.noteAnswer(p)
 		p.schedule = punch.Schedule{}
 		p.opener = false
 		p.confirm = confirmPings

@@ -28,7 +28,7 @@ func (l *Link) Open(conns []udp.Conn, to netip.AddrPort, ttl int) (opened <-chan
 	l.do(func() {
 		l.fan = f
 		for _, c := range conns {
-			p := path{route: Route{Conn: c, Addr: to}, mtu: minMTU}
+			p := path{route: Route{Conn: c, Addr: to}, mtu: minMTU, round: len(conns) > 1}
 			l.postTTL(&p, ttl, func(b []byte) []byte { return appendPing(b, 0) })
 		}
 		close(left)

@@ -85,6 +85,9 @@ type Config struct {
 	// ports of its address sockets wait for our probes. Nil is fine.
 	OnNAT    func(punch.NAT)
 	OnOpened func(punch.Ports)
+	// Targets bounds what is sent to hosts that have not answered, together with other
+	// links; nil: only the link's own budget does.
+	Targets *Targets
 	// Memory bounds what the link holds for its other end, together with other links; nil:
 	// only the link's own limits do.
 	Memory *Memory
@@ -136,6 +139,7 @@ type Link struct {
 	chosen        *path
 	from          *path // that the packet in hand came by
 	budget        budget
+	observed      netip.Addr // where a server saw the other side; invalid: nowhere
 	ended         bool
 	turn          []arrival // taken out of the inbox
 	taken         int       // of turn

@@ -46,6 +46,8 @@ type path struct {
 	stale     bool // the server is not reached here any more
 	refused   bool // the server does not know the relay's channel, as far as it is known
 	named     bool // the other side says this is an address of its own interface
+	vouched   bool // not only the other side says that it receives there
+	round     bool // part of a round of many sockets or probes, which are counted by themselves
 	mtu       int  // bytes of a full datagram
 	limit     int  // the same, where it was found to be less than baseMTU; 0: it was not
 	narrow    bool // short pings are answered, but none of minMTU is

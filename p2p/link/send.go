@@ -196,6 +196,9 @@ func (l *Link) post(p *path, add func(b []byte) []byte) { l.postTTL(p, 0, add) }
 
 // postTTL sends it with a time to live, if that is not 0.
 func (l *Link) postTTL(p *path, ttl int, add func(b []byte) []byte) {
+	if !l.mayReach(p) {
+		return
+	}
 	pkt := l.small(p, add)
 	if len(pkt) == 0 {
 		return // the session is used up

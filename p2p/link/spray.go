@@ -66,7 +66,7 @@ func (l *Link) Cross(conn udp.Conn, addr netip.Addr, ports []uint16) (won <-chan
 
 func newSpray(conn udp.Conn, addr netip.Addr, ports []uint16) *spray {
 	s := &spray{ports: ports, over: make(chan struct{})}
-	s.path = path{route: Route{Conn: conn, Addr: netip.AddrPortFrom(addr, 0)}, mtu: minMTU}
+	s.path = path{route: Route{Conn: conn, Addr: netip.AddrPortFrom(addr, 0)}, mtu: minMTU, round: true}
 	return s
 }
 

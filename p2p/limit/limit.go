@@ -1,0 +1,112 @@
+// Package limit bounds what others can make a program do, by rates and by shares of a
+// source, in fixed memory. Time is what has passed since some start, so that the clock may be
+// set without harm.
+package limit
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// A Rate is so many events a second on average, and at most so many at once.
+type Rate struct {
+	PerSecond float64
+	Burst     int
+}
+
+// A Pace is the state of one rate limit by the generic cell rate algorithm
+// (ITU-T I.371): the time at which it will be idle again. The zero value has
+// its whole burst to give.
+type Pace time.Duration
+
+// Allow takes cost units where they are to be had at now.
+func (p *Pace) Allow(now time.Duration, r Rate, cost int) bool {
+	unit := float64(time.Second) / r.PerSecond
+	idle := max(time.Duration(*p), now) + time.Duration(float64(cost)*unit)
+	if idle-now > time.Duration(float64(r.Burst)*unit) {
+		return false
+	}
+	*p = Pace(idle)
+	return true
+}
+
+// Remaining returns how many units could be taken at now.
+func (p *Pace) Remaining(now time.Duration, r Rate) int {
+	unit := float64(time.Second) / r.PerSecond
+	used := max(time.Duration(*p)-now, 0)
+	return int(max(float64(r.Burst)-float64(used)/unit, 0))
+}
+
+// Sources limits events by their source in fixed memory: each source has one slot in
+// either of two rows, shared with others that hash to it, and is let through if one
+// of them has room. An attacker who wants to shut a source out has to exhaust both of its slots,
+// which are under a secret hash. It is safe for concurrent use.
+type Sources struct {
+	rate  Rate
+	seeds [2]maphash.Seed
+	mu    sync.Mutex // guards slots
+	slots [2][]Pace
+}
+
+// NewSources returns a limit of r for each source, with so many slots in a row.
+func NewSources(r Rate, slots int) *Sources {
+	return &Sources{
+		rate: r, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		slots: [2][]Pace{make([]Pace, slots), make([]Pace, slots)},
+	}
+}
+
+// Allow counts an event of a source, and reports whether it is within the limit.
+func (l *Sources) Allow(now time.Duration, from netip.Addr) bool {
+	net := SourceOf(from)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ok := false
+	for i := range l.slots {
+		slot := maphash.Comparable(l.seeds[i], net) % uint64(len(l.slots[i]))
+		ok = l.slots[i][slot].Allow(now, l.rate, 1) || ok
+	}
+	return ok
+}
+
+const slotsPerRow = 1 << 15
+
+// Counts counts what is kept for each source, in fixed memory: as in a
+// count-min sketch the true number is at most that of either slot. It is not safe for concurrent use.
+type Counts struct {
+	seeds [2]maphash.Seed
+	slots [2][slotsPerRow]int32
+}
+
+// NewCounts returns one that has counted nothing.
+func NewCounts() *Counts {
+	return &Counts{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+}
+
+// Add adds n to the count of a source.
+func (c *Counts) Add(from netip.Addr, n int32) {
+	for i := range c.slots {
+		c.slots[i][maphash.Comparable(c.seeds[i], SourceOf(from))%slotsPerRow] += n
+	}
+}
+
+// Count returns at least the number of what is kept for the source.
+func (c *Counts) Count(from netip.Addr) int {
+	net := SourceOf(from)
+	return int(min(c.slots[0][maphash.Comparable(c.seeds[0], net)%slotsPerRow],
+		c.slots[1][maphash.Comparable(c.seeds[1], net)%slotsPerRow]))
+}
+
+// SourceOf returns what is taken for one source: an IPv4 address, or the 64
+// bits of an IPv6 network, within which a host may choose freely.
+func SourceOf(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		return a
+	}
+	b := a.As16()
+	clear(b[8:])
+	return netip.AddrFrom16(b)
+}

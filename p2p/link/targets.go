@@ -1,0 +1,100 @@
+package link
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"p2ptool/p2p/limit"
+	"p2ptool/p2p/punch"
+)
+
+// Where links may send packets that nobody has asked for. Each link probes few addresses that
+// only its other end names (budget), and each address by a schedule that ends; but a
+// process has many links, and a hostile server or peers make as many as they like.
+var (
+	// namedRate is for hosts that only the other end of a link names, or that packets
+	// claim to come from.
+	namedRate = limit.Rate{PerSecond: 0.1, Burst: 16}
+	// observedRate is for hosts at which a server saw the other end.
+	observedRate = limit.Rate{PerSecond: 0.5, Burst: 64}
+)
+
+const (
+	targetSlots = 1 << 12
+	maxProven   = 1 << 12          // hosts
+	provenFor   = 10 * time.Minute // since a host last answered
+)
+
+// Targets bounds what several links together send to hosts that have not answered: PINGs,
+// openers, PONGs and CLOSEs. A host is an IPv4 address, or the 64 bits of an IPv6 network. A host that has answered
+// one link is not bounded for the others, and neither is a relay. It is safe for
+// concurrent use.
+type Targets struct {
+	began           time.Time
+	named, observed *limit.Sources
+
+	mu     sync.Mutex // guards proven
+	proven map[netip.Addr]time.Time
+}
+
+// NewTargets returns one for which nothing was sent yet.
+func NewTargets() *Targets {
+	return &Targets{
+		began: time.Now(), named: limit.NewSources(namedRate, targetSlots), observed: limit.NewSources(observedRate, targetSlots),
+		proven: make(map[netip.Addr]time.Time),
+	}
+}
+
+// allow reports whether a packet may be sent to a host, and counts it.
+func (t *Targets) allow(now time.Time, to netip.Addr, observed bool) bool {
+	if t.answers(now, to) {
+		return true
+	}
+	limit := t.named
+	if observed {
+		limit = t.observed
+	}
+	return limit.Allow(now.Sub(t.began), to)
+}
+
+// answered notes that a host has answered a ping.
+func (t *Targets) answered(now time.Time, host netip.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.proven[host]; !known && len(t.proven) >= maxProven {
+		for h, at := range t.proven {
+			if now.Sub(at) >= provenFor {
+				delete(t.proven, h)
+			}
+		}
+		if len(t.proven) >= maxProven {
+			return
+		}
+	}
+	t.proven[host] = now
+}
+
+func (t *Targets) answers(now time.Time, host netip.Addr) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at, ok := t.proven[host]
+	return ok && now.Sub(at) < provenFor
+}
+
+// mayReach reports whether a packet may be sent on a path that has never been valid.
+func (l *Link) mayReach(p *path) bool {
+	t := l.cfg.Targets
+	if t == nil || p.state != candidate || p.route.Channel != 0 || p.round {
+		return true
+	}
+	host := p.route.Addr.Addr()
+	return t.allow(l.now, host, p.vouched || host == l.observed)
+}
+
+// noteAnswer tells the other links of a host that has answered.
+func (l *Link) noteAnswer(p *path) {
+	if l.cfg.Targets != nil && p.route.Channel == 0 && p.kind != punch.PathRelay {
+		l.cfg.Targets.answered(l.now, p.route.Addr.Addr())
+	}
+}
