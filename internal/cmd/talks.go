@@ -24,7 +24,7 @@ type talks struct {
 	said func(*talk, string) // is told of each line; may be nil
 	mu   sync.Mutex          // guards what is below
 	with map[p2p.GUID]*talk  // those that are not over
-	over bool                // no more are begun
+	over bool                // no more are begun, nor expire
 	ends sync.WaitGroup      // a listener for each
 }
 
@@ -32,18 +32,32 @@ type talks struct {
 // place in its room, and one stream at a time, of whichever link leads there.
 type talk struct {
 	peer    p2p.GUID
+	kept    bool // for as long as the node is there
 	room    *chat.Room
-	lines   script.Lines             // what the peer said, for a script
-	link    atomic.Pointer[p2p.Link] // the one that the last stream was of
-	streams atomic.Int32             // how many there are now
-	begun   chan struct{}            // gets a token when one begins
-	idle    chan struct{}            // gets a token when one ends
-	heard   chan struct{}            // closed when the peer will say no more
+	lines   script.Lines              // what the peer said, for a script
+	link    atomic.Pointer[p2p.Link]  // the one that the last stream was of
+	streams atomic.Int32              // how many there are now
+	left    atomic.Pointer[time.Time] // when the last of them ended
+	begun   chan struct{}             // gets a token when one begins
+	idle    chan struct{}             // gets a token when one ends
+	heard   chan struct{}             // closed when the peer will say no more
 }
 
-// talk returns the conversation with the peer, beginning one if there is none;
-// nil if there may be none.
+// talk returns the conversation with a peer that this side wants to talk with; nil if there may be
+// none.
 func (ts *talks) talk(peer p2p.GUID) *talk {
+	t := ts.join(peer)
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if t != nil {
+		t.kept = true
+	}
+	return t
+}
+
+// join returns the conversation with the peer, beginning one if there is none;
+// nil if there may be none.
+func (ts *talks) join(peer p2p.GUID) *talk {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if t, ok := ts.with[peer]; ok {
@@ -94,7 +108,7 @@ func (ts *talks) forget(t *talk) {
 
 // take is the handler of chat streams.
 func (ts *talks) take(link *p2p.Link, stream *p2p.Stream) {
-	t := ts.talk(link.Peer())
+	t := ts.join(link.Peer())
 	if t == nil {
 		stream.Reset(p2p.ResetNoHandler)
 		return
@@ -103,6 +117,36 @@ func (ts *talks) take(link *p2p.Link, stream *p2p.Stream) {
 	if err := t.serve(link, stream); errors.Is(err, chat.ErrProtocol) {
 		ts.p.out.note("chat with %s: %s", ts.name(t.peer), err)
 	}
+	ts.expire(t)
+}
+
+// returnsWithin is how long a conversation that a peer began is kept when its last stream has
+// broken: longer than a link is silent before it is dead.
+const returnsWithin = 5 * time.Minute
+
+// expire ends a conversation that the peer began if it does not come back in time.
+func (ts *talks) expire(t *talk) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if t.kept || ts.over || t.streams.Load() > 0 {
+		return
+	}
+	left := time.Now()
+	t.left.Store(&left)
+	ts.ends.Go(func() {
+		timer := time.NewTimer(returnsWithin)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-t.room.Done():
+			return
+		}
+		if t.streams.Load() == 0 && t.left.Load() == &left {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel() // there is nobody to say goodbye to
+			t.room.Close(ctx)
+		}
+	})
 }
 
 // serve has the conversation over one stream. No context ends it: who is interrupted

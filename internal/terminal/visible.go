@@ -21,13 +21,15 @@ import (
 // control and format characters, line and paragraph separators, bytes that are
 // not UTF-8, noncharacters. Ordinary text of any script stays as it is, and so
 // do joiners and variation selectors where they do what they are for: within
-// emoji, and within words of the scripts that need them.
+// emoji, and within words of the scripts that need them. Of combining marks in a row
+// maxMarks stay: more of them reach into the lines around.
 //
 // A backslash stays a backslash: the result is for eyes, not for parsing.
 func Visible(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	before := rune(-1) // the last rune that was let through, or -1
+	marks := 0         // in a row
 	for i := 0; i < len(s); {
 		if n := flagLen(s[i:]); n > 0 {
 			b.WriteString(s[i : i+n])
@@ -35,11 +37,14 @@ func Visible(s string) string {
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
+		if marks++; !unicode.Is(unicode.M, r) {
+			marks = 0
+		}
 		switch {
 		case r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
 			before = -1
-		case harmless(before, r, s[i+n:]):
+		case marks <= maxMarks && harmless(before, r, s[i+n:]):
 			b.WriteRune(r)
 			before = r
 		default:
@@ -59,6 +64,9 @@ func VisibleText(s string) string {
 	}
 	return strings.Join(parts, "\t")
 }
+
+// maxMarks is more than any script puts on a letter.
+const maxMarks = 8
 
 func writeEscape(b *strings.Builder, r rune) {
 	switch {

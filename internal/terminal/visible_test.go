@@ -12,6 +12,8 @@ func TestVisible(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", "", ""},
 		{"ASCII", ` !"\n~ C:\dir`, ` !"\n~ C:\dir`},
+		{"marks", "e\u0301\u0323", "e\u0301\u0323"},
+		{"a tower of marks", "e" + strings.Repeat("\u0301", 10) + "e\u0301", "e" + strings.Repeat("\u0301", 8) + `\u0301\u0301` + "e\u0301"},
 		{"clear screen", "\x1b[2Jx", `\x1b[2Jx`},
 		{"window title", "\x1b]0;evil\x07", `\x1b]0;evil\x07`},
 		{"line ends", "a\r\nb\tc", `a\r\nb\tc`},
