@@ -213,7 +213,8 @@ func (p *Peer) adopt(l *Link) (adopted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for g, a := range p.attempts {
-		if l.apart || g.guid != l.remote || g.require != RequireAny || !g.metBy(l.listening, l.takes) {
+		if l.apart || g.guid != l.remote || g.require != RequireAny ||
+			!slices.Contains(a.called, l.instance) && !g.metBy(l.listening, l.takes) {
 			continue
 		}
 		delete(p.attempts, g)

@@ -257,3 +257,36 @@ func TestBothConnectAtOnceWithoutServer(t *testing.T) {
 		}
 	}
 }
+
+// Whatever calls the two processes take, each gets a link when both call at once.
+func TestCallsOfAnyRankCross(t *testing.T) {
+	fallback := func(o *p2p.PeerOptions) { o.Fallback = true }
+	for _, ranks := range [][2]func(*p2p.PeerOptions){{nil, fallback}, {fallback, nil}, {fallback, fallback}} {
+		for range 3 { // either GUID is the smaller one, sooner or later
+			for _, apart := range []time.Duration{0, 15 * time.Millisecond, 40 * time.Millisecond} {
+				inWorld(t, func(t *testing.T, w *world) {
+					a, b := w.public("198.51.100.1", ranks[0]), w.public("198.51.100.2", ranks[1])
+					a.Registered(t.Context())
+					b.Registered(t.Context())
+					var wg sync.WaitGroup
+					for i, c := range []struct{ from, to *tester }{{a, b}, {b, a}} {
+						wg.Go(func() {
+							time.Sleep(time.Duration(i) * apart)
+							start := time.Now()
+							l, err := c.from.Connect(t.Context(), c.to.GUID())
+							if took := time.Since(start); err != nil || took > 3*time.Second {
+								t.Errorf("%v apart, peer %d: %v after %v", apart, i, err, took)
+								return
+							}
+							time.Sleep(5 * time.Second)
+							lives(t, "the link", l)
+						})
+					}
+					wg.Wait()
+					a.Close()
+					b.Close()
+				})
+			}
+		}
+	}
+}

@@ -160,7 +160,7 @@ func (in *inbox) allowed(ctx context.Context, link *p2p.Link, o transfer.Offer, 
 // asking says who asks over a link.
 func (in *inbox) asking(link *p2p.Link) asking {
 	_, known := in.rules.contact(link.Peer())
-	return asking{link.Peer(), link, known}
+	return asking{process{link.Peer(), link.Instance()}, link, known}
 }
 
 // explain adds what the user can do.

@@ -33,7 +33,7 @@ type questions struct {
 
 // An asking is who asks: a process of a peer, over a link.
 type asking struct {
-	peer    p2p.GUID
+	process
 	link    *p2p.Link
 	contact bool
 }
@@ -42,13 +42,6 @@ type asking struct {
 type process struct {
 	peer     p2p.GUID
 	instance uint64
-}
-
-func (a asking) process() process {
-	if a.link == nil {
-		return process{peer: a.peer}
-	}
-	return process{a.peer, a.link.Instance()}
 }
 
 // An inquiry is a question that stands or waits for its turn.
@@ -108,7 +101,7 @@ func (q *questions) enter(ctx context.Context, who asking) (context.Context, *in
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	this, from := &inquiry{asking: who, cancel: cancel, turn: make(chan struct{})}, who.process()
+	this, from := &inquiry{asking: who, cancel: cancel, turn: make(chan struct{})}, who.process
 	if old := q.open[from]; old != nil && old.link != who.link {
 		old.cancel(errAskedAgain)
 	}
@@ -134,7 +127,7 @@ func (q *questions) mayAskLocked(who asking) error {
 		if i.contact {
 			continue
 		}
-		if i.peer == who.peer && (i.process() != who.process() || i.link == who.link) {
+		if i.peer == who.peer && (i.process != who.process || i.link == who.link) {
 			return errTooMany
 		}
 		waiting++
@@ -210,7 +203,7 @@ func (q *questions) leave(i *inquiry) {
 	i.cancel(nil)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if from := i.process(); q.open[from] == i {
+	if from := i.process; q.open[from] == i {
 		delete(q.open, from)
 	}
 	if at := slices.Index(q.waiting, i); at >= 0 {

@@ -26,13 +26,13 @@ func answers(after time.Duration) func(context.Context) (bool, error) {
 // for the next: nothing is asked for a moment.
 func TestNothingIsAskedJustAfterAWithdrawal(t *testing.T) {
 	for name, c := range map[string]struct {
-		next    p2p.GUID
+		next    process
 		waits   time.Duration // before it asks
 		patient time.Duration // the first, before it leaves
 		first   error         // of the question that was withdrawn
 	}{
-		"the same peer calls again":         {bob, 10 * time.Second, time.Hour, errAskedAgain},
-		"the peer leaves, another one asks": {carol, time.Second, 10 * time.Second, context.DeadlineExceeded},
+		"the same peer calls again":         {process{bob, 1}, 10 * time.Second, time.Hour, errAskedAgain},
+		"the peer leaves, another one asks": {process{carol, 1}, time.Second, 10 * time.Second, context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestNothingIsAskedJustAfterAWithdrawal(t *testing.T) {
 				defer cancel()
 				first := make(chan error)
 				go func() {
-					_, err := q.put(ctx, asking{bob, new(p2p.Link), true}, answers(time.Hour))
+					_, err := q.put(ctx, asking{process{bob, 1}, new(p2p.Link), true}, answers(time.Hour))
 					first <- err
 				}()
 				time.Sleep(c.waits)
@@ -66,19 +66,41 @@ func TestNothingIsAskedJustAfterAWithdrawal(t *testing.T) {
 func TestQuestionsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, start := newQuestions(), time.Now()
-		go q.put(t.Context(), asking{peer: bob, contact: true}, answers(time.Minute))
+		go q.put(t.Context(), asking{process: process{bob, 1}, contact: true}, answers(time.Minute))
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := q.put(ctx, asking{peer: carol, contact: true}, answers(0)); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := q.put(ctx, asking{process: process{carol, 1}, contact: true}, answers(0)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a question of one who left: %v", err)
 		}
-		yes, err := q.put(t.Context(), asking{peer: carol, contact: true}, answers(time.Minute))
+		yes, err := q.put(t.Context(), asking{process: process{carol, 1}, contact: true}, answers(time.Minute))
 		if took := time.Since(start); !yes || err != nil || took != 2*time.Minute {
 			t.Errorf("%v, %v after %v", yes, err, took)
 		}
 		if len(q.open) != 0 {
 			t.Errorf("%d questions are kept", len(q.open))
+		}
+	})
+}
+
+// What two processes of one contact ask is answered one after the other: neither takes the other's back.
+func TestQuestionsOfTwoProcesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQuestions()
+		results := make(chan error, 2)
+		for instance := range uint64(2) {
+			go func() {
+				yes, err := q.put(t.Context(), asking{process{bob, instance}, new(p2p.Link), true}, answers(time.Minute))
+				if err == nil && !yes {
+					err = errors.New("the answer was no")
+				}
+				results <- err
+			}()
+		}
+		for range 2 {
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }
@@ -90,7 +112,7 @@ func TestQuestionsOfStrangers(t *testing.T) {
 		says := func(yes bool) func(context.Context) (bool, error) {
 			return func(context.Context) (bool, error) { return yes, nil }
 		}
-		stranger := func(n byte) asking { return asking{peer: p2p.GUID{n}} }
+		stranger := func(n byte) asking { return asking{process: process{p2p.GUID{n}, 1}} }
 		asked := 0
 		for round := range 3 {
 			for n := range byte(8) {
@@ -115,7 +137,7 @@ func TestQuestionsOfStrangers(t *testing.T) {
 		}()
 		synctest.Wait()
 		before := time.Now()
-		if yes, err := q.put(t.Context(), asking{peer: bob, contact: true}, says(true)); !yes || err != nil || time.Since(before) > 0 {
+		if yes, err := q.put(t.Context(), asking{process: process{bob, 1}, contact: true}, says(true)); !yes || err != nil || time.Since(before) > 0 {
 			t.Errorf("a contact: %v, %v after %v", yes, err, time.Since(before))
 		}
 		if !<-done {
@@ -140,7 +162,7 @@ func TestStrangersDoNotFillTheQueue(t *testing.T) {
 		for n := range 100 {
 			for range 3 {
 				go func() {
-					_, err := q.put(t.Context(), asking{peer: p2p.GUID{byte(n), 1}}, answers(time.Minute))
+					_, err := q.put(t.Context(), asking{process: process{p2p.GUID{byte(n), 1}, 1}}, answers(time.Minute))
 					results <- err
 				}()
 			}
@@ -150,7 +172,7 @@ func TestStrangersDoNotFillTheQueue(t *testing.T) {
 			t.Errorf("%d questions stand or wait", n)
 		}
 		began := time.Now()
-		if yes, err := q.put(t.Context(), asking{peer: bob, contact: true}, answers(0)); !yes || err != nil {
+		if yes, err := q.put(t.Context(), asking{process: process{bob, 1}, contact: true}, answers(0)); !yes || err != nil {
 			t.Errorf("a contact: %v, %v", yes, err)
 		}
 		if took := time.Since(began); took > time.Minute {
