@@ -65,8 +65,8 @@ func (p *Peer) await(l *Link) {
 		l.CloseWith(CodeDone, "")
 		return
 	}
-	p.crowdOut(p.inbound.confirm(l))
 	l.start()
+	p.crowdOut(p.inbound.confirm(l)) // and nobody waits for it from here on
 	p.callRoll(l)
 	if p.adopt(l) {
 		return
@@ -86,6 +86,7 @@ func (p *Peer) answerInit(in *rendezvous.Incoming) []byte {
 	if err != nil || remote == p.guid || !ok || p.opts.Calling || p.crossed(remote, g, dialsNow) {
 		return nil
 	}
+	p.expect(remote, g)
 	mine := p.greeting(p.newIndex())
 	g.index = in.Index
 	reply, secrets, err := in.Accept(mine.index, mine.append(nil))

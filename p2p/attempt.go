@@ -48,8 +48,8 @@ const (
 	// courtesy is how long an attempt waits for the link of a call that came before
 	// it called anybody itself.
 	courtesy = time.Second
-	// crossing is how long an own handshake without a server keeps one of the other
-	// peer from being answered.
+	// crossing is how long an own handshake without a server, or a link that came of
+	// one, keeps a handshake of the other process from being answered.
 	crossing = time.Second
 )
 
@@ -102,6 +102,9 @@ func (p *Peer) existing(g goal) (best *Link) {
 func (p *Peer) begin(ctx context.Context, g goal, call func(context.Context, *attempt) (*Link, error)) *attempt {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	a := &attempt{cancel: cancel, done: make(chan struct{})}
+	a.coming = g.require == RequireAny && p.inbound.awaits(func(l *Link) bool {
+		return l.remote == g.guid && !l.apart && g.metBy(l.listening, l.takes)
+	})
 	p.attempts[g] = a
 	stop := context.AfterFunc(p.ctx, func() { cancel(ErrClosed) })
 	p.wg.Go(func() {
@@ -159,6 +162,12 @@ func (p *Peer) crossed(remote GUID, g greeting, crosses func(*attempt) bool) boo
 			return true
 		}
 	}
+	for l := range p.links { // ours is up already, and the other side is about to find it
+		if l.remote == remote && l.instance == g.instance && l.initiator && !l.apart &&
+			l.alive() && time.Since(l.began) < crossing {
+			return true
+		}
+	}
 	return false
 }
 
@@ -181,27 +190,34 @@ func (p *Peer) expect(remote GUID, g greeting) {
 	}
 }
 
-// mayCall notes that an attempt calls a process from now on. If the other peer's call came first,
-// it waits for that link before.
-func (p *Peer) mayCall(ctx context.Context, a *attempt, instance uint64) error {
-	note := func() bool {
+// beforeCall notes that an attempt calls a process from now on, and beforeDial that it begins a handshake
+// without the server. If the other peer's call came first, they wait for that link before.
+func (p *Peer) beforeCall(ctx context.Context, a *attempt, instance uint64) error {
+	return p.giveWay(ctx, a, func() { a.called = append(a.called, instance) })
+}
+
+func (p *Peer) beforeDial(ctx context.Context, a *attempt) error {
+	return p.giveWay(ctx, a, func() { a.dialed = time.Now() })
+}
+
+func (p *Peer) giveWay(ctx context.Context, a *attempt, begin func()) error {
+	begun := func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if a.coming && len(a.called) == 0 {
-			a.coming = false
-			return false
+		wait := a.coming && len(a.called) == 0 && a.dialed.IsZero()
+		if a.coming = false; !wait {
+			begin()
 		}
-		a.called = append(a.called, instance)
-		return true
+		return !wait
 	}
-	if note() {
+	if begun() {
 		return nil
 	}
 	timer := time.NewTimer(courtesy)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		note()
+		begun()
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -57,7 +57,7 @@ func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link
 			return nil, err
 		}
 		if err == nil && !slices.Contains(called, found.Instance) {
-			if err := p.mayCall(ctx, a, found.Instance); err != nil {
+			if err := p.beforeCall(ctx, a, found.Instance); err != nil {
 				return nil, err
 			}
 			called, waits = append(called, found.Instance), waits+1

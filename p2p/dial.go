@@ -68,10 +68,10 @@ func closeAll(results chan dialed, n int) {
 
 // dial makes a link to the peer at an address.
 func (p *Peer) dial(ctx context.Context, g goal, a *attempt, addr netip.AddrPort) (*Link, error) {
+	if err := p.beforeDial(ctx, a); err != nil {
+		return nil, err
+	}
 	began := time.Now()
-	p.mu.Lock()
-	a.dialed = began
-	p.mu.Unlock()
 	mine, s, theirs, err := p.meet(ctx, g.guid, addr, g.require != RequireAny)
 	if err != nil {
 		return nil, err

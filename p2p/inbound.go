@@ -97,6 +97,18 @@ func (in *inbound) confirm(l *Link) (out *Link) {
 	return in.crowdedOutLocked(c.group())
 }
 
+// awaits reports whether a link of which that is true was begun, and is not up yet.
+func (in *inbound) awaits(is func(*Link) bool) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for l, c := range in.links {
+		if !c.up && is(l) {
+			return true
+		}
+	}
+	return false
+}
+
 // trust moves a link to those of peers that are known.
 func (in *inbound) trust(l *Link) (out *Link) {
 	in.mu.Lock()

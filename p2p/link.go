@@ -67,6 +67,7 @@ type Link struct {
 	byRelay   atomic.Bool      // the path in use, or the last one, is relayed
 	offered   chan punch.Ports // one place: those that a symmetric NAT gives the other end next
 	initiator bool
+	began     time.Time           // when it was up; guarded by the mutex of the peer
 	nudged    chan struct{}       // one place: there may be a better path
 	fresh     []time.Time         // of rounds with a new socket. Of watch alone
 	held      *fan                // the socket of the path; nil: the peer's own. Of watch alone
@@ -288,6 +289,7 @@ func (l *Link) start() {
 		return
 	}
 	p.links[l] = true
+	l.began = time.Now()
 	p.wg.Go(l.serve)
 	p.mu.Unlock()
 	l.nudge()
