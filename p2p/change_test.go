@@ -59,6 +59,10 @@ var moves = []move{
 	{"relayed, sender there and back in 0.4 s", netsim.Symmetric, netsim.Symmetric, func(w *world, m *moved) { w.thereAndBack(m.hostA, m.natA.Realm, 400*time.Millisecond) }},
 	{"relayed, sender there and back in 2 s", netsim.Symmetric, netsim.Symmetric, func(w *world, m *moved) { w.thereAndBack(m.hostA, m.natA.Realm, 2*time.Second) }},
 	{"relayed, sender there and back in 9 s", netsim.Symmetric, netsim.Symmetric, func(w *world, m *moved) { w.thereAndBack(m.hostA, m.natA.Realm, 9*time.Second) }},
+	{"direct, sender's router jams", netsim.PortRestricted, netsim.PortRestricted, func(w *world, m *moved) { m.natA.Jam() }},
+	{"direct, receiver's router jams", netsim.PortRestricted, netsim.PortRestricted, func(w *world, m *moved) { m.natB.Jam() }},
+	{"relayed, sender's router jams", netsim.Symmetric, netsim.Symmetric, func(w *world, m *moved) { m.natA.Jam() }},
+	{"relayed, receiver's router jams", netsim.Symmetric, netsim.Symmetric, func(w *world, m *moved) { m.natB.Jam() }},
 	{"relayed, sender's network", netsim.Symmetric, netsim.Symmetric, func(w *world, m *moved) { w.toAnother(m.hostA, 1) }},
 	{"relayed, receiver's network", netsim.Symmetric, netsim.Symmetric, func(w *world, m *moved) { w.toAnother(m.hostB, 2) }},
 	{"relayed, both networks", netsim.Symmetric, netsim.Symmetric, func(w *world, m *moved) { w.toAnother(m.hostA, 1); w.toAnother(m.hostB, 2) }},
@@ -94,7 +98,7 @@ func (w *world) toAnother(h *netsim.Host, n int) {
 // TestAddressChanges moves one or both ends in the middle of a transfer, which goes on
 // within 3 s.
 func TestAddressChanges(t *testing.T) {
-	seeds := uint64(1)
+	seeds := uint64(2)
 	if os.Getenv("P2PTOOL_FULL") == "1" {
 		seeds = 100
 	}
@@ -118,7 +122,9 @@ func (m move) make(t *testing.T, seed uint64) (longest time.Duration) {
 		s.natB, s.hostB = w.behind("198.51.100.2", "192.168.1.2", m.b)
 		var got atomic.Int64
 		sink := func(o *p2p.PeerOptions) {
-			o.DialTCP = tcp.From("198.51.100.2")
+			if seed%2 == 1 {
+				o.DialTCP = tcp.From("198.51.100.2")
+			}
 			o.Handlers = map[string]func(*p2p.Link, *p2p.Stream){"sink": func(_ *p2p.Link, st *p2p.Stream) {
 				b := make([]byte, 1<<16)
 				for {
@@ -129,7 +135,11 @@ func (m move) make(t *testing.T, seed uint64) (longest time.Duration) {
 				}
 			}}
 		}
-		a, b := w.peer(s.hostA, func(o *p2p.PeerOptions) { o.DialTCP = tcp.From("198.51.100.1") }), w.peer(s.hostB, sink)
+		a, b := w.peer(s.hostA, func(o *p2p.PeerOptions) {
+			if seed%2 == 1 {
+				o.DialTCP = tcp.From("198.51.100.1")
+			}
+		}), w.peer(s.hostB, sink)
 		defer b.Close()
 		defer a.Close()
 		l, _ := mustConnect(t, a, b)

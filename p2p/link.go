@@ -61,6 +61,7 @@ type Link struct {
 	apart     bool             // its initiator wants a link of its own
 	require   Require          // what this end is content with
 	changed   chan struct{}    // one place: the path has changed
+	troubled  atomic.Int64     // when the path in use last did not answer, in Unix nanoseconds
 	suspected atomic.Bool      // suspect is under way
 	spraying  atomic.Bool      // so is spray
 	rejoining atomic.Bool      // so is rejoin

@@ -27,7 +27,7 @@ type Peer struct {
 	opts      PeerOptions
 	guid      GUID
 	instance  uint64
-	conns     []udp.Conn
+	conns     []*socket
 	streams   *tunnel.Hub        // to servers
 	client    *rendezvous.Client // nil without a server
 	responder *rendezvous.Responder
@@ -53,6 +53,7 @@ type Peer struct {
 	dials    map[uint32]*rendezvous.Dial
 	links    map[*Link]bool
 	attempts map[goal]*attempt
+	renewed  time.Time // when this peer last got other ports
 }
 
 // NewPeer opens the sockets and begins to register with the server in the
@@ -73,7 +74,7 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 		return nil, err
 	}
 	p := &Peer{
-		opts: o, guid: o.Key.GUID(), instance: rand.Uint64() | 1, conns: conns, streams: tunnel.NewHub(),
+		opts: o, guid: o.Key.GUID(), instance: rand.Uint64() | 1, conns: newSockets(conns), streams: tunnel.NewHub(),
 		responder: rendezvous.NewResponder(rendezvous.ResponderConfig{Key: o.Key, Purpose: rendezvous.PurposeLink}, time.Now()),
 		targets:   link.NewTargets(),
 		accepted:  make(chan *Link, acceptBacklog),
@@ -98,8 +99,8 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	p.respond()
 	p.spawn(p.watchHost)
 	p.spawn(p.watchNAT)
-	for _, c := range conns {
-		p.reads.Go(func() { _ = udp.Serve(c, p.handle) })
+	for _, s := range p.conns {
+		p.reads.Go(func() { p.serve(s, s.Conn) })
 	}
 	p.reads.Go(func() { _ = udp.Serve(p.streams, p.handleStream) })
 	return p, nil

@@ -23,6 +23,8 @@ func (l *Link) onTrouble() {
 		p.client.RefreshNow() // our own address may have changed
 	}
 	l.suspect()
+	l.troubled.Store(time.Now().UnixNano())
+	p.spawn(p.renew)
 	if p.client == nil || l.Path().Kind != punch.PathNone {
 		return
 	}

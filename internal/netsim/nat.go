@@ -42,7 +42,8 @@ type NAT struct {
 	kind     Kind
 	timeout  time.Duration
 	hairpin  bool
-	preserve bool // ports are kept where they are free
+	preserve bool               // ports are kept where they are free
+	jammed   map[ends]time.Time // when it last swallowed something of them
 
 	table
 }
@@ -85,6 +86,28 @@ func (t *NAT) Rebind() {
 	t.preserve = false
 }
 
+// Jam has the NAT swallow what its hosts send by the flows that they have now, each for as long as they do
+// not pause. So do routers whose rules were loaded anew while packets passed.
+func (t *NAT) Jam() {
+	t.Realm.net.mu.Lock()
+	defer t.Realm.net.mu.Unlock()
+	t.jammed = make(map[ends]time.Time)
+	for e := range t.flows {
+		t.jammed[e] = time.Now()
+	}
+	t.clear()
+}
+
+// swallows reports whether the flow is jammed.
+func (t *NAT) swallows(e ends) bool {
+	at, ok := t.jammed[e]
+	if !ok || !t.alive(at) {
+		return false
+	}
+	t.jammed[e] = time.Now()
+	return true
+}
+
 // Readdress gives the NAT another outer address, and forgets all mappings.
 func (t *NAT) Readdress(addr string) {
 	t.Realm.net.mu.Lock()
@@ -115,6 +138,10 @@ func (t *NAT) send(p packet) {
 	toSelf := p.dst.Addr() == t.addr
 	if toSelf && !t.hairpin {
 		t.outer.net.tell("no hairpin", p)
+		return
+	}
+	if t.swallows(ends{p.src, p.dst}) {
+		t.outer.net.tell("jammed", p)
 		return
 	}
 	p.src = netip.AddrPortFrom(t.addr, t.outward(p.src, p.dst))

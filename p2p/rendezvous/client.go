@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/noise"
@@ -124,6 +125,7 @@ type Client struct {
 	refresh  chan struct{}
 	wake     chan struct{} // something is in answers
 	waiting  atomic.Int32  // how many wait for the registration
+	silent   atomic.Int64  // since when, in Unix nanoseconds, the server owes an answer; 0: it does not
 
 	mu         sync.Mutex // guards what follows
 	state      State
@@ -236,6 +238,15 @@ func (c *Client) View() View {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.view
+}
+
+// Unanswered returns for how long the server has owed an answer; 0: it does not.
+func (c *Client) Unanswered(now time.Time) time.Duration {
+	since := c.silent.Load()
+	if since == 0 {
+		return 0
+	}
+	return now.Sub(time.Unix(0, since))
 }
 
 // State returns the client's state.

@@ -177,6 +177,7 @@ func (k *keeper) tick(now time.Time) time.Time {
 func (k *keeper) probe(now time.Time, waits []time.Duration) {
 	if k.waits == nil {
 		k.asked = now
+		k.c.silent.CompareAndSwap(0, now.UnixNano())
 	}
 	if k.waits == nil || k.next.Add(sum(k.waits)).After(now.Add(sum(waits))) {
 		k.waits = waits
@@ -225,6 +226,7 @@ func (k *keeper) datagram(now time.Time, r received) {
 	case d[0] == TypeData:
 		if plain, _, err := k.crypto.Open(d); err == nil {
 			k.unknown = time.Time{}
+			k.c.silent.Store(0)
 			k.confirmed()
 			if m, err := parseMessage(plain); err == nil {
 				k.message(now, r.from, m)
