@@ -22,6 +22,9 @@ import (
 //     filled a queue: a long path is filled a second sooner, and its queue less;
 //   - the path is probed for more every eight round trips, as version 1 does, not every
 //     two or three seconds: beside flows that do so it would get little;
+//   - a sudden fall of the rate is noticed within a round trip or two (see rateDrop), not after
+//     the ten rounds of the filter; and when probing finds more twice in a row the start begins
+//     anew, so that a rate that returns is used soon;
 //   - a round trip counts as at least tripMin or hostPause, because within those it is
 //     the hosts that decide, and what was sent late by a paused host is taken for what
 //     there was to send (see pacer).
@@ -31,6 +34,8 @@ import (
 //	start 2.77, or 1 --rate grows no more, or loss does--> drain 0.35 --queue empty--> cruise
 //	cruise 1, six round trips -> up 1.25, until that much is in flight or lost
 //	  -> down 0.75, until the queue is empty -> cruise
+//	up, down --more was found twice in a row--> start
+//	any but start --rate drops--> drain
 //	any --shortest round trip not seen for 10 s--> probe: half in flight, 200 ms -> back
 type bbr struct {
 	delivery delivery

@@ -131,3 +131,63 @@ func TestRefusedServerFailsWhatWaits(t *testing.T) {
 		}
 	})
 }
+
+// Nothing that keeps a client from its server is for ever: once it is mended the client is
+// registered within its longest pause.
+func TestEveryTroubleEnds(t *testing.T) {
+	type world struct {
+		t   *testing.T
+		h   *netsim.Host
+		key identity.SecretKey
+		s   *testServer
+	}
+	run := func(w *world, key identity.SecretKey, limits Limits) {
+		w.s = startServer(w.t, w.h, func(c *ServerConfig) { c.Key, c.Limits = key, limits })
+	}
+	stop := func(w *world) { w.s.Close() }
+	var named bool
+	for _, c := range []struct {
+		name       string
+		begin, end func(w *world)
+	}{
+		{"no server", func(*world) {}, func(*world) {}},
+		{"no network", func(w *world) { w.h.Cut() }, func(w *world) { w.h.Heal() }},
+		{"another key", func(w *world) { run(w, newKey(w.t), Limits{}) }, stop},
+		{"a full server", func(w *world) { run(w, w.key, Limits{Peers: -1}) }, stop},
+		{"a name that leads nowhere", func(*world) { named = false }, func(*world) { named = true }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := netsim.New(1)
+				w := &world{t: t, h: n.Host(serverHost), key: newKey(t)}
+				named = true
+				c.begin(w)
+				p := startPeer(t, n.Host("198.51.100.2"), func(o *ClientConfig) {
+					o.Server = "rendezvous.test:3478"
+					o.Resolve = func(context.Context, string) ([]netip.Addr, error) {
+						if !named {
+							return nil, errors.New("no such host")
+						}
+						return []netip.Addr{netip.MustParseAddr(serverHost)}, nil
+					}
+					o.CheckKey = func(k identity.PublicKey) error {
+						if !k.Equal(w.key.Public()) {
+							return errors.New("another key")
+						}
+						return nil
+					}
+				})
+				time.Sleep(5 * time.Minute)
+				if p.State() == Registered {
+					t.Fatal("registered in spite of it")
+				}
+				c.end(w)
+				run(w, w.key, Limits{})
+				time.Sleep(46 * time.Second)
+				if p.State() != Registered {
+					t.Errorf("46 s later the client is %v", p.State())
+				}
+			})
+		})
+	}
+}
