@@ -267,3 +267,23 @@ func TestLateEnd(t *testing.T) {
 		t.Errorf("left over: %q", left)
 	}
 }
+
+// What cannot be sent, or received into, is told beforehand.
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := CheckSource(Source{Paths: []string{write(t, filepath.Join(dir, "a"), nil), dir}}); err != nil {
+		t.Error(err)
+	}
+	for _, p := range []string{"/", filepath.Join(dir, "none")} {
+		if err := CheckSource(Source{Paths: []string{p}}); err == nil {
+			t.Errorf("%q can be sent", p)
+		}
+	}
+	if err := CheckTarget(dir); err != nil || len(partials(t, dir)) > 0 {
+		t.Error(err)
+	}
+	if err := CheckTarget("/proc/self"); !errors.Is(err, ErrStorage) {
+		t.Error(err)
+	}
+}

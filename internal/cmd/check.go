@@ -4,10 +4,13 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"p2ptool/internal/config"
+	"p2ptool/internal/terminal"
+	"p2ptool/transfer"
 )
 
 func (p *program) checkCommand() *cli.Command {
@@ -35,6 +38,7 @@ func (p *program) check(c *cli.Context) error {
 	p.out.event(checkedEvent{cfg.File(), string(cfg.Mode), absolute(cfg.Receive.Dir)})
 	if cfg.Mode == config.ModePeer {
 		p.showFolders(cfg)
+		p.checkUnfinished(cfg)
 	}
 	return nil
 }
@@ -56,4 +60,25 @@ func absolute(path string) string {
 		return path
 	}
 	return abs
+}
+
+// checkUnfinished says what unfinished transfers hold in the folders that files are received into.
+func (p *program) checkUnfinished(cfg *config.Config) {
+	dirs := []string{cfg.Receive.Dir}
+	for _, c := range cfg.Contacts {
+		if c.Dir != "" {
+			dirs = append(dirs, c.Dir)
+		}
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		switch u, err := transfer.FindUnfinished(dir); {
+		case err != nil:
+			p.out.note("nothing can be received into %q: %v", dir, err)
+		case u.Bytes > 0:
+			p.out.note("unfinished transfers hold %s in %q; what nobody resumes by %s is removed", terminal.Bytes(u.Bytes), u.Dir,
+				u.Last.Add(transfer.KeepUnfinished).Format(time.DateOnly))
+			p.out.event(unfinishedEvent{u.Dir, u.Files, u.Bytes, u.Last.Format(time.RFC3339)})
+		}
+	}
 }

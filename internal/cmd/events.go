@@ -80,6 +80,10 @@ type (
 		Status   string `json:"status"`
 		Reason   string `json:"reason,omitempty"`
 		Renamed  string `json:"renamed,omitempty"` // the sender's name, where Path differs
+
+		// The same where they are not UTF-8, which JSON has to be: in base64.
+		PathBytes    []byte `json:"path_bytes,omitempty"`
+		RenamedBytes []byte `json:"renamed_bytes,omitempty"`
 	}
 	doneEvent struct {
 		who
@@ -124,6 +128,12 @@ type (
 		Mode string `json:"mode"`
 		Dir  string `json:"dir"` // for received files, from the root
 	}
+	unfinishedEvent struct {
+		Dir   string `json:"dir"`
+		Files int    `json:"files"`
+		Bytes int64  `json:"bytes"`
+		Last  string `json:"last"`
+	}
 	versionEvent struct {
 		Version string `json:"version"`
 		Go      string `json:"go"`
@@ -152,6 +162,7 @@ func (pingEvent) event() string         { return "ping" }
 func (benchEvent) event() string        { return "bench" }
 func (idEvent) event() string           { return "id" }
 func (checkedEvent) event() string      { return "checked" }
+func (unfinishedEvent) event() string   { return "unfinished" }
 func (versionEvent) event() string      { return "version" }
 func (errorEvent) event() string        { return "error" }
 

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"p2ptool/internal/bench"
+	"p2ptool/internal/terminal"
 	"p2ptool/p2p"
 	"p2ptool/transfer"
 )
@@ -120,12 +121,22 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 	if accepted && ctx.Err() == nil {
 		in.open.Add(-1)
 	}
+	if te, ok := errors.AsType[*transfer.Error](err); ok && te.Resumable && accepted && in.out == nil {
+		in.tellUnfinished(dir)
+	}
 	for _, path := range paths {
 		if in.received != nil {
 			in.received(path)
 		}
 	}
 	return accepted, err
+}
+
+// tellUnfinished says where verified data of unfinished transfers is, if there is any.
+func (in *inbox) tellUnfinished(dir string) {
+	if u, err := transfer.FindUnfinished(dir); err == nil && u.Files > 0 {
+		in.p.out.note("%s of unfinished transfers is kept in %q for %d days", terminal.Bytes(u.Bytes), u.Dir, int(transfer.KeepUnfinished.Hours()/24))
+	}
 }
 
 // decide answers an offer by the rules, and asks the person where they say so.

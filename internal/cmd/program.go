@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -155,6 +156,9 @@ func (p *program) fail(ctx context.Context, err error) int {
 // code.
 func (p *program) complain(err error) code {
 	code, todo := codeOf(err), hintOf(err)
+	if todo == "" && (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) {
+		todo = "raise the limit of open files: ulimit -n 1024"
+	}
 	for _, e := range split(err) {
 		message := terminal.Visible(e.Error())
 		p.out.note("p2ptool: %s", message)

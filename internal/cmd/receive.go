@@ -99,7 +99,13 @@ func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 		in.rules.from = &t.GUID
 	}
 	if in.out == nil {
-		return in, os.MkdirAll(in.rules.dir(p2p.GUID{}), 0o777)
+		dir := in.rules.dir(p2p.GUID{})
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return in, err
+		}
+		if err := transfer.CheckTarget(dir); err != nil {
+			return in, fmt.Errorf("receiving into %q: %w", dir, err)
+		}
 	}
 	return in, nil
 }

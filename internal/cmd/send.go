@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -92,7 +93,16 @@ func (p *program) source(c *cli.Context) (transfer.Source, error) {
 	if err != nil {
 		return transfer.Source{}, err
 	}
-	return transfer.Source{Paths: paths}, checkPaths(paths)
+	src := transfer.Source{Paths: paths}
+	if err := checkPaths(paths); err != nil {
+		return src, err
+	}
+	if err := transfer.CheckSource(src); errors.Is(err, fs.ErrPermission) {
+		return src, err
+	} else if err != nil {
+		return src, as(errUsage, err)
+	}
+	return src, nil
 }
 
 func (p *program) stdinSource(paths []string, name string, targets int) (transfer.Source, error) {
@@ -152,27 +162,35 @@ type sending struct {
 	wait   time.Duration // for a peer to come, and to come back
 }
 
-// toAll sends to one target after the other. Some that failed among others that did not
-// are an error of the kind errPartial.
+// toAll sends to all targets at the same time, and shares the limit among them. Some that failed among others that did
+// not are an error of the kind errPartial; where all failed, it is of the first one's kind.
 func (s *sending) toAll(ctx context.Context, targets []config.Target) error {
-	var errs []error
-	for _, t := range targets {
-		err := s.to(ctx, t)
-		if ctx.Err() != nil {
-			return err
-		}
-		if err != nil {
-			errs = append(errs, err)
-		}
+	if s.limit > 0 {
+		s.limit = max(1, s.limit/int64(len(targets)))
 	}
+	results := make([]error, len(targets))
+	var wg sync.WaitGroup
+	for i, t := range targets {
+		wg.Go(func() { results[i] = s.to(ctx, t) })
+	}
+	wg.Wait()
+	errs := slices.DeleteFunc(results, func(err error) bool { return err == nil })
 	switch {
 	case len(errs) == 0:
 		return nil
+	case len(targets) == 1 || ctx.Err() != nil:
+		return errs[0]
 	case len(errs) == len(targets):
-		return errors.Join(errs...)
+		return &allFailed{errs}
 	}
-	return as(errPartial, errors.Join(errs...))
+	return as(errPartial, errors.New(errors.Join(errs...).Error()))
 }
+
+// allFailed are the errors of all targets. It is of the kind of the first.
+type allFailed struct{ errs []error }
+
+func (e *allFailed) Error() string { return errors.Join(e.errs...).Error() }
+func (e *allFailed) Unwrap() error { return e.errs[0] }
 
 // to sends to one target. A link that breaks is made anew, and the transfer
 // goes on where it was, with the same ID.

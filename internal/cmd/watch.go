@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"p2ptool/internal/terminal"
 	"p2ptool/p2p"
@@ -138,6 +139,9 @@ func (w *watch) file(e transfer.File) {
 		Status:   string(e.Status),
 		Reason:   e.Reason,
 		Renamed:  e.Renamed,
+
+		PathBytes:    bytesOf(e.Path),
+		RenamedBytes: bytesOf(e.Renamed),
 	}
 	if e.Status == transfer.StatusSent || e.Status == transfer.StatusReceived {
 		event.BLAKE3 = hex.EncodeToString(e.BLAKE3[:])
@@ -151,6 +155,14 @@ func (w *watch) root() string {
 		return ""
 	}
 	return absolute(w.dir)
+}
+
+// bytesOf returns the bytes of a name that is not UTF-8; nil of any other.
+func bytesOf(name string) []byte {
+	if utf8.ValidString(name) {
+		return nil
+	}
+	return []byte(name)
 }
 
 // within is where a received file is.

@@ -1,6 +1,9 @@
 package cmd
 
 import (
+	"bytes"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +31,20 @@ func TestRate(t *testing.T) {
 		w.measure(transfer.Progress{Bytes: c.bytes, Resumed: c.resumed}, begun.Add(c.after))
 		if w.rate != c.want {
 			t.Errorf("after %s: %g, want %g", c.after, w.rate, c.want)
+		}
+	}
+}
+
+// A name that is not UTF-8 can be used all the same.
+func TestNameBytes(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := &program{out: &printer{out: &out, err: io.Discard, json: true, now: time.Now}}
+	for name, want := range map[string]string{"a\xffb": `"path_bytes":"Yf9i"`, "aéb": ""} {
+		out.Reset()
+		(&watch{p: p}).file(transfer.File{Path: name, Status: transfer.StatusReceived})
+		if got := out.String(); want == "" && strings.Contains(got, "_bytes") || !strings.Contains(got, want) {
+			t.Errorf("%q: %s", name, got)
 		}
 	}
 }
