@@ -136,7 +136,7 @@ func (i interrupt) happen(w *world, _ int) {
 
 // drawActions has people do things.
 func (s *schedule) drawActions(d dice) {
-	for range 2 + d.IntN(6) {
+	for range 2 + d.IntN(9) {
 		at := d.span(2*time.Second, eventful)
 		from := d.IntN(len(s.people))
 		to := s.other(d, from)

@@ -72,9 +72,19 @@ func (w *world) config(i int) string {
 
 // startResident starts the command that the person has running.
 func (a *actor) startResident(w *world) {
-	words := map[resident][]string{runs: {"run"}, receives: {"receive"}}[a.plan.resident]
+	next := names[(a.index+1)%len(w.people)]
+	words := map[resident][]string{runs: {"run"}, receives: {"receive"}, chats: {"chat", next, "--wait", "1h", "--linger", "1h"}}[a.plan.resident]
 	if words != nil {
 		a.residents = append(a.residents, w.start(a.index, -1-len(a.residents), "", words...))
+	}
+}
+
+// supervise starts the resident again if the newest has ended, and not by force.
+func (a *actor) supervise(w *world) {
+	if n := len(a.residents); n > 0 && !w.closing {
+		if r := a.residents[n-1]; r.over() && !r.killed {
+			a.startResident(w)
+		}
 	}
 }
 

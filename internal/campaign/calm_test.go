@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"time"
 )
 
@@ -51,7 +52,7 @@ func (w *world) errands() (ps []*process) {
 }
 
 func (w *world) isErrand(p *process) bool {
-	return p.who != nil && p.words[0] != "run" && p.words[0] != "receive"
+	return p.who != nil && !slices.Contains(p.who.residents, p)
 }
 
 // await waits until processes are over, but not longer than until a time; then it
@@ -97,6 +98,7 @@ func (w *world) probe() {
 // finish ends the residents, and the server last.
 func (w *world) finish() {
 	w.sleepUntil(w.now() + 5*time.Second)
+	w.closing = true
 	w.end(w.everybody(func(p *process) bool { return p.who != nil }))
 	w.end(w.everybody(func(*process) bool { return true }))
 }

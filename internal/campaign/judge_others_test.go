@@ -50,6 +50,8 @@ func (j *judge) expected(p *process) int {
 	switch r := j.w.people[to].plan.resident; {
 	case r == absent:
 		return 3
+	case r == chats: // which leaves when the other side does, and is back a second later
+		return p.status
 	case r == receives && p.talking != nil:
 		return 4
 	}

@@ -8,6 +8,7 @@ type resident int
 const (
 	runs     resident = iota // run: takes chats and files
 	receives                 // receive
+	chats                    // chat with the next person, from a pipe that says nothing
 	absent                   // nothing: the person only calls others
 )
 
@@ -22,7 +23,7 @@ type person struct {
 }
 
 func (p person) String() string {
-	s := fmt.Sprintf("%s, conflict %s, %d names taken", [...]string{"run", "receive", "absent"}[p.resident], p.conflict, p.taken)
+	s := fmt.Sprintf("%s, conflict %s, %d names taken", [...]string{"run", "receive", "chat", "absent"}[p.resident], p.conflict, p.taken)
 	if p.twice {
 		s += ", two processes"
 	}
@@ -34,7 +35,7 @@ var names = []string{"ann", "bob", "carol"}
 func drawPerson(d dice, i int) person {
 	p := person{
 		name: names[i], home: i, taken: d.IntN(3),
-		resident: weigh(d, share[resident]{75, runs}, share[resident]{20, receives}, share[resident]{5, absent}),
+		resident: weigh(d, share[resident]{65, runs}, share[resident]{15, receives}, share[resident]{15, chats}, share[resident]{5, absent}),
 		conflict: weigh(d, share[string]{70, "rename"}, share[string]{15, "skip"}, share[string]{15, "overwrite"}),
 	}
 	p.twice = p.resident == runs && d.chance(.1)

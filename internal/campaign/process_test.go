@@ -148,7 +148,8 @@ func (w *world) shares(p *process) bool {
 	return false
 }
 
-// copyTree copies a folder with its modes and times.
+// copyTree makes a folder like another. What has a final name there has it here as well, since
+// what is noted of it names its inode; the state of unfinished transfers is copied.
 func copyTree(from, to string) error {
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -169,6 +170,9 @@ func copyOne(from, to string, e fs.DirEntry) error {
 	}
 	if e.IsDir() {
 		return os.Mkdir(to, fi.Mode().Perm()|0o700)
+	}
+	if !strings.Contains(from, stateFolder) {
+		return os.Link(from, to)
 	}
 	data, err := os.ReadFile(from)
 	if err != nil {

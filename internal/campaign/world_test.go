@@ -36,6 +36,7 @@ type world struct {
 	processes []*process // in the order of their start
 	commands  map[int]*process
 	pending   []event // of after
+	closing   bool    // residents that end stay so
 	strangers []*stranger
 	addresses int // that were given to NATs
 	calm      time.Duration
@@ -114,10 +115,16 @@ func (w *world) next(end time.Duration) int {
 	return next
 }
 
-// sleepUntil waits until everybody else has nothing to do at that time.
+// sleepUntil waits until everybody else has nothing to do at that time. Meanwhile
+// residents that end by themselves are started again, as by a service manager.
 func (w *world) sleepUntil(at time.Duration) {
-	time.Sleep(at - w.now())
-	synctest.Wait()
+	for w.now() < at {
+		time.Sleep(min(at-w.now(), time.Second))
+		synctest.Wait()
+		for _, p := range w.people {
+			p.supervise(w)
+		}
+	}
 }
 
 // path is where a file of the run is.
