@@ -43,9 +43,15 @@ type actor struct {
 }
 
 func (w *world) newActor(i int, plan person) *actor {
-	a := &actor{index: i, plan: plan, key: newKey(), planted: map[string]string{},
-		machine: &machine{owner: i, streams: &w.streams, plug: newPlug()}}
+	a := w.newPerson(i, plan)
+	a.machine = &machine{owner: i, streams: &w.streams, plug: newPlug()}
 	w.homes[plan.home].admit(w, a.machine)
+	return a
+}
+
+// newPerson gives a person a key and an inbox, in which there is something already.
+func (w *world) newPerson(i int, plan person) *actor {
+	a := &actor{index: i, plan: plan, key: newKey(), planted: map[string]string{}}
 	must(os.MkdirAll(a.inbox(w), 0o755))
 	for _, name := range commonNames[:plan.taken] {
 		a.planted[name] = fmt.Sprintf("%s's own %s", plan.name, name)

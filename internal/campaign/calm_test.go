@@ -77,7 +77,7 @@ func (w *world) probe() {
 	var probes []*process
 	for from := range w.people {
 		to := (from + 1) % len(w.people)
-		if w.people[to].plan.resident == absent {
+		if !w.reachable(from, to) {
 			continue
 		}
 		id := 1000 + 10*from
@@ -93,6 +93,18 @@ func (w *world) probe() {
 		p.probing = true
 	}
 	w.await(w.now()+probing, probes...)
+}
+
+// reachable reports whether a person is there for another one when nothing is wrong: who
+// chats with a third one is not.
+func (w *world) reachable(from, to int) bool {
+	switch w.people[to].plan.resident {
+	case absent:
+		return false
+	case chats:
+		return (to+1)%len(w.people) == from
+	}
+	return true
 }
 
 // finish ends the residents, and the server last.

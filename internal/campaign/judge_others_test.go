@@ -47,15 +47,21 @@ func (j *judge) expected(p *process) int {
 	if to < 0 {
 		return p.status
 	}
-	switch r := j.w.people[to].plan.resident; {
-	case r == absent:
-		return 3
-	case r == chats: // which leaves when the other side does, and is back a second later
-		return p.status
-	case r == receives && p.talking != nil:
-		return 4
+	if j.w.people[to].plan.resident != runs {
+		return p.status // it depends on what else that person does
 	}
 	return 0
+}
+
+// reached reports whether somebody is there for a command.
+func (j *judge) reached(p *process) bool {
+	switch {
+	case p.sending != nil:
+		return j.w.reachable(p.sending.from, p.sending.to)
+	case p.talking != nil:
+		return j.w.reachable(p.talking.from, p.talking.to) && j.w.people[p.talking.to].plan.resident != receives
+	}
+	return true
 }
 
 // silent is how long a command with something to do may say nothing; signs are looked for
@@ -65,7 +71,7 @@ const silent = 32 * time.Second
 // silence judges whether people are told how it goes.
 func (j *judge) silence() {
 	for _, p := range j.w.processes {
-		if p.killed || !j.w.isErrand(p) || j.expected(p) == 3 {
+		if p.killed || !j.w.isErrand(p) || !j.reached(p) {
 			continue
 		}
 		from, to := max(p.began, j.w.calm), j.busyUntil(p)
