@@ -41,6 +41,10 @@ func (p *Peer) ConnectAddr(ctx context.Context, guid GUID, hostport string) (*Li
 // called as well.
 const unansweredAfter = 2 * time.Second
 
+// goodbyes is how often the server is asked, within half a second, who is there beside a process that has
+// ended.
+const goodbyes = 5
+
 // callThroughServer makes a link by an introduction to the process that gets the
 // calls, and to the next where that does not answer.
 func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link, error) {
@@ -51,27 +55,38 @@ func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link
 	defer cancel()
 	answers := make(chan answered, 1)
 	var called []uint64
-	for waits := 0; ; {
+	var gone error // what came of a call to a process that may have ended since it was found
+	for waits, again := 0, 0; ; {
 		found, err := p.lookup(ctx, g)
-		if err != nil && waits == 0 {
+		another := err == nil && !slices.Contains(called, found.Instance)
+		switch {
+		case another || waits > 0:
+		case gone != nil && (err != nil || again == goodbyes):
+			return nil, gone
+		case err != nil:
 			return nil, err
 		}
-		if err == nil && !slices.Contains(called, found.Instance) {
+		if another {
 			if err := p.beforeCall(ctx, a, found.Instance); err != nil {
 				return nil, err
 			}
 			called, waits = append(called, found.Instance), waits+1
 			p.spawn(func() { p.introduce(ctx, g, found, answers) })
 		}
-		next := time.NewTimer(unansweredAfter)
+		wait := unansweredAfter
+		if waits == 0 { // the server has not heard yet who has ended
+			wait, again = unansweredAfter/goodbyes/4, again+1
+		}
+		next := time.NewTimer(wait)
 		select {
 		case r := <-answers:
 			next.Stop()
-			if waits--; r.err == nil {
-				return p.linkTo(ctx, g, r)
-			} else if waits == 0 {
-				return nil, r.err
+			waits--
+			l, err := p.linkTo(ctx, g, r)
+			if err == nil || !errors.Is(err, ErrOffline) && (waits == 0 || r.err == nil) {
+				return l, err
 			}
+			gone = err
 		case <-next.C:
 		case <-ctx.Done():
 			next.Stop()
@@ -125,8 +140,12 @@ func (p *Peer) introduce(ctx context.Context, g goal, found rendezvous.Found, to
 	}
 }
 
-// linkTo makes the link of an introduction that was answered.
+// linkTo makes the link of an introduction that was answered. It returns ErrOffline where the process
+// has ended meanwhile.
 func (p *Peer) linkTo(ctx context.Context, g goal, r answered) (*Link, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
 	payload, secrets, err := r.state.Finish(r.answer.Data)
 	if err != nil {
 		return nil, fmt.Errorf("the answer that the server gave for %v: %w", g.guid, err)
@@ -137,7 +156,11 @@ func (p *Peer) linkTo(ctx context.Context, g goal, r answered) (*Link, error) {
 	}
 	l := p.newLink(g.require, true, secrets, g.guid, r.mine, theirs)
 	p.addPaths(l, r.answer.Observed, r.answer.Channel, theirs.candidates, 0)
-	return p.bringUp(ctx, l)
+	l, err = p.bringUp(ctx, l)
+	if c := (*CloseError)(nil); errors.As(err, &c) && c.Remote && c.Code == CodeDone {
+		err = fmt.Errorf("%w: its process has just ended", ErrOffline)
+	}
+	return l, err
 }
 
 // introduceError tells apart a server that does not answer and a peer that

@@ -290,3 +290,35 @@ func TestCallsOfAnyRankCross(t *testing.T) {
 		}
 	}
 }
+
+// A process that ends between being found and being called does not stand for its peer: the one
+// beside it is called.
+func TestCallsPassAProcessThatJustEnded(t *testing.T) {
+	const delay = 100 * time.Millisecond
+	for after := time.Duration(0); after < 8*delay; after += delay / 2 {
+		inWorld(t, func(t *testing.T, w *world) {
+			key := newKey(t)
+			var processes []*tester
+			for _, ip := range []string{"198.51.100.2", "198.51.100.3"} {
+				p := w.public(ip, func(o *p2p.PeerOptions) { o.Key = key })
+				p.Registered(t.Context())
+				processes = append(processes, p)
+			}
+			host := w.net.Host("198.51.100.1")
+			host.Link(netsim.Link{Delay: delay})
+			a := w.peer(host, func(o *p2p.PeerOptions) { o.Calling = true })
+			a.Registered(t.Context())
+			var ending sync.WaitGroup
+			ending.Go(func() {
+				time.Sleep(after)
+				processes[1].Close()
+			})
+			if _, err := a.Connect(t.Context(), key.GUID()); err != nil {
+				t.Errorf("a process ended %v after the call began: %v", after, err)
+			}
+			ending.Wait()
+			a.Close()
+			processes[0].Close()
+		})
+	}
+}

@@ -242,11 +242,14 @@ func (r *registry) process(g identity.GUID, instance uint64) *session {
 }
 
 // callee returns the session of a GUID that gets the calls which need all bits of
-// takes, or nil: the newest of the highest rank.
+// takes, or nil: the newest of the highest rank, but the oldest of those that are there for
+// want of a listener, since it is the likeliest to stay.
 func (r *registry) callee(now time.Duration, g identity.GUID, takes uint32) (best *session) {
 	most := 0
 	for s := r.first(g); s != nil; s = r.after(s) {
-		if rank := s.rank(now); rank > most && s.takes&takes == takes {
+		rank := s.rank(now)
+		better := rank > most || rank == most && s.flags&flagFallback != 0
+		if rank > 0 && better && s.takes&takes == takes {
 			best, most = s, rank
 		}
 	}
