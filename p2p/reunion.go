@@ -48,7 +48,7 @@ func (l *Link) onTrouble() {
 func (p *Peer) seek(l *Link) {
 	patience := reunionLast
 	replaced := false
-	if l.listening {
+	if l.serves() {
 		ctx, cancel := context.WithTimeout(p.ctx, replacedPatience)
 		replaced, _ = l.succeeded(ctx)
 		cancel()

@@ -32,7 +32,7 @@ func (p *Peer) callRoll(l *Link) {
 // took calls, its process may have been killed and have come back: then the link is over,
 // and whoever waits for it can make another.
 func (l *Link) suspect() {
-	if !l.listening || !l.suspected.CompareAndSwap(false, true) {
+	if !l.serves() || !l.suspected.CompareAndSwap(false, true) {
 		return
 	}
 	l.peer.spawn(func() {
@@ -52,6 +52,10 @@ func (l *Link) suspect() {
 		}
 	})
 }
+
+// serves reports whether the other process is one that others call: it listens, or takes
+// streams of an application. One that only calls has no successor.
+func (l *Link) serves() bool { return l.listening || l.takes&^kindBit(ViewKind) != 0 }
 
 // succeeded reports whether another process of the peer gets its calls, and is
 // there: that it answers says that nothing but the process of the link itself is amiss. The error

@@ -123,3 +123,37 @@ func TestListenerOfManyAddressesRestarts(t *testing.T) {
 		b.Close()
 	})
 }
+
+// A process that joined is killed, and another one comes in its place: the link with the one that
+// is no more ends soon, though neither ever listened.
+func TestJoinedProcessIsReplaced(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		key := newKey(t)
+		joined := func(o *p2p.PeerOptions) { o.Key, o.Fallback = key, true }
+		_, host := w.behind("198.51.100.2", "192.168.1.2", netsim.PortRestricted)
+		b := w.peer(host, joined)
+		b.Registered(t.Context())
+		a := w.public("198.51.100.1", nil)
+		old, err := a.Connect(t.Context(), key.GUID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		host.Cut()
+		b.Close()
+		host.Heal()
+		b = w.peer(host, joined)
+		b.Registered(t.Context())
+		start := time.Now()
+		<-old.Done()
+		if d := time.Since(start); d > 20*time.Second {
+			t.Errorf("the old link ended after %v", d)
+		}
+		l, err := a.Connect(t.Context(), key.GUID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkEcho(t, l, 1000)
+		a.Close()
+		b.Close()
+	})
+}
