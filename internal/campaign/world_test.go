@@ -69,7 +69,19 @@ func run(plan *schedule, dir string, trace bool) *world {
 	close(stop)
 	w.watching.Wait()
 	w.net.Close()
+	w.tellAll()
 	return w
+}
+
+// tellAll prints, in a trace, the events of all processes but those of progress.
+func (w *world) tellAll() {
+	for _, p := range w.processes {
+		for _, e := range p.entries() {
+			if w.log.trace && e.Event != "progress" {
+				fmt.Printf("%s %9.3f %+v\n", p.name, e.Time.Sub(w.began).Seconds(), e)
+			}
+		}
+	}
 }
 
 // now is the time since the run began.

@@ -158,8 +158,8 @@ func (t *talk) serve(link *p2p.Link, stream *p2p.Stream) error {
 	defer wake(t.idle)
 	defer t.streams.Add(-1)
 	err := t.room.Run(context.Background(), link.Instance(), stream)
-	if closed := left(link); err != nil && (closed || errors.Is(link.Err(), p2p.ErrGone)) {
-		t.room.Drop(link.Instance(), closed) // that process has ended
+	if err != nil && left(link) {
+		t.room.Drop(link.Instance()) // that process has ended
 	}
 	return err
 }

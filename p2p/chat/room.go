@@ -34,7 +34,8 @@ type Room struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and made anew when anything below changes
 	seats   map[uint64]*seat
-	workers int // goroutines of the seats
+	entered uint64 // streams that there were
+	workers int    // goroutines of the seats
 
 	kept     []string // the last lines that were sent; the last of all has lastID
 	lastID   uint64

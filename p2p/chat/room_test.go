@@ -148,7 +148,6 @@ func TestRoomAfterAKill(t *testing.T) {
 		h.check(nil, 1)
 		kill()
 		h.say("third")
-		h.Drop(1, false)
 		again := New(Options{})
 		h.enter(2, again)
 		expect(t, again, "second", "third")
@@ -205,9 +204,42 @@ func TestRoomWhoseLastIsDropped(t *testing.T) {
 		send(t, s, "last words")
 		h.check([]string{"last words"})
 		cut()
-		h.Drop(1, true)
+		h.Drop(1)
 		if err := <-h.end; !errors.Is(err, ErrPeerLeft) {
 			t.Errorf("it ended by %v", err)
 		}
+	})
+}
+
+// Any number of processes may be killed one after the other: those that are gone make room, and
+// one that only seemed to be gone goes on where it was.
+func TestRoomMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		back := New(Options{})
+		cut := h.enter(1, back)
+		heard := []string{"here"}
+		send(t, back, heard[0])
+		h.check(heard)
+		for process := range uint64(3 * maxSeats) {
+			s := New(Options{})
+			kill := h.enter(100+process, s)
+			heard = append(heard, fmt.Sprint("of ", process))
+			send(t, s, heard[len(heard)-1])
+			h.check(heard)
+			kill()
+			synctest.Wait()
+		}
+		send(t, back, "here still")
+		h.check(append(heard, "here still"))
+		cut()
+		if n := len(h.seats); n > maxSeats {
+			t.Errorf("%d seats", n)
+		}
+		back.Close(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		h.Close(ctx)
+		<-h.end
 	})
 }

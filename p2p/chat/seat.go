@@ -8,6 +8,7 @@ import (
 // A seat is one process of the other side.
 type seat struct {
 	session *Session
+	entered uint64   // how many streams there had been in the room when its last one came
 	next    uint64   // id of the line that its session gets next
 	given   []uint64 // ids of those that its session has and that are not delivered, in order
 	fed     chan struct{}
@@ -20,15 +21,17 @@ func (r *Room) enter(process uint64) (*Session, error) {
 	if err := r.overLocked(); err != nil {
 		return nil, err
 	}
+	r.entered++
 	if s := r.seats[process]; s != nil && s.session.peerLeft() {
 		delete(r.seats, process) // it begins afresh; who feeds the old session notices by itself
 	} else if s != nil {
+		s.entered = r.entered
 		return s.session, nil
 	}
-	if len(r.seats) >= maxSeats {
+	if len(r.seats) >= maxSeats && !r.makeRoomLocked() {
 		return nil, ErrCrowded
 	}
-	s := &seat{next: r.doneID + 1, fed: make(chan struct{})}
+	s := &seat{entered: r.entered, next: r.doneID + 1, fed: make(chan struct{})}
 	s.session = New(Options{Delivered: func(uint64) { r.deliveredBy(s) }})
 	r.seats[process] = s
 	r.workers += 2
@@ -37,21 +40,49 @@ func (r *Room) enter(process uint64) (*Session, error) {
 	return s.session, nil
 }
 
-// Drop gives up the session with a process that is known to have ended without a goodbye. If it
-// left, rather than was killed, the conversation may be over with it, as after a goodbye; else it
-// waits for another where there is none. A session that is over already stays as it is.
-func (r *Room) Drop(process uint64, left bool) {
+// Drop gives up the session with a process that has left without a goodbye: the conversation
+// may be over with it. It is for one that is known to have ended. What only seems to be gone
+// may come back, and has to find its session, or lines that it has are sent again. A session
+// that is over already stays as it is.
+func (r *Room) Drop(process uint64) {
 	r.mu.Lock()
 	s := r.seats[process]
 	if s == nil || s.session.isOver() {
 		r.mu.Unlock()
 		return
 	}
-	r.vacateLocked(process, left)
+	r.vacateLocked(process, true)
 	r.mu.Unlock()
+	s.giveUp()
+}
+
+// giveUp ends the session without the other side.
+func (s *seat) giveUp() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = s.session.Close(ctx) // it cannot be told
+}
+
+// makeRoomLocked gives up the session that has been without a stream for longest, which is
+// that of a process that was killed, most likely. It reports whether there was one.
+func (r *Room) makeRoomLocked() bool {
+	var oldest uint64
+	var gone *seat
+	for process, s := range r.seats {
+		if !s.session.hasStream() && (gone == nil || s.entered < gone.entered) {
+			oldest, gone = process, s
+		}
+	}
+	if gone == nil {
+		return false
+	}
+	r.vacateLocked(oldest, false)
+	r.workers++
+	go func() {
+		defer r.ended()
+		gone.giveUp()
+	}()
+	return true
 }
 
 // feed gives a session the lines that are sent, until it is over or has all that there will be.

@@ -213,6 +213,13 @@ func (s *Session) waitLocked(ctx context.Context, ready func() bool) error {
 	return nil
 }
 
+// hasStream reports whether a Run serves the session.
+func (s *Session) hasStream() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns) > 0
+}
+
 // isOver reports whether either side said goodbye.
 func (s *Session) isOver() bool {
 	select {
