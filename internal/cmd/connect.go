@@ -134,7 +134,7 @@ func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target,
 	if closing := n.Close(); closing != nil || wait <= 0 || !mayJoin(err) || ctx.Err() != nil {
 		return nil, errors.Join(err, closing)
 	}
-	r.joining = false
+	// It still leaves the calls to a process that listens: that takes those of others, too.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r.called = func(l *p2p.Link) {
