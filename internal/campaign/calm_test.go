@@ -80,6 +80,7 @@ func (w *world) probe() {
 		if !w.reachable(from, to) {
 			continue
 		}
+		w.sleepUntil(w.now() + 137*time.Millisecond) // what begins at once may go in any order
 		id := 1000 + 10*from
 		s := send{from: from, to: to, goods: goods{files: []file{{"probe.bin", 20_000, w.plan.seed<<16 + uint64(id)}}}}
 		s.happen(w, id)

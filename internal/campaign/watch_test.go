@@ -2,12 +2,16 @@ package campaign
 
 import (
 	"fmt"
+	"hash"
+	"hash/fnv"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/metrics"
 	"time"
+
+	"p2ptool/internal/netsim"
 )
 
 // Peaks are the most that there were of what has to be bounded.
@@ -82,10 +86,23 @@ func descriptors() int {
 // A diary is what happened, with times.
 type diary struct {
 	began time.Time
-	trace bool // print it, too
+	trace bool // print it
+
+	packets int64
+	digest  hash.Hash64 // over when what was sent, from where to where
 }
 
-func (d *diary) init(began time.Time, trace bool) { d.began, d.trace = began, trace }
+// packet notes what is sent, for two runs of a seed to be compared.
+func (d *diary) packet(e netsim.Event) {
+	if d.trace && e.What == "sent" {
+		d.packets++
+		fmt.Fprintf(d.digest, "%d %v %v %d\n", e.Time.Sub(d.began), e.From, e.To, len(e.Data))
+	}
+}
+
+func (d *diary) init(began time.Time, trace bool) {
+	d.began, d.trace, d.digest = began, trace, fnv.New64a()
+}
 
 func (d *diary) note(format string, args ...any) {
 	if d.trace {

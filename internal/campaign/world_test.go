@@ -50,6 +50,7 @@ type world struct {
 func run(plan *schedule, dir string, trace bool) *world {
 	w := &world{plan: plan, began: time.Now(), dir: dir, net: netsim.New(plan.seed), commands: map[int]*process{}}
 	w.log.init(w.began, trace)
+	w.net.Watch(w.log.packet)
 	w.build()
 	stop := make(chan struct{})
 	w.watching.Go(func() { w.watch(stop) })
@@ -69,6 +70,7 @@ func run(plan *schedule, dir string, trace bool) *world {
 	close(stop)
 	w.watching.Wait()
 	w.net.Close()
+	w.log.note("%d packets, in all %x", w.log.packets, w.log.digest.Sum64())
 	w.tellAll()
 	return w
 }
