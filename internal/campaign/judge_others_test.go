@@ -47,10 +47,18 @@ func (j *judge) expected(p *process) int {
 	if to < 0 {
 		return p.status
 	}
-	if j.w.people[to].plan.resident != runs {
+	if j.w.people[to].plan.resident != runs || p.talking != nil && j.answers(to, p.talking.from) {
 		return p.status // it depends on what else that person does
 	}
 	return 0
+}
+
+// answers reports whether a person chats with another one by a command as well: who leaves that may
+// end the conversation.
+func (j *judge) answers(who, with int) bool {
+	return slices.ContainsFunc(j.w.processes, func(p *process) bool {
+		return p.talking != nil && p.talking.from == who && p.talking.to == with && !p.probing
+	})
 }
 
 // reached reports whether somebody is there for a command.
