@@ -174,7 +174,11 @@ func (s *schedule) drawFaults(d dice) {
 	if len(kinds) == 0 {
 		return
 	}
-	for range 1 + int(d.scale(1, 14)) {
+	n := 1 + int(d.scale(1, 14))
+	if d.chance(.15) {
+		n = 12 + d.IntN(20)
+	}
+	for range n {
 		s.add(pick(d, kinds...)(d))
 	}
 }
