@@ -158,6 +158,7 @@ func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target,
 func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, kind string) (*p2p.Link, error) {
 	deadline := time.Now().Add(wait)
 	var pause backoff
+	said := ""
 	for {
 		link, err := n.connect(ctx, t, kind)
 		switch {
@@ -167,8 +168,10 @@ func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, k
 			return nil, waitedFor(err, wait)
 		case !time.Now().Before(deadline):
 			return nil, err
-		case pause == 0:
-			n.p.out.note("%s, waiting for it", strings.TrimSuffix(terminal.Visible(err.Error()), checkGUID))
+		}
+		if why := strings.TrimSuffix(terminal.Visible(err.Error()), checkGUID); why != said {
+			n.p.out.note("%s, waiting for it", why)
+			said = why
 		}
 		if err := pause.sleep(ctx, time.Until(deadline)); err != nil {
 			return nil, err
