@@ -188,7 +188,7 @@ func TestPaths(t *testing.T) {
 		if dir == "" {
 			bob = "" // as for everybody
 		}
-		if c.Receive.Dir != want || c.Contacts["bob"].Dir != bob {
+		if filepath.Clean(c.Receive.Dir) != want || filepath.FromSlash(c.Contacts["bob"].Dir) != bob {
 			t.Errorf("%q: receive.dir is %q, contacts.bob.dir %q; want %q", dir, c.Receive.Dir, c.Contacts["bob"].Dir, want)
 		}
 	}
