@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"p2ptool/p2p"
 	"p2ptool/transfer"
 )
 
@@ -42,7 +43,7 @@ func TestNameBytes(t *testing.T) {
 	p := &program{out: &printer{out: &out, err: io.Discard, json: true, now: time.Now}}
 	for name, want := range map[string]string{"a\xffb": `"path_bytes":"Yf9i"`, "aéb": ""} {
 		out.Reset()
-		(&watch{p: p}).file(transfer.File{Path: name, Status: transfer.StatusReceived})
+		(&watch{p: p, link: new(p2p.Link)}).file(transfer.File{Path: name, Status: transfer.StatusReceived})
 		if got := out.String(); want == "" && strings.Contains(got, "_bytes") || !strings.Contains(got, want) {
 			t.Errorf("%q: %s", name, got)
 		}

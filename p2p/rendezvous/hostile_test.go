@@ -10,6 +10,7 @@ import (
 
 	"p2ptool/internal/netsim"
 	"p2ptool/p2p/identity"
+	"p2ptool/p2p/limit"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/stun"
 	"p2ptool/p2p/tunnel"
@@ -249,7 +250,7 @@ func TestProofByStreamIsNotOneForUDP(t *testing.T) {
 
 func TestLimitsBySource(t *testing.T) {
 	r := newRig(t, Limits{
-		HelloRate: Rate{10, 20}, InitRate: Rate{1, 5}, StrangerRate: Rate{1, 10}, PeersPerSource: 4,
+		HelloRate: limit.Rate{PerSecond: 10, Burst: 20}, InitRate: limit.Rate{PerSecond: 1, Burst: 5}, StrangerRate: limit.Rate{PerSecond: 1, Burst: 10}, PeersPerSource: 4,
 	})
 	request := stun.Request{ID: stun.ID{1}}.Append(nil)
 	count := func(n int, from func(int) netip.AddrPort, d []byte) (answered int) {
@@ -287,7 +288,7 @@ func TestLimitsBySource(t *testing.T) {
 	for range sweepTurns {
 		r.s.sweepOnce(r.now)
 	}
-	if got := r.s.Stats(); got.Pending != 0 || r.s.registry.sources.count(source(1).Addr()) != 0 {
+	if got := r.s.Stats(); got.Pending != 0 || r.s.registry.sources.Count(source(1).Addr()) != 0 {
 		t.Errorf("after their time %d sessions are left", got.Pending)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/identity"
+	"p2ptool/p2p/limit"
 	"p2ptool/p2p/noise"
 )
 
@@ -29,7 +30,7 @@ type session struct {
 	heard    time.Duration // when a packet of it was last opened
 	since    time.Duration // when it was confirmed
 	called   time.Duration // when it was first called since a packet of it came; 0: not
-	requests pace
+	requests limit.Pace
 	index    uint32 // here
 	remote   uint32 // there
 	next     uint32 // slot+1 of the next session of the GUID, or the next free slot
@@ -69,7 +70,7 @@ type registry struct {
 	free      uint32 // slot+1 of the first free slot; 0: none
 	byGUID    map[identity.GUID]uint32
 	list      []uint32 // slots of those that are listed: of a GUID, the one that gets its calls
-	sources   *sourceCount
+	sources   *limit.Counts
 	confirmed int
 	pending   []uint32 // indexes in the order of their making, some of them stale
 	swept     int      // slot at which the next sweep goes on
@@ -82,7 +83,7 @@ type registry struct {
 
 func newRegistry(maxSessions, maxPerSource int) *registry {
 	return &registry{
-		byGUID: make(map[identity.GUID]uint32), sources: newSourceCount(),
+		byGUID: make(map[identity.GUID]uint32), sources: limit.NewCounts(),
 		maxSessions: min(maxSessions, slotLimit), maxPerSource: maxPerSource, maxUnanswered: defaultPending,
 	}
 }
@@ -104,7 +105,7 @@ func (r *registry) get(index uint32) *session {
 // add reserves a session for whoever receives at an address, or returns
 // nil where there are too many.
 func (r *registry) add(now time.Duration, from netip.AddrPort) *session {
-	if r.sessions >= r.maxSessions || r.sources.count(from.Addr()) >= r.maxPerSource {
+	if r.sessions >= r.maxSessions || r.sources.Count(from.Addr()) >= r.maxPerSource {
 		return nil
 	}
 	if r.free == 0 {
@@ -117,7 +118,7 @@ func (r *registry) add(now time.Duration, from netip.AddrPort) *session {
 	// restart rarely meets a session of somebody else.
 	*s = session{index: rand.Uint32()<<slotBits | slot, state: stateReserved, heard: now, at: endpointOf(from)}
 	r.sessions++
-	r.sources.add(from.Addr(), 1)
+	r.sources.Add(from.Addr(), 1)
 	r.pending = append(r.pending, s.index)
 	return s
 }
@@ -278,9 +279,9 @@ func (s *session) rank(now time.Duration) (rank int) {
 
 // move gives a session another address.
 func (r *registry) move(s *session, to netip.AddrPort) {
-	r.sources.add(s.at.addr().Addr(), -1)
+	r.sources.Add(s.at.addr().Addr(), -1)
 	s.at = endpointOf(to)
-	r.sources.add(to.Addr(), 1)
+	r.sources.Add(to.Addr(), 1)
 }
 
 func (r *registry) remove(s *session) {
@@ -292,7 +293,7 @@ func (r *registry) remove(s *session) {
 		r.relist(s.guid)
 	}
 	r.sessions--
-	r.sources.add(s.at.addr().Addr(), -1)
+	r.sources.Add(s.at.addr().Addr(), -1)
 	slot := s.slot()
 	*s = session{next: r.free}
 	r.free = slot + 1

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"p2ptool/p2p/limit"
 	"p2ptool/p2p/udp"
 )
 
@@ -32,15 +33,15 @@ type RelayConfig struct {
 // use.
 type relay struct {
 	disabled bool
-	linkRate Rate
-	allRate  Rate
+	linkRate limit.Rate
+	allRate  limit.Rate
 
 	relayed atomic.Uint64 // bytes
 	limited atomic.Uint64 // datagrams dropped by a rate
 	stale   atomic.Uint64 // datagrams of channels unknown, or from elsewhere
 
 	mu       sync.Mutex // guards what follows
-	all      pace
+	all      limit.Pace
 	channels map[uint64]*channel
 	owners   map[uint32]*owner           // by session
 	sources  map[netip.Addr]*pairsSource // by the caller's source
@@ -52,7 +53,7 @@ type relay struct {
 type pair struct {
 	ends     [2]channel
 	sent     [2]bool // whether that end has sent a packet
-	pace     pace
+	pace     limit.Pace
 	used     time.Duration
 	source   *pairsSource // of the caller
 	position int          // in relay.pairs
@@ -95,11 +96,11 @@ func newRelay(c RelayConfig) *relay {
 }
 
 // byteRate allows bursts of 50 ms, and of four batches at least.
-func byteRate(perSecond, otherwise int64) Rate {
+func byteRate(perSecond, otherwise int64) limit.Rate {
 	if perSecond <= 0 {
 		perSecond = otherwise
 	}
-	return Rate{float64(perSecond), max(int(perSecond/20), 4*udp.MaxBatch)}
+	return limit.Rate{PerSecond: float64(perSecond), Burst: max(int(perSecond/20), 4*udp.MaxBatch)}
 }
 
 // open makes a pair of channels between two sessions, of which a is the caller, and
@@ -109,7 +110,7 @@ func (r *relay) open(now time.Duration, a, b *session) (forA, forB uint64) {
 	if r.disabled {
 		return 0, 0
 	}
-	source := sourceOf(a.at.addr().Addr())
+	source := limit.SourceOf(a.at.addr().Addr())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.makeRoomLocked(source, a.index, b.index)
@@ -265,7 +266,7 @@ func (r *relay) forward(now time.Duration, run udp.Batch) (out udp.Batch, ok, st
 	}
 	c.pair.used = now
 	c.pair.sent[c.end()] = true
-	room := min(r.all.remaining(now, r.allRate), c.pair.pace.remaining(now, r.linkRate))
+	room := min(r.all.Remaining(now, r.allRate), c.pair.pace.Remaining(now, r.linkRate))
 	if room < len(run.Data) {
 		run.Data = run.Data[:room/run.Size*run.Size]
 	}
@@ -274,8 +275,8 @@ func (r *relay) forward(now time.Duration, run udp.Batch) (out udp.Batch, ok, st
 	if sent == 0 {
 		return udp.Batch{}, false, false
 	}
-	r.all.allow(now, r.allRate, len(run.Data))
-	c.pair.pace.allow(now, r.linkRate, len(run.Data))
+	r.all.Allow(now, r.allRate, len(run.Data))
+	c.pair.pace.Allow(now, r.linkRate, len(run.Data))
 	r.relayed.Add(uint64(len(run.Data)))
 	run.Addr = c.other.owner.addr
 	run.Datagrams(func(d []byte) { binary.BigEndian.PutUint64(d[1:], c.other.id) })

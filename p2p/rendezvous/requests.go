@@ -3,6 +3,8 @@ package rendezvous
 import (
 	"net/netip"
 	"time"
+
+	"p2ptool/p2p/limit"
 )
 
 // A turn is the handling of one packet.
@@ -42,7 +44,7 @@ func (s *Server) requestLocked(t *turn, p *session, m message) message {
 		// First it has to prove that it receives there.
 		return s.aliveLocked(t, p, m)
 	}
-	if !p.requests.allow(t.now, requestRate, 1) {
+	if !p.requests.Allow(t.now, requestRate, 1) {
 		return failed(m, CodeTooMany)
 	}
 	switch m.kind {
@@ -150,7 +152,7 @@ func (s *Server) introduceLocked(t *turn, p *session, m message) message {
 	}
 	mine, theirs := s.relay.open(t.now, p, o)
 	c := call{observed: p.at.observed(), channel: theirs, version: r.version, what: r.what, data: r.data}
-	i := &introduction{key: key, callee: o.index, source: sourceOf(p.at.addr().Addr()), made: t.now, channel: mine, call: c.Append(nil)}
+	i := &introduction{key: key, callee: o.index, source: limit.SourceOf(p.at.addr().Addr()), made: t.now, channel: mine, call: c.Append(nil)}
 	s.introductions.add(i)
 	s.callLocked(t, i)
 	return i.reply

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/identity"
+	"p2ptool/p2p/limit"
 	"p2ptool/p2p/noise"
 )
 
@@ -24,9 +25,9 @@ const (
 type ResponderConfig struct {
 	Key        identity.SecretKey
 	Purpose    Purpose
-	HelloRate  Rate // by source; zero: 500 a second, 1,000 at once
-	InitRate   Rate // by source; zero: 50 a second, 500 at once
-	MaxPending int  // handshakes that are remembered; zero: 65,536
+	HelloRate  limit.Rate // by source; zero: 500 a second, 1,000 at once
+	InitRate   limit.Rate // by source; zero: 50 a second, 500 at once
+	MaxPending int        // handshakes that are remembered; zero: 65,536
 }
 
 // A Responder is the answering side of making a session: it keeps nothing for
@@ -36,8 +37,8 @@ type Responder struct {
 	config  ResponderConfig
 	start   time.Time
 	cookies *cookieJar
-	hellos  *sourceLimit
-	inits   *sourceLimit
+	hellos  *limit.Sources
+	inits   *limit.Sources
 	drops   responderDrops
 
 	mu     sync.Mutex // guards what follows
@@ -59,18 +60,18 @@ type handshake struct {
 
 // NewResponder returns a Responder; now is the current time.
 func NewResponder(c ResponderConfig, now time.Time) *Responder {
-	if c.HelloRate == (Rate{}) {
-		c.HelloRate = Rate{500, 1000}
+	if c.HelloRate == (limit.Rate{}) {
+		c.HelloRate = limit.Rate{PerSecond: 500, Burst: 1000}
 	}
-	if c.InitRate == (Rate{}) {
-		c.InitRate = Rate{50, 500}
+	if c.InitRate == (limit.Rate{}) {
+		c.InitRate = limit.Rate{PerSecond: 50, Burst: 500}
 	}
 	if c.MaxPending == 0 {
 		c.MaxPending = defaultPending
 	}
 	return &Responder{
 		config: c, start: now, cookies: new(cookieJar),
-		hellos: newSourceLimit(c.HelloRate), inits: newSourceLimit(c.InitRate),
+		hellos: limit.NewSources(c.HelloRate, sourceSlots), inits: limit.NewSources(c.InitRate, sourceSlots),
 		recent: make(map[[16]byte]*handshake),
 	}
 }
@@ -94,7 +95,7 @@ func (r *Responder) Hello(now time.Time, from netip.AddrPort, d []byte) []byte {
 	if err != nil || h.purpose != r.config.Purpose {
 		return nil
 	}
-	if !r.hellos.allow(now.Sub(r.start), from.Addr()) {
+	if !r.hellos.Allow(now.Sub(r.start), from.Addr()) {
 		r.drops.limited.Add(1)
 		return nil
 	}
@@ -169,7 +170,7 @@ func (r *Responder) remember(now time.Time, from netip.AddrPort, d []byte) (*han
 	if hs := r.recent[digest]; hs != nil {
 		return nil, hs.response
 	}
-	if !r.inits.allow(now.Sub(r.start), from.Addr()) {
+	if !r.inits.Allow(now.Sub(r.start), from.Addr()) {
 		r.drops.limited.Add(1)
 		return nil, nil
 	}

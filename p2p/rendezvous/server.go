@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/identity"
+	"p2ptool/p2p/limit"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
@@ -32,7 +33,7 @@ type ServerConfig struct {
 }
 
 // requestRate is how fast one session may look up, list and introduce.
-var requestRate = Rate{50, 300}
+var requestRate = limit.Rate{PerSecond: 50, Burst: 300}
 
 const (
 	// initQueue is how many handshakes may wait for a worker; a lost one is
@@ -51,8 +52,8 @@ type Server struct {
 	sockets   sockets
 	visitors  *visitors
 	responder *Responder
-	strangers *sourceLimit
-	stales    *sourceLimit // for STALE alone: a transfer causes many, and UNKNOWN must not wait for them
+	strangers *limit.Sources
+	stales    *limit.Sources // for STALE alone: a transfer causes many, and UNKNOWN must not wait for them
 	relay     *relay
 	inits     chan *handshake // that wait for a worker
 	done      chan struct{}
@@ -87,8 +88,8 @@ func newServer(c ServerConfig, socks sockets, now time.Time) *Server {
 		responder: NewResponder(ResponderConfig{
 			Key: c.Key, Purpose: PurposeServer, HelloRate: c.Limits.HelloRate, InitRate: c.Limits.InitRate,
 		}, now),
-		strangers:     newSourceLimit(c.Limits.StrangerRate),
-		stales:        newSourceLimit(c.Limits.StrangerRate),
+		strangers:     limit.NewSources(c.Limits.StrangerRate, sourceSlots),
+		stales:        limit.NewSources(c.Limits.StrangerRate, sourceSlots),
 		relay:         newRelay(c.Relay),
 		inits:         make(chan *handshake, initQueue),
 		done:          make(chan struct{}),
@@ -228,8 +229,8 @@ func (s *Server) stranger(now time.Duration, from netip.AddrPort) bool {
 }
 
 // allow reports whether a limit lets an answer to from pass.
-func (s *Server) allow(l *sourceLimit, now time.Duration, from netip.AddrPort) bool {
-	if l.allow(now, from.Addr()) {
+func (s *Server) allow(l *limit.Sources, now time.Duration, from netip.AddrPort) bool {
+	if l.Allow(now, from.Addr()) {
 		return true
 	}
 	s.drops.limited.Add(1)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"p2ptool/p2p/limit"
 	"p2ptool/p2p/tunnel"
 )
 
@@ -21,7 +22,7 @@ const (
 )
 
 // visitRate is how fast connections may come, in all: each costs a handshake of TLS.
-var visitRate = Rate{500, 1000}
+var visitRate = limit.Rate{PerSecond: 500, Burst: 1000}
 
 // TunnelConfig is how a server takes datagrams in streams.
 type TunnelConfig struct {
@@ -41,14 +42,14 @@ type visitors struct {
 	hub    *tunnel.Hub
 	tls    *tls.Config
 	limits Limits
-	rate   *sourceLimit
+	rate   *limit.Sources
 	ctx    context.Context // ends with the server
 	end    context.CancelFunc
 
 	mu        sync.Mutex // guards what follows
-	pace      pace
+	pace      limit.Pace
 	all       map[netip.AddrPort]*visitor // by the stream's address
-	sources   *sourceCount
+	sources   *limit.Counts
 	strangers []*visitor // in the order of their coming, with some that are none any more
 	unknown   int        // how many strangers there are
 }
@@ -66,8 +67,8 @@ type visitor struct {
 
 func newVisitors(t *tls.Config, l Limits) *visitors {
 	v := &visitors{
-		hub: tunnel.NewHub(), tls: t, limits: l, rate: newSourceLimit(l.StreamRate),
-		all: make(map[netip.AddrPort]*visitor), sources: newSourceCount(),
+		hub: tunnel.NewHub(), tls: t, limits: l, rate: limit.NewSources(l.StreamRate, sourceSlots),
+		all: make(map[netip.AddrPort]*visitor), sources: limit.NewCounts(),
 	}
 	v.ctx, v.end = context.WithCancel(context.Background())
 	return v
@@ -110,8 +111,8 @@ func (v *visitors) admit(now time.Duration, c net.Conn) *visitor {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.all) >= v.limits.Streams || v.sources.count(from.Addr()) >= v.limits.StreamsPerSource ||
-		!v.rate.allow(now, from.Addr()) || !v.pace.allow(now, visitRate, 1) {
+	if len(v.all) >= v.limits.Streams || v.sources.Count(from.Addr()) >= v.limits.StreamsPerSource ||
+		!v.rate.Allow(now, from.Addr()) || !v.pace.Allow(now, visitRate, 1) {
 		return nil
 	}
 	g := &visitor{conn: c, addr: tunnel.Mark(from)}
@@ -121,7 +122,7 @@ func (v *visitors) admit(now time.Duration, c net.Conn) *visitor {
 		v.leaveLocked(old)
 	}
 	v.all[g.addr] = g
-	v.sources.add(from.Addr(), 1)
+	v.sources.Add(from.Addr(), 1)
 	v.strangers = append(v.strangers, g)
 	v.unknown++
 	v.crowdOutLocked(v.limits.Streams / 4)
@@ -167,7 +168,7 @@ func (v *visitors) leaveLocked(g *visitor) {
 	if !g.known {
 		v.unknown--
 	}
-	v.sources.add(g.addr.Addr(), -1)
+	v.sources.Add(g.addr.Addr(), -1)
 	if v.all[g.addr] == g {
 		delete(v.all, g.addr)
 	}

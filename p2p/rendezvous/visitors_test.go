@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"p2ptool/internal/netsim"
+	"p2ptool/p2p/limit"
 	"p2ptool/p2p/tunnel"
 )
 
@@ -176,7 +177,7 @@ func (v *visitors) endWith(g *visitor) {
 }
 
 func TestStreamsBySource(t *testing.T) {
-	limited(t, Limits{StreamsPerSource: 5, StreamRate: Rate{1, 10}}, func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, s *testServer) {
+	limited(t, Limits{StreamsPerSource: 5, StreamRate: limit.Rate{PerSecond: 1, Burst: 10}}, func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, s *testServer) {
 		for range 20 {
 			visit(t, tcp, "198.51.100.1")
 		}
@@ -227,7 +228,7 @@ func TestCloseWithVisitors(t *testing.T) {
 func TestEndpointOfStream(t *testing.T) {
 	a := source(1)
 	m := tunnel.Mark(a)
-	if sourceOf(a.Addr()) != sourceOf(m.Addr()) {
+	if limit.SourceOf(a.Addr()) != limit.SourceOf(m.Addr()) {
 		t.Error("a stream is of another source")
 	}
 	e := endpointOf(m)
