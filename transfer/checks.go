@@ -3,7 +3,8 @@ package transfer
 import (
 	"context"
 	"io"
-	"os"
+
+	"p2ptool/transfer/internal/disk"
 )
 
 // CheckSource returns an error if src cannot be sent as it is now: a path does not exist, has no name to send it
@@ -22,7 +23,7 @@ func CheckSource(src Source) error {
 }
 
 func (t top) check() error {
-	root, err := os.OpenRoot(t.dir)
+	root, err := disk.OpenRoot(t.dir)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ type Scratch struct {
 // NewScratch makes a Scratch in a folder, of at most so many bytes, and of no more than half of what is
 // free. The error matches ErrStorage.
 func NewScratch(dir string, most int64) (*Scratch, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := disk.OpenRoot(dir)
 	if err != nil {
 		return nil, storage(err)
 	}

@@ -39,12 +39,12 @@ func (r *sourceRoot) folder(o *outgoing) (*sourceFolder, error) {
 	if f := r.last; f != nil && f.dir == o.top.dir && f.rel == rel {
 		return f.hold(), nil
 	}
-	root, err := os.OpenRoot(o.top.dir)
+	root, err := disk.OpenRoot(o.top.dir)
 	if err != nil {
 		return nil, err
 	}
 	if rel != "." {
-		sub, err := root.OpenRoot(rel)
+		sub, err := disk.OpenSubRoot(root, rel)
 		root.Close()
 		if err != nil {
 			return nil, err

@@ -48,7 +48,7 @@ type store struct {
 
 // openStore opens the target folder dir. Its state folder is made with the first file in it.
 func openStore(ctx context.Context, dir, peer string) (*store, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := disk.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (st *store) makeState() error {
 	st.closeState()
 	err := st.root.Mkdir(stateFolder, 0o700)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Error{Kind: ErrStorage, Reason: fmt.Sprintf("%q was removed", st.root.Name()), Resumable: true}
+		return &Error{Kind: ErrStorage, Reason: fmt.Sprintf("%q was removed", filepath.Clean(st.root.Name())), Resumable: true}
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

@@ -110,7 +110,7 @@ func (r *receiver) checkFolder(dir string) error {
 			fi, err = r.st.root.Stat(dir)
 		}
 	}
-	if err == nil && r.isState(fi) {
+	if err == nil && (!fi.IsDir() || r.isState(fi)) {
 		return errors.New("its name is taken by something else")
 	}
 	return err

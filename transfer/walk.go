@@ -105,7 +105,7 @@ type found struct {
 func walk(ctx context.Context, tops []top, fn func(found) error) error {
 	for i := range tops {
 		t := &tops[i]
-		root, err := os.OpenRoot(t.dir)
+		root, err := disk.OpenRoot(t.dir)
 		if err != nil {
 			err = fn(found{top: t, path: t.name, err: err})
 		} else {
@@ -198,7 +198,7 @@ func walkFolder(ctx context.Context, dir *os.Root, f found, depth int, fn func(f
 
 // openFolder opens the folder that info was told of, and no other.
 func openFolder(dir *os.Root, base string, info fs.FileInfo) (*os.Root, *os.File, error) {
-	sub, err := dir.OpenRoot(base)
+	sub, err := disk.OpenSubRoot(dir, base)
 	if err != nil {
 		return nil, nil, err
 	}

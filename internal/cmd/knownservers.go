@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -63,14 +62,14 @@ func (d stateDir) forget(addr string) (found bool, err error) {
 
 // servers returns the lines of the file.
 func (d stateDir) servers() ([]string, error) {
-	text, err := os.ReadFile(d.path(knownServers))
+	text, err := d.read(knownServers)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' || r == '\r' }), nil
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), nil
 }
 
 func keyIn(lines []string, addr string) (string, bool) {

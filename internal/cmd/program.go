@@ -107,7 +107,7 @@ func arguments(c *cli.Context, least, most int) error {
 func (p *program) config(c *cli.Context) (*config.Config, error) {
 	path, err := config.Find(c.String("config"), p.env.Getenv)
 	if err != nil {
-		return nil, err
+		return nil, as(errUsage, err)
 	}
 	if path == "" {
 		return config.Default(), nil

@@ -3,11 +3,13 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"p2ptool/internal/config"
 	"p2ptool/p2p/identity"
@@ -49,7 +51,7 @@ func (d stateDir) change(f func() error) (err error) {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return fmt.Errorf("making the state folder: %w", err)
 	}
-	lock, err := os.OpenFile(d.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.OpenFile(d.path("lock"), os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return fmt.Errorf("locking the state folder: %w", err)
 	}
@@ -58,6 +60,27 @@ func (d stateDir) change(f func() error) (err error) {
 		return fmt.Errorf("locking the state folder: %w", err)
 	}
 	return f()
+}
+
+// maxStateFile is the most bytes of a file that is read.
+const maxStateFile = 16 << 20
+
+// read returns what is in a file. It does not wait for a pipe or a device in the file's place.
+func (d stateDir) read(name string) (string, error) {
+	f, err := os.OpenFile(d.path(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !fi.Mode().IsRegular() {
+		return "", fmt.Errorf("%q is not a regular file; remove it", d.path(name))
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxStateFile))
+	return string(text), err
 }
 
 // write replaces a file, at once or not at all. It is called within change.
@@ -69,9 +92,9 @@ func (d stateDir) write(name, text string) error {
 // first time.
 func (d stateDir) serverKey() (key identity.SecretKey, err error) {
 	err = d.change(func() error {
-		text, err := os.ReadFile(d.path("server.key"))
+		text, err := d.read("server.key")
 		if err == nil {
-			key, err = identity.ParseSecretKey(strings.TrimSpace(string(text)))
+			key, err = identity.ParseSecretKey(strings.TrimSpace(text))
 			return err
 		}
 		if !errors.Is(err, fs.ErrNotExist) {

@@ -50,7 +50,8 @@ func readFile(path string) (text string, exposed bool, err error) {
 
 // Find returns the path of the config to use: flag if not empty, else
 // $P2PTOOL_CONFIG, else FileName in the working folder, else UserFile. The last two
-// count only if there is something; without anything the path is empty.
+// count only if there is something; without anything the path is empty. What is there, but is no
+// file, is an error: nobody asked to read from it, and that could wait for ever.
 func Find(flag string, getenv func(string) string) (string, error) {
 	if flag != "" {
 		return flag, nil
@@ -63,9 +64,13 @@ func Find(flag string, getenv func(string) string) (string, error) {
 		user = "" // without a home there is no such file
 	}
 	for _, path := range []string{FileName, user} {
-		if _, err := os.Lstat(path); path != "" && err == nil {
-			return path, nil
+		if _, err := os.Lstat(path); path == "" || err != nil {
+			continue
 		}
+		if fi, err := os.Stat(path); err == nil && !fi.Mode().IsRegular() {
+			return "", fmt.Errorf("the config %q is not a regular file; name another one with --config", path)
+		}
+		return path, nil
 	}
 	return "", nil
 }

@@ -57,7 +57,7 @@ func hasSeparator(s string) bool {
 // SyncDir makes the names in a folder last, on macOS once FlushDrive was called. Where folders cannot be
 // synced, as on Windows, it does nothing.
 func SyncDir(root *os.Root, dir string) error {
-	f, err := root.Open(dir)
+	f, err := openDir(root, dir)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,12 @@ import (
 // OpenFlags keep the opening of what turns out to be a pipe or a device from blocking.
 const OpenFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW
 
+// folderFlags are those for a folder: the opening of anything else fails.
+const folderFlags = OpenFlags | syscall.O_DIRECTORY
+
+// here stands behind a path that has to be a folder: its last part is then opened with O_DIRECTORY.
+const here = "/."
+
 // ListsStates tells whether what the listing of a folder says of a file is as good as
 // asking for the file itself.
 const ListsStates = true

@@ -12,6 +12,12 @@ import (
 // OpenFlags are those of other systems that keep an opening from blocking.
 const OpenFlags = 0
 
+// folderFlags and here are what other systems need so that opening a folder does not wait for a pipe in its place.
+const (
+	folderFlags = 0
+	here        = ""
+)
+
 // ListsStates tells whether what the listing of a folder says of a file is as good as
 // asking for the file itself: here sizes and times may be those of a while ago.
 const ListsStates = false

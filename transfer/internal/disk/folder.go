@@ -18,7 +18,7 @@ type Folder struct {
 
 // OpenFolder opens the folder dir below root, which has to stay open.
 func OpenFolder(root *os.Root, dir string) (*Folder, error) {
-	sub, err := root.OpenRoot(dir)
+	sub, err := OpenSubRoot(root, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func SetTime(root *os.Root, name string, mtime time.Time) error {
 	if err != nil {
 		return err
 	}
-	dir, err := root.Open(path.Dir(name))
+	dir, err := openDir(root, path.Dir(name))
 	if err != nil {
 		return err
 	}
