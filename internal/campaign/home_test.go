@@ -85,12 +85,12 @@ func drawLink(d dice) netsim.Link {
 		l.Rate = int(d.scale(40e3, 4e6))
 		l.Queue = max(20_000, int(float64(l.Rate)*d.scale(.02, .6)))
 	}
-	l.MTU = weigh(d, share[int]{60, 1472}, share[int]{15, 0}, share[int]{25, leastMTU + d.IntN(1473-leastMTU)})
+	l.MTU = weigh(d, share[int]{60, 1472}, share[int]{15, 0}, share[int]{20, 1240 + d.IntN(233)}, share[int]{5, leastMTU + d.IntN(1473-leastMTU)})
 	return l
 }
 
-// leastMTU is the shortest longest payload that is drawn.
-const leastMTU = 1240
+// leastMTU is the shortest longest payload that is drawn: an IPv4 host takes packets of 576 bytes.
+const leastMTU = 560
 
 // slowest is the rate in bytes a second of the slower of two homes, or what will do.
 func slowest(a, b home) int {

@@ -85,7 +85,7 @@ func (j *judge) inbox(who int, in inbox) {
 		switch {
 		case !ok:
 			j.fault("files: %s has %q, which nobody sent", a.plan.name, paths)
-		case len(paths) > 1 && sum != digest("") && !j.divided(who):
+		case len(paths) > 1 && sum != digest("") && !j.twice[sum] && !j.divided(who):
 			j.fault("files: %s has %s %d times, as %q", a.plan.name, what, len(paths), paths)
 		}
 	}

@@ -108,11 +108,11 @@ func (j *judge) busyUntil(p *process) time.Duration {
 	return j.at(delivered[len(delivered)-1])
 }
 
-// Budgets of those who take no part.
+// Budgets of those who take no part: see docs/limits.md.
 const (
-	// printerBudget is for each process of the home: where other people's candidates lead,
-	// an opener and eight probes go to each of four ports.
-	printerBudget = 36
+	// A host that only peers name gets so many packets of a process, and one more every so often.
+	namedBudget = 16
+	namedEvery  = 10 * time.Second
 	// heirBudget is for what was on its way to an address when another host got it, and for
 	// what asks there whether the peer still is, for each process.
 	heirBudget = 200
@@ -123,7 +123,7 @@ func (j *judge) strangers() {
 	for _, s := range j.w.strangers {
 		budget := int64(heirBudget * len(j.w.processes))
 		if !s.heir {
-			budget = printerBudget * j.everIn(s.home)
+			budget = j.budgetIn(s.home)
 		}
 		if got := s.host.Received(); got.Datagrams > budget {
 			j.fault("strangers: %s got %d datagrams, %d bytes, of %d", s.name, got.Datagrams, got.Bytes, budget)
@@ -131,11 +131,11 @@ func (j *judge) strangers() {
 	}
 }
 
-// everIn counts the processes of those who are in a home at any time.
-func (j *judge) everIn(home int) (n int64) {
+// budgetIn is what the processes of those who are in a home at any time may send to a host there.
+func (j *judge) budgetIn(home int) (n int64) {
 	for _, p := range j.w.processes {
 		if p.who != nil && j.w.comes(p.who.index, home) {
-			n++
+			n += namedBudget + int64((p.ended-p.began)/namedEvery) + 1
 		}
 	}
 	return n

@@ -19,6 +19,7 @@ import (
 type judge struct {
 	w      *world
 	said   map[*process][]entry
+	twice  map[string]bool // digests of what may be there twice
 	faults []string
 }
 

@@ -34,7 +34,7 @@ func TestReal(t *testing.T) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			s := newStage(t, seed, binary)
 			s.play()
-			j := &judge{w: s.w, said: map[*process][]entry{}}
+			j := &judge{w: s.w, said: map[*process][]entry{}, twice: s.again()}
 			for _, p := range s.w.processes {
 				j.said[p] = p.entries()
 			}

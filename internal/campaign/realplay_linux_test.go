@@ -126,6 +126,7 @@ func (s *stage) fillDisk(a *actor, lasts time.Duration) {
 	f.Close()
 	time.Sleep(lasts)
 	must(os.Remove(filler))
+	s.disks[a.index].do("sync", "-f", s.disks[a.index].dir)
 }
 
 // heal has the network carry again.
@@ -171,6 +172,20 @@ func (s *stage) finish() {
 	for _, p := range s.w.processes {
 		s.wait(p)
 	}
+}
+
+// again returns the digests of what was sent again after its sender was killed: the receiver may not
+// have noticed that yet, and takes the second for another transfer.
+func (s *stage) again() map[string]bool {
+	again := map[string]bool{}
+	for _, p := range s.w.processes {
+		if p.sending != nil && p.killed {
+			for sum := range p.contents() {
+				again[sum] = true
+			}
+		}
+	}
+	return again
 }
 
 // judge judges what only a stage can.
