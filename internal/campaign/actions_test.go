@@ -109,6 +109,18 @@ func (p ping) String() string { return fmt.Sprintf("%s pings %s", names[p.from],
 
 func (p ping) happen(w *world, id int) { w.start(p.from, id, "", "ping", names[p.to], "-n", "3") }
 
+// A doctor is the doctor command.
+type doctor struct {
+	byWill
+	from, to int
+}
+
+func (x doctor) String() string {
+	return fmt.Sprintf("%s asks why not direct to %s", names[x.from], names[x.to])
+}
+
+func (x doctor) happen(w *world, id int) { w.start(x.from, id, "", "doctor", names[x.to]) }
+
 // A list is the peers command.
 type list struct {
 	byWill
@@ -141,13 +153,15 @@ func (s *schedule) drawActions(d dice) {
 		from := d.IntN(len(s.people))
 		to := s.other(d, from)
 		var do deed
-		switch weigh(d, share[string]{50, "send"}, share[string]{38, "talk"}, share[string]{7, "ping"}, share[string]{5, "list"}) {
+		switch weigh(d, share[string]{50, "send"}, share[string]{38, "talk"}, share[string]{6, "ping"}, share[string]{4, "doctor"}, share[string]{4, "list"}) {
 		case "send":
 			do = s.drawSend(d, from, to)
 		case "talk":
 			do = s.drawTalk(d, from, to)
 		case "ping":
 			do = ping{from: from, to: to}
+		case "doctor":
+			do = doctor{from: from, to: to}
 		case "list":
 			do = list{who: from}
 		}

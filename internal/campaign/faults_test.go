@@ -243,7 +243,7 @@ func (s *schedule) command(d dice, wanted func(deed) bool) event {
 	var all, some []event
 	for _, e := range s.events {
 		switch e.do.(type) {
-		case send, talk, ping, list:
+		case send, talk, ping, doctor, list:
 			all = append(all, e)
 			if wanted(e.do) {
 				some = append(some, e)
