@@ -160,7 +160,9 @@ type stranger struct {
 	name string
 	host *netsim.Host
 	home int
-	heir bool // it got an address that somebody had before
+
+	addresses int
+	heir      bool // it got an address that somebody had before
 }
 
 // printer puts a host into a home, at addresses that people have in theirs.
@@ -172,7 +174,7 @@ func (w *world) printer(h *household) {
 		}
 	}
 	if len(addrs) > 0 {
-		w.strangers = append(w.strangers, &stranger{name: fmt.Sprintf("printer in home %d", h.index), home: h.index, host: h.nat.Host(addrs...)})
+		w.strangers = append(w.strangers, &stranger{name: fmt.Sprintf("printer in home %d", h.index), home: h.index, addresses: len(addrs), host: h.nat.Host(addrs...)})
 	}
 }
 

@@ -123,7 +123,7 @@ func (j *judge) strangers() {
 	for _, s := range j.w.strangers {
 		budget := int64(heirBudget * len(j.w.processes))
 		if !s.heir && !j.wentTo(s.home) {
-			budget = j.budgetIn(s.home)
+			budget = j.budgetIn(s.home) * int64(s.addresses)
 		}
 		if got := s.host.Received(); got.Datagrams > budget {
 			j.fault("strangers: %s got %d datagrams, %d bytes, of %d", s.name, got.Datagrams, got.Bytes, budget)
