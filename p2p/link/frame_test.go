@@ -132,7 +132,7 @@ func TestFrames(t *testing.T) {
 		{"08 02 6869", true, []any{datagramSeen{"hi"}}},
 		{"0e 05 02 07 02 6869", true, []any{pieceSeen{5, 2, 7, "hi"}}},
 		{"09 00 03 627965", false, []any{closeSeen{0, "bye"}}},
-		{"0a 04 03 02 ffff", true, []any{natSeen{punch.NAT{Mapping: 3, Filtering: 2, Stride: -1}}}},
+		{"0a 05 03 02 ffff 00", true, []any{natSeen{punch.NAT{Mapping: 3, Filtering: 2, Stride: -1}}}},
 		{"0a 05 01 01 0000 aa 00", true, []any{natSeen{punch.NAT{Mapping: 1, Filtering: 1}}}}, // of the future
 		{"0b 06 0400 ffff 0001", true, []any{openedSeen{punch.AnyPort()}}},
 		{"10 00 05 6869", true, []any{streamSeen{0, 5, "hi", false}}},
@@ -191,7 +191,7 @@ func TestMalformedFrames(t *testing.T) {
 
 // What is parsed and written again is parsed as the same.
 func FuzzFrames(f *testing.F) {
-	for _, h := range []string{"0102030405060708", "030843e801020100", "13020001680011020108026869", "0400800100000600400907000907", "0a040302ffff0b060400ffff0001"} {
+	for _, h := range []string{"0102030405060708", "030843e801020100", "13020001680011020108026869", "0400800100000600400907000907", "0a050302ffff000b060400ffff0001"} {
 		b, _ := hex.DecodeString(h)
 		f.Add(b)
 	}
