@@ -11,12 +11,14 @@ import (
 // A Discovery finds peers on the local network. That of package lan is the real
 // one; tests have another.
 type Discovery interface {
-	// Respond tells those who ask for guid that it listens at a port, by IPv4,
-	// until ctx ends. The error says that it cannot.
-	Respond(ctx context.Context, guid GUID, port uint16) error
+	// Respond tells those who ask for guid at which ports it listens, by IPv4 and by IPv6,
+	// until ctx ends. It asks for them each time, from any goroutine; 0: not by that
+	// family. The error says that it cannot.
+	Respond(ctx context.Context, guid GUID, ports func() (v4, v6 uint16)) error
 
-	// Find calls found, from one goroutine, with a few addresses where guid may
-	// be, and returns when ctx has ended or nothing more is looked for.
+	// Find calls found, once at a time, with a few addresses where guid may
+	// be, and returns when ctx has ended or nothing more is looked for. Link-local
+	// addresses of IPv6 have a zone.
 	Find(ctx context.Context, guid GUID, found func(netip.AddrPort)) error
 }
 
@@ -33,11 +35,22 @@ const (
 
 // respond lets neighbours find this peer, if it takes calls.
 func (p *Peer) respond() {
-	c := p.connFor(netip.IPv4Unspecified())
-	if p.opts.LAN == nil || p.opts.Calling || c == nil {
+	if p.opts.LAN == nil || p.opts.Calling {
 		return
 	}
-	p.spawn(func() { _ = p.opts.LAN.Respond(p.ctx, p.guid, c.LocalAddr().Port()) }) // neighbours have the server then
+	p.spawn(func() { _ = p.opts.LAN.Respond(p.ctx, p.guid, p.ports) }) // neighbours have the server then
+}
+
+// ports returns the port of the socket of either family, 0 if there is none.
+func (p *Peer) ports() (v4, v6 uint16) {
+	for _, c := range p.conns {
+		if a := c.LocalAddr(); a.Addr().Is4() {
+			v4 = a.Port()
+		} else {
+			v6 = a.Port()
+		}
+	}
+	return v4, v6
 }
 
 // call gives a link to a peer: through the server, or, where that does not

@@ -28,7 +28,11 @@ func newTown() *town { return &town{houses: map[p2p.GUID][]netip.AddrPort{}} }
 
 func (w *town) at(host string) *street { return &street{netip.MustParseAddr(host), w} }
 
-func (s *street) Respond(ctx context.Context, guid p2p.GUID, port uint16) error {
+func (s *street) Respond(ctx context.Context, guid p2p.GUID, ports func() (v4, v6 uint16)) error {
+	port, v6 := ports()
+	if s.host.Is6() {
+		port = v6
+	}
 	s.town.add(guid, netip.AddrPortFrom(s.host, port))
 	<-ctx.Done()
 	return nil
@@ -134,6 +138,28 @@ func TestNobodyOnThisNetwork(t *testing.T) {
 		}
 		if took := time.Since(start); took > 4*time.Second {
 			t.Errorf("it took %v", took)
+		}
+		a.Close()
+		b.Close()
+	})
+}
+
+// Neighbours that have nothing but IPv6 tell the port of that socket.
+func TestNeighboursByIPv6(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		where := newTown()
+		at := func(host string) *tester {
+			return w.peer(w.net.Host(host), func(o *p2p.PeerOptions) {
+				o.LAN, o.Server, o.Listen = where.at(host), "", "["+host+"]:0"
+			})
+		}
+		a, b := at("2001:db8::2"), at("2001:db8::3")
+		synctest.Wait()
+		l, err := a.Connect(t.Context(), b.GUID())
+		if err != nil {
+			t.Error(err)
+		} else {
+			checkEcho(t, l, 100_000)
 		}
 		a.Close()
 		b.Close()

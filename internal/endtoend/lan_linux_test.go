@@ -21,3 +21,23 @@ func TestNeighbours(t *testing.T) {
 		})
 	}
 }
+
+// TestNeighboursByIPv6 have link-local addresses alone, unique local ones alone, or both.
+func TestNeighboursByIPv6(t *testing.T) {
+	t.Parallel()
+	const one, two = "fd07::2/64", "fd07::3/64"
+	for name, cable := range map[string]func(*natlab.Lab) (*natlab.Host, *natlab.Host){
+		"link-local":   func(l *natlab.Lab) (*natlab.Host, *natlab.Host) { return l.Cable("", "") },
+		"unique local": func(l *natlab.Lab) (*natlab.Host, *natlab.Host) { return l.CableOf(one, two) },
+		"both":         func(l *natlab.Lab) (*natlab.Host, *natlab.Host) { return l.Cable(one, two) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &scene{lab: natlab.New(t)}
+			one, two := cable(s.lab)
+			s.ann = newPeer(t, "ann", inside{one}, "")
+			s.bob = newPeer(t, "bob", inside{two}, "")
+			s.pass(t, 2*mB, "lan")
+		})
+	}
+}

@@ -7,9 +7,15 @@ import (
 )
 
 // Cable joins two new hosts by an Ethernet cable, which carries broadcasts and
-// multicasts as segments do not. The addresses are as "192.168.7.2/24". The hosts
-// reach nobody else, and have no link that can be set.
-func (l *Lab) Cable(a, b string) (*Host, *Host) {
+// multicasts as segments do not. The addresses are as "192.168.7.2/24"; without one a host
+// has only its link-local address of IPv6. The hosts reach nobody else, and have no link that
+// can be set.
+func (l *Lab) Cable(a, b string) (*Host, *Host) { return l.cable(true, a, b) }
+
+// CableOf is a Cable of which the hosts have no addresses but these: no link-local ones of IPv6.
+func (l *Lab) CableOf(a, b string) (*Host, *Host) { return l.cable(false, a, b) }
+
+func (l *Lab) cable(linkLocal bool, a, b string) (*Host, *Host) {
 	l.t.Helper()
 	ends := [2]*Host{}
 	for i := range ends {
@@ -25,16 +31,28 @@ func (l *Lab) Cable(a, b string) (*Host, *Host) {
 		})
 	}))
 	for i, addr := range []string{a, b} {
-		l.must(ends[i].ns.do(func() error { return wire("eth0", addr) }))
+		l.must(ends[i].ns.do(func() error { return wire("eth0", addr, linkLocal) }))
 	}
 	return ends[0], ends[1]
 }
 
-// wire gives a device an address with its network, and brings it up.
-func wire(device, addr string) error {
+// wire brings a device up, with an address with its network. Addresses of IPv6 can be used at
+// once: nobody else has them.
+func wire(device, addr string, linkLocal bool) error {
+	if err := setSysctl("ipv6/conf/"+device+"/accept_dad", "0"); err != nil {
+		return err
+	}
+	if !linkLocal {
+		if err := setSysctl("ipv6/conf/"+device+"/addr_gen_mode", "1"); err != nil {
+			return err
+		}
+	}
 	link, err := netlink.LinkByName(device)
 	if err != nil {
 		return err
+	}
+	if addr == "" {
+		return netlink.LinkSetUp(link)
 	}
 	a, err := netlink.ParseAddr(addr)
 	if err != nil {

@@ -2,20 +2,19 @@ package lan
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
 
-	"golang.org/x/net/ipv4"
-
 	"p2ptool/p2p/identity"
 )
 
 const (
 	maxPacket  = 9000 // bytes, RFC 6762, section 17
-	maxAnswers = 4    // that are told of a search: a neighbour may lie
+	maxAnswers = 4    // by each family, that are told of a search: a neighbour may lie
 	askAgain   = 250 * time.Millisecond
 	askLast    = 2 * time.Second
 )
@@ -24,18 +23,48 @@ const (
 // value is ready.
 type Multicast struct{}
 
-// Find asks for a peer until ctx ends, and calls found with each address where
-// it may be, at most four, from one goroutine. It returns when that is done. The
-// error says that there is nobody to ask.
+// Find asks for a peer by IPv4 and IPv6 until ctx ends, and calls found with each address
+// where it may be, at most four of each family, one call at a time. A link-local
+// address of IPv6 has a zone. Find returns when that is done. The error says that there
+// is nobody to ask.
 func (Multicast) Find(ctx context.Context, guid identity.GUID, found func(netip.AddrPort)) error {
-	conn, err := net.ListenUDP("udp4", nil)
+	s := search{id: uint16(rand.Uint32()), guid: guid, found: found}
+	question, err := appendQuestion(s.id, guid)
 	if err != nil {
 		return err
 	}
-	id := uint16(rand.Uint32())
-	question, err := appendQuestion(id, guid)
+	return both(
+		func() error { return s.run(ctx, ipv4Family, question) },
+		func() error { return s.run(ctx, ipv6Family, question) },
+	)
+}
+
+// both calls two functions at a time. It returns an error if both fail.
+func both(a, b func() error) error {
+	var errA, errB error
+	var running sync.WaitGroup
+	running.Go(func() { errA = a() })
+	errB = b()
+	running.Wait()
+	if errA != nil && errB != nil {
+		return errors.Join(errA, errB)
+	}
+	return nil
+}
+
+// A search is for one peer.
+type search struct {
+	id   uint16
+	guid identity.GUID
+
+	mu    sync.Mutex // held while found is called
+	found func(netip.AddrPort)
+}
+
+// run asks by one family.
+func (s *search) run(ctx context.Context, f family, question []byte) error {
+	conn, err := net.ListenUDP(f.network, nil)
 	if err != nil {
-		conn.Close()
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -48,9 +77,9 @@ func (Multicast) Find(ctx context.Context, guid identity.GUID, found func(netip.
 	defer asking.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	asking.Go(func() { ask(ctx, conn, question) })
+	asking.Go(func() { f.ask(ctx, conn, question) })
 	listen(conn, func(from netip.AddrPort, b []byte) bool {
-		return hear(from, b, id, guid, found)
+		return s.hear(from, b, f.interfaces)
 	}, maxAnswers)
 	return nil
 }
@@ -65,7 +94,7 @@ func listen(conn *net.UDPConn, take func(netip.AddrPort, []byte) bool, most int)
 		if err != nil {
 			return
 		}
-		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		from = source(from)
 		if !seen[from] && take(from, b[:n]) {
 			seen[from] = true
 		}
@@ -73,29 +102,26 @@ func listen(conn *net.UDPConn, take func(netip.AddrPort, []byte) bool, most int)
 }
 
 // hear takes an answer, and reports whether it was one.
-func hear(from netip.AddrPort, b []byte, id uint16, guid identity.GUID, found func(netip.AddrPort)) bool {
-	port, err := parseAnswer(b, id, guid)
+func (s *search) hear(from netip.AddrPort, b []byte, look func() []iface) bool {
+	port, err := parseAnswer(b, s.id, s.guid)
 	if err != nil {
 		return false
 	}
-	if _, ok := beside(interfaces(), from.Addr()); !ok {
+	if _, ok := beside(look(), from.Addr()); !ok {
 		return false // no neighbour
 	}
-	found(netip.AddrPortFrom(from.Addr(), port))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found(netip.AddrPortFrom(from.Addr(), port))
 	return true
 }
 
 // ask sends the question on all interfaces, less and less often.
-func ask(ctx context.Context, conn *net.UDPConn, question []byte) {
-	c := ipv4.NewPacketConn(conn)
-	_ = c.SetMulticastTTL(255) // RFC 6762, section 11
-	_ = c.SetMulticastLoopback(true)
-	to := net.UDPAddrFromAddrPort(group)
+func (f family) ask(ctx context.Context, conn *net.UDPConn, question []byte) {
+	c := f.caster(conn)
 	for wait := askAgain; ; wait = min(2*wait, askLast) {
-		for _, i := range interfaces() {
-			if c.SetMulticastInterface(&i.Interface) == nil {
-				_, _ = c.WriteTo(question, nil, to) // lost, as it may be on the way
-			}
+		for _, i := range f.interfaces() {
+			_ = c.send(question, &i.Interface) // lost, as it may be on the way
 		}
 		select {
 		case <-ctx.Done():

@@ -5,17 +5,28 @@ import (
 	"net/netip"
 )
 
-// group is where questions go.
-var group = netip.MustParseAddrPort("224.0.0.251:5353")
+// A family is IPv4 or IPv6.
+type family struct {
+	network string         // its name in package net
+	group   netip.AddrPort // where questions go (RFC 6762, section 3)
+}
 
-// An iface is an interface that carries multicast by IPv4.
+var (
+	ipv4Family = family{"udp4", netip.MustParseAddrPort("224.0.0.251:5353")}
+	ipv6Family = family{"udp6", netip.MustParseAddrPort("[ff02::fb]:5353")}
+)
+
+// has reports whether an address belongs to the family.
+func (f family) has(a netip.Addr) bool { return a.Is4() == f.group.Addr().Is4() }
+
+// An iface is an interface that carries multicast.
 type iface struct {
 	net.Interface
 	prefixes []netip.Prefix // the addresses here, with their networks
 }
 
-// interfaces returns those that are up and have an IPv4 address.
-func interfaces() (all []iface) {
+// interfaces returns those that are up and have an address of the family.
+func (f family) interfaces() (all []iface) {
 	list, err := net.Interfaces()
 	if err != nil {
 		return nil
@@ -25,34 +36,42 @@ func interfaces() (all []iface) {
 		if i.Flags&wanted != wanted || i.Flags&net.FlagLoopback != 0 {
 			continue
 		}
-		if ps := prefixes(i); len(ps) > 0 {
+		if ps := f.prefixes(i); len(ps) > 0 {
 			all = append(all, iface{i, ps})
 		}
 	}
 	return all
 }
 
-func prefixes(i net.Interface) (ps []netip.Prefix) {
+func (f family) prefixes(i net.Interface) (ps []netip.Prefix) {
 	addrs, err := i.Addrs()
 	if err != nil {
 		return nil // it has just gone away
 	}
 	for _, a := range addrs {
 		n, ok := a.(*net.IPNet)
-		if !ok || n.IP.To4() == nil {
+		if !ok {
+			continue
+		}
+		ip, ok := netip.AddrFromSlice(n.IP)
+		if ip = ip.Unmap(); !ok || !f.has(ip) {
 			continue
 		}
 		ones, _ := n.Mask.Size()
-		if ip, ok := netip.AddrFromSlice(n.IP.To4()); ok {
-			ps = append(ps, netip.PrefixFrom(ip, ones))
-		}
+		ps = append(ps, netip.PrefixFrom(ip, ones))
 	}
 	return ps
 }
 
-// beside returns this host's address in the network that a neighbour is in.
+// beside returns this host's address in the network that a neighbour is in. A link-local
+// neighbour is on the network of its zone.
 func beside(all []iface, neighbour netip.Addr) (own netip.Addr, ok bool) {
+	zone := neighbour.Zone()
+	neighbour = neighbour.WithZone("")
 	for _, i := range all {
+		if neighbour.Is6() && neighbour.IsLinkLocalUnicast() && zone != i.Name {
+			continue // there are such addresses on every network
+		}
 		for _, p := range i.prefixes {
 			if p.Contains(neighbour) {
 				return p.Addr(), true
@@ -60,4 +79,14 @@ func beside(all []iface, neighbour netip.Addr) (own netip.Addr, ok bool) {
 		}
 	}
 	return netip.Addr{}, false
+}
+
+// source returns a packet's source as it is compared and used: with a zone if it is a
+// link-local address of IPv6, else without.
+func source(from netip.AddrPort) netip.AddrPort {
+	ip := from.Addr().Unmap()
+	if !ip.IsLinkLocalUnicast() {
+		ip = ip.WithZone("")
+	}
+	return netip.AddrPortFrom(ip, from.Port())
 }

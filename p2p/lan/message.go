@@ -9,11 +9,13 @@
 //	answer    PTR   <guid>._p2ptool._udp.local.
 //	          SRV   its port, at <guid>.local.
 //	          TXT   empty
-//	          A     the address by which it is asked
+//	          A     the address by which it is asked; by IPv6 AAAA
 //
 // So it never tells of itself unasked, and only who knows its GUID learns that it
 // is there. A question is a one-shot one (RFC 6762, section 5.1) from any port to
-// 224.0.0.251:5353, on each interface.
+// 224.0.0.251:5353 and [ff02::fb]:5353, on each interface. Where only link-local addresses
+// of IPv6 exist, the zone of what is found is the interface that the answer came by; it
+// never travels.
 //
 // Nobody is trusted: an answer says where a handshake may be tried, which then
 // proves who is there. It has to come from a neighbour, and its own address is
@@ -101,7 +103,7 @@ func appendAnswer(id uint16, guid identity.GUID, addr netip.AddrPort) ([]byte, e
 		Additionals: []dnsmessage.Resource{
 			{Header: header(instance, dnsmessage.TypeSRV), Body: &dnsmessage.SRVResource{Port: addr.Port(), Target: host}},
 			{Header: header(instance, dnsmessage.TypeTXT), Body: &dnsmessage.TXTResource{TXT: []string{""}}},
-			{Header: header(host, dnsmessage.TypeA), Body: &dnsmessage.AResource{A: addr.Addr().As4()}},
+			{Header: header(host, addrType(addr.Addr())), Body: addrBody(addr.Addr())},
 		},
 	}
 	b, err := m.Pack()
@@ -109,6 +111,20 @@ func appendAnswer(id uint16, guid identity.GUID, addr netip.AddrPort) ([]byte, e
 		err = failed
 	}
 	return b, err
+}
+
+func addrType(a netip.Addr) dnsmessage.Type {
+	if a.Is4() {
+		return dnsmessage.TypeA
+	}
+	return dnsmessage.TypeAAAA
+}
+
+func addrBody(a netip.Addr) dnsmessage.ResourceBody {
+	if a.Is4() {
+		return &dnsmessage.AResource{A: a.As4()}
+	}
+	return &dnsmessage.AAAAResource{AAAA: a.As16()}
 }
 
 // parseAnswer returns the port that an answer to the question names.

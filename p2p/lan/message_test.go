@@ -1,6 +1,7 @@
 package lan
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ func home() []iface {
 
 func TestQuestionAndAnswer(t *testing.T) {
 	guid := newGUID(t)
-	r := responder{guid, 4321, rate.NewLimiter(1, 2)}
+	r := responder{guid, func() uint16 { return 4321 }, rate.NewLimiter(1, 2)}
 	neighbour := netip.MustParseAddrPort("192.168.1.9:50000")
 	now := time.Now()
 	answer := r.answer(now, neighbour, question(t, guid), home)
@@ -68,6 +69,63 @@ func TestQuestionAndAnswer(t *testing.T) {
 	if r.answer(now, neighbour, question(t, guid), home) == nil || r.answer(now, neighbour, question(t, guid), home) != nil {
 		t.Error("the limit is not two at once")
 	}
+}
+
+// A link-local neighbour is one by the interface of its zone alone; what is answered has no zone.
+func TestByIPv6(t *testing.T) {
+	guid := newGUID(t)
+	r := responder{guid, func() uint16 { return 4321 }, rate.NewLimiter(rate.Inf, 1)}
+	look := func() []iface {
+		ps := func(p string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(p)} }
+		return []iface{
+			{net.Interface{Name: "eth0"}, ps("fe80::1/64")},
+			{net.Interface{Name: "eth1"}, append(ps("fe80::2/64"), ps("fd07::2/64")...)},
+		}
+	}
+	for from, own := range map[string]string{
+		"[fe80::9%eth0]:5": "fe80::1", "[fe80::9%eth1]:5": "fe80::2", "[fd07::9]:5": "fd07::2",
+		"[fe80::9]:5": "", "[fe80::9%eth2]:5": "", "[fd08::9]:5": "", "192.168.1.9:5": "",
+	} {
+		from := netip.MustParseAddrPort(from)
+		var found netip.AddrPort
+		s := search{id: 7, guid: guid, found: func(a netip.AddrPort) { found = a }}
+		answer := r.answer(time.Now(), from, question(t, guid), look)
+		if own == "" {
+			if answer != nil {
+				t.Errorf("%v is answered", from)
+			}
+			right, _ := appendAnswer(7, guid, netip.MustParseAddrPort("[fe80::1]:4321"))
+			if s.hear(from, right, look) || found.IsValid() {
+				t.Errorf("an answer of %v is taken", from)
+			}
+			continue
+		}
+		if got := hostOf(t, answer); got != netip.MustParseAddr(own) {
+			t.Errorf("%v is told of %v, want %s", from, got, own)
+		}
+		if want := netip.AddrPortFrom(from.Addr(), 4321); !s.hear(from, answer, look) || found != want {
+			t.Errorf("found %v, want %v", found, want)
+		}
+	}
+	r.port = func() uint16 { return 0 }
+	if r.answer(time.Now(), netip.MustParseAddrPort("[fd07::9]:5"), question(t, guid), look) != nil {
+		t.Error("who does not listen by IPv6 answers")
+	}
+}
+
+// hostOf returns the address in an answer's AAAA record.
+func hostOf(t *testing.T, answer []byte) netip.Addr {
+	t.Helper()
+	var m dnsmessage.Message
+	if err := m.Unpack(answer); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range m.Additionals {
+		if a, ok := r.Body.(*dnsmessage.AAAAResource); ok {
+			return netip.AddrFrom16(a.AAAA)
+		}
+	}
+	return netip.Addr{}
 }
 
 func TestFalseAnswers(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/ipv4"
 	"golang.org/x/time/rate"
 
 	"p2ptool/p2p/identity"
@@ -17,15 +16,38 @@ import (
 const (
 	perSecond = 10 // answers, to all together
 	burst     = 20
-	// joinEvery is how often interfaces are looked for that came up since.
-	joinEvery = 5 * time.Second
+	// Interfaces that came up since are looked for after joinAgain, then less and less often, but
+	// at least every joinLast.
+	joinAgain = 250 * time.Millisecond
+	joinLast  = 5 * time.Second
 )
 
-// Respond answers those who ask for guid, which listens at the given port by
-// IPv4, until ctx ends; then it returns nil. The error says that questions cannot
-// be heard.
-func (Multicast) Respond(ctx context.Context, guid identity.GUID, port uint16) error {
-	conn, err := open(ctx)
+// Respond answers those who ask for guid by IPv4 or IPv6, until ctx ends; then it returns
+// nil. ports is asked where guid listens now, by either family; 0: not by that one. It is
+// called by several goroutines. The error says that questions cannot be heard.
+func (Multicast) Respond(ctx context.Context, guid identity.GUID, ports func() (v4, v6 uint16)) error {
+	limit := rate.NewLimiter(perSecond, burst)
+	return both(
+		func() error {
+			r := responder{guid, func() uint16 { p, _ := ports(); return p }, limit}
+			return r.run(ctx, ipv4Family)
+		},
+		func() error {
+			r := responder{guid, func() uint16 { _, p := ports(); return p }, limit}
+			return r.run(ctx, ipv6Family)
+		},
+	)
+}
+
+// A responder answers by one family.
+type responder struct {
+	guid  identity.GUID
+	port  func() uint16 // 0: it does not listen by this family
+	limit *rate.Limiter
+}
+
+func (r *responder) run(ctx context.Context, f family) error {
+	conn, err := f.open(ctx)
 	if err != nil || conn == nil {
 		return err
 	}
@@ -39,8 +61,7 @@ func (Multicast) Respond(ctx context.Context, guid identity.GUID, port uint16) e
 	defer joining.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	joining.Go(func() { join(ctx, ipv4.NewPacketConn(conn)) })
-	r := responder{guid, port, rate.NewLimiter(perSecond, burst)}
+	joining.Go(func() { f.join(ctx, f.caster(conn)) })
 	b := make([]byte, maxPacket)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(b)
@@ -50,8 +71,8 @@ func (Multicast) Respond(ctx context.Context, guid identity.GUID, port uint16) e
 			}
 			return fmt.Errorf("listening to multicast DNS: %w", err)
 		}
-		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if answer := r.answer(time.Now(), from, b[:n], interfaces); answer != nil {
+		from = source(from)
+		if answer := r.answer(time.Now(), from, b[:n], f.interfaces); answer != nil {
 			_, _ = conn.WriteToUDPAddrPort(answer, from) // lost, as it may be on the way
 		}
 	}
@@ -59,10 +80,10 @@ func (Multicast) Respond(ctx context.Context, guid identity.GUID, port uint16) e
 
 // open opens the socket, which is shared with other responders of this host, once
 // there is an interface to hear questions on; nil if ctx ends before.
-func open(ctx context.Context) (*net.UDPConn, error) {
-	for {
-		if all := interfaces(); len(all) > 0 {
-			conn, err := net.ListenMulticastUDP("udp4", &all[0].Interface, net.UDPAddrFromAddrPort(group))
+func (f family) open(ctx context.Context) (*net.UDPConn, error) {
+	for wait := joinAgain; ; wait = min(2*wait, joinLast) {
+		if all := f.interfaces(); len(all) > 0 {
+			conn, err := net.ListenMulticastUDP(f.network, &all[0].Interface, net.UDPAddrFromAddrPort(f.group))
 			if err != nil {
 				return nil, fmt.Errorf("listening to multicast DNS: %w", err)
 			}
@@ -71,30 +92,23 @@ func open(ctx context.Context) (*net.UDPConn, error) {
 		select {
 		case <-ctx.Done():
 			return nil, nil
-		case <-time.After(joinEvery):
+		case <-time.After(wait):
 		}
 	}
 }
 
 // join has questions heard on all interfaces, also those that come up later.
-func join(ctx context.Context, c *ipv4.PacketConn) {
-	to := &net.UDPAddr{IP: group.Addr().AsSlice()}
-	for {
-		for _, i := range interfaces() {
-			_ = c.JoinGroup(&i.Interface, to) // fails where it has been joined before
+func (f family) join(ctx context.Context, c caster) {
+	for wait := joinAgain; ; wait = min(2*wait, joinLast) {
+		for _, i := range f.interfaces() {
+			_ = c.join(&i.Interface) // fails where it has been joined before
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(joinEvery):
+		case <-time.After(wait):
 		}
 	}
-}
-
-type responder struct {
-	guid  identity.GUID
-	port  uint16
-	limit *rate.Limiter
 }
 
 // answer returns what somebody gets for a packet, nil for nothing.
@@ -104,10 +118,11 @@ func (r *responder) answer(now time.Time, from netip.AddrPort, b []byte, look fu
 		return nil
 	}
 	own, ok := beside(look(), from.Addr())
-	if !ok || !r.limit.AllowN(now, 1) {
+	port := r.port()
+	if !ok || port == 0 || !r.limit.AllowN(now, 1) {
 		return nil
 	}
-	out, err := appendAnswer(id, r.guid, netip.AddrPortFrom(own, r.port))
+	out, err := appendAnswer(id, r.guid, netip.AddrPortFrom(own, port))
 	if err != nil {
 		return nil
 	}

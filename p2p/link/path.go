@@ -84,7 +84,7 @@ type ping struct {
 
 func newPath(r Route, now time.Time) *path {
 	p := &path{route: r, kind: punch.PathDirect, mtu: minMTU}
-	if r.Addr.Addr().IsLoopback() {
+	if a := r.Addr.Addr(); a.IsLoopback() || a.Is6() && a.IsLinkLocalUnicast() { // no router passes those on
 		p.kind = punch.PathLAN
 	}
 	if r.Channel != 0 {

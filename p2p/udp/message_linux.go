@@ -51,14 +51,14 @@ var errFamily = errors.New("udp: address is not of the socket's family")
 
 // putName writes addr as a struct sockaddr_in or sockaddr_in6 and returns its
 // length.
-func putName(name *[unix.SizeofSockaddrInet6]byte, addr netip.AddrPort, v6 bool) (int, error) {
+func (c *conn) putName(name *[unix.SizeofSockaddrInet6]byte, addr netip.AddrPort) (int, error) {
 	ip := addr.Addr().Unmap()
-	if !ip.IsValid() || ip.Is6() != v6 {
+	if !ip.IsValid() || ip.Is6() != c.v6 {
 		return 0, errFamily
 	}
 	*name = [unix.SizeofSockaddrInet6]byte{}
 	binary.BigEndian.PutUint16(name[2:], addr.Port())
-	if !v6 {
+	if !c.v6 {
 		binary.NativeEndian.PutUint16(name[:], unix.AF_INET)
 		a := ip.As4()
 		copy(name[4:], a[:])
@@ -68,7 +68,7 @@ func putName(name *[unix.SizeofSockaddrInet6]byte, addr netip.AddrPort, v6 bool)
 	a := ip.As16()
 	copy(name[8:], a[:])
 	if zone := ip.Zone(); zone != "" {
-		index, err := zoneIndex(zone)
+		index, err := c.zoneIndex(zone)
 		if err != nil {
 			return 0, err
 		}
@@ -103,15 +103,21 @@ func zoneName(index uint32) string {
 	return strconv.FormatUint(uint64(index), 10)
 }
 
-func zoneIndex(zone string) (uint32, error) {
+// zoneIndex asks for an interface's index, which is not kept: an interface of the same name
+// may come again with another. Unlike net.InterfaceByName, which lists all interfaces, it is
+// cheap enough to ask with every batch.
+func (c *conn) zoneIndex(zone string) (index uint32, err error) {
 	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
 		return uint32(n), nil
 	}
-	ifc, err := net.InterfaceByName(zone)
+	ifreq, err := unix.NewIfreq(zone)
 	if err != nil {
 		return 0, err
 	}
-	return uint32(ifc.Index), nil
+	if e := c.raw.Control(func(fd uintptr) { err = unix.IoctlIfreq(int(fd), unix.SIOCGIFINDEX, ifreq) }); e != nil {
+		return 0, e
+	}
+	return ifreq.Uint32(), err
 }
 
 // putControl writes a control message to b and returns how much it took.

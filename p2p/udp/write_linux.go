@@ -132,7 +132,7 @@ func (c *conn) writeSome(s *sender, b Batch, segments, ttl int) (sent int, err e
 // prepare makes the sender's next message.
 func (c *conn) prepare(s *sender, b Batch, ttl int) error {
 	m, slot := &s.msgs[s.n], &s.slots[s.n]
-	n, err := putName(&slot.name, b.Addr, c.v6)
+	n, err := c.putName(&slot.name, b.Addr)
 	if err != nil {
 		return err
 	}
