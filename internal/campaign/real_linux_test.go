@@ -75,6 +75,7 @@ type stage struct {
 	mu     sync.Mutex
 	real   map[*process]*running
 	next   int // id of the next command
+	moves  int // how many addresses routers have got
 }
 
 // A running is a process of the system.

@@ -90,7 +90,8 @@ func (s *stage) fault(sender *process) {
 	case "flush":
 		s.routes[who].Flush()
 	case "readdress":
-		s.routes[who].Readdress(fmt.Sprintf("198.51.100.%d", 10+s.next))
+		s.moves++
+		s.routes[who].Readdress(fmt.Sprintf("198.51.100.%d", 10+s.moves))
 	case "power":
 		s.powerCut(a)
 	case "full":
