@@ -151,7 +151,7 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, l
 				last = in.explain(o.err)
 			}
 			switch {
-			case o.err != nil && (!once || passedOver(o)):
+			case o.err != nil && (!once || in.passedOver(o)):
 				in.p.complain(last)
 			case !once:
 			case in.mayReturn(o.err):
@@ -167,11 +167,15 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, l
 }
 
 // passedOver reports whether a transfer does not count: it was not accepted, for another reason than
-// that a person, or the lack of one, declined it. So no stranger ends a receive by an
-// offer that is refused by the rules, given up or malformed.
-func passedOver(o outcome) bool {
+// that a person, or the lack of one, declined it, or that there is no room for it here. So no
+// stranger ends a receive by an offer that is refused by the rules, given up or malformed.
+func (in *inbox) passedOver(o outcome) bool {
 	_, unasked := errors.AsType[*notAskedError](o.err)
-	return !o.accepted && !errors.Is(o.err, errDeclined) && !unasked
+	if o.accepted || errors.Is(o.err, errDeclined) || unasked {
+		return false
+	}
+	verdict, _ := in.rules.judge(o.peer, transfer.Offer{})
+	return verdict == refuse || !errors.Is(o.err, transfer.ErrStorage)
 }
 
 // mayReturn reports whether the sender may come back and go on.
