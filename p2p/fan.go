@@ -32,17 +32,17 @@ func (l *Link) nudge() {
 // widen opens more sockets where that may lead to a direct path, until there is
 // one or it cannot help: many if this side's NAT is symmetric, else one.
 func (l *Link) widen() {
-	for wait := fanAfter; l.rest(wait) && l.Path().Kind == punch.PathRelay; {
+	for wait, sleep := fanAfter, l.rest; sleep(wait) && l.Path().Kind == punch.PathRelay; {
 		own, other := l.peer.nat.known(), l.NAT()
 		if l.freshens(own, other) {
-			wait = l.freshen()
+			wait, sleep = l.freshen(), l.rest
 			continue
 		}
 		crosses := l.initiator && punch.Crosses(own, other)
 		if !l.spraysToo() || !crosses && !punch.OpensMany(own, other) {
 			return
 		}
-		wait = fanLater
+		wait, sleep = fanLater, l.pause
 		l.lookAgain()
 		to, ok := l.seenAt()
 		if !ok {
@@ -74,6 +74,19 @@ func (l *Link) lookAgain() {
 	defer cancel()
 	if answer, err := l.introduceAgain(ctx, l.instance); err == nil {
 		l.peer.reunite(l, answer.Observed, answer.Channel)
+	}
+}
+
+// pause waits, and reports whether the link is still up. Between rounds of many probes it is
+// not cut short, for those may be taken for a flood.
+func (l *Link) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-l.Done():
+		return false
 	}
 }
 
