@@ -158,7 +158,7 @@ func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target,
 func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, kind string) (*p2p.Link, error) {
 	deadline := time.Now().Add(wait)
 	var pause backoff
-	said := ""
+	waits := waits{p: n.p, peer: t.GUID}
 	for {
 		link, err := n.connect(ctx, t, kind)
 		switch {
@@ -169,14 +169,32 @@ func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, k
 		case !time.Now().Before(deadline):
 			return nil, err
 		}
-		if why := strings.TrimSuffix(terminal.Visible(err.Error()), checkGUID); why != said {
-			n.p.out.note("%s, waiting for it", why)
-			said = why
-		}
+		waits.say(strings.TrimSuffix(terminal.Visible(err.Error()), checkGUID))
 		if err := pause.sleep(ctx, time.Until(deadline)); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// waitingAgain is how often a person is reminded of what is waited for.
+const waitingAgain = time.Minute
+
+// A waits says that a peer is waited for, and why: when that changes, and on a terminal
+// each minute.
+type waits struct {
+	p    *program
+	peer p2p.GUID
+	why  string
+	at   time.Time
+}
+
+func (s *waits) say(why string) {
+	if why == s.why && (!terminal.IsTerminal(s.p.env.Stderr) || time.Since(s.at) < waitingAgain) {
+		return
+	}
+	s.why, s.at = why, time.Now()
+	s.p.out.note("%s, waiting for it", why)
+	s.p.out.event(waitingEvent{s.p.who(s.peer)})
 }
 
 // mayJoin reports whether trying again later can help to meet for a conversation: then a process

@@ -66,11 +66,12 @@ type (
 	}
 	stalledEvent struct {
 		who
-		Transfer string `json:"transfer"`
-		Seconds  int64  `json:"seconds"` // in which nothing moved
+		Transfer string `json:"transfer,omitempty"` // empty: lines of a chat
+		Seconds  int64  `json:"seconds"`            // in which nothing moved
 		Why      string `json:"why"`
 	}
-	fileEvent struct {
+	waitingEvent struct{ who }
+	fileEvent    struct {
 		who
 		Transfer string `json:"transfer"`
 		Dir      string `json:"dir,omitempty"` // received files: where path begins, from the root
@@ -155,6 +156,7 @@ func (deliveredEvent) event() string    { return "delivered" }
 func (offerEvent) event() string        { return "offer" }
 func (progressEvent) event() string     { return "progress" }
 func (stalledEvent) event() string      { return "stalled" }
+func (waitingEvent) event() string      { return "waiting" }
 func (fileEvent) event() string         { return "file" }
 func (doneEvent) event() string         { return "done" }
 func (peerEvent) event() string         { return "peer" }

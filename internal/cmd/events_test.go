@@ -131,7 +131,7 @@ func TestEventsAreDocumented(t *testing.T) {
 	}
 	for _, e := range []event{
 		listeningEvent{}, registeredEvent{}, connectedEvent{}, pathEvent{}, disconnectedEvent{}, messageEvent{}, deliveredEvent{},
-		offerEvent{}, progressEvent{}, fileEvent{}, doneEvent{}, peerEvent{}, pingEvent{}, benchEvent{}, doctorEvent{}, stalledEvent{},
+		offerEvent{}, progressEvent{}, fileEvent{}, doneEvent{}, peerEvent{}, pingEvent{}, benchEvent{}, doctorEvent{}, stalledEvent{}, waitingEvent{},
 		netcheckEvent{}, idEvent{}, checkedEvent{}, unfinishedEvent{}, versionEvent{}, errorEvent{},
 	} {
 		fields := reflect.VisibleFields(reflect.TypeOf(e))

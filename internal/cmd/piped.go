@@ -38,7 +38,7 @@ func (co *conversation) sendLines(ctx context.Context, lines <-chan string, end 
 	for {
 		select {
 		case line := <-lines:
-			if _, err := co.talk.room.Send(ctx, line); err != nil {
+			if err := co.talk.say(ctx, line); err != nil {
 				return err
 			}
 		case err := <-end:

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -139,7 +140,8 @@ func (n *node) stayLinked(ctx context.Context, t config.Target) {
 				return
 			}
 		} else if pause == 0 && ctx.Err() == nil {
-			n.p.out.note("%s, trying again", terminal.Visible(err.Error()))
+			n.p.out.note("%s, trying again", strings.TrimSuffix(terminal.Visible(err.Error()), checkGUID))
+			n.p.out.event(waitingEvent{n.p.who(t.GUID)})
 		}
 		if pause.sleep(ctx, time.Duration(lastPause)) != nil {
 			return

@@ -29,7 +29,7 @@ type scriptEnv struct{ co *conversation }
 
 // Say sends a line and waits until it is delivered.
 func (e *scriptEnv) Say(ctx context.Context, text string) error {
-	if _, err := e.co.talk.room.Send(ctx, text); err != nil {
+	if err := e.co.talk.say(ctx, text); err != nil {
 		return err
 	}
 	return e.co.talk.room.WaitDelivered(ctx)

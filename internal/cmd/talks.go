@@ -34,6 +34,7 @@ type talk struct {
 	peer    p2p.GUID
 	kept    bool // for as long as the node is there
 	room    *chat.Room
+	stall   *lineStall
 	lines   script.Lines              // what the peer said, for a script
 	link    atomic.Pointer[p2p.Link]  // the one that the last stream was of
 	streams atomic.Int32              // how many there are now
@@ -68,11 +69,15 @@ func (ts *talks) join(peer p2p.GUID) *talk {
 	}
 	t := &talk{
 		peer:  peer,
-		room:  chat.NewRoom(chat.Options{Delivered: func(id uint64) { ts.p.out.event(deliveredEvent{ts.p.who(peer), id}) }}),
 		begun: make(chan struct{}, 1),
 		idle:  make(chan struct{}, 1),
 		heard: make(chan struct{}),
 	}
+	t.stall = &lineStall{p: ts.p, talk: t, name: ts.name(peer)}
+	t.room = chat.NewRoom(chat.Options{Delivered: func(id uint64) {
+		t.stall.deliver(id)
+		ts.p.out.event(deliveredEvent{ts.p.who(peer), id})
+	}})
 	if ts.with == nil {
 		ts.with = make(map[p2p.GUID]*talk)
 	}
@@ -84,6 +89,7 @@ func (ts *talks) join(peer p2p.GUID) *talk {
 // listen shows what the peer says until the conversation is over.
 func (ts *talks) listen(t *talk) {
 	defer close(t.heard)
+	defer t.stall.end()
 	for {
 		m, err := t.room.Receive(context.Background())
 		if err != nil {
@@ -160,6 +166,15 @@ func (t *talk) serve(link *p2p.Link, stream *p2p.Stream) error {
 	err := t.room.Run(context.Background(), link.Instance(), stream)
 	if err != nil && left(link) {
 		t.room.Drop(link.Instance()) // that process has ended
+	}
+	return err
+}
+
+// say sends a line, as chat.Room.Send does.
+func (t *talk) say(ctx context.Context, text string) error {
+	id, err := t.room.Send(ctx, text)
+	if err == nil {
+		t.stall.send(id)
 	}
 	return err
 }

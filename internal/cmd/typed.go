@@ -74,7 +74,7 @@ func (co *conversation) enter(ctx context.Context, typed string) error {
 			co.p.complain(hint(tooLong(len(line)), "send it in parts, or as a file"))
 			continue
 		}
-		if _, err := co.talk.room.Send(ctx, line); err != nil {
+		if err := co.talk.say(ctx, line); err != nil {
 			return err
 		}
 	}
