@@ -153,3 +153,10 @@ func (r *Router) AllowUDP() {
 	r.lab.t.Helper()
 	r.lab.must(r.ns.do(allowUDP))
 }
+
+// DropLonger drops what is to pass the router and has more than n bytes, headers included, and
+// tells nobody.
+func (r *Router) DropLonger(n int) {
+	r.lab.t.Helper()
+	r.lab.must(r.ns.do(func() error { return dropLonger(uint32(n)) }))
+}

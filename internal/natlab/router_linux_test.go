@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -302,4 +303,20 @@ func TestBlockUDP(t *testing.T) {
 		t.Errorf("%q passed", g.data)
 	default:
 	}
+}
+
+// TestDropLonger: what is too long is gone both ways, all else passes.
+func TestDropLonger(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, FullCone)
+	mapped := observed(s.in, s.asked)
+	const longest, headers = 600, 28
+	s.router.DropLonger(longest)
+	fits, long := strings.Repeat("x", longest-headers), strings.Repeat("y", longest-headers+1)
+	s.in.send(s.asked.addr(), long)
+	s.in.send(s.asked.addr(), fits)
+	s.asked.expect(fits)
+	s.asked.send(mapped, long)
+	s.asked.send(mapped, fits)
+	s.in.expect(fits)
 }

@@ -205,6 +205,19 @@ func allowUDP() error {
 	})
 }
 
+// dropLonger drops packets of more than n bytes.
+func dropLonger(n uint32) error {
+	return edit(func(t table) error {
+		hole := t.chain("hole", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
+		t.rule(hole, []expr.Any{
+			&expr.Meta{Key: expr.MetaKeyLEN, Register: reg1},
+			&expr.Byteorder{SourceRegister: reg1, DestRegister: reg1, Op: expr.ByteorderHton, Len: 4, Size: 4},
+			&expr.Cmp{Op: expr.CmpOpGt, Register: reg1, Data: binary.BigEndian.AppendUint32(nil, n)},
+		}, verdict(expr.VerdictDrop))
+		return nil
+	})
+}
+
 // forgetSets empties what sets there are.
 func forgetSets() error {
 	return edit(func(t table) error {
