@@ -3,7 +3,6 @@ package disk
 import (
 	"io/fs"
 	"os"
-	"path"
 )
 
 // A Folder is a folder that stays open, so that what is done to the files in it does not
@@ -51,6 +50,3 @@ func (d *Folder) Close() {
 	d.f.Close()
 	d.root.Close()
 }
-
-// path returns where a file of the folder is, below the root that the folder was opened in.
-func (d *Folder) path(name string) string { return path.Join(d.dir, name) }
