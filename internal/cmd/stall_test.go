@@ -74,10 +74,17 @@ func TestWaiting(t *testing.T) {
 	inTown(t, func(t *testing.T, w *town) {
 		file := filepath.Join(w.dir, "file")
 		w.write(file, "content")
-		waiting := []*running{
-			w.start(w.sides[0], "line\n", "chat", w.sides[1].guid, "--wait", "5m"),
-			w.start(w.sides[0], "", "send", file, "--to", w.sides[1].guid, "--wait", "5m"),
-			w.start(w.sides[0], "", "run", w.sides[1].guid),
+		var waiting []*running
+		for _, c := range []struct {
+			stdin string
+			args  []string
+		}{
+			{"line\n", []string{"chat", w.sides[1].guid, "--wait", "5m"}},
+			{"", []string{"send", file, "--to", w.sides[1].guid, "--wait", "5m"}},
+			{"", []string{"run", w.sides[1].guid}},
+		} {
+			waiting = append(waiting, w.start(w.sides[0], c.stdin, c.args...))
+			time.Sleep(time.Second)
 		}
 		time.Sleep(2 * time.Minute)
 		for _, r := range waiting {
