@@ -24,8 +24,8 @@ import (
 // which renaming does not change, so an entry is good if what has the
 // name is what was renamed, and says nothing otherwise.
 //
-//	header, 80 bytes              entry
-//	 0  "p2ptdon3"                 0  length of the body, 2
+//	header, 112 bytes             entry
+//	 0  "p2ptdon4"                 0  length of the body, 2
 //	 8  ID of the transfer, 16     2  body: size, inode, each 8; mtime, mtime of the copy: seconds, 8, ns, 4;
 //	24  files, 8                      digest, 32; length of the path, 2; path; final path
 //	32  folders, 8                    checksum, 8
@@ -33,6 +33,8 @@ import (
 //	48  tag of the offer, 16
 //	64  zeros
 //	72  checksum, 8
+//	80  bytes that came, those of them that were lost, and names given, 8 each
+//	104 checksum of these, 8
 //
 // Entries follow each other; the first that does not match its checksum ends them.
 type batch struct {
@@ -41,14 +43,17 @@ type batch struct {
 	key  string
 	fits func(string, *os.File) match // this transfer
 	ids  []indexed                    // of an earlier attempt, sorted
+	held *account                     // what came in earlier attempts at this transfer; nil: there were none
 
 	mu  sync.Mutex
 	end int64 // of the entries; guarded by mu
 }
 
 const (
-	batchMagic  = "p2ptdon3"
-	batchHeader = 80
+	batchMagic   = "p2ptdon4"
+	batchOffer   = 80 // the part of the header about the offer
+	batchAccount = 32
+	batchHeader  = batchOffer + batchAccount
 
 	folderMade   = -1 // this transfer made the folder
 	folderOpened = -2 // it was closed to writing before, and is to be again
@@ -73,10 +78,10 @@ type record struct {
 	path, final string
 }
 
-// wasAccepted tells whether o, just as it is, was accepted before and is unfinished. It
+// wasAccepted tells whether o, just as it is, was accepted before, is unfinished, and has not used up what a allows. It
 // changes nothing on the disk.
-func wasAccepted(st *store, o *offerMsg) bool {
-	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) == sameMatch })
+func wasAccepted(st *store, o *offerMsg, a *allowance) bool {
+	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) == sameMatch && a.covers(accountIn(h)) })
 }
 
 // wasBegun tells whether an offer of o, or of the same source by whatever ID, is unfinished.
@@ -110,6 +115,7 @@ func readBatchHeader(f *os.File) ([]byte, error) {
 // isHeaderOf tells whether a header is that of o: by ID, names and sizes or, for likeMatch, by names, sizes and the
 // state of the source.
 func isHeaderOf(h []byte, o *offerMsg) match {
+	h = h[:batchOffer]
 	same, like := *o, *o
 	copy(same.source[:], h[48:])
 	copy(like.id[:], h[len(batchMagic):])
@@ -157,6 +163,11 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 	st.expire(time.Now().Add(-KeepUnfinished))
 	st.slots = readSlots(st.state)
 	st.removeOrphans()
+	if fits("", b.f) == sameMatch {
+		h, _ := readBatchHeader(b.f)
+		held := accountIn(h)
+		b.held = &held
+	}
 	if err = b.load(); err == nil {
 		err = b.writeHeader(o)
 	}
@@ -170,14 +181,30 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 func (b *batch) writeHeader(o *offerMsg) error {
 	_, err := b.f.WriteAt(appendBatchHeader(o), 0)
 	b.end = max(b.end, batchHeader)
+	return errors.Join(err, b.writeAccount(spent)) // until it is accepted
+}
+
+func (b *batch) writeAccount(a account) error {
+	p := put64(nil, a.bytes, a.lost, a.names)
+	_, err := b.f.WriteAt(append(p, checksum(p)...), batchOffer)
 	return err
+}
+
+// accountIn returns the account in a header. One that was torn allows nothing more.
+func accountIn(h []byte) account {
+	p := h[batchOffer:]
+	if sum := p[batchAccount-8:]; string(checksum(p[:batchAccount-8])) != string(sum) {
+		return spent
+	}
+	f := fields{b: p}
+	return account{f.i64(), f.i64(), f.i64()}
 }
 
 func appendBatchHeader(o *offerMsg) []byte {
 	h := append([]byte(batchMagic), o.id[:]...)
 	h = put64(h, o.files, o.folders, o.bytes)
 	h = append(h, o.source[:]...)
-	h = append(h, make([]byte, batchHeader-8-len(h))...)
+	h = append(h, make([]byte, batchOffer-8-len(h))...)
 	return append(h, checksum(h)...)
 }
 
@@ -276,10 +303,10 @@ func (b *batch) find(path string, good func(record) bool) (record, bool) {
 	return record{}, false
 }
 
-// close closes the record; with done it is removed.
-func (b *batch) close(st *store, done bool) error {
+// close closes the record, and notes in it what came; with done it is removed.
+func (b *batch) close(st *store, done bool, a account) error {
 	if !done {
-		return b.f.Close()
+		return errors.Join(b.writeAccount(a), b.f.Close())
 	}
 	if !disk.RemovesOpen {
 		b.f.Close()

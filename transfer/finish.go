@@ -66,6 +66,9 @@ func (r *receiver) finishWritten(ins []*incoming) error {
 	if len(ins) == 0 {
 		return nil
 	}
+	if err := r.may.name(len(ins)); err != nil {
+		return err
+	}
 	r.sealAll(ins)
 	if err := r.recordNames(ins); err != nil {
 		return storage(err)

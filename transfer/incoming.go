@@ -35,6 +35,7 @@ type incoming struct {
 	bad     map[int64]bool
 	tries   int // chunks that arrived wrong
 	written int64
+	came    int64     // of it, what was no zeros
 	sum     *digester // of what comes in order, where that is more than a chunk
 	end     *endMsg   // once it came
 	digest  [32]byte  // once it is known
@@ -126,7 +127,9 @@ func (r *receiver) failWith(in *incoming, c code, reason string, peer bool) {
 	r.dropTmp(in)
 	if in.p != nil {
 		// What is kept is a help and no promise: the failure is told already.
-		_ = in.p.keep()
+		if in.p.keep() == nil && in.total > 1 {
+			r.may.keep(in.came)
+		}
 		in.p = nil
 	}
 	r.tally.file(StatusFailed, 0, c.kindOf(), reason, peer)
@@ -185,6 +188,7 @@ func (r *receiver) received(in *incoming, digest [32]byte, size int64) {
 	if ev.Path != in.m.path {
 		ev.Renamed = in.m.path
 	}
+	r.may.keep(in.came)
 	r.tally.file(StatusReceived, size, nil, "", false)
 	r.ev.emit(ev)
 }

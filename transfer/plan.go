@@ -76,9 +76,14 @@ func (p *planner) entry(in *incoming) error {
 	return p.file(in)
 }
 
+// maxKnown keeps the sum of sizes from overflowing: nobody has a disk of that size.
+const maxKnown = 1 << 60
+
 // allowed returns an error if the entry is one that nobody accepted.
 func (p *planner) allowed(in *incoming) error {
-	p.known.Add(max(in.m.size, 0))
+	if p.known.Load() < maxKnown {
+		p.known.Add(max(in.m.size, 0))
+	}
 	if in.m.what == entryFolder {
 		p.come.folders++
 	} else {
@@ -101,13 +106,11 @@ func (p *planner) allowed(in *incoming) error {
 // grown since.
 func (p *planner) expected() bool {
 	o := p.offer
-	return !exceeds(p.amount(), o.bytes, 1<<20) && !exceeds(p.come.files, o.files, 16) && !exceeds(p.come.folders, o.folders, 16)
+	return !exceeds(p.amount(), o.bytes, slackBytes) && !exceeds(p.come.files, o.files, slackNames) && !exceeds(p.come.folders, o.folders, slackNames)
 }
 
 // amount is how much came, or is to.
 func (r *receiver) amount() int64 { return r.known.Load() + r.streamed.Load() }
-
-func exceeds(n, offered, slack int64) bool { return offered >= 0 && n > offered+offered/8+slack }
 
 // file decides whether a file is here already, in whole or in part.
 func (p *planner) file(in *incoming) error {

@@ -79,6 +79,9 @@ func (p *planner) makeFolder(in *incoming, f *folder) error {
 		return errors.New("its name is taken by something else")
 	}
 	if made {
+		if err := p.may.name(1); err != nil {
+			return err
+		}
 		p.madeIn(path.Dir(f.local))
 		f.opened = 0o700 &^ mode
 		return p.batch.add(record{size: folderMade, inode: disk.Inode(fi), path: in.m.path})

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -50,9 +51,11 @@ type receiver struct {
 	o     ReceiveOptions
 	ev    *emitter
 	tally *tally
-	st    *store // nil with a Writer
-	batch *batch // nil with a Writer
+	st    *store     // nil with a Writer
+	batch *batch     // nil with a Writer
+	may   *allowance // set with offer
 
+	resumes   bool // of main: an earlier acceptance is good for this offer
 	offered   bool // of readLoop
 	listed    bool // of readLoop: all entries were announced
 	offers    chan *offerMsg
@@ -120,14 +123,14 @@ func (r *receiver) main() error {
 	if err := r.decide(m); err != nil {
 		return err
 	}
+	if r.st != nil {
+		if err := r.openBatch(m); err != nil {
+			return err
+		}
+	}
 	stale := time.Since(asked) >= afreshAfter
 	r.stale.Store(stale)
 	if r.st != nil {
-		b, err := openBatch(r.st, m)
-		if err != nil {
-			return storage(err)
-		}
-		r.batch = b
 		r.named.Store(!disk.CanLinkNameless())
 		r.leftovers = r.st.slots.anyOf(partExt)
 		r.whole, _ = disk.OpenWhole(r.st.root) // else they are synced one by one
@@ -150,18 +153,50 @@ func (r *receiver) main() error {
 	return nil
 }
 
+// openBatch opens the record, and finds in it what came for the acceptance before. Where that was to be
+// good for this attempt, but the record is in use by another, it is good for that one alone: this one is decided anew.
+func (r *receiver) openBatch(m *offerMsg) (err error) {
+	if r.batch, err = openBatch(r.st, m); err != nil {
+		return storage(err)
+	}
+	if held := r.batch.held; r.resumes && held != nil && r.may.covers(*held) {
+		r.may.before = *held
+	} else if r.resumes {
+		if err := r.accept(m.event()); err != nil {
+			return errors.Join(err, r.forgetBatch())
+		}
+	}
+	if err := r.batch.writeAccount(r.may.before); err != nil {
+		return storage(err)
+	}
+	return nil
+}
+
+// forgetBatch removes the record of what was not accepted.
+func (r *receiver) forgetBatch() error {
+	b := r.batch
+	r.batch = nil
+	return b.close(r.st, true, spent)
+}
+
 // decide returns why the offer is not taken.
 func (r *receiver) decide(m *offerMsg) error {
 	o := m.event()
-	r.offer = m
+	r.offer, r.may = m, allowanceOf(m, r.o.MaxSize)
 	r.ev.setID(m.id)
 	r.tally.setID(m.id)
 	r.ev.total.Store(m.bytes)
-	o.Resumes = r.st != nil && wasAccepted(r.st, m)
+	r.resumes = r.st != nil && wasAccepted(r.st, m, r.may)
+	o.Resumes = r.resumes
 	r.ev.emit(o)
 	if err := r.fits(o); err != nil {
 		return err
 	}
+	return r.accept(o)
+}
+
+// accept has the application decide.
+func (r *receiver) accept(o Offer) error {
 	if r.o.Accept == nil {
 		return nil
 	}
@@ -228,14 +263,17 @@ func (r *receiver) cleanUp(err error) error {
 		in.settle()
 		r.dropTmp(in)
 		if in.p != nil {
-			if kept := in.p.keep(); kept != nil && err == nil {
+			kept := in.p.keep()
+			if kept == nil && in.total > 1 {
+				r.may.keep(in.came)
+			} else if kept != nil && err == nil {
 				err = storage(kept)
 			}
 		}
 	}
 	if r.batch != nil {
 		done := r.acked.Load() && r.tally.err() == nil || r.offer.isStream()
-		if closed := r.batch.close(r.st, done); closed != nil && err == nil {
+		if closed := r.batch.close(r.st, done, r.may.account()); closed != nil && err == nil {
 			err = storage(closed)
 		}
 	}

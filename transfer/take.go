@@ -112,8 +112,8 @@ func (r *receiver) arriving(n uint32) (*incoming, error) {
 }
 
 func (r *receiver) takeData(in *incoming, m *dataMsg, a *arrival) error {
-	if in.failed {
-		return nil
+	if err := r.may.spend(a.n); err != nil || in.failed {
+		return err
 	}
 	i := int64(m.chunk)
 	again := in.bad[i]
@@ -149,7 +149,7 @@ func (r *receiver) fitting(in *incoming, i int64, n int, again bool) error {
 			return unexpected("chunk %d behind the end of entry %d", i, in.m.n)
 		}
 		r.streamed.Add(int64(n))
-		if exceeds(r.amount(), r.offer.bytes, 1<<20) {
+		if exceeds(r.amount(), r.offer.bytes, slackBytes) {
 			return unexpected("more than was offered")
 		}
 		if r.o.MaxSize > 0 && r.amount() > r.o.MaxSize {
@@ -200,6 +200,7 @@ func (r *receiver) store(in *incoming, i int64, a *arrival) error {
 		return err
 	}
 	in.written += int64(a.n)
+	in.came += int64(a.n)
 	r.ev.moved(int64(a.n), &in.m.path)
 	return nil
 }

@@ -1,0 +1,229 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// A greedy sender has one offer accepted, and then sends as much as it can for it, over many links.
+type greedy struct {
+	offer *offerMsg
+	dst   string
+	o     ReceiveOptions
+
+	mu    sync.Mutex
+	asked int
+}
+
+func newGreedy(t *testing.T, files, bytes int64) *greedy {
+	o := offerOf("a")
+	o.files, o.folders, o.bytes = files, 0, bytes
+	return &greedy{offer: o, dst: t.TempDir()}
+}
+
+// accept says yes once, as does a person who is asked by internal/cmd.
+func (g *greedy) accept(_ context.Context, o Offer) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if o.Resumes {
+		return nil
+	}
+	if g.asked++; g.asked > 1 {
+		return errors.New("not again")
+	}
+	return nil
+}
+
+// attempt is one link, which breaks after what the script does.
+func (g *greedy) attempt(t *testing.T, script func(p *rawPeer)) *outcome {
+	o := g.o
+	o.Peer, o.Accept = "peer", g.accept
+	if o.Writer == nil {
+		o.Dir = g.dst
+	}
+	return receiveFrom(t, o, func(p *rawPeer) {
+		p.say(g.offer)
+		if _, err := hear[*acceptMsg](p); err == nil {
+			script(p)
+		}
+	})
+}
+
+// entry sends one entry of so many chunks, whole or but for its end.
+func (p *rawPeer) entry(m *entryMsg, chunks int, ends bool) error {
+	data := bytes.Repeat([]byte("0123456789abcdef"), chunks*chunkSize/16)
+	p.say(m)
+	switch answer, err := hear[message](p); answer.(type) {
+	case *wantMsg, *haveMsg:
+	default:
+		return errors.Join(err, fs.ErrInvalid)
+	}
+	for i := range chunks {
+		chunk := data[i*chunkSize : (i+1)*chunkSize]
+		p.data(m.n, uint32(i), nodeCV(hashChunk(chunk, int64(i))), chunk)
+	}
+	if !ends {
+		return nil
+	}
+	p.say(whole(m.n, data))
+	r, err := hear[*resultMsg](p)
+	if err == nil && r.code != codeOK {
+		err = errors.New(r.reason)
+	}
+	return err
+}
+
+// size tells how many bytes there are below a folder.
+func sizeOf(t *testing.T, dir string) (n int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			var fi fs.FileInfo
+			if fi, err = d.Info(); err == nil {
+				n += fi.Size()
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// One acceptance is good for what was accepted and a little more, over however many links it comes.
+func TestOneAcceptanceOverManyLinks(t *testing.T) {
+	t.Parallel()
+	const chunks = 4
+	const size = chunks * chunkSize
+	stream := func(path string) *entryMsg {
+		return &entryMsg{what: entryStream, mode: 0o644, size: -1, data: -1, path: path}
+	}
+	for name, c := range map[string]struct {
+		files, bytes, max int64
+		conflict          Conflict
+		entry             func(i int) *entryMsg
+		ends              bool
+	}{
+		"other files":            {1, size, 0, Rename, func(i int) *entryMsg { m := file(0, "a", size); m.tag[0] = byte(i); return m }, true},
+		"the same file again":    {1, size, 0, Overwrite, func(i int) *entryMsg { m := file(0, "a", size); m.tag[0] = byte(i); return m }, true},
+		"partial files":          {9, size, 0, Rename, func(i int) *entryMsg { return file(0, fmt.Sprint("a/", i), size+1) }, false},
+		"unknown size":           {9, size, 0, Rename, func(i int) *entryMsg { return stream(fmt.Sprint("a/", i)) }, true},
+		"an offer of none":       {-1, -1, size, Rename, func(i int) *entryMsg { return file(0, fmt.Sprint("a/", i), size) }, true},
+		"both unknown":           {-1, -1, size, Rename, func(i int) *entryMsg { return stream(fmt.Sprint("a/", i)) }, true},
+		"unknown and unfinished": {-1, -1, size, Rename, func(i int) *entryMsg { return stream("a") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGreedy(t, c.files, c.bytes)
+			g.o.MaxSize, g.o.Conflict = c.max, c.conflict
+			came := int64(0)
+			for i := range 12 {
+				m := c.entry(i)
+				g.attempt(t, func(p *rawPeer) {
+					if p.entry(m, chunks, c.ends) == nil {
+						came += size
+					}
+				})
+			}
+			if most := allowanceOf(g.offer, c.max).bytes; came > most && c.ends || sizeOf(t, g.dst) > most+64<<10 {
+				t.Errorf("%d bytes are taken, %d are there, at most %d were accepted", came, sizeOf(t, g.dst), most)
+			}
+			if came == 0 {
+				t.Error("nothing was taken")
+			}
+			if g.asked < 2 {
+				t.Error("nobody was asked once more")
+			}
+		})
+	}
+}
+
+// So it is for files without anything in them.
+func TestNamesOfOneAcceptance(t *testing.T) {
+	t.Parallel()
+	g := newGreedy(t, 1, 0)
+	for i := range 12 {
+		g.attempt(t, func(p *rawPeer) {
+			for k := range uint32(8) {
+				p.entry(file(k, fmt.Sprintf("a/%d-%d", i, k), 0), 0, true)
+			}
+		})
+	}
+	es, err := os.ReadDir(filepath.Join(g.dst, "a"))
+	if err != nil || len(es) < 8 || len(es) > 40 {
+		t.Errorf("%d files, %v", len(es), err)
+	}
+}
+
+// An acceptance is good for one attempt at a time: another one at once is decided by itself.
+func TestOneAcceptanceAtOnce(t *testing.T) {
+	t.Parallel()
+	g := newGreedy(t, 1, 3*chunkSize)
+	begin := func(path string, meanwhile func()) *outcome {
+		return g.attempt(t, func(p *rawPeer) {
+			p.say(file(0, path, 3*chunkSize))
+			if answer, _ := hear[message](p); answer != nil && answer.kind() == typeWant {
+				chunk := make([]byte, chunkSize)
+				p.data(0, 0, hashOf(chunk), chunk)
+			}
+			meanwhile()
+		})
+	}
+	begin("a", func() {})
+	var second *outcome
+	begin("a", func() { second = begin("a", func() { t.Error("a second attempt was taken unasked") }) })
+	if !errors.Is(second.err, ErrRefused) || g.asked != 2 {
+		t.Errorf("the second attempt: %v, asked %d times", second.err, g.asked)
+	}
+	if n := len(partials(t, g.dst)); n != 3 {
+		t.Errorf("left: %q, want one file, its journal and the record", partials(t, g.dst))
+	}
+}
+
+// Sizes that are refused do not make room by their sum.
+func TestSumOfSizes(t *testing.T) {
+	t.Parallel()
+	dst := t.TempDir()
+	got := receiveFrom(t, ReceiveOptions{Dir: dst, MaxSize: 1 << 40}, func(p *rawPeer) {
+		o := offerOf("a")
+		o.bytes = 10
+		p.say(o)
+		hear[*acceptMsg](p)
+		const n = 1<<14 + 1
+		for i := range uint32(n) {
+			p.say(file(i, "a", maxFileSize))
+			if r, err := hear[*resultMsg](p); err != nil || r.code == codeOK {
+				return
+			}
+		}
+		t.Error("a file was taken", p.entry(file(n, "a", 8*chunkSize), 8, true))
+	})
+	if got.err == nil || sizeOf(t, dst) > 1<<20 {
+		t.Errorf("Receive: %v, %d bytes", got.err, sizeOf(t, dst))
+	}
+}
+
+// The same holds for what goes to a Writer.
+func TestAllowanceOfAWriter(t *testing.T) {
+	t.Parallel()
+	for name, m := range map[string]*entryMsg{
+		"known":   file(0, "a", 64*chunkSize),
+		"unknown": {what: entryStream, mode: 0o644, size: -1, data: -1, path: "a"},
+	} {
+		var out bytes.Buffer
+		g := newGreedy(t, 1, 10)
+		g.o.Writer = &out
+		got := g.attempt(t, func(p *rawPeer) { p.entry(m, 64, true) })
+		if got.err == nil || out.Len() > slackBytes+10 {
+			t.Errorf("%s: %v, %d bytes written", name, got.err, out.Len())
+		}
+	}
+}
