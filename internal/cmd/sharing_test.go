@@ -132,7 +132,6 @@ func (p play) checkChat(t *testing.T, all []*running, i int) {
 // Everything beside everything, in either order, by one process a side and with a second
 // one on either.
 func TestNothingEndsAnythingElse(t *testing.T) {
-	t.Parallel()
 	for _, first := range deeds {
 		for _, second := range deeds {
 			p := play{{0, first}, {1, second}}
@@ -152,7 +151,6 @@ func TestNothingEndsAnythingElse(t *testing.T) {
 
 // Whatever ends a chat, it is a leave for the other side: which ends well, and at once.
 func TestLeave(t *testing.T) {
-	t.Parallel()
 	for name, leave := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": syscall.SIGTERM, "SIGHUP": syscall.SIGHUP, "the end of input": nil} {
 		t.Run(name, func(t *testing.T) {
 			inTown(t, func(t *testing.T, w *town) {
@@ -189,7 +187,6 @@ func TestLeave(t *testing.T) {
 // Two chats of one peer, on whichever side the others wait, both show what the other side
 // writes, and each ends for itself.
 func TestTwoChatsOfOnePeer(t *testing.T) {
-	t.Parallel()
 	for _, first := range []int{0, 1} {
 		t.Run(fmt.Sprintf("%s waits", []string{"ann", "bob"}[first]), func(t *testing.T) {
 			inTown(t, func(t *testing.T, w *town) {
@@ -238,7 +235,6 @@ func TestTwoChatsOfOnePeer(t *testing.T) {
 
 // What goes on over a link is told of before its end, on both sides.
 func TestDoneBeforeDisconnected(t *testing.T) {
-	t.Parallel()
 	inTown(t, func(t *testing.T, w *town) {
 		for _, once := range []string{"--once=false", "--once"} {
 			bob := w.start(w.sides[1], "", "receive", once)

@@ -13,7 +13,6 @@ import (
 
 // A transfer that stands still says so on both sides, with the reason, and goes on afterwards.
 func TestStalledTransfer(t *testing.T) {
-	t.Parallel()
 	inTown(t, func(t *testing.T, w *town) {
 		file := filepath.Join(w.dir, "file")
 		content := make([]byte, 3<<20)
@@ -44,7 +43,6 @@ func TestStalledTransfer(t *testing.T) {
 
 // A line that stays undelivered says so once, with the reason, and arrives when it can.
 func TestStalledLine(t *testing.T) {
-	t.Parallel()
 	inTown(t, func(t *testing.T, w *town) {
 		steps := filepath.Join(w.dir, "steps.toml")
 		w.write(steps, "[[script]]\nsay = \"first\"\n[[script]]\nsleep = \"10s\"\n[[script]]\nsay = \"second\"\n")
@@ -70,7 +68,6 @@ func TestStalledLine(t *testing.T) {
 
 // Who waits for a peer says so, and whom it waits for.
 func TestWaiting(t *testing.T) {
-	t.Parallel()
 	inTown(t, func(t *testing.T, w *town) {
 		file := filepath.Join(w.dir, "file")
 		w.write(file, "content")

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"p2ptool/internal/netsim"
 	"p2ptool/p2p"
 	"p2ptool/p2p/identity"
@@ -38,6 +40,11 @@ const townServer = "203.0.113.1"
 // inTown runs a test in one, in a bubble.
 func inTown(t *testing.T, f func(t *testing.T, w *town)) {
 	t.Helper()
+	// A command that is parsed writes to the library's flag for help, which all commands share. So
+	// these tests are not parallel, and their commands have none.
+	help := cli.HelpFlag
+	cli.HelpFlag = nil
+	t.Cleanup(func() { cli.HelpFlag = help })
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		w := &town{t: t, net: netsim.New(1), dir: dir}
