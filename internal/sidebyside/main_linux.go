@@ -28,6 +28,7 @@ type options struct {
 	tools     string
 	dir       string
 	words     string // the folder for what programs say
+	before    string // another build of p2ptool to compare with; empty: none
 	list      bool
 }
 
@@ -57,6 +58,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.tools, "tool", "", "these programs alone, by their names and commas (-list)")
 	f.StringVar(&o.dir, "dir", defaultDir(), "where the files are made; on a tmpfs the disk does not count")
 	f.StringVar(&o.words, "words", "", "a folder in which to keep what each program says")
+	f.StringVar(&o.before, "before", "", "another build of p2ptool, which takes turns with this one in all scenarios")
 	f.BoolVar(&o.list, "list", false, "list scenarios and programs, and end")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -92,7 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	all, err := choose(tools(filepath.Join(dir, "p2ptool")), o.tools, func(t tool) string { return t.name })
+	all, err := choose(tools(filepath.Join(dir, "p2ptool"), o.before), o.tools, func(t tool) string { return t.name })
 	if err != nil {
 		return fmt.Errorf("-tool: %w", err)
 	}

@@ -21,6 +21,9 @@ const (
 	ms   = time.Millisecond
 )
 
+// p2ptoolBefore is the name of another build of p2ptool, such as the one before a change.
+const p2ptoolBefore = "p2ptool before"
+
 var tcpAndAll = []string{"p2ptool", "iperf3 cubic", "iperf3 bbr", "scp", "rsync", "croc", "wormhole"}
 
 // scenarios returns them all, with the sizes of the command line.
@@ -51,6 +54,9 @@ func scenarios(o options) []scenario {
 			way: &way{rate: 50 * mbit, rtt: 40 * ms}, beside: "bbr", tools: beside},
 	)
 	for i := range all {
+		if o.before != "" {
+			all[i].tools = append([]string{p2ptoolBefore}, all[i].tools...)
+		}
 		if all[i].way != nil && o.pathSize > 0 {
 			all[i].bytes = int64(o.pathSize)
 		}

@@ -17,10 +17,10 @@ type tool struct {
 }
 
 // tools returns all that are known.
-func tools(p2ptool string) []tool {
+func tools(p2ptool, before string) []tool {
 	ssh := []string{"sshd", "ssh", "ssh-keygen"}
 	own := p2p{p2ptool}
-	return []tool{
+	all := []tool{
 		{"p2ptool", nil, own.send, true, true},
 		{"p2ptool chat", nil, own.sendInChat, true, true},
 		{"iperf3", []string{"iperf3"}, iperf("").play, false, false},
@@ -31,6 +31,10 @@ func tools(p2ptool string) []tool {
 		{"croc", []string{"croc"}, croc, true, false},
 		{"wormhole", []string{"wormhole", "twist3"}, wormhole, true, false},
 	}
+	if before != "" {
+		all = append(all, tool{p2ptoolBefore, nil, p2p{before}.send, true, true})
+	}
+	return all
 }
 
 // A turn is one transfer by one tool.
