@@ -68,7 +68,7 @@ func Diagnose(here, there View) Diagnosis {
 // limit tells what the path in use carries at most, where that is little.
 func (v View) limit() string {
 	for _, p := range v.Paths {
-		if p.InUse && p.State == PathAnswers && p.Limited {
+		if p.InUse && p.State == StateValid && p.Limited {
 			return Path{Kind: p.Kind, Limit: p.Carries}.Why()
 		}
 	}
@@ -94,7 +94,7 @@ func notDirect(here, there View) Diagnosis {
 		narrow, tooNarrow = there.tooNarrow()
 	}
 	direct := here.direct()
-	was := slices.IndexFunc(direct, func(p PathReport) bool { return p.State == PathSilent })
+	was := slices.IndexFunc(direct, func(p PathReport) bool { return p.State == StateLost })
 	switch {
 	case here.Require == RequireRelay:
 		d.Why = "no other path is asked for here"
@@ -156,7 +156,7 @@ func unanswered(here, there View) (why, remedy string) {
 // kind returns the kind of the path in use.
 func (v View) kind() PathKind {
 	for _, p := range v.Paths {
-		if p.InUse && p.State == PathAnswers {
+		if p.InUse && p.State == StateValid {
 			return p.Kind
 		}
 	}

@@ -145,7 +145,7 @@ func TestDiagnose(t *testing.T) {
 	symmetric := p2p.NAT{Mapping: 3, Filtering: 3}
 	restricted := p2p.NAT{Mapping: 1, Filtering: 3}
 	bare := p2p.NAT{Mapping: 1, Filtering: 3, Bare: true}
-	relay := p2p.PathReport{Kind: p2p.PathRelay, State: p2p.PathAnswers, InUse: true}
+	relay := p2p.PathReport{Kind: p2p.PathRelay, State: p2p.StateValid, InUse: true}
 	direct := func(change func(*p2p.PathReport)) p2p.View {
 		p := p2p.PathReport{Kind: p2p.PathDirect}
 		change(&p)
@@ -154,7 +154,7 @@ func TestDiagnose(t *testing.T) {
 	plain := direct(func(*p2p.PathReport) {})
 	heard := direct(func(p *p2p.PathReport) { p.Heard = true })
 	tcp := func(v p2p.View) p2p.View {
-		v.Paths = append([]p2p.PathReport{{Kind: p2p.PathTCPRelay, State: p2p.PathAnswers, InUse: true}}, v.Paths[1:]...)
+		v.Paths = append([]p2p.PathReport{{Kind: p2p.PathTCPRelay, State: p2p.StateValid, InUse: true}}, v.Paths[1:]...)
 		return v
 	}
 	with := func(v p2p.View, n p2p.NAT) p2p.View { v.NAT = n; return v }
@@ -163,12 +163,12 @@ func TestDiagnose(t *testing.T) {
 		"the peer asks for no other": {plain, {Require: p2p.RequireRelay}},
 		"reach the server from here": {tcp(plain), plain},
 		"reach the server from the":  {plain, tcp(plain)},
-		"answered before":            {direct(func(p *p2p.PathReport) { p.State = p2p.PathSilent }), plain},
+		"answered before":            {direct(func(p *p2p.PathReport) { p.State = p2p.StateLost }), plain},
 		"path to 192.0.2.9:7 answers, but packets of 576": {direct(func(p *p2p.PathReport) {
 			p.Addr, p.Limited = netip.MustParseAddrPort("192.0.2.9:7"), true
 		}), plain},
 		"the relay path carries packets of at most 800 bytes": {{Age: time.Minute, Paths: []p2p.PathReport{{
-			Kind: p2p.PathRelay, State: p2p.PathAnswers, InUse: true, Limited: true, Carries: 800}}}, plain},
+			Kind: p2p.PathRelay, State: p2p.StateValid, InUse: true, Limited: true, Carries: 800}}}, plain},
 		"the NAT here is symmetric":                          {with(plain, symmetric), plain},
 		"the NATs of both sides are Linux masquerades":       {with(plain, bare), with(plain, bare)},
 		"the NAT here is a Linux masquerade":                 {with(plain, bare), plain},

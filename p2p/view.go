@@ -18,11 +18,11 @@ type Candidate = punch.Candidate
 // A PathReport is what one end of a link knows of one way to the other.
 type PathReport = link.PathReport
 
-// What has become of such a way.
+// The states of a path.
 const (
-	PathUntested = link.Untested // no answer so far
-	PathAnswers  = link.Answers
-	PathSilent   = link.Silent // answered once, does not now
+	StateUntested = link.Untested
+	StateValid    = link.Valid
+	StateLost     = link.Lost
 )
 
 // A View is what one end of a link knows of the ways to the other.
@@ -178,7 +178,7 @@ func parseViewPath(b []byte) (PathReport, error) {
 
 		Carries: int(binary.BigEndian.Uint16(b[29:])),
 	}
-	if p.Kind < punch.PathLAN || p.Kind > punch.PathTCPRelay || p.State > link.Silent {
+	if p.Kind < punch.PathLAN || p.Kind > punch.PathTCPRelay || p.State > link.Lost {
 		return p, fmt.Errorf("%w: path of kind %d, state %d", errView, b[0], b[19])
 	}
 	return p, nil

@@ -17,7 +17,7 @@ func someView() View {
 		NAT:        NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressDependent, Stride: 2, Bare: true},
 		Candidates: []Candidate{{Kind: punch.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
 		Paths: []PathReport{{
-			Kind: PathDirect, Addr: netip.MustParseAddrPort("192.168.1.2:4000"), State: PathAnswers,
+			Kind: PathDirect, Addr: netip.MustParseAddrPort("192.168.1.2:4000"), State: StateValid,
 			InUse: true, Heard: true, Pings: 258, RTT: 772 * time.Microsecond, Carries: 576, Limited: true,
 		}},
 	}
@@ -67,7 +67,7 @@ func TestViewIsBounded(t *testing.T) {
 
 func FuzzParseView(f *testing.F) {
 	f.Add(someView().append(nil))
-	f.Add(View{Paths: []PathReport{{Kind: PathRelay, State: link.Silent}}}.append(nil))
+	f.Add(View{Paths: []PathReport{{Kind: PathRelay, State: link.Lost}}}.append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		v, err := parseView(b)
 		if err != nil {

@@ -168,14 +168,14 @@ func (p *program) triedRows(what string, v p2p.View) {
 
 // became tells what has become of a way, in words.
 func became(t p2p.PathReport) string {
-	s := "not asked yet"
+	s := "untested"
 	switch {
-	case t.State == p2p.PathAnswers && t.RTT > 0:
+	case t.State == p2p.StateValid && t.RTT > 0:
 		s = "answers in " + terminal.Duration(t.RTT)
-	case t.State == p2p.PathAnswers:
+	case t.State == p2p.StateValid:
 		s = "answers"
-	case t.State == p2p.PathSilent:
-		s = "answered, and is silent now"
+	case t.State == p2p.StateLost:
+		s = "lost: it no longer answers"
 	case t.Pings == 1:
 		s = "no answer to a ping"
 	case t.Pings > 1:

@@ -25,7 +25,7 @@ type (
 	doctorTried struct {
 		Path  string  `json:"path"`
 		Addr  string  `json:"addr"`
-		State string  `json:"state"` // untested, answers or silent
+		State string  `json:"state"` // untested, valid or lost
 		Pings int     `json:"pings"`
 		RTT   float64 `json:"rtt_ms,omitempty"`
 		Heard bool    `json:"heard"` // packets come from there, though ours are not answered

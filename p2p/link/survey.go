@@ -11,18 +11,18 @@ import (
 	"p2ptool/p2p/tunnel"
 )
 
-// A PathState tells whether a path carries packets.
+// A PathState says whether a path carries packets.
 type PathState byte
 
 const (
-	Untested PathState = iota // no answer so far
-	Answers
-	Silent // answered once, does not now
+	Untested PathState = iota // no full-size check was answered yet
+	Valid                     // a full-size check was answered
+	Lost                      // it was valid, and no longer answers
 )
 
 // String returns a word for the state.
 func (s PathState) String() string {
-	return [...]string{Untested: "untested", Answers: "answers", Silent: "silent"}[min(s, Silent)]
+	return [...]string{Untested: "untested", Valid: "valid", Lost: "lost"}[min(s, Lost)]
 }
 
 // A PathReport is what is known of one way to the other side.
@@ -87,11 +87,11 @@ func (r PathReport) rank() int {
 	if r.InUse {
 		return -1
 	}
-	return [...]int{Answers: 0, Silent: 1, Untested: 2}[r.State]
+	return [...]int{Valid: 0, Lost: 1, Untested: 2}[r.State]
 }
 
 func (p *path) report(inUse bool) PathReport {
-	states := [...]PathState{candidate: Untested, valid: Answers, dead: Silent}
+	states := [...]PathState{candidate: Untested, valid: Valid, dead: Lost}
 	r := PathReport{
 		Kind: p.kind, Addr: tunnel.Unmark(p.route.Addr), State: states[p.state], InUse: inUse,
 		Heard: p.state != valid && !p.pingedBack.IsZero(), Pings: p.pinged,
