@@ -1,11 +1,15 @@
 package link
 
-import "time"
+import (
+	"time"
+
+	"p2ptool/p2p/link/spans"
+)
 
 // acks remembers which packets have arrived and decides when to say so: at
 // once for every second packet and for one out of order, else after a delay.
 type acks struct {
-	got     spans
+	got     spans.Set
 	largest uint64
 	when    time.Time // the largest arrived
 	pending int       // packets to acknowledge
@@ -19,11 +23,11 @@ const (
 
 // received notes a packet. eliciting says that it wants an acknowledgement.
 func (a *acks) received(n uint64, now time.Time, eliciting bool, delay time.Duration) {
-	inOrder := len(a.got) == 0 || n == a.got[len(a.got)-1].end
+	inOrder := len(a.got) == 0 || n == a.got[len(a.got)-1].End
 	if len(a.got) == 0 || n > a.largest {
 		a.largest, a.when = n, now
 	}
-	a.got.add(span{n, n + 1})
+	a.got.Add(spans.Span{Start: n, End: n + 1})
 	if len(a.got) > keepRanges {
 		a.got = append(a.got[:0], a.got[1:]...)
 	}
@@ -43,7 +47,7 @@ func (a *acks) received(n uint64, now time.Time, eliciting bool, delay time.Dura
 // been told (RFC 9000, section 13.2.4). The largest is always kept.
 func (a *acks) forget(n uint64) {
 	if n > 0 && len(a.got) > 0 {
-		a.got.remove(span{0, min(n, a.largest)})
+		a.got.Remove(spans.Span{Start: 0, End: min(n, a.largest)})
 	}
 }
 

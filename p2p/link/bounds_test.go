@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/udp"
 )
 
@@ -69,7 +70,7 @@ func TestAcksForget(t *testing.T) {
 		t.Errorf("%d bytes tell all below %d, in %v", len(b), told, a.got)
 	}
 	a.forget(told)
-	if len(a.got) != 1 || a.got[0] != (span{19_998, 19_999}) {
+	if len(a.got) != 1 || a.got[0] != (spans.Span{Start: 19_998, End: 19_999}) {
 		t.Errorf("left: %v", a.got)
 	}
 }

@@ -61,8 +61,8 @@ func (s *Stream) appendPiece(b []byte, n int, rec *sentPacket) []byte {
 	piece, fin := s.out.take(n)
 	b = appendStreamHead(b, s.id, piece, fin)
 	at := len(b)
-	b = b[:at+int(piece.len())]
-	s.out.ring.read(piece.start, b[at:])
+	b = b[:at+int(piece.Len())]
+	s.out.ring.read(piece.Start, b[at:])
 	rec.record(sentFrame{kind: sentData, fin: fin, stream: s, data: piece})
 	return b
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/punch"
 )
 
@@ -64,13 +65,13 @@ type streamFrame struct {
 // An ackFrame tells which packets arrived: spans in descending order.
 type ackFrame struct {
 	delay  time.Duration
-	ranges []span
+	ranges []spans.Span
 }
 
 // appendAck appends an ACK of at most maxRanges spans of got, newest first,
 // that is no longer than room bytes, and returns how many spans it tells: none
 // where there is no room.
-func appendAck(b []byte, got spans, delay time.Duration, room int) (out []byte, told int) {
+func appendAck(b []byte, got spans.Set, delay time.Duration, room int) (out []byte, told int) {
 	const head = 1 + 8 + 8 + 2 + 8
 	if len(got) == 0 || room < head {
 		return b, 0
@@ -78,13 +79,13 @@ func appendAck(b []byte, got spans, delay time.Duration, room int) (out []byte, 
 	n := min(len(got), maxRanges, 1+(room-head)/16)
 	last := got[len(got)-1]
 	b = append(b, frameAck)
-	b = appendVarint(b, last.end-1)
+	b = appendVarint(b, last.End-1)
 	b = appendVarint(b, uint64(max(delay, 0)/time.Microsecond))
 	b = appendVarint(b, uint64(n-1))
-	b = appendVarint(b, last.len()-1)
+	b = appendVarint(b, last.Len()-1)
 	for i := len(got) - 2; i >= len(got)-n; i-- {
-		b = appendVarint(b, got[i+1].start-got[i].end-1)
-		b = appendVarint(b, got[i].len()-1)
+		b = appendVarint(b, got[i+1].Start-got[i].End-1)
+		b = appendVarint(b, got[i].Len()-1)
 	}
 	return b, n
 }
@@ -103,13 +104,13 @@ func appendStreamControl(b []byte, typ byte, stream, v uint64) []byte {
 }
 
 // appendStreamHead appends what stands before the data of a STREAM frame.
-func appendStreamHead(b []byte, stream uint64, piece span, fin bool) []byte {
+func appendStreamHead(b []byte, stream uint64, piece spans.Span, fin bool) []byte {
 	typ := byte(frameStream | streamLen)
 	if fin {
 		typ |= streamFin
 	}
 	b = appendVarint(append(b, typ), stream)
-	return appendVarint(appendVarint(b, piece.start), piece.len())
+	return appendVarint(appendVarint(b, piece.Start), piece.Len())
 }
 
 // appendClose appends a CLOSE with as much of the reason as it may have.

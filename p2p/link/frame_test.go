@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/punch"
 )
 
@@ -86,13 +87,13 @@ func (r *recorder) onClose(code uint64, reason string) {
 	r.note(closeSeen{code, reason}, appendClose(r.out, code, reason))
 }
 func (r *recorder) onStream(f streamFrame) error {
-	b := appendStreamHead(r.out, f.id, span{f.offset, f.offset + uint64(len(f.data))}, f.fin)
+	b := appendStreamHead(r.out, f.id, spans.Span{Start: f.offset, End: f.offset + uint64(len(f.data))}, f.fin)
 	return r.note(streamSeen{f.id, f.offset, string(f.data), f.fin}, append(b, f.data...))
 }
 func (r *recorder) onAck(a ackFrame) error {
-	var got spans
+	var got spans.Set
 	for i := min(len(a.ranges), maxRanges) - 1; i >= 0; i-- {
-		if s := a.ranges[i]; s.len() == 0 || len(got) > 0 && s.start <= got.last() {
+		if s := a.ranges[i]; s.Len() == 0 || len(got) > 0 && s.Start <= got.Last() {
 			return errFrame // no set of packets
 		}
 		got = append(got, a.ranges[i])
@@ -104,10 +105,10 @@ func (r *recorder) onAck(a ackFrame) error {
 	return r.note(ackSeen{a.delay, spanText(got)}, b)
 }
 
-func spanText(ss spans) string {
+func spanText(ss spans.Set) string {
 	var b strings.Builder
 	for _, s := range ss {
-		b.Write(appendVarint(appendVarint(nil, s.start), s.end))
+		b.Write(appendVarint(appendVarint(nil, s.Start), s.End))
 	}
 	return b.String()
 }
@@ -124,7 +125,7 @@ func TestFrames(t *testing.T) {
 		{"000000", false, nil},
 		{"01 0102030405060708", false, []any{pingSeen{0x0102030405060708}}},
 		{"02 0000000000000001 00000000000000000000ffffc0000207 0d96", false, []any{pongSeen{1, addr}}},
-		{"03 08 43e8 01 02 01 00", false, []any{ackSeen{1000 * time.Microsecond, spanText(spans{{3, 4}, {6, 9}})}}},
+		{"03 08 43e8 01 02 01 00", false, []any{ackSeen{1000 * time.Microsecond, spanText(spans.Set{{Start: 3, End: 4}, {Start: 6, End: 9}})}}},
 		{"04 04 80010000", true, []any{controlSeen{frameWindow, 4, 65536}}},
 		{"05 01 00", true, []any{controlSeen{frameReset, 1, 0}}},
 		{"06 01 4040", true, []any{controlSeen{frameStop, 1, 64}}},
@@ -143,7 +144,7 @@ func TestFrames(t *testing.T) {
 			t.Fatal(err)
 		}
 		var r recorder
-		var scratch []span
+		var scratch []spans.Span
 		wants, err := parseFrames(b, &r, &scratch)
 		if err != nil || wants != c.wants || !reflect.DeepEqual(r.frames, c.want) {
 			t.Errorf("%s: %+v, %v, %v", c.hex, r.frames, wants, err)
@@ -182,7 +183,7 @@ func TestMalformedFrames(t *testing.T) {
 			t.Fatal(err)
 		}
 		var r recorder
-		var scratch []span
+		var scratch []spans.Span
 		if _, err := parseFrames(b, &r, &scratch); err == nil {
 			t.Errorf("%s: %+v", h, r.frames)
 		}
@@ -197,7 +198,7 @@ func FuzzFrames(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var first, second recorder
-		var scratch []span
+		var scratch []spans.Span
 		wants, err := parseFrames(b, &first, &scratch)
 		if err != nil {
 			return
@@ -220,10 +221,10 @@ func FuzzAck(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 250, 1, 0}, uint64(1000), uint16(100))
 	f.Add([]byte{0}, uint64(maxVarint), uint16(27))
 	f.Fuzz(func(t *testing.T, gaps []byte, delay uint64, room uint16) {
-		var got spans
+		var got spans.Set
 		var n uint64
 		for _, g := range gaps {
-			got.add(span{n, n + 1 + uint64(g>>4)})
+			got.Add(spans.Span{Start: n, End: n + 1 + uint64(g>>4)})
 			n += 2 + uint64(g)*uint64(g)*uint64(g)
 		}
 		b, told := appendAck(nil, got, time.Duration(delay%(1<<31))*time.Microsecond, int(room))
@@ -234,7 +235,7 @@ func FuzzAck(f *testing.F) {
 			return
 		}
 		var r recorder
-		var scratch []span
+		var scratch []spans.Span
 		wants, err := parseFrames(b, &r, &scratch)
 		want := ackSeen{time.Duration(delay%(1<<31)) * time.Microsecond, spanText(got[len(got)-told:])}
 		if err != nil || wants || len(r.frames) != 1 || r.frames[0] != want {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"p2ptool/p2p/link/spans"
 )
 
 // A courier carries the frames of one outbound half to an inbound one: late, in
@@ -68,9 +70,9 @@ func (c *courier) deliver() {
 	if c.rnd.IntN(4) == 0 {
 		return // lost
 	}
-	b := bytes.Clone(c.data[f.data.start:f.data.end])
-	if err := c.in.receive(streamFrame{offset: f.data.start, data: b, fin: f.fin}); err != nil {
-		c.t.Fatalf("[%d, %d): %v", f.data.start, f.data.end, err)
+	b := bytes.Clone(c.data[f.data.Start:f.data.End])
+	if err := c.in.receive(streamFrame{offset: f.data.Start, data: b, fin: f.fin}); err != nil {
+		c.t.Fatalf("[%d, %d): %v", f.data.Start, f.data.End, err)
 	}
 }
 
@@ -84,7 +86,7 @@ func (c *courier) settle() {
 	f := c.gone[i]
 	c.gone = append(c.gone[:i], c.gone[i+1:]...)
 	arrived := !f.fin || c.in.ended
-	c.in.got.missing(f.data, func(span) { arrived = false })
+	c.in.got.Missing(f.data, func(spans.Span) { arrived = false })
 	if arrived && c.rnd.IntN(5) > 0 {
 		c.out.acked(f)
 	} else {

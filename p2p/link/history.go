@@ -1,6 +1,10 @@
 package link
 
-import "time"
+import (
+	"time"
+
+	"p2ptool/p2p/link/spans"
+)
 
 type packetState uint8
 
@@ -29,7 +33,7 @@ type sentFrame struct {
 	kind   frameKind
 	fin    bool
 	stream *Stream
-	data   span
+	data   spans.Span
 }
 
 // A sentPacket is what is remembered of a packet that wants an acknowledgement.

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"p2ptool/p2p/link/spans"
 )
 
 // A history agrees with a map over random events. Numbers have gaps, since not
@@ -30,14 +32,14 @@ func TestHistoryRemembers(t *testing.T) {
 				number += 1 + rnd.Uint64N(3)
 				p.number, p.state = number, inFlight
 				for range rnd.IntN(5) {
-					p.record(sentFrame{kind: sentData, data: span{number, number + uint64(p.count)}})
+					p.record(sentFrame{kind: sentData, data: spans.Span{Start: number, End: number + uint64(p.count)}})
 				}
 				open[number] = inFlight
 				order = append(order, number)
 			case 3:
 				lose(&h, open, rnd.Uint64N(number+1))
 			case 4:
-				settleRange(t, &h, open, span{rnd.Uint64N(number + 1), number})
+				settleRange(t, &h, open, spans.Span{Start: rnd.Uint64N(number + 1), End: number})
 			case 5:
 				h.trim(func(p *sentPacket) bool { return p.number%2 == 0 })
 				for i := 0; i < len(order); i++ {
@@ -83,14 +85,14 @@ func lose(h *history, open map[uint64]packetState, n uint64) {
 	}
 }
 
-func settleRange(t *testing.T, h *history, open map[uint64]packetState, s span) {
-	for at := h.unsettled(h.find(s.start)); at < h.next && h.at(at).number < s.end; at = h.unsettled(at) {
+func settleRange(t *testing.T, h *history, open map[uint64]packetState, s spans.Span) {
+	for at := h.unsettled(h.find(s.Start)); at < h.next && h.at(at).number < s.End; at = h.unsettled(at) {
 		p := h.at(at)
 		if _, ok := open[p.number]; !ok {
 			t.Fatalf("packet %d was settled before", p.number)
 		}
 		for i := range int(p.count) {
-			if f := p.frame(i); f.data != (span{p.number, p.number + uint64(i)}) {
+			if f := p.frame(i); f.data != (spans.Span{Start: p.number, End: p.number + uint64(i)}) {
 				t.Fatalf("packet %d holds frame %+v", p.number, f)
 			}
 		}
@@ -98,8 +100,8 @@ func settleRange(t *testing.T, h *history, open map[uint64]packetState, s span) 
 		h.settle(at)
 	}
 	for n := range open {
-		if n >= s.start && n < s.end {
-			t.Fatalf("packet %d of [%d, %d) was passed over", n, s.start, s.end)
+		if n >= s.Start && n < s.End {
+			t.Fatalf("packet %d of [%d, %d) was passed over", n, s.Start, s.End)
 		}
 	}
 }

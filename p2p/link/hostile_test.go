@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/punch"
 )
 
@@ -14,12 +15,12 @@ func TestBrokenProtocolClosesTheLink(t *testing.T) {
 	t.Parallel()
 	many := func(v *villain) {
 		for id := uint64(0); id <= 2*maxOffered; id += 2 {
-			v.say(appendStreamHead(nil, id, span{}, false))
+			v.say(appendStreamHead(nil, id, spans.Span{}, false))
 		}
 	}
 	frames := func(b []byte) func(v *villain) { return func(v *villain) { v.say(b) } }
 	data := func(id uint64, at uint64, fin bool) []byte {
-		return append(appendStreamHead(nil, id, span{at, at + 1}, fin), 'x')
+		return append(appendStreamHead(nil, id, spans.Span{Start: at, End: at + 1}, fin), 'x')
 	}
 	for _, c := range []struct {
 		name   string
@@ -137,7 +138,7 @@ func TestUnacceptedStreamsLeave(t *testing.T) {
 	t.Parallel()
 	against(t, func(t *testing.T, v *villain) {
 		for i := range uint64(5 * maxOffered) {
-			b := appendStreamHead(nil, 2*i, span{}, false)
+			b := appendStreamHead(nil, 2*i, spans.Span{}, false)
 			b = appendStreamControl(b, frameReset, 2*i, 0)
 			b = appendStreamControl(b, frameStop, 2*i, 0)
 			v.say(b)
@@ -162,7 +163,7 @@ func TestStreamsPinBoundedMemory(t *testing.T) {
 		block := make([]byte, 32<<10)
 		for id := uint64(0); id < 20; id += 2 { // make the windows grow
 			for at := uint64(0); at < 4<<20; at += uint64(len(block)) {
-				v.say(append(appendStreamHead(nil, id, span{at, at + uint64(len(block))}, false), block...))
+				v.say(append(appendStreamHead(nil, id, spans.Span{Start: at, End: at + uint64(len(block))}, false), block...))
 				v.ackAll()
 				time.Sleep(time.Millisecond)
 			}
@@ -174,7 +175,7 @@ func TestStreamsPinBoundedMemory(t *testing.T) {
 				limit = s.in.window.limit
 				s.mu.Unlock()
 			}
-			v.say(append(appendStreamHead(nil, id, span{limit - 1, limit}, false), 'x'))
+			v.say(append(appendStreamHead(nil, id, spans.Span{Start: limit - 1, End: limit}, false), 'x'))
 		}
 		if err := v.link.Err(); err != nil {
 			t.Fatal(err)

@@ -4,14 +4,16 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"p2ptool/p2p/link/spans"
 )
 
 // inbound is the receiving half of a stream.
 type inbound struct {
 	ring   ring
-	got    spans  // what has arrived; the first begins at 0
-	offset uint64 // up to where it was read
-	end    uint64 // where the stream ends, if ended
+	got    spans.Set // what has arrived; the first begins at 0
+	offset uint64    // up to where it was read
+	end    uint64    // where the stream ends, if ended
 	ended  bool
 	err    error // instead of more data
 	gone   bool  // the other side gave it up
@@ -39,10 +41,10 @@ const (
 
 // available returns up to where data can be read.
 func (r *inbound) available() uint64 {
-	if len(r.got) == 0 || r.got[0].start > 0 {
+	if len(r.got) == 0 || r.got[0].Start > 0 {
 		return 0
 	}
-	return r.got[0].end
+	return r.got[0].End
 }
 
 // complete reports whether all of the stream has arrived and was read.
@@ -82,25 +84,25 @@ func (r *inbound) raise(now time.Time, roundTrip time.Duration, spare *int) uint
 
 // receive takes a piece of the stream.
 func (r *inbound) receive(f streamFrame) error {
-	piece := span{f.offset, f.offset + uint64(len(f.data))}
+	piece := spans.Span{Start: f.offset, End: f.offset + uint64(len(f.data))}
 	switch {
-	case piece.end > r.window.limit:
+	case piece.End > r.window.limit:
 		return errFlow
 	case r.gone:
 		return nil // sent before it was given up
-	case r.ended && (piece.end > r.end || f.fin && piece.end != r.end), f.fin && r.got.last() > piece.end:
+	case r.ended && (piece.End > r.end || f.fin && piece.End != r.end), f.fin && r.got.Last() > piece.End:
 		return errFinal
-	case len(f.data) > 0 && len(r.got) >= maxPieces+r.window.size/bytesPerPiece && !r.got.touches(piece):
+	case len(f.data) > 0 && len(r.got) >= maxPieces+r.window.size/bytesPerPiece && !r.got.Touches(piece):
 		return errNoRoom
 	}
 	if f.fin {
-		r.ended, r.end, r.windowDue = true, piece.end, false
+		r.ended, r.end, r.windowDue = true, piece.End, false
 	}
 	if !r.stopped {
 		r.store(piece, f.data)
 	}
-	r.got.add(piece)
-	if !r.ended && !r.stopped && r.window.tight(r.offset, r.available(), r.got.last()) {
+	r.got.Add(piece)
+	if !r.ended && !r.stopped && r.window.tight(r.offset, r.available(), r.got.Last()) {
 		r.windowDue = true
 	}
 	return nil
@@ -117,16 +119,16 @@ func (r *inbound) needs(f streamFrame) int {
 }
 
 // store keeps what of a piece was not read yet.
-func (r *inbound) store(piece span, data []byte) {
-	if piece.end <= r.offset {
+func (r *inbound) store(piece spans.Span, data []byte) {
+	if piece.End <= r.offset {
 		return
 	}
-	if piece.start < r.offset {
-		data = data[r.offset-piece.start:]
-		piece.start = r.offset
+	if piece.Start < r.offset {
+		data = data[r.offset-piece.Start:]
+		piece.Start = r.offset
 	}
-	r.ring.grow(int(piece.end-r.offset), r.offset, max(r.offset, r.got.last()))
-	r.ring.write(piece.start, data)
+	r.ring.grow(int(piece.End-r.offset), r.offset, max(r.offset, r.got.Last()))
+	r.ring.write(piece.Start, data)
 }
 
 // stop gives up reading.

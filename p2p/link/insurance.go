@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"p2ptool/p2p/link/spans"
 )
 
 // Where much is lost by chance, a few packets that are lost again and again hold up
@@ -103,10 +105,10 @@ func (o *outbound) repeat(n int) int {
 		return 0
 	}
 	left := n
-	o.got.missing(span{o.base, o.old}, func(s span) {
-		s.end = min(s.end, s.start+uint64(left))
-		left -= int(s.len())
-		o.again.add(s)
+	o.got.Missing(spans.Span{Start: o.base, End: o.old}, func(s spans.Span) {
+		s.End = min(s.End, s.Start+uint64(left))
+		left -= int(s.Len())
+		o.again.Add(s)
 	})
 	if left > 0 && o.finSent && !o.finGot && o.old == o.end {
 		o.finSent = false

@@ -5,18 +5,20 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"p2ptool/p2p/link/spans"
 )
 
 func TestOutboundRepeats(t *testing.T) {
 	t.Parallel()
-	o := outbound{base: 100, old: 200, next: 220, end: 300, limit: 1000, got: spans{{110, 120}, {150, 190}}, closed: true}
+	o := outbound{base: 100, old: 200, next: 220, end: 300, limit: 1000, got: spans.Set{{Start: 110, End: 120}, {Start: 150, End: 190}}, closed: true}
 	for _, tt := range []struct {
 		n, took int
-		again   spans
+		again   spans.Set
 	}{
-		{5, 5, spans{{100, 105}}},
-		{15, 15, spans{{100, 110}, {120, 125}}},
-		{1000, 50, spans{{100, 110}, {120, 150}, {190, 200}}},
+		{5, 5, spans.Set{{Start: 100, End: 105}}},
+		{15, 15, spans.Set{{Start: 100, End: 110}, {Start: 120, End: 125}}},
+		{1000, 50, spans.Set{{Start: 100, End: 110}, {Start: 120, End: 150}, {Start: 190, End: 200}}},
 		{0, 0, nil},
 	} {
 		o.again = nil

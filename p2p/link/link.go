@@ -42,6 +42,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/punch"
 	"p2ptool/p2p/udp"
@@ -159,7 +160,7 @@ type Link struct {
 	spray         *spray      // nil: none
 	fan           *fan        // of the newest round; nil: there was none
 	buffer        *udp.Buffer // for packets
-	scratch       []span
+	scratch       []spans.Span
 	leaving       leaving
 	closing       closing
 	reported      Path

@@ -12,14 +12,14 @@ const (
 
 // onAck takes an ACK frame (frameHandler).
 func (l *Link) onAck(a ackFrame) error {
-	if a.ranges[0].end > l.sender.Counter() {
+	if a.ranges[0].End > l.sender.Counter() {
 		return errAck
 	}
 	h := &l.history
 	l.sampleRTT(a)
 	for i := len(a.ranges) - 1; i >= 0; i-- {
 		s := a.ranges[i]
-		for at := h.unsettled(h.find(s.start)); at < h.next && h.at(at).number < s.end; at = h.unsettled(at) {
+		for at := h.unsettled(h.find(s.Start)); at < h.next && h.at(at).number < s.End; at = h.unsettled(at) {
 			l.ackPacket(h.at(at))
 			h.settle(at)
 		}
@@ -42,7 +42,7 @@ func (l *Link) onAck(a ackFrame) error {
 // sampleRTT measures by the largest packet of an ACK, to which alone its delay
 // applies, if it is news and the answer came by the path that it took.
 func (l *Link) sampleRTT(a ackFrame) {
-	largest := a.ranges[0].end - 1
+	largest := a.ranges[0].End - 1
 	at := l.history.find(largest)
 	if at == l.history.next {
 		return

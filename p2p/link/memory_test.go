@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"p2ptool/p2p/link/spans"
 )
 
 // Several hostile peers together make their victim hold no more than the bound, which is
@@ -24,7 +26,7 @@ func TestMemoryOfManyLinks(t *testing.T) {
 		}
 		for id := uint64(0); id < 2*100; id += 2 {
 			for _, v := range peers { // the last byte of each stream's first window
-				last := span{firstWindow - 1, firstWindow}
+				last := spans.Span{Start: firstWindow - 1, End: firstWindow}
 				v.say(append(appendStreamHead(nil, id, last, false), 'x'))
 			}
 		}

@@ -1,20 +1,24 @@
 package link
 
-import "slices"
+import (
+	"slices"
+
+	"p2ptool/p2p/link/spans"
+)
 
 // outbound is the sending half of a stream.
 type outbound struct {
 	ring   ring
-	base   uint64 // all below has arrived
-	next   uint64 // all from here was never sent
-	end    uint64 // up to where was written
-	limit  uint64 // up to where the other side lets us send
-	got    spans  // of [base, next), what has arrived
-	again  spans  // of [base, next), what is to be sent again
-	young  uint64 // next when the present round trip began (insurance)
-	old    uint64 // and the one before: what is below should have arrived
-	err    error  // instead of more writing
-	closed bool   // the stream ends at end
+	base   uint64    // all below has arrived
+	next   uint64    // all from here was never sent
+	end    uint64    // up to where was written
+	limit  uint64    // up to where the other side lets us send
+	got    spans.Set // of [base, next), what has arrived
+	again  spans.Set // of [base, next), what is to be sent again
+	young  uint64    // next when the present round trip began (insurance)
+	old    uint64    // and the one before: what is below should have arrived
+	err    error     // instead of more writing
+	closed bool      // the stream ends at end
 
 	finSent, finGot bool
 
@@ -78,17 +82,17 @@ func (o *outbound) pending() bool {
 }
 
 // take returns the next piece to send, at most n bytes, and counts it as sent.
-func (o *outbound) take(n int) (s span, fin bool) {
+func (o *outbound) take(n int) (s spans.Span, fin bool) {
 	if len(o.again) > 0 {
 		s = o.again[0]
-		s.end = min(s.end, s.start+uint64(n))
-		o.again.remove(s)
+		s.End = min(s.End, s.Start+uint64(n))
+		o.again.Remove(s)
 	} else {
-		s = span{o.next, min(o.end, o.limit, o.next+uint64(n))}
-		s.end = max(s.end, s.start)
-		o.next = s.end
+		s = spans.Span{Start: o.next, End: min(o.end, o.limit, o.next+uint64(n))}
+		s.End = max(s.End, s.Start)
+		o.next = s.End
 	}
-	fin = o.closed && s.end == o.end && (!o.finSent || s.len() > 0)
+	fin = o.closed && s.End == o.end && (!o.finSent || s.Len() > 0)
 	o.finSent = o.finSent || fin
 	return s, fin
 }
@@ -100,16 +104,16 @@ func (o *outbound) acked(f sentFrame) bool {
 		o.resetGot = true
 	case sentData:
 		o.finGot = o.finGot || f.fin
-		if o.given || f.data.end <= o.base {
+		if o.given || f.data.End <= o.base {
 			return false
 		}
-		o.again.remove(f.data)
-		f.data.start = max(f.data.start, o.base)
-		if f.data.start > o.base {
-			o.got.add(f.data)
+		o.again.Remove(f.data)
+		f.data.Start = max(f.data.Start, o.base)
+		if f.data.Start > o.base {
+			o.got.Add(f.data)
 			return false
 		}
-		o.advance(f.data.end)
+		o.advance(f.data.End)
 		return true
 	}
 	return false
@@ -118,8 +122,8 @@ func (o *outbound) acked(f sentFrame) bool {
 // advance notes that all below base has arrived.
 func (o *outbound) advance(base uint64) {
 	n := 0
-	for n < len(o.got) && o.got[n].start <= base {
-		base = max(base, o.got[n].end)
+	for n < len(o.got) && o.got[n].Start <= base {
+		base = max(base, o.got[n].End)
 		n++
 	}
 	o.base = base
@@ -142,8 +146,8 @@ func (o *outbound) lose(f sentFrame) bool {
 		if f.fin && !o.finGot {
 			o.finSent = false
 		}
-		f.data.start = max(f.data.start, o.base)
-		o.got.missing(f.data, o.again.add)
+		f.data.Start = max(f.data.Start, o.base)
+		o.got.Missing(f.data, o.again.Add)
 		return o.pending()
 	}
 	return false

@@ -4,12 +4,13 @@ import (
 	"encoding/binary"
 	"time"
 
+	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/punch"
 )
 
 // parseFrames tells h all frames of a packet and reports whether one of them
 // wants an acknowledgement. Ranges of an ACK are put into scratch.
-func parseFrames(b []byte, h frameHandler, scratch *[]span) (ackEliciting bool, err error) {
+func parseFrames(b []byte, h frameHandler, scratch *[]spans.Span) (ackEliciting bool, err error) {
 	r := reader{b: b}
 	for len(r.b) > 0 {
 		typ := r.byte()
@@ -28,7 +29,7 @@ func parseFrames(b []byte, h frameHandler, scratch *[]span) (ackEliciting bool, 
 	return ackEliciting, nil
 }
 
-func parseFrame(typ byte, r *reader, h frameHandler, scratch *[]span) error {
+func parseFrame(typ byte, r *reader, h frameHandler, scratch *[]spans.Span) error {
 	switch typ {
 	case framePadding:
 	case framePing:
@@ -109,12 +110,12 @@ func parseStream(typ byte, r *reader, h frameHandler) error {
 	return h.onStream(f)
 }
 
-func parseAck(r *reader, ranges []span) (ackFrame, error) {
+func parseAck(r *reader, ranges []spans.Span) (ackFrame, error) {
 	largest, delay, more, first := r.varint(), r.varint(), r.varint(), r.varint()
 	if r.bad || first > largest || more > uint64(len(r.b)) {
 		return ackFrame{ranges: ranges}, errFrame
 	}
-	ranges = append(ranges, span{largest - first, largest + 1})
+	ranges = append(ranges, spans.Span{Start: largest - first, End: largest + 1})
 	for low := largest - first; more > 0; more-- {
 		gap, length := r.varint(), r.varint()
 		if r.bad || low < gap+2+length { // RFC 9000, section 19.3.1
@@ -122,7 +123,7 @@ func parseAck(r *reader, ranges []span) (ackFrame, error) {
 		}
 		high := low - gap - 2
 		low = high - length
-		ranges = append(ranges, span{low, high + 1})
+		ranges = append(ranges, spans.Span{Start: low, End: high + 1})
 	}
 	return ackFrame{time.Duration(min(delay, 1<<32)) * time.Microsecond, ranges}, nil
 }

@@ -1,6 +1,10 @@
 package link
 
-import "testing"
+import (
+	"testing"
+
+	"p2ptool/p2p/link/spans"
+)
 
 // A tally takes the frames of bulk transfers, and no others.
 type tally struct {
@@ -15,11 +19,11 @@ func (c *tally) onAck(a ackFrame) error       { c.ranges += len(a.ranges); retur
 // makes of it.
 func BenchmarkParse(b *testing.B) {
 	const size, gaps = 1400, 30
-	data := appendStreamHead(nil, 3, span{1 << 30, 1<<30 + size}, false)
+	data := appendStreamHead(nil, 3, spans.Span{Start: 1 << 30, End: 1<<30 + size}, false)
 	data = append(data, make([]byte, size)...)
-	var got spans
+	var got spans.Set
 	for i := range uint64(gaps) {
-		got.add(span{1<<20 + 100*i, 1<<20 + 100*i + 50})
+		got.Add(spans.Span{Start: 1<<20 + 100*i, End: 1<<20 + 100*i + 50})
 	}
 	ack, told := appendAck(nil, got, 0, size)
 	if told != gaps {
@@ -35,7 +39,7 @@ func BenchmarkParse(b *testing.B) {
 	} {
 		b.Run(p.name, func(b *testing.B) {
 			var c tally
-			scratch := make([]span, 0, gaps)
+			scratch := make([]spans.Span, 0, gaps)
 			b.ReportAllocs()
 			for b.Loop() {
 				c = tally{}

@@ -1,6 +1,10 @@
 package link
 
-import "slices"
+import (
+	"slices"
+
+	"p2ptool/p2p/link/spans"
+)
 
 // A piece is a part of a datagram that does not fit into one packet of the path.
 type piece struct {
@@ -39,7 +43,7 @@ const keepPieces = 8
 type incoming struct {
 	id   uint64
 	data []byte
-	got  spans
+	got  spans.Set
 }
 
 // onPiece takes a PIECE (frameHandler).
@@ -69,8 +73,8 @@ func (ps *pieces) add(p piece) []byte {
 		return nil
 	}
 	copy(d.data[p.offset:], p.data)
-	d.got.add(span{p.offset, end})
-	if len(d.got) > 1 || d.got[0].len() < p.whole {
+	d.got.Add(spans.Span{Start: p.offset, End: end})
+	if len(d.got) > 1 || d.got[0].Len() < p.whole {
 		return nil
 	}
 	whole := d.data

@@ -1,8 +1,6 @@
 package link
 
-import (
-	"net/netip"
-)
+import "net/netip"
 
 // receive handles the packets of one arrival.
 func (l *Link) receive(a arrival) {

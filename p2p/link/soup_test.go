@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/punch"
 )
 
@@ -21,13 +22,13 @@ func (v *villain) soup(next func() uint64) {
 		case 1:
 			b = appendPong(b, next(), v.home.Addr)
 		case 2:
-			var got spans
+			var got spans.Set
 			at := uint64(0)
 			for range small() {
-				s := span{at + small(), 0}
-				s.end = s.start + 1 + next()%40
-				got.add(s)
-				at = s.end + 1
+				s := spans.Span{Start: at + small(), End: 0}
+				s.End = s.Start + 1 + next()%40
+				got.Add(s)
+				at = s.End + 1
 			}
 			b, _ = appendAck(b, got, time.Duration(next()%1e9), 1000)
 		case 3:
@@ -49,7 +50,7 @@ func (v *villain) soup(next func() uint64) {
 			b, _ = p.appendPiece(b, 200)
 		default:
 			at, n := next()%(80<<10), next()%1000
-			b = append(appendStreamHead(b, id, span{at, at + n}, next()%50 == 0), make([]byte, n)...)
+			b = append(appendStreamHead(b, id, spans.Span{Start: at, End: at + n}, next()%50 == 0), make([]byte, n)...)
 		}
 	}
 	from := v.home

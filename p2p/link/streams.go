@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"p2ptool/p2p/link/spans"
 )
 
 const (
@@ -27,11 +29,11 @@ type streams struct {
 	link    *Link
 	live    map[uint64]*Stream
 	err     error
-	over    bool   // nothing is sent any more
-	nextOut uint64 // the next that we open
-	opened  int    // ours that are live
-	offered int    // the other side's that are live
-	seen    spans  // numbers, by half, that the other side has opened
+	over    bool      // nothing is sent any more
+	nextOut uint64    // the next that we open
+	opened  int       // ours that are live
+	offered int       // the other side's that are live
+	seen    spans.Set // numbers, by half, that the other side has opened
 	backlog []*Stream
 	arrived chan struct{} // one place: the backlog is not empty
 	ready   ready
@@ -115,7 +117,7 @@ func (t *streams) find(id uint64) (*Stream, error) {
 	switch {
 	case t.ours(id) && id >= t.nextOut:
 		return nil, errStream
-	case t.ours(id), t.seen.contains(id / 2):
+	case t.ours(id), t.seen.Contains(id / 2):
 		return nil, nil
 	case t.offered >= maxOffered, len(t.seen) > maxOffered:
 		return nil, errStreams
@@ -123,7 +125,7 @@ func (t *streams) find(id uint64) (*Stream, error) {
 		return nil, errNoRoom
 	}
 	s := newStream(t.link, id)
-	t.seen.add(span{id / 2, id/2 + 1})
+	t.seen.Add(spans.Span{Start: id / 2, End: id/2 + 1})
 	t.offered++
 	t.live[id] = s
 	t.backlog = append(t.backlog, s)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/noise"
 )
 
@@ -77,13 +78,13 @@ func (tr *trial) send(p *path, n int) {
 func (tr *trial) ack(text string) {
 	var a ackFrame
 	for r := range strings.SplitSeq(text, ",") {
-		var s span
-		if n, _ := fmt.Sscanf(r, "%d-%d", &s.start, &s.end); n == 1 {
-			s.end = s.start
+		var s spans.Span
+		if n, _ := fmt.Sscanf(r, "%d-%d", &s.Start, &s.End); n == 1 {
+			s.End = s.Start
 		}
-		s.end++
+		s.End++
 		a.ranges = append(a.ranges, s)
-		tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool { return n >= s.start && n < s.end })
+		tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool { return n >= s.Start && n < s.End })
 	}
 	tr.link.from = tr.link.chosen
 	if err := tr.link.onAck(a); err != nil {

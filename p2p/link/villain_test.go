@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/udp"
 )
@@ -89,7 +90,7 @@ func (v *villain) ackAll() {
 	sent := make(chan uint64, 1)
 	if v.link.do(func() { sent <- v.link.sender.Counter() }) {
 		if n := <-sent; n > 0 {
-			b, _ := appendAck(nil, spans{{0, n}}, 0, 100)
+			b, _ := appendAck(nil, spans.Set{{Start: 0, End: n}}, 0, 100)
 			v.say(b)
 		}
 	}
