@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/wire"
 )
 
 // acks remembers which packets have arrived and decides when to say so: at
@@ -60,7 +61,7 @@ func (a *acks) append(b []byte, now time.Time, room int) (out []byte, told uint6
 	if a.pending == 0 {
 		return b, 0
 	}
-	out, n := appendAck(b, a.got, now.Sub(a.when), room)
+	out, n := wire.AppendAck(b, a.got, now.Sub(a.when), room)
 	if n > 0 {
 		a.pending = 0
 	}

@@ -13,23 +13,23 @@ type course struct {
 	size   int     // of the test's
 	least  float64 // share of the path's rate over the test's transfer, start included
 	most   float64 // share of the packets that may be lost; 0: any
-	change func(*wire)
+	change func(*testNetwork)
 }
 
 func courses() []course {
 	const mbit = 1e6 / 8
 	const ms = time.Millisecond
-	path := func(rate float64, trip, queue time.Duration, loss float64, more ...func(*wire)) func(*wire) {
-		return func(w *wire) {
+	path := func(rate float64, trip, queue time.Duration, loss float64, more ...func(*testNetwork)) func(*testNetwork) {
+		return func(w *testNetwork) {
 			w.rate, w.queue, w.delay, w.loss = rate*mbit, queue, trip/2, loss
 			for _, change := range more {
 				change(w)
 			}
 		}
 	}
-	policer := func(w *wire) { w.policer = true }
-	unrest := func(w *wire) { w.jitter, w.duplicate = 3*ms, .01 }
-	outage := func(w *wire) {
+	policer := func(w *testNetwork) { w.policer = true }
+	unrest := func(w *testNetwork) { w.jitter, w.duplicate = 3*ms, .01 }
+	outage := func(w *testNetwork) {
 		cut := func(v bool) func() { return func() { w.set(func() { w.cut[1] = v }) } }
 		time.AfterFunc(calm+1500*ms, cut(true))
 		time.AfterFunc(calm+1800*ms, cut(false))
@@ -52,13 +52,13 @@ func courses() []course {
 	}
 }
 
-// calm is how long after the start of a wire a transfer begins: its path is
+// calm is how long after a test network starts a transfer begins: its path is
 // valid by then.
 const calm = 2 * time.Second
 
 // ride sends bytes over a course and returns which share of the path's rate
 // they got, and which share of the packets was lost.
-func (c course) ride(t *testing.T, w *wire, size int) (share, lost float64) {
+func (c course) ride(t *testing.T, w *testNetwork, size int) (share, lost float64) {
 	time.Sleep(calm)
 	start := w.a.sentPackets()
 	took := transfer(t, w.a, w.b, bulk(size))
@@ -71,7 +71,7 @@ func TestShareOfThePath(t *testing.T) {
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			run(t, c.change, func(t *testing.T, w *wire) {
+			run(t, c.change, func(t *testing.T, w *testNetwork) {
 				share, lost := c.ride(t, w, c.size)
 				t.Logf("%.2f of the rate, %.3f lost", share, lost)
 				if share < c.least {
@@ -94,7 +94,7 @@ func BenchmarkShareOfThePath(b *testing.B) {
 			var shares, losses float64
 			for range b.N {
 				inBubble(b, func(t *testing.T) {
-					w := newWire(t, c.change)
+					w := newTestNetwork(t, c.change)
 					share, lost := c.ride(t, w, c.whole)
 					shares += share
 					losses += lost

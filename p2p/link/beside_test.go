@@ -28,7 +28,7 @@ func rivals() []rival {
 		{"TCP BBR", .18, .75, model(func() tcpControl { return newBBR1(time.Now()) })},
 		// Jain's index of two flows is .9 where one gets a third.
 		{"another link", .35, .65, func(t *testing.T, neck *bottleneck, delay time.Duration) (func() int, func()) {
-			w := newWire(t, func(w *wire) { w.shared, w.delay = neck, delay/2 })
+			w := newTestNetwork(t, func(w *testNetwork) { w.shared, w.delay = neck, delay/2 })
 			time.Sleep(time.Second)
 			return endless(t, w), w.close
 		}},
@@ -37,7 +37,7 @@ func rivals() []rival {
 
 // endless writes to a stream of w until w is closed, and returns how many bytes
 // of it were read.
-func endless(t *testing.T, w *wire) (arrived func() int) {
+func endless(t *testing.T, w *testNetwork) (arrived func() int) {
 	t.Helper()
 	s, err := w.a.OpenStream()
 	if err != nil {
@@ -79,7 +79,7 @@ func endless(t *testing.T, w *wire) (arrived func() int) {
 func beside(t *testing.T, r rival, late, settled, during time.Duration) (share, used float64) {
 	const delay = 40 * time.Millisecond
 	neck := &bottleneck{rate: 50e6 / 8, queue: delay}
-	w := newWire(t, func(w *wire) { w.shared, w.delay = neck, delay/2 })
+	w := newTestNetwork(t, func(w *testNetwork) { w.shared, w.delay = neck, delay/2 })
 	time.Sleep(time.Second)
 	var ours, theirs func() int
 	var end func()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/punch"
 )
 
@@ -17,19 +18,19 @@ func (l *Link) SetCandidates(cs []punch.Candidate) {
 // candidatesRoom is what a CANDIDATES takes at most.
 const candidatesRoom = 2 + punch.MaxCandidates*(1+punch.AddrSize)
 
-func (l *Link) appendCandidates(b []byte, room int, rec *sentPacket) []byte {
+func (l *Link) appendOwnCandidates(b []byte, room int, rec *sentPacket) []byte {
 	if !l.candidatesDue || room < candidatesRoom {
 		return b
 	}
 	l.candidatesDue = false
 	rec.record(sentFrame{kind: sentCandidates})
-	return punch.AppendCandidates(append(b, frameCandidates), l.candidates)
+	return wire.AppendCandidates(b, l.candidates)
 }
 
 // appendFiller appends a frame that does nothing and wants an acknowledgement.
 func appendFiller(b []byte, rec *sentPacket) []byte {
 	rec.record(sentFrame{kind: sentFiller})
-	return punch.AppendCandidates(append(b, frameCandidates), nil)
+	return wire.AppendCandidates(b, nil)
 }
 
 // AddCandidate adds an address at which the other side is likely to receive,
@@ -69,8 +70,8 @@ func (l *Link) hasten() {
 	}
 }
 
-// onCandidates takes a CANDIDATES (frameHandler).
-func (l *Link) onCandidates(cs []punch.Candidate) { l.addCandidates(cs, l.now) }
+// OnCandidates takes a CANDIDATES.
+func (l packetHandler) OnCandidates(cs []punch.Candidate) { l.addCandidates(cs, l.now) }
 
 // addCandidates has addresses probed that only the other side names, within
 // the budget. Beyond it they are not even remembered.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"p2ptool/p2p/link/wire"
 )
 
 // Codes of CLOSE; those of the application begin at AppCode.
@@ -125,14 +127,14 @@ func (l *Link) probeTimeout() time.Duration {
 func (l *Link) sendClose(code uint64, reason string) {
 	for _, p := range l.paths {
 		if p == l.chosen || l.chosen == nil || l.chosen.state != valid {
-			l.post(p, func(b []byte) []byte { return appendClose(b, code, reason) })
+			l.post(p, func(b []byte) []byte { return wire.AppendClose(b, code, reason) })
 		}
 	}
 }
 
-// onClose takes a CLOSE (frameHandler). One that crosses our own, or answers
+// OnClose takes a CLOSE. One that crosses our own, or answers
 // it, ends the link as we meant to.
-func (l *Link) onClose(code uint64, reason string) {
+func (l packetHandler) OnClose(code uint64, reason string) {
 	if c := &l.closing; c.begun() {
 		l.end(&CloseError{Code: c.code, Reason: c.reason})
 		return

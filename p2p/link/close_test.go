@@ -11,7 +11,7 @@ import (
 
 func TestIdleLinkStaysAndSilentLinkEnds(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(10 * time.Minute)
 		if w.a.Err() != nil || w.a.Path().Kind != punch.PathDirect {
 			t.Errorf("after ten idle minutes: %v, %v", w.a.Err(), w.a.Path())
@@ -36,7 +36,7 @@ func TestIdleLinkStaysAndSilentLinkEnds(t *testing.T) {
 func TestCloseTellsCodeAndReason(t *testing.T) {
 	t.Parallel()
 	for _, loss := range []float64{0, 0.2} {
-		run(t, func(w *wire) { w.loss = loss }, func(t *testing.T, w *wire) {
+		run(t, func(w *testNetwork) { w.loss = loss }, func(t *testing.T, w *testNetwork) {
 			time.Sleep(2 * time.Second)
 			s, err := w.b.OpenStream()
 			if err != nil {
@@ -64,7 +64,7 @@ func TestCloseTellsCodeAndReason(t *testing.T) {
 func TestCloseDeliversWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	for _, loss := range []float64{0, 0.05} {
-		run(t, func(w *wire) { w.loss = loss }, func(t *testing.T, w *wire) {
+		run(t, func(w *testNetwork) { w.loss = loss }, func(t *testing.T, w *testNetwork) {
 			time.Sleep(2 * time.Second)
 			s, err := w.a.OpenStream()
 			if err != nil {
@@ -87,7 +87,7 @@ func TestCloseDeliversWhatWasWritten(t *testing.T) {
 // Nobody waits for what cannot arrive.
 func TestCloseWithoutAPathIsQuick(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(2 * time.Second)
 		w.set(func() { w.cut[1] = true })
 		s, err := w.a.OpenStream()
@@ -105,7 +105,7 @@ func TestCloseWithoutAPathIsQuick(t *testing.T) {
 
 func TestBothEndsCloseAtOnce(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(time.Second)
 		start := time.Now()
 		done := make(chan bool)
@@ -144,7 +144,7 @@ func TestLostClose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run(t, nil, func(t *testing.T, w *wire) {
+			run(t, nil, func(t *testing.T, w *testNetwork) {
 				time.Sleep(time.Second)
 				left := c.lost
 				w.set(func() {
@@ -173,7 +173,7 @@ func TestLostClose(t *testing.T) {
 // A stream that ended whole is read to its end though the link has ended too.
 func TestReadToTheEndOfAnEndedLink(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		s, _ := w.a.OpenStream()
 		s.Write([]byte("all of it"))
 		s.CloseWrite()

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"p2ptool/p2p/link/wire"
 )
 
 // MaxDatagram is the most bytes that a datagram of the application may have. It
@@ -58,9 +60,9 @@ func (l *Link) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// onDatagram takes a DATAGRAM (frameHandler). It is dropped while the
+// OnDatagram takes a DATAGRAM. It is dropped while the
 // application does not read, and if it is longer than any that is sent.
-func (l *Link) onDatagram(data []byte) {
+func (l packetHandler) OnDatagram(data []byte) {
 	if len(data) <= MaxDatagram {
 		l.gotDatagram(bytes.Clone(data))
 	}
@@ -87,8 +89,8 @@ func (l *Link) appendDatagrams(b []byte, room, whole int, rec *sentPacket) []byt
 		d := &l.outbox[n]
 		var done bool
 		before := len(b)
-		if size := 1 + sizeVarint(uint64(len(d.data))) + len(d.data); size <= end-len(b) && d.sent == 0 {
-			b, done = appendDatagram(b, d.data), true
+		if size := wire.DatagramSize(len(d.data)); size <= end-len(b) && d.sent == 0 {
+			b, done = wire.AppendDatagram(b, d.data), true
 		} else if size > whole {
 			b, done = d.appendPiece(b, end-len(b))
 		}
@@ -104,9 +106,4 @@ func (l *Link) appendDatagrams(b []byte, room, whole int, rec *sentPacket) []byt
 	l.outbox = slices.Delete(l.outbox, 0, n)
 	l.waiting.Store(int32(len(l.outbox)))
 	return b
-}
-
-func appendDatagram(b, data []byte) []byte {
-	b = appendVarint(append(b, frameDatagram), uint64(len(data)))
-	return append(b, data...)
 }

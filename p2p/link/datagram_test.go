@@ -9,7 +9,7 @@ import (
 
 func TestDatagramsAndPing(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(time.Second)
 		if err := w.a.SendDatagram(bulk(MaxDatagram + 1)); !errors.Is(err, ErrDatagramSize) {
 			t.Errorf("too long: %v", err)

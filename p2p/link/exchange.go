@@ -1,6 +1,10 @@
 package link
 
-import "time"
+import (
+	"time"
+
+	"p2ptool/p2p/link/wire"
+)
 
 // This file is the loop's side of a stream.
 
@@ -17,22 +21,22 @@ func (s *Stream) appendControl(b []byte, room int, rec *sentPacket, now time.Tim
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	end := len(b) + room
-	size := 1 + sizeVarint(s.id) + 8
+	size := wire.StreamControlSize(s.id)
 	put := func(typ byte, kind frameKind, v uint64) {
-		b = appendStreamControl(b, typ, s.id, v)
+		b = wire.AppendStreamControl(b, typ, s.id, v)
 		rec.record(sentFrame{kind: kind, stream: s})
 	}
 	if s.in.windowDue && end-len(b) >= size {
-		put(frameWindow, sentWindow, s.in.raise(now, s.link.roundTrip(), spare))
+		put(wire.FrameWindow, sentWindow, s.in.raise(now, s.link.roundTrip(), spare))
 		s.link.raised = s
 	}
 	if s.in.stopDue && end-len(b) >= size {
 		s.in.stopDue = false
-		put(frameStop, sentStop, s.in.stopCode)
+		put(wire.FrameStop, sentStop, s.in.stopCode)
 	}
 	if s.out.resetDue && end-len(b) >= size {
 		s.out.resetDue = false
-		put(frameReset, sentReset, s.out.code)
+		put(wire.FrameReset, sentReset, s.out.code)
 	}
 	return b, s.in.windowDue || s.in.stopDue || s.out.resetDue
 }
@@ -43,7 +47,7 @@ func (s *Stream) appendData(b []byte, room int, rec *sentPacket) (out []byte, fu
 	defer s.mu.Unlock()
 	end := len(b) + room
 	for s.out.pending() {
-		n := end - len(b) - streamHead(s.id, s.out.next, room)
+		n := end - len(b) - wire.StreamHeadSize(s.id, s.out.next, room)
 		if n < 1 || rec.full() {
 			return b, true
 		}
@@ -52,14 +56,9 @@ func (s *Stream) appendData(b []byte, room int, rec *sentPacket) (out []byte, fu
 	return b, false
 }
 
-// streamHead is the most that stands before a STREAM frame's data.
-func streamHead(id, offset uint64, room int) int {
-	return 1 + sizeVarint(id) + sizeVarint(offset) + sizeVarint(uint64(room))
-}
-
 func (s *Stream) appendPiece(b []byte, n int, rec *sentPacket) []byte {
 	piece, fin := s.out.take(n)
-	b = appendStreamHead(b, s.id, piece, fin)
+	b = wire.AppendStreamHead(b, s.id, piece, fin)
 	at := len(b)
 	b = b[:at+int(piece.Len())]
 	s.out.ring.read(piece.Start, b[at:])
@@ -91,7 +90,7 @@ func (s *Stream) wake() {
 }
 
 // receive takes a STREAM frame and reports whether the stream is finished.
-func (s *Stream) receive(f streamFrame) (finished bool, err error) {
+func (s *Stream) receive(f wire.Stream) (finished bool, err error) {
 	s.touch()
 	s.mu.Lock()
 	if err = s.makeRoom(f); err == nil {
@@ -107,7 +106,7 @@ func (s *Stream) receive(f streamFrame) (finished bool, err error) {
 }
 
 // makeRoom claims the memory that a frame needs. The caller holds the mutex.
-func (s *Stream) makeRoom(f streamFrame) error {
+func (s *Stream) makeRoom(f wire.Stream) error {
 	if need := s.in.needs(f); need > 0 {
 		if !s.link.memory.claim(need) {
 			return errNoRoom

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/wire"
 )
 
 // A courier carries the frames of one outbound half to an inbound one: late, in
@@ -71,7 +72,7 @@ func (c *courier) deliver() {
 		return // lost
 	}
 	b := bytes.Clone(c.data[f.data.Start:f.data.End])
-	if err := c.in.receive(streamFrame{offset: f.data.Start, data: b, fin: f.fin}); err != nil {
+	if err := c.in.receive(wire.Stream{Offset: f.data.Start, Data: b, Fin: f.fin}); err != nil {
 		c.t.Fatalf("[%d, %d): %v", f.data.Start, f.data.End, err)
 	}
 }
@@ -118,20 +119,20 @@ func TestHalvesCarryAStream(t *testing.T) {
 
 func TestInboundRefuses(t *testing.T) {
 	t.Parallel()
-	piece := func(offset uint64, n int, fin bool) streamFrame {
-		return streamFrame{offset: offset, data: make([]byte, n), fin: fin}
+	piece := func(offset uint64, n int, fin bool) wire.Stream {
+		return wire.Stream{Offset: offset, Data: make([]byte, n), Fin: fin}
 	}
 	for _, c := range []struct {
 		name   string
-		frames []streamFrame
+		frames []wire.Stream
 		want   error
 	}{
-		{"more than the window", []streamFrame{piece(firstWindow-1, 2, false)}, errFlow},
-		{"data behind the end", []streamFrame{piece(0, 10, true), piece(10, 1, false)}, errFinal},
-		{"another end", []streamFrame{piece(0, 10, true), piece(0, 9, true)}, errFinal},
-		{"an end before data", []streamFrame{piece(20, 10, false), piece(0, 10, true)}, errFinal},
-		{"the end twice", []streamFrame{piece(0, 10, true), piece(10, 0, true)}, nil},
-		{"all of the window", []streamFrame{piece(0, firstWindow, true)}, nil},
+		{"more than the window", []wire.Stream{piece(firstWindow-1, 2, false)}, errFlow},
+		{"data behind the end", []wire.Stream{piece(0, 10, true), piece(10, 1, false)}, errFinal},
+		{"another end", []wire.Stream{piece(0, 10, true), piece(0, 9, true)}, errFinal},
+		{"an end before data", []wire.Stream{piece(20, 10, false), piece(0, 10, true)}, errFinal},
+		{"the end twice", []wire.Stream{piece(0, 10, true), piece(10, 0, true)}, nil},
+		{"all of the window", []wire.Stream{piece(0, firstWindow, true)}, nil},
 	} {
 		in := inbound{window: window{limit: firstWindow, size: firstWindow}}
 		var err error
@@ -152,13 +153,13 @@ func TestInboundBoundsPieces(t *testing.T) {
 	var err error
 	n := uint64(0)
 	for ; err == nil; n++ {
-		err = in.receive(streamFrame{offset: 1 + 2*n, data: []byte{1}})
+		err = in.receive(wire.Stream{Offset: 1 + 2*n, Data: []byte{1}})
 	}
 	if err != errNoRoom || len(in.got) > maxPieces+firstWindow/bytesPerPiece {
 		t.Errorf("after %d pieces %d spans: %v", n, len(in.got), err)
 	}
 	for i := range n {
-		if err := in.receive(streamFrame{offset: 2 * i, data: []byte{1}}); err != nil {
+		if err := in.receive(wire.Stream{Offset: 2 * i, Data: []byte{1}}); err != nil {
 			t.Fatalf("filling gap %d: %v", i, err)
 		}
 	}

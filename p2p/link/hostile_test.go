@@ -7,37 +7,38 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/punch"
 )
 
 // What breaks the protocol closes the link, with the code that says so.
 func TestBrokenProtocolClosesTheLink(t *testing.T) {
 	t.Parallel()
-	many := func(v *villain) {
+	many := func(v *maliciousPeer) {
 		for id := uint64(0); id <= 2*maxOffered; id += 2 {
-			v.say(appendStreamHead(nil, id, spans.Span{}, false))
+			v.say(wire.AppendStreamHead(nil, id, spans.Span{}, false))
 		}
 	}
-	frames := func(b []byte) func(v *villain) { return func(v *villain) { v.say(b) } }
+	frames := func(b []byte) func(v *maliciousPeer) { return func(v *maliciousPeer) { v.say(b) } }
 	data := func(id uint64, at uint64, fin bool) []byte {
-		return append(appendStreamHead(nil, id, spans.Span{Start: at, End: at + 1}, fin), 'x')
+		return append(wire.AppendStreamHead(nil, id, spans.Span{Start: at, End: at + 1}, fin), 'x')
 	}
 	for _, c := range []struct {
 		name   string
-		attack func(v *villain)
+		attack func(v *maliciousPeer)
 	}{
 		{"an unknown frame", frames([]byte{0x3f})},
-		{"half a frame", frames([]byte{framePing, 1})},
-		{"an ACK of what was never sent", frames([]byte{frameAck, 0x41, 0, 0, 0, 0})},
+		{"half a frame", frames([]byte{wire.FramePing, 1})},
+		{"an ACK of what was never sent", frames([]byte{wire.FrameAck, 0x41, 0, 0, 0, 0})},
 		{"data beyond the window", frames(data(0, firstWindow, false))},
 		{"data behind the end", frames(append(data(0, 0, true), data(0, 1, false)...))},
 		{"a stream of ours that we never opened", frames(data(1, 0, false))},
-		{"a window for one", frames(appendStreamControl(nil, frameWindow, 3, 1))},
+		{"a window for one", frames(wire.AppendStreamControl(nil, wire.FrameWindow, 3, 1))},
 		{"more streams than may be open", many},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			against(t, func(t *testing.T, v *villain) {
+			against(t, func(t *testing.T, v *maliciousPeer) {
 				c.attack(v)
 				time.Sleep(2 * time.Second)
 				var e *CloseError
@@ -52,11 +53,11 @@ func TestBrokenProtocolClosesTheLink(t *testing.T) {
 // A packet full of PINGs gets one answer, and answers are not remembered.
 func TestPingsAreNotMultiplied(t *testing.T) {
 	t.Parallel()
-	against(t, func(t *testing.T, v *villain) {
+	against(t, func(t *testing.T, v *maliciousPeer) {
 		time.Sleep(time.Second)
 		var b []byte
 		for i := range 7000 {
-			b = appendPing(b, uint64(i))
+			b = wire.AppendPing(b, uint64(i))
 		}
 		v.mu.Lock()
 		before := v.got[v.home.Addr]
@@ -78,7 +79,7 @@ func TestPingsAreNotMultiplied(t *testing.T) {
 // Packets whose source is forged make their targets get little, all in all.
 func TestForgedSourcesGetFewProbes(t *testing.T) {
 	t.Parallel()
-	against(t, func(t *testing.T, v *villain) {
+	against(t, func(t *testing.T, v *maliciousPeer) {
 		victim := func(i int) Route {
 			r := v.home
 			r.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 9)
@@ -108,14 +109,14 @@ func TestForgedSourcesGetFewProbes(t *testing.T) {
 // Addresses that are named by the thousand are not even remembered.
 func TestNamedAddressesAreBounded(t *testing.T) {
 	t.Parallel()
-	against(t, func(t *testing.T, v *villain) {
+	against(t, func(t *testing.T, v *maliciousPeer) {
 		for i := range 1000 {
 			var cs []punch.Candidate
 			for j := range punch.MaxCandidates {
 				a := netip.AddrFrom4([4]byte{203, 0, byte(i), byte(j + 1)})
 				cs = append(cs, punch.Candidate{Kind: punch.Host, Addr: netip.AddrPortFrom(a, 9)})
 			}
-			v.say(punch.AppendCandidates([]byte{frameCandidates}, cs))
+			v.say(wire.AppendCandidates(nil, cs))
 		}
 		time.Sleep(time.Minute)
 		v.mu.Lock()
@@ -136,11 +137,11 @@ func TestNamedAddressesAreBounded(t *testing.T) {
 // nothing behind.
 func TestUnacceptedStreamsLeave(t *testing.T) {
 	t.Parallel()
-	against(t, func(t *testing.T, v *villain) {
+	against(t, func(t *testing.T, v *maliciousPeer) {
 		for i := range uint64(5 * maxOffered) {
-			b := appendStreamHead(nil, 2*i, spans.Span{}, false)
-			b = appendStreamControl(b, frameReset, 2*i, 0)
-			b = appendStreamControl(b, frameStop, 2*i, 0)
+			b := wire.AppendStreamHead(nil, 2*i, spans.Span{}, false)
+			b = wire.AppendStreamControl(b, wire.FrameReset, 2*i, 0)
+			b = wire.AppendStreamControl(b, wire.FrameStop, 2*i, 0)
 			v.say(b)
 			time.Sleep(time.Millisecond)
 			v.ackAll()
@@ -158,12 +159,12 @@ func TestUnacceptedStreamsLeave(t *testing.T) {
 // Streams that hold as much as they can, with the first byte missing.
 func TestStreamsPinBoundedMemory(t *testing.T) {
 	t.Parallel()
-	against(t, func(t *testing.T, v *villain) {
+	against(t, func(t *testing.T, v *maliciousPeer) {
 		go v.serve(t)
 		block := make([]byte, 32<<10)
 		for id := uint64(0); id < 20; id += 2 { // make the windows grow
 			for at := uint64(0); at < 4<<20; at += uint64(len(block)) {
-				v.say(append(appendStreamHead(nil, id, spans.Span{Start: at, End: at + uint64(len(block))}, false), block...))
+				v.say(append(wire.AppendStreamHead(nil, id, spans.Span{Start: at, End: at + uint64(len(block))}, false), block...))
 				v.ackAll()
 				time.Sleep(time.Millisecond)
 			}
@@ -175,7 +176,7 @@ func TestStreamsPinBoundedMemory(t *testing.T) {
 				limit = s.in.window.limit
 				s.mu.Unlock()
 			}
-			v.say(append(appendStreamHead(nil, id, spans.Span{Start: limit - 1, End: limit}, false), 'x'))
+			v.say(append(wire.AppendStreamHead(nil, id, spans.Span{Start: limit - 1, End: limit}, false), 'x'))
 		}
 		if err := v.link.Err(); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/wire"
 )
 
 // inbound is the receiving half of a stream.
@@ -83,23 +84,23 @@ func (r *inbound) raise(now time.Time, roundTrip time.Duration, spare *int) uint
 }
 
 // receive takes a piece of the stream.
-func (r *inbound) receive(f streamFrame) error {
-	piece := spans.Span{Start: f.offset, End: f.offset + uint64(len(f.data))}
+func (r *inbound) receive(f wire.Stream) error {
+	piece := spans.Span{Start: f.Offset, End: f.Offset + uint64(len(f.Data))}
 	switch {
 	case piece.End > r.window.limit:
 		return errFlow
 	case r.gone:
 		return nil // sent before it was given up
-	case r.ended && (piece.End > r.end || f.fin && piece.End != r.end), f.fin && r.got.Last() > piece.End:
+	case r.ended && (piece.End > r.end || f.Fin && piece.End != r.end), f.Fin && r.got.Last() > piece.End:
 		return errFinal
-	case len(f.data) > 0 && len(r.got) >= maxPieces+r.window.size/bytesPerPiece && !r.got.Touches(piece):
+	case len(f.Data) > 0 && len(r.got) >= maxPieces+r.window.size/bytesPerPiece && !r.got.Touches(piece):
 		return errNoRoom
 	}
-	if f.fin {
+	if f.Fin {
 		r.ended, r.end, r.windowDue = true, piece.End, false
 	}
 	if !r.stopped {
-		r.store(piece, f.data)
+		r.store(piece, f.Data)
 	}
 	r.got.Add(piece)
 	if !r.ended && !r.stopped && r.window.tight(r.offset, r.available(), r.got.Last()) {
@@ -110,8 +111,8 @@ func (r *inbound) receive(f streamFrame) error {
 
 // needs returns how many bytes of memory a piece of the stream needs beyond what there is. What the
 // window does not allow needs none: it is not stored.
-func (r *inbound) needs(f streamFrame) int {
-	end := f.offset + uint64(len(f.data))
+func (r *inbound) needs(f wire.Stream) int {
+	end := f.Offset + uint64(len(f.Data))
 	if r.stopped || r.gone || end <= r.offset || end > r.window.limit {
 		return 0
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/wire"
 )
 
 // Where much is lost by chance, a few packets that are lost again and again hold up
@@ -135,8 +136,8 @@ func (l *Link) repeatWindow(b []byte, room int) []byte {
 		l.raised = nil
 		return b
 	}
-	if room < 1+sizeVarint(s.id)+8 {
+	if room < wire.StreamControlSize(s.id) {
 		return b
 	}
-	return appendStreamControl(b, frameWindow, s.id, s.in.window.limit)
+	return wire.AppendStreamControl(b, wire.FrameWindow, s.id, s.in.window.limit)
 }

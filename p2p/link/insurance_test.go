@@ -41,7 +41,7 @@ func TestOutboundRepeats(t *testing.T) {
 func TestLastBytesUnderLoss(t *testing.T) {
 	t.Parallel()
 	skipIfSlow(t)
-	run(t, func(w *wire) { w.rate, w.queue, w.loss = 100e6/8, 50*time.Millisecond, .5 }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.rate, w.queue, w.loss = 100e6/8, 50*time.Millisecond, .5 }, func(t *testing.T, w *testNetwork) {
 		time.Sleep(calm)
 		a, b := openPair(t, w)
 		buf := make([]byte, 64<<10)
@@ -74,7 +74,7 @@ func TestLastBytesUnderLoss(t *testing.T) {
 func TestInsuranceIsBounded(t *testing.T) {
 	t.Parallel()
 	skipIfSlow(t)
-	run(t, func(w *wire) { w.rate, w.queue, w.loss = 100e6/8, 50*time.Millisecond, .2 }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.rate, w.queue, w.loss = 100e6/8, 50*time.Millisecond, .2 }, func(t *testing.T, w *testNetwork) {
 		time.Sleep(calm)
 		a, b := openPair(t, w)
 		go io.Copy(io.Discard, b)
@@ -95,7 +95,7 @@ func TestInsuranceIsBounded(t *testing.T) {
 }
 
 // openPair returns both ends of a stream.
-func openPair(t *testing.T, w *wire) (a, b *Stream) {
+func openPair(t *testing.T, w *testNetwork) (a, b *Stream) {
 	t.Helper()
 	a, err := w.a.OpenStream()
 	if err != nil {

@@ -10,8 +10,8 @@
 // unreliable datagrams. Loss detection follows RFC 9002 and RFC 8985 (RACK),
 // for each path by itself. Congestion control is behind an interface, one
 // controller a path; it is of the BBR family (draft-ietf-ccwg-bbr), and tells what
-// is lost by chance from what is lost to a queue. The bytes of packets and frames
-// are drawn in docs/protocol.md.
+// is lost by chance from what is lost to a queue. Package wire draws the
+// frames, docs/protocol.md the packets.
 //
 // One goroutine, the link's loop, owns all state but that of the streams, which
 // have a mutex each. Time comes in as the loop's now.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/punch"
 )
 
@@ -42,10 +43,10 @@ const (
 // may be as long.
 func (l *Link) pong(p *path, id uint64, full bool) {
 	l.post(p, func(b []byte) []byte {
-		b = appendPong(b, id, p.route.Addr)
+		b = wire.AppendPong(b, id, p.route.Addr)
 		if p.state != valid && l.now.Sub(p.pingedBack) >= pingBackGap {
 			p.pingedBack = l.now
-			b = appendPing(b, p.newPing(l.now, full, nil))
+			b = wire.AppendPing(b, p.newPing(l.now, full, nil))
 			if full {
 				b = p.fill(b)
 			}
@@ -63,7 +64,7 @@ func (l *Link) ping(p *path, answer func(time.Duration)) {
 	}
 	p.nextPing = l.now.Add(l.patience(p).again)
 	l.postTTL(p, ttl, func(b []byte) []byte {
-		b = appendPing(b, p.newPing(l.now, full, answer))
+		b = wire.AppendPing(b, p.newPing(l.now, full, answer))
 		if full {
 			b = p.fill(b)
 		}
@@ -97,7 +98,7 @@ func (p *path) fill(b []byte) []byte {
 func (l *Link) answersShort(p *path) {
 	p.narrow = true
 	if at, ok := p.schedule.Due(); !ok || at.After(l.now) {
-		l.post(p, func(b []byte) []byte { return p.fill(appendPing(b, p.newPing(l.now, true, nil))) })
+		l.post(p, func(b []byte) []byte { return p.fill(wire.AppendPing(b, p.newPing(l.now, true, nil))) })
 	}
 }
 

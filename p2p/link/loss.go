@@ -1,6 +1,10 @@
 package link
 
-import "time"
+import (
+	"time"
+
+	"p2ptool/p2p/link/wire"
+)
 
 // How long a lost packet is remembered, to notice that it was not lost: some
 // round trips, within these bounds.
@@ -10,15 +14,15 @@ const (
 	rememberMax   = 3 * time.Second
 )
 
-// onAck takes an ACK frame (frameHandler).
-func (l *Link) onAck(a ackFrame) error {
-	if a.ranges[0].End > l.sender.Counter() {
+// OnAck takes an ACK frame.
+func (l packetHandler) OnAck(a wire.Ack) error {
+	if a.Ranges[0].End > l.sender.Counter() {
 		return errAck
 	}
 	h := &l.history
 	l.sampleRTT(a)
-	for i := len(a.ranges) - 1; i >= 0; i-- {
-		s := a.ranges[i]
+	for i := len(a.Ranges) - 1; i >= 0; i-- {
+		s := a.Ranges[i]
 		for at := h.unsettled(h.find(s.Start)); at < h.next && h.at(at).number < s.End; at = h.unsettled(at) {
 			l.ackPacket(h.at(at))
 			h.settle(at)
@@ -41,15 +45,15 @@ func (l *Link) onAck(a ackFrame) error {
 
 // sampleRTT measures by the largest packet of an ACK, to which alone its delay
 // applies, if it is news and the answer came by the path that it took.
-func (l *Link) sampleRTT(a ackFrame) {
-	largest := a.ranges[0].End - 1
+func (l *Link) sampleRTT(a wire.Ack) {
+	largest := a.Ranges[0].End - 1
 	at := l.history.find(largest)
 	if at == l.history.next {
 		return
 	}
 	p := l.history.at(at)
 	if p.number == largest && p.state != settled && p.path == l.from {
-		p.path.rtt.sample(l.now.Sub(p.time), a.delay)
+		p.path.rtt.sample(l.now.Sub(p.time), a.Delay)
 	}
 }
 

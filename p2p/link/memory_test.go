@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/wire"
 )
 
 // Several hostile peers together make their victim hold no more than the bound, which is
@@ -18,16 +19,16 @@ func TestMemoryOfManyLinks(t *testing.T) {
 		const limit = 4 << 20
 		asked := 0
 		m := NewMemory(limit, func() { asked++ })
-		var peers []*villain
+		var peers []*maliciousPeer
 		for range 8 {
-			v := newVillain()
+			v := newMaliciousPeer()
 			v.link.SetMemory(m)
 			peers = append(peers, v)
 		}
 		for id := uint64(0); id < 2*100; id += 2 {
 			for _, v := range peers { // the last byte of each stream's first window
 				last := spans.Span{Start: firstWindow - 1, End: firstWindow}
-				v.say(append(appendStreamHead(nil, id, last, false), 'x'))
+				v.say(append(wire.AppendStreamHead(nil, id, last, false), 'x'))
 			}
 		}
 		sum, held := 0, 0
@@ -58,7 +59,7 @@ func TestMemoryOfManyLinks(t *testing.T) {
 // that needs more than there is gets through in turns.
 func TestMemoryIsGivenBack(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.loss = 0.02 }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.loss = 0.02 }, func(t *testing.T, w *testNetwork) {
 		m := NewMemory(128<<10, nil)
 		w.b.SetMemory(m)
 		for range 10 {

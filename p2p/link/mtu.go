@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/udp"
 )
@@ -81,7 +82,7 @@ func (l *Link) searchMTU(p *path) {
 	for i := range s.probes {
 		q := &s.probes[i]
 		q.id = rand.Uint64()
-		l.postFull(p, q.size, appendPing(nil, q.id))
+		l.postFull(p, q.size, wire.AppendPing(nil, q.id))
 	}
 }
 

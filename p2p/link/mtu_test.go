@@ -17,7 +17,7 @@ func mtuOf(l *Link) int {
 
 func TestMTUGrowsToWhatThePathCarries(t *testing.T) {
 	for carried, least := range map[int]int{548: 548, 772: 756, 1199: 1183, 1200: 1200, 1451: 1436, 1452: 1452, 1472: 1452, 8000: 1452} {
-		run(t, func(w *wire) { w.mtu = carried }, func(t *testing.T, w *wire) {
+		run(t, func(w *testNetwork) { w.mtu = carried }, func(t *testing.T, w *testNetwork) {
 			time.Sleep(5 * time.Second)
 			if a, b := mtuOf(w.a), mtuOf(w.b); a < least || b < least || max(a, b) > min(carried, 1452) {
 				t.Errorf("over a path of %d: %d and %d", carried, a, b)
@@ -36,7 +36,7 @@ func TestMTUGrowsToWhatThePathCarries(t *testing.T) {
 
 // Loss of the probes themselves does not keep a path small for long.
 func TestMTUUnderLoss(t *testing.T) {
-	run(t, func(w *wire) { w.loss = .2 }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.loss = .2 }, func(t *testing.T, w *testNetwork) {
 		time.Sleep(25 * time.Minute)
 		if a := mtuOf(w.a); a != 1452 {
 			t.Errorf("after some time: %d", a)
@@ -47,7 +47,7 @@ func TestMTUUnderLoss(t *testing.T) {
 // A path that suddenly carries less is a black hole for what is large: a
 // transfer goes on within seconds.
 func TestMTUShrinks(t *testing.T) {
-	run(t, func(w *wire) { w.rate, w.queue = 1.25e6, 100*time.Millisecond }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.rate, w.queue = 1.25e6, 100*time.Millisecond }, func(t *testing.T, w *testNetwork) {
 		time.Sleep(3 * time.Second)
 		time.AfterFunc(time.Second, func() { w.set(func() { w.mtu = 1300 }) })
 		if took := transfer(t, w.a, w.b, bulk(4<<20)); took > 8*time.Second {
@@ -82,10 +82,10 @@ func TestSmallPaths(t *testing.T) {
 func smallPath(t *testing.T, carried int, relayed, suddenly bool) {
 	t.Parallel()
 	const within = 5 * time.Second
-	limit := func(w *wire) {
+	limit := func(w *testNetwork) {
 		w.drop = func(_ int, d []byte) bool { return (d[0] == typeRelay) == relayed && len(d) > carried }
 	}
-	change := func(w *wire) {
+	change := func(w *testNetwork) {
 		w.rate, w.queue = 1.25e6, 100*time.Millisecond
 		w.cut[1] = relayed
 		if !suddenly {
@@ -95,7 +95,7 @@ func smallPath(t *testing.T, carried int, relayed, suddenly bool) {
 	if relayed && carried < minMTU {
 		t.Skip("there is no other way")
 	}
-	run(t, change, func(t *testing.T, w *wire) {
+	run(t, change, func(t *testing.T, w *testNetwork) {
 		w.connect(2, 7)
 		began := time.Now()
 		s, _ := w.a.OpenStream()
@@ -138,7 +138,7 @@ func smallPath(t *testing.T, carried int, relayed, suddenly bool) {
 }
 
 // checkChat sends a long line and its short answer, beside whatever else is sent.
-func checkChat(t *testing.T, w *wire) {
+func checkChat(t *testing.T, w *testNetwork) {
 	t.Helper()
 	began := time.Now()
 	line, answer := bulk(3000), bulk(30)
@@ -164,7 +164,7 @@ func checkChat(t *testing.T, w *wire) {
 // A datagram of the application is cut up where the path's packets are smaller.
 func TestDatagramOnASmallPath(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.mtu = minMTU }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.mtu = minMTU }, func(t *testing.T, w *testNetwork) {
 		for n := range 40 {
 			sent := bulk(n * MaxDatagram / 39)
 			if err := w.a.SendDatagram(sent); err != nil {

@@ -1,6 +1,9 @@
 package link
 
-import "p2ptool/p2p/punch"
+import (
+	"p2ptool/p2p/link/wire"
+	"p2ptool/p2p/punch"
+)
 
 // An announcement is what the other side is told of our NAT, so that it finds
 // our sockets behind it. The newest counts; a lost one is sent again.
@@ -36,12 +39,12 @@ func (a *announcement) append(b []byte, room int, rec *sentPacket) []byte {
 	if a.natDue {
 		a.natDue = false
 		rec.record(sentFrame{kind: sentNAT})
-		b = appendNAT(b, a.nat)
+		b = wire.AppendNAT(b, a.nat)
 	}
 	if a.portsDue {
 		a.portsDue = false
 		rec.record(sentFrame{kind: sentPorts})
-		b = appendOpened(b, a.ports)
+		b = wire.AppendOpened(b, a.ports)
 	}
 	return b
 }
@@ -52,41 +55,14 @@ func (a *announcement) lose(k frameKind) {
 	a.portsDue = a.portsDue || k == sentPorts
 }
 
-// Both frames have a length, and may grow.
-func appendNAT(b []byte, n punch.NAT) []byte {
-	return n.Append(append(b, frameNAT, punch.NATSize))
-}
-
-func appendOpened(b []byte, p punch.Ports) []byte {
-	return p.Append(append(b, frameOpened, punch.PortsSize))
-}
-
-func parseNAT(r *reader, h frameHandler) error {
-	n, _, err := punch.ParseNAT(r.bytes(uint64(r.byte())))
-	if err != nil {
-		return errFrame
-	}
-	h.onNAT(n)
-	return nil
-}
-
-func parseOpened(r *reader, h frameHandler) error {
-	p, _, err := punch.ParsePorts(r.bytes(uint64(r.byte())))
-	if err != nil {
-		return errFrame
-	}
-	h.onOpened(p)
-	return nil
-}
-
-// onNAT and onOpened take the frames (frameHandler).
-func (l *Link) onNAT(n punch.NAT) {
+// OnNAT and OnOpened take the frames.
+func (l packetHandler) OnNAT(n punch.NAT) {
 	if l.cfg.OnNAT != nil {
 		l.cfg.OnNAT(n)
 	}
 }
 
-func (l *Link) onOpened(p punch.Ports) {
+func (l packetHandler) OnOpened(p punch.Ports) {
 	if l.cfg.OnOpened != nil {
 		l.cfg.OnOpened(p)
 	}

@@ -11,7 +11,7 @@ import (
 
 func TestOutageOfThirtySeconds(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.rate, w.queue = 1.25e6, 100*time.Millisecond }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.rate, w.queue = 1.25e6, 100*time.Millisecond }, func(t *testing.T, w *testNetwork) {
 		s, _ := w.a.OpenStream()
 		go func() {
 			s.Write(bulk(4 << 20))
@@ -44,7 +44,7 @@ func TestOutageOfThirtySeconds(t *testing.T) {
 
 func TestRelayToDirectAndBack(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.cut[1] = true }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.cut[1] = true }, func(t *testing.T, w *testNetwork) {
 		w.connect(2, 7)
 		time.Sleep(300 * time.Millisecond)
 		expect := func(kind punch.PathKind, within time.Duration) {
@@ -103,7 +103,7 @@ func TestRelayToDirectAndBack(t *testing.T) {
 
 func TestFollowsAChangedAddress(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(time.Second)
 		w.set(func() { w.cut[1] = true })
 		// The other end's packets come from port 5 from now on.
@@ -125,7 +125,7 @@ func TestFollowsAChangedAddress(t *testing.T) {
 // What is lost on a path that is then left for another is sent again there.
 func TestLossOnAPathThatIsLeft(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.cut[1] = true }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.cut[1] = true }, func(t *testing.T, w *testNetwork) {
 		w.connect(2, 7)
 		time.Sleep(time.Second)
 		if w.a.Path().Kind != punch.PathRelay {
@@ -157,7 +157,7 @@ func TestLossOnAPathThatIsLeft(t *testing.T) {
 // Paths with round trips of up to two seconds become valid.
 func TestLongPaths(t *testing.T) {
 	for _, delay := range []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Second} {
-		run(t, func(w *wire) { w.delay = delay }, func(t *testing.T, w *wire) {
+		run(t, func(w *testNetwork) { w.delay = delay }, func(t *testing.T, w *testNetwork) {
 			start := time.Now()
 			for w.a.Path().Kind == punch.PathNone || w.b.Path().Kind == punch.PathNone {
 				time.Sleep(10 * time.Millisecond)
@@ -179,7 +179,7 @@ func TestLongPaths(t *testing.T) {
 // and no more by naming them again.
 func TestNamedCandidatesGetFewProbes(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(time.Second)
 		var cs []punch.Candidate
 		for i := range punch.MaxCandidates {
@@ -208,7 +208,7 @@ func TestNamedCandidatesGetFewProbes(t *testing.T) {
 
 func TestGarbageIsDropped(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(time.Second)
 		for i := range 1000 {
 			w.mu.Lock()
@@ -226,7 +226,7 @@ func TestGarbageIsDropped(t *testing.T) {
 // paths that were never used.
 func TestPathsDieTogether(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		for port := uint16(2); port < 6; port++ {
 			w.connect(port, 0)
 		}

@@ -42,7 +42,7 @@ func TestHostPauses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWire(t, func(w *wire) { w.rate, w.queue, w.delay = c.rate, 5*ms, ms/20 })
+				w := newTestNetwork(t, func(w *testNetwork) { w.rate, w.queue, w.delay = c.rate, 5*ms, ms/20 })
 				time.Sleep(calm)
 				arrived := endless(t, w)
 				go c.hosts(w.a, w.b)

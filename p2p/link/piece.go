@@ -4,15 +4,8 @@ import (
 	"slices"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/wire"
 )
-
-// A piece is a part of a datagram that does not fit into one packet of the path.
-type piece struct {
-	id     uint64 // the same in all of its pieces
-	offset uint64
-	whole  uint64 // bytes of the datagram
-	data   []byte
-}
 
 // minPiece is the least data worth a piece, but for the last.
 const minPiece = 64
@@ -20,16 +13,11 @@ const minPiece = 64
 // appendPiece appends the next piece, of at most room bytes, and reports whether
 // it is the last one. It appends nothing where room is short.
 func (d *outgoing) appendPiece(b []byte, room int) (out []byte, last bool) {
-	head := 1 + sizeVarint(d.id) + 3*sizeVarint(uint64(len(d.data)))
-	n := min(room-head, len(d.data)-d.sent)
+	n := min(room-wire.PieceHeadSize(d.id, len(d.data)), len(d.data)-d.sent)
 	if last = d.sent+n == len(d.data); n < minPiece && !last || n < 1 {
 		return b, false
 	}
-	b = append(b, framePiece)
-	for _, v := range []uint64{d.id, uint64(d.sent), uint64(len(d.data)), uint64(n)} {
-		b = appendVarint(b, v)
-	}
-	b = append(b, d.data[d.sent:d.sent+n]...)
+	b = wire.AppendPiece(b, wire.Piece{ID: d.id, Offset: uint64(d.sent), Size: uint64(len(d.data)), Data: d.data[d.sent : d.sent+n]})
 	d.sent += n
 	return b, last
 }
@@ -46,8 +34,8 @@ type incoming struct {
 	got  spans.Set
 }
 
-// onPiece takes a PIECE (frameHandler).
-func (l *Link) onPiece(p piece) {
+// OnPiece takes a PIECE.
+func (l packetHandler) OnPiece(p wire.Piece) {
 	if d := l.pieces.add(p); d != nil {
 		l.gotDatagram(d)
 	}
@@ -55,26 +43,26 @@ func (l *Link) onPiece(p piece) {
 
 // add takes a piece and returns the datagram that is whole by it, or nil. What cannot be a
 // piece of one is dropped.
-func (ps *pieces) add(p piece) []byte {
-	end := p.offset + uint64(len(p.data))
-	if p.whole > MaxDatagram || p.offset > p.whole || end > p.whole || len(p.data) == 0 {
+func (ps *pieces) add(p wire.Piece) []byte {
+	end := p.Offset + uint64(len(p.Data))
+	if p.Size > MaxDatagram || p.Offset > p.Size || end > p.Size || len(p.Data) == 0 {
 		return nil
 	}
-	i := slices.IndexFunc(*ps, func(d incoming) bool { return d.id == p.id })
+	i := slices.IndexFunc(*ps, func(d incoming) bool { return d.id == p.ID })
 	if i < 0 {
 		if len(*ps) == keepPieces {
 			*ps = slices.Delete(*ps, 0, 1)
 		}
-		*ps = append(*ps, incoming{id: p.id, data: make([]byte, p.whole)})
+		*ps = append(*ps, incoming{id: p.ID, data: make([]byte, p.Size)})
 		i = len(*ps) - 1
 	}
 	d := &(*ps)[i]
-	if uint64(len(d.data)) != p.whole {
+	if uint64(len(d.data)) != p.Size {
 		return nil
 	}
-	copy(d.data[p.offset:], p.data)
-	d.got.Add(spans.Span{Start: p.offset, End: end})
-	if len(d.got) > 1 || d.got[0].Len() < p.whole {
+	copy(d.data[p.Offset:], p.Data)
+	d.got.Add(spans.Span{Start: p.Offset, End: end})
+	if len(d.got) > 1 || d.got[0].Len() < p.Size {
 		return nil
 	}
 	whole := d.data

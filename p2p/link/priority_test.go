@@ -12,7 +12,7 @@ import (
 // room to answer, behind what goes the other way.
 func TestChatOvertakesAFile(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.rate, w.queue = 250_000, 100*time.Millisecond }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.rate, w.queue = 250_000, 100*time.Millisecond }, func(t *testing.T, w *testNetwork) {
 		time.Sleep(time.Second)
 		for _, l := range []*Link{w.a, w.b} {
 			file, err := l.OpenStream()
@@ -61,7 +61,7 @@ func TestChatOvertakesAFile(t *testing.T) {
 // priority and never ends: its windows do not wait behind that.
 func TestWindowsGoBeforeData(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.rate, w.queue = 250_000, 100*time.Millisecond }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.rate, w.queue = 250_000, 100*time.Millisecond }, func(t *testing.T, w *testNetwork) {
 		time.Sleep(time.Second)
 		loud, _ := w.b.OpenStream()
 		loud.SetPriority(-1)
@@ -107,7 +107,7 @@ func BenchmarkChatBesideAFile(b *testing.B) {
 // path's own.
 func chatBesideAFile(t *testing.T) (worst time.Duration) {
 	const trip = 50 * time.Millisecond
-	w := newWire(t, func(w *wire) { w.rate, w.queue, w.delay = 20e6/8, 200*time.Millisecond, trip/2 })
+	w := newTestNetwork(t, func(w *testNetwork) { w.rate, w.queue, w.delay = 20e6/8, 200*time.Millisecond, trip/2 })
 	time.Sleep(calm)
 	chat, err := w.a.OpenStream()
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 func TestRandomUse(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(3) {
-		run(t, func(w *wire) {
+		run(t, func(w *testNetwork) {
 			w.rnd = rand.New(rand.NewPCG(seed, 1))
 			w.loss, w.duplicate, w.jitter = 0.05, 0.02, 20*time.Millisecond
-		}, func(t *testing.T, w *wire) {
+		}, func(t *testing.T, w *testNetwork) {
 			rnd := rand.New(rand.NewPCG(seed, 2))
 			done := make(chan bool)
 			n := 0

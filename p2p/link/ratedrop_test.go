@@ -47,7 +47,7 @@ func (f rateFall) queueAt(mbit float64) time.Duration {
 	return time.Duration(float64(f.queue) * f.high / mbit)
 }
 
-func (f rateFall) setRate(w *wire, mbit float64) {
+func (f rateFall) setRate(w *testNetwork, mbit float64) {
 	// Of a queue that shrinks, what waits still leaves at the old rate.
 	w.setRate(mbit*1e6/8, f.queueAt(mbit), !f.shrinks)
 }
@@ -104,7 +104,7 @@ func (y readLog) back(from time.Time, n float64) time.Duration {
 
 // ride has the rate fall and return.
 func (f rateFall) ride(t *testing.T) (out rateFallResult) {
-	w := newWire(t, func(w *wire) {
+	w := newTestNetwork(t, func(w *testNetwork) {
 		w.rate, w.queue, w.delay = f.high*1e6/8, f.queue, f.trip/2
 		w.loss, w.jitter, w.tick = f.loss, f.jitter, f.tick
 	})
@@ -137,7 +137,7 @@ func (f rateFall) ride(t *testing.T) (out rateFallResult) {
 }
 
 // file sends an endless file in the background, and returns when it was read.
-func (f rateFall) file(t *testing.T, w *wire) *readLog {
+func (f rateFall) file(t *testing.T, w *testNetwork) *readLog {
 	s, err := w.a.OpenStream()
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func (f rateFall) file(t *testing.T, w *wire) *readLog {
 
 // chat sends a line ten times a second, and returns how long each took, by when it
 // was sent. A line that never arrives takes a minute.
-func (f rateFall) chat(t *testing.T, w *wire) *map[time.Time]time.Duration {
+func (f rateFall) chat(t *testing.T, w *testNetwork) *map[time.Time]time.Duration {
 	s, err := w.a.OpenStream()
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,10 @@
 package link
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"p2ptool/p2p/link/wire"
+)
 
 // receive handles the packets of one arrival.
 func (l *Link) receive(a arrival) {
@@ -30,7 +34,7 @@ func (l *Link) receive(a arrival) {
 // there is room for is not acknowledged, as if it had been lost.
 func (l *Link) packet(n uint64, plain []byte) {
 	l.answer = false
-	eliciting, err := parseFrames(plain, l, &l.scratch)
+	eliciting, err := wire.Parse(plain, packetHandler{l}, &l.scratch)
 	switch {
 	case err == errNoRoom:
 		return
@@ -52,11 +56,15 @@ func (l *Link) packet(n uint64, plain []byte) {
 	l.acks.received(n, l.now, eliciting, l.ackDelay())
 }
 
-// onPing notes a PING. Of several in one packet only the last is answered: an
-// answer must not be more than what it answers.
-func (l *Link) onPing(id uint64) { l.pinged, l.answer = id, true }
+// A packetHandler handles the frames of the packet that the link has just opened
+// (wire.Handler). It keeps these methods out of what a Link offers.
+type packetHandler struct{ *Link }
 
-func (l *Link) onPong(id uint64, seen netip.AddrPort) {
+// OnPing notes a PING. Of several in one packet only the last is answered: an
+// answer must not be more than what it answers.
+func (l packetHandler) OnPing(id uint64) { l.pinged, l.answer = id, true }
+
+func (l packetHandler) OnPong(id uint64, seen netip.AddrPort) {
 	p := l.from
 	if l.mtuFound(p, id) {
 		p.prove(l.now)
@@ -80,7 +88,7 @@ func (l *Link) onPong(id uint64, seen netip.AddrPort) {
 	l.validate(p)
 }
 
-func (l *Link) onWindow(stream, limit uint64) error {
+func (l packetHandler) OnWindow(stream, limit uint64) error {
 	s, err := l.streams.find(stream)
 	if s != nil && s.receiveWindow(limit) {
 		l.streams.queue(s, false)
@@ -88,7 +96,7 @@ func (l *Link) onWindow(stream, limit uint64) error {
 	return err
 }
 
-func (l *Link) onReset(stream, code uint64) error {
+func (l packetHandler) OnReset(stream, code uint64) error {
 	s, err := l.streams.find(stream)
 	if s != nil {
 		s.receiveReset(code)
@@ -97,7 +105,7 @@ func (l *Link) onReset(stream, code uint64) error {
 	return err
 }
 
-func (l *Link) onStop(stream, code uint64) error {
+func (l packetHandler) OnStop(stream, code uint64) error {
 	s, err := l.streams.find(stream)
 	if s != nil {
 		s.receiveStop(code)
@@ -106,8 +114,8 @@ func (l *Link) onStop(stream, code uint64) error {
 	return err
 }
 
-func (l *Link) onStream(f streamFrame) error {
-	s, err := l.streams.find(f.id)
+func (l packetHandler) OnStream(f wire.Stream) error {
+	s, err := l.streams.find(f.ID)
 	if s == nil {
 		return err
 	}

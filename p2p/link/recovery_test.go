@@ -86,7 +86,7 @@ func TestRecovery(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			newTrial(t).play(c.transcript)
+			newFakeLink(t).play(c.transcript)
 		})
 	}
 }
@@ -95,7 +95,7 @@ func TestRecovery(t *testing.T) {
 // probe timeout, all of it: nothing later will be heard of there.
 func TestRecoveryOfAPathThatWasLeft(t *testing.T) {
 	t.Parallel()
-	tr := newTrial(t)
+	tr := newFakeLink(t)
 	old := tr.path
 	tr.send(old, 5)
 	other := tr.newPath(2)
@@ -118,7 +118,7 @@ func TestRecoveryOfAPathThatWasLeft(t *testing.T) {
 // left to send again.
 func TestProbeAlwaysSends(t *testing.T) {
 	t.Parallel()
-	tr := newTrial(t)
+	tr := newFakeLink(t)
 	sent := 0
 	tr.path.route.Conn = counting{sent: &sent}
 	tr.send(tr.path, 3)
@@ -142,7 +142,7 @@ func (c counting) Write(b udp.Batch) error {
 // A link that neither sends nor receives data remembers no packets.
 func TestIdleHistoryIsEmpty(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(20 * time.Minute)
 		checked := make(chan int)
 		w.a.do(func() { checked <- len(w.a.history.ring) })

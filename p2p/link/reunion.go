@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 
+	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/punch"
 	"p2ptool/p2p/udp"
 )
@@ -14,7 +15,7 @@ func (l *Link) Letter(cs []punch.Candidate) []byte {
 	out := make(chan []byte, 1)
 	ok := l.do(func() {
 		out <- bytes.Clone(l.small(newPath(Route{}, l.now), func(b []byte) []byte {
-			return punch.AppendCandidates(append(b, frameCandidates), cs)
+			return wire.AppendCandidates(b, cs)
 		}))
 	})
 	if !ok {

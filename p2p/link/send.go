@@ -137,7 +137,7 @@ func (l *Link) ackRoom(p *path, data bool) int {
 // appendData appends what is reliable, and datagrams, of at most room bytes.
 func (l *Link) appendData(b []byte, room int, rec *sentPacket) []byte {
 	end, whole := len(b)+room, l.chosen.room()
-	b = l.appendCandidates(b, end-len(b), rec)
+	b = l.appendOwnCandidates(b, end-len(b), rec)
 	b = l.announced.append(b, end-len(b), rec)
 	b = l.appendDatagrams(b, end-len(b), whole, rec)
 	for end-len(b) >= minRoom && !rec.full() {

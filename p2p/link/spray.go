@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/punch"
 	"p2ptool/p2p/udp"
 )
@@ -119,7 +120,7 @@ func (l *Link) probe(s *spray, port uint16, ttl int) {
 	q := probe{port, rand.Uint64(), l.now}
 	s.probes = append(s.probes, q)
 	s.path.route.Addr = netip.AddrPortFrom(s.path.route.Addr.Addr(), port)
-	l.postTTL(&s.path, ttl, func(b []byte) []byte { return appendPing(b, q.id) })
+	l.postTTL(&s.path, ttl, func(b []byte) []byte { return wire.AppendPing(b, q.id) })
 }
 
 // finish sends no more.

@@ -12,7 +12,7 @@ import (
 // The probes go out in batches, until there are none left or a path is found.
 func TestSprayIsPaced(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.cut[1] = true }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.cut[1] = true }, func(t *testing.T, w *testNetwork) {
 		w.connect(2, 7) // the relay
 		time.Sleep(time.Second)
 		sent := func(low, high uint16) (n int) {
@@ -60,7 +60,7 @@ func TestSprayIsPaced(t *testing.T) {
 // A PONG proves a path only where its PING went, to that very port.
 func TestSprayAnswers(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		l, here := w.a, w.route(0, 0, 0)
 		at := func(port uint16) Route {
 			return Route{Conn: here.Conn, Addr: netip.AddrPortFrom(here.Addr.Addr(), port)}
@@ -98,12 +98,12 @@ func TestSprayAnswers(t *testing.T) {
 // Of several sockets the first that becomes a path wins, once.
 func TestFan(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.cut[1] = true }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.cut[1] = true }, func(t *testing.T, w *testNetwork) {
 		w.connect(2, 7)
 		time.Sleep(time.Second)
 		to := w.route(0, 3, 0).Addr
-		own := &wireConn{w, 0} // other sockets of the same end
-		conns := []udp.Conn{own, &wireConn{w, 0}, &wireConn{w, 0}}
+		own := &networkConn{w, 0} // other sockets of the same end
+		conns := []udp.Conn{own, &networkConn{w, 0}, &networkConn{w, 0}}
 		opened, won := w.a.Open(conns, to, punch.OpenerTTL)
 		<-opened
 		// What comes by the first two at the same time.
@@ -137,7 +137,7 @@ func TestFan(t *testing.T) {
 // Cross sends openers to all ports in turn, which do not arrive, then probes.
 func TestCross(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.cut[1] = true }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.cut[1] = true }, func(t *testing.T, w *testNetwork) {
 		w.connect(2, 7)
 		time.Sleep(time.Second)
 		here := w.route(0, 0, 0)

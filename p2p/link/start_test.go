@@ -11,7 +11,7 @@ import (
 func TestStartAfterSmallMessages(t *testing.T) {
 	t.Parallel()
 	const roundTrip = 200 * time.Millisecond
-	run(t, func(w *wire) { w.rate, w.delay, w.queue = 100e6/8, roundTrip/2, roundTrip }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.rate, w.delay, w.queue = 100e6/8, roundTrip/2, roundTrip }, func(t *testing.T, w *testNetwork) {
 		time.Sleep(calm)
 		a, err := w.a.OpenStream()
 		if err != nil {

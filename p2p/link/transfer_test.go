@@ -97,22 +97,22 @@ func TestTransferUnderFaults(t *testing.T) {
 		name   string
 		size   int
 		within time.Duration
-		change func(*wire)
+		change func(*testNetwork)
 	}{
 		{"clean", 2 << 20, time.Second, nil},
-		{"loss 1%", 1 << 20, 10 * time.Second, func(w *wire) { w.loss = 0.01 }},
-		{"loss 5%", 1 << 20, 20 * time.Second, func(w *wire) { w.loss = 0.05 }},
-		{"loss 20%", 300_000, 20 * time.Second, func(w *wire) { w.loss = 0.20 }},
-		{"loss 50%", 100_000, 2 * time.Minute, func(w *wire) { w.loss = 0.50 }},
-		{"reordering", 1 << 20, 1500 * time.Millisecond, func(w *wire) { w.jitter = 10 * time.Millisecond }},
-		{"duplicates", 1 << 20, time.Second, func(w *wire) { w.duplicate = 0.3 }},
-		{"10 Mbit/s, queue of 50 ms", 2 << 20, 3 * time.Second, func(w *wire) { w.rate, w.queue = 1.25e6, 50*time.Millisecond }},
-		{"all at once", 300_000, 10 * time.Second, func(w *wire) {
+		{"loss 1%", 1 << 20, 10 * time.Second, func(w *testNetwork) { w.loss = 0.01 }},
+		{"loss 5%", 1 << 20, 20 * time.Second, func(w *testNetwork) { w.loss = 0.05 }},
+		{"loss 20%", 300_000, 20 * time.Second, func(w *testNetwork) { w.loss = 0.20 }},
+		{"loss 50%", 100_000, 2 * time.Minute, func(w *testNetwork) { w.loss = 0.50 }},
+		{"reordering", 1 << 20, 1500 * time.Millisecond, func(w *testNetwork) { w.jitter = 10 * time.Millisecond }},
+		{"duplicates", 1 << 20, time.Second, func(w *testNetwork) { w.duplicate = 0.3 }},
+		{"10 Mbit/s, queue of 50 ms", 2 << 20, 3 * time.Second, func(w *testNetwork) { w.rate, w.queue = 1.25e6, 50*time.Millisecond }},
+		{"all at once", 300_000, 10 * time.Second, func(w *testNetwork) {
 			w.rate, w.queue, w.loss, w.duplicate, w.jitter = 1.25e6, 50*time.Millisecond, 0.05, 0.05, 5*time.Millisecond
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			run(t, c.change, func(t *testing.T, w *wire) {
+			run(t, c.change, func(t *testing.T, w *testNetwork) {
 				took := transfer(t, w.a, w.b, bulk(c.size))
 				back := transfer(t, w.b, w.a, bulk(c.size/10))
 				if took > c.within || back > c.within/2 {
@@ -127,7 +127,7 @@ func TestTransferUnderFaults(t *testing.T) {
 func TestCleanPathIsFilled(t *testing.T) {
 	t.Parallel()
 	skipIfSlow(t)
-	run(t, func(w *wire) { w.rate, w.queue = 1.25e7, 100*time.Millisecond }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.rate, w.queue = 1.25e7, 100*time.Millisecond }, func(t *testing.T, w *testNetwork) {
 		const size = 8 << 20
 		took := transfer(t, w.a, w.b, bulk(size))
 		if share := size / took.Seconds() / 1.25e7; share < 0.6 {
@@ -141,7 +141,7 @@ func TestCleanPathIsFilled(t *testing.T) {
 func TestLongPathIsFilled(t *testing.T) {
 	t.Parallel()
 	skipIfSlow(t)
-	run(t, func(w *wire) { w.delay, w.rate, w.queue = 100*time.Millisecond, 1.25e7, 200*time.Millisecond }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.delay, w.rate, w.queue = 100*time.Millisecond, 1.25e7, 200*time.Millisecond }, func(t *testing.T, w *testNetwork) {
 		const size = 8 << 20
 		took := transfer(t, w.a, w.b, bulk(size))
 		// 0.7 s for the bytes alone, nine round trips for slow start.
@@ -153,7 +153,7 @@ func TestLongPathIsFilled(t *testing.T) {
 
 func TestStreamsBothWaysAtOnce(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.loss = 0.02 }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.loss = 0.02 }, func(t *testing.T, w *testNetwork) {
 		done := make(chan bool)
 		for range 20 {
 			go func() {
@@ -194,7 +194,7 @@ func TestStreamsBothWaysAtOnce(t *testing.T) {
 // 128 streams, all at once, many times.
 func TestManyStreams(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.loss, w.jitter = 0.03, 3*time.Millisecond }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.loss, w.jitter = 0.03, 3*time.Millisecond }, func(t *testing.T, w *testNetwork) {
 		go func() {
 			for {
 				s, err := w.b.AcceptStream(t.Context())
@@ -240,7 +240,7 @@ func TestManyStreams(t *testing.T) {
 
 func TestReaderHoldsWriterBack(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, w *wire) {
+	run(t, nil, func(t *testing.T, w *testNetwork) {
 		s, _ := w.a.OpenStream()
 		written := make(chan int, 1)
 		go func() {
@@ -276,7 +276,7 @@ func TestReaderHoldsWriterBack(t *testing.T) {
 
 func TestResetReachesTheReader(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *wire) { w.loss = 0.2 }, func(t *testing.T, w *wire) {
+	run(t, func(w *testNetwork) { w.loss = 0.2 }, func(t *testing.T, w *testNetwork) {
 		s, _ := w.a.OpenStream()
 		s.Write(bulk(1000))
 		r, err := w.b.AcceptStream(t.Context())

@@ -1,10 +1,10 @@
-package link
+package wire
 
 import "math/bits"
 
 const maxVarint = 1<<62 - 1
 
-// appendVarint appends v as in RFC 9000, section 16; v is at most maxVarint.
+// appendVarint appends v, which is at most maxVarint, as in RFC 9000, section 16.
 func appendVarint(b []byte, v uint64) []byte {
 	switch n := bits.Len64(v); {
 	case n <= 6:
@@ -33,8 +33,8 @@ func sizeVarint(v uint64) int {
 	}
 }
 
-// A reader takes the fields of a packet off its front. After the first that is
-// missing it is bad, and gives zeros.
+// A reader reads the fields of a packet from its front. After one that is cut off it is bad
+// and returns zeros.
 type reader struct {
 	b   []byte
 	bad bool

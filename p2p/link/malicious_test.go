@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/udp"
 )
 
-// A villain is a peer who holds the session's keys and keeps no rule.
-type villain struct {
+// A maliciousPeer holds the session's keys and keeps no rule of the protocol.
+type maliciousPeer struct {
 	sender *noise.Sender
 	link   *Link // of the victim
 	home   Route
@@ -26,7 +27,7 @@ type villain struct {
 // sink is the victim's socket.
 type sink struct {
 	nowhere
-	v *villain
+	v *maliciousPeer
 }
 
 func (s *sink) Write(b udp.Batch) error {
@@ -38,8 +39,8 @@ func (s *sink) Write(b udp.Batch) error {
 
 func (s *sink) WriteTTL(b udp.Batch, _ int) error { return s.Write(b) }
 
-func newVillain() *villain {
-	v := &villain{got: map[netip.AddrPort]int{}}
+func newMaliciousPeer() *maliciousPeer {
+	v := &maliciousPeer{got: map[netip.AddrPort]int{}}
 	conn := &sink{v: v}
 	route := func(a netip.AddrPort) (Route, bool) { return Route{Conn: conn, Addr: a}, true }
 	v.home, _ = route(netip.MustParseAddrPort("198.51.100.1:1"))
@@ -55,7 +56,7 @@ func newVillain() *villain {
 }
 
 // send seals frames into a packet and has it arrive from an address.
-func (v *villain) send(from Route, frames []byte) {
+func (v *maliciousPeer) send(from Route, frames []byte) {
 	buf := udp.NewBuffer()
 	defer buf.Release()
 	pkt, err := v.sender.Seal(append(buf.Bytes()[:noise.HeaderSize], frames...), typeData, 0)
@@ -65,14 +66,14 @@ func (v *villain) send(from Route, frames []byte) {
 	v.link.Deliver(from, udp.Batch{Addr: from.Addr, Data: pkt, Size: len(pkt), Buf: buf})
 }
 
-// say sends frames from where the villain is, and lets the link take them in.
-func (v *villain) say(frames []byte) {
+// say sends frames from the peer's own address and waits until the link has handled them.
+func (v *maliciousPeer) say(frames []byte) {
 	v.send(v.home, frames)
 	synctest.Wait()
 }
 
 // serve is an application that reads all streams it is offered.
-func (v *villain) serve(t *testing.T) {
+func (v *maliciousPeer) serve(t *testing.T) {
 	for {
 		s, err := v.link.AcceptStream(t.Context())
 		if err != nil {
@@ -86,18 +87,18 @@ func (v *villain) serve(t *testing.T) {
 }
 
 // ackAll acknowledges all that the link has sent.
-func (v *villain) ackAll() {
+func (v *maliciousPeer) ackAll() {
 	sent := make(chan uint64, 1)
 	if v.link.do(func() { sent <- v.link.sender.Counter() }) {
 		if n := <-sent; n > 0 {
-			b, _ := appendAck(nil, spans.Set{{Start: 0, End: n}}, 0, 100)
+			b, _ := wire.AppendAck(nil, spans.Set{{Start: 0, End: n}}, 0, 100)
 			v.say(b)
 		}
 	}
 }
 
-// holdings returns what the villain has made the link hold, in bytes about.
-func (v *villain) holdings() int {
+// holdings returns about how many bytes the peer has made the link hold.
+func (v *maliciousPeer) holdings() int {
 	out := make(chan int, 1)
 	l := v.link
 	ok := l.do(func() {
@@ -124,11 +125,11 @@ func (v *villain) holdings() int {
 // maxHoldings is what the package comment promises.
 const maxHoldings = 86 << 20
 
-// against has a villain do his worst, and then looks whether the link is well.
-func against(t *testing.T, f func(t *testing.T, v *villain)) {
+// against runs f against a link, and then checks that the link is within its bounds and closes.
+func against(t *testing.T, f func(t *testing.T, v *maliciousPeer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		v := newVillain()
+		v := newMaliciousPeer()
 		f(t, v)
 		synctest.Wait()
 		if n := v.holdings(); n > maxHoldings {

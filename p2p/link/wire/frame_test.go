@@ -1,4 +1,4 @@
-package link
+package wire
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"p2ptool/p2p/punch"
 )
 
-// A recorder notes the frames of a packet, and can write them again.
+// A recorder records the frames of a packet and appends them again.
 type recorder struct {
 	out    []byte // the same frames
 	frames []any
@@ -57,52 +57,47 @@ func (r *recorder) note(frame any, appended []byte) error {
 	return nil
 }
 
-func (r *recorder) onPing(id uint64) { r.note(pingSeen{id}, appendPing(r.out, id)) }
-func (r *recorder) onPong(id uint64, a netip.AddrPort) {
-	r.note(pongSeen{id, a}, appendPong(r.out, id, a))
+func (r *recorder) OnPing(id uint64) { r.note(pingSeen{id}, AppendPing(r.out, id)) }
+func (r *recorder) OnPong(id uint64, a netip.AddrPort) {
+	r.note(pongSeen{id, a}, AppendPong(r.out, id, a))
 }
 func (r *recorder) control(typ byte, stream, v uint64) error {
-	return r.note(controlSeen{typ, stream, v}, appendStreamControl(r.out, typ, stream, v))
+	return r.note(controlSeen{typ, stream, v}, AppendStreamControl(r.out, typ, stream, v))
 }
-func (r *recorder) onWindow(stream, limit uint64) error { return r.control(frameWindow, stream, limit) }
-func (r *recorder) onReset(stream, code uint64) error   { return r.control(frameReset, stream, code) }
-func (r *recorder) onStop(stream, code uint64) error    { return r.control(frameStop, stream, code) }
-func (r *recorder) onCandidates(cs []punch.Candidate) {
-	b := punch.AppendCandidates(nil, cs)
-	r.note(candidatesSeen{string(b)}, append(append(r.out, frameCandidates), b...))
+func (r *recorder) OnWindow(stream, limit uint64) error { return r.control(FrameWindow, stream, limit) }
+func (r *recorder) OnReset(stream, code uint64) error   { return r.control(FrameReset, stream, code) }
+func (r *recorder) OnStop(stream, code uint64) error    { return r.control(FrameStop, stream, code) }
+func (r *recorder) OnCandidates(cs []punch.Candidate) {
+	r.note(candidatesSeen{string(punch.AppendCandidates(nil, cs))}, AppendCandidates(r.out, cs))
 }
-func (r *recorder) onNAT(n punch.NAT)      { r.note(natSeen{n}, appendNAT(r.out, n)) }
-func (r *recorder) onOpened(p punch.Ports) { r.note(openedSeen{p}, appendOpened(r.out, p)) }
-func (r *recorder) onDatagram(d []byte) {
-	r.note(datagramSeen{string(d)}, append(appendVarint(append(r.out, frameDatagram), uint64(len(d))), d...))
+func (r *recorder) OnNAT(n punch.NAT)      { r.note(natSeen{n}, AppendNAT(r.out, n)) }
+func (r *recorder) OnOpened(p punch.Ports) { r.note(openedSeen{p}, AppendOpened(r.out, p)) }
+func (r *recorder) OnDatagram(d []byte) {
+	r.note(datagramSeen{string(d)}, AppendDatagram(r.out, d))
 }
-func (r *recorder) onPiece(p piece) {
-	b := append(r.out, framePiece)
-	for _, v := range []uint64{p.id, p.offset, p.whole, uint64(len(p.data))} {
-		b = appendVarint(b, v)
-	}
-	r.note(pieceSeen{p.id, p.offset, p.whole, string(p.data)}, append(b, p.data...))
+func (r *recorder) OnPiece(p Piece) {
+	r.note(pieceSeen{p.ID, p.Offset, p.Size, string(p.Data)}, AppendPiece(r.out, p))
 }
-func (r *recorder) onClose(code uint64, reason string) {
-	r.note(closeSeen{code, reason}, appendClose(r.out, code, reason))
+func (r *recorder) OnClose(code uint64, reason string) {
+	r.note(closeSeen{code, reason}, AppendClose(r.out, code, reason))
 }
-func (r *recorder) onStream(f streamFrame) error {
-	b := appendStreamHead(r.out, f.id, spans.Span{Start: f.offset, End: f.offset + uint64(len(f.data))}, f.fin)
-	return r.note(streamSeen{f.id, f.offset, string(f.data), f.fin}, append(b, f.data...))
+func (r *recorder) OnStream(f Stream) error {
+	b := AppendStreamHead(r.out, f.ID, spans.Span{Start: f.Offset, End: f.Offset + uint64(len(f.Data))}, f.Fin)
+	return r.note(streamSeen{f.ID, f.Offset, string(f.Data), f.Fin}, append(b, f.Data...))
 }
-func (r *recorder) onAck(a ackFrame) error {
+func (r *recorder) OnAck(a Ack) error {
 	var got spans.Set
-	for i := min(len(a.ranges), maxRanges) - 1; i >= 0; i-- {
-		if s := a.ranges[i]; s.Len() == 0 || len(got) > 0 && s.Start <= got.Last() {
-			return errFrame // no set of packets
+	for i := min(len(a.Ranges), maxRanges) - 1; i >= 0; i-- {
+		if s := a.Ranges[i]; s.Len() == 0 || len(got) > 0 && s.Start <= got.Last() {
+			return ErrMalformed // no set of packets
 		}
-		got = append(got, a.ranges[i])
+		got = append(got, a.Ranges[i])
 	}
-	b, n := appendAck(r.out, got, a.delay, 1<<20)
+	b, n := AppendAck(r.out, got, a.Delay, 1<<20)
 	if n != len(got) {
-		return errFrame
+		return ErrMalformed
 	}
-	return r.note(ackSeen{a.delay, spanText(got)}, b)
+	return r.note(ackSeen{a.Delay, spanText(got)}, b)
 }
 
 func spanText(ss spans.Set) string {
@@ -126,9 +121,9 @@ func TestFrames(t *testing.T) {
 		{"01 0102030405060708", false, []any{pingSeen{0x0102030405060708}}},
 		{"02 0000000000000001 00000000000000000000ffffc0000207 0d96", false, []any{pongSeen{1, addr}}},
 		{"03 08 43e8 01 02 01 00", false, []any{ackSeen{1000 * time.Microsecond, spanText(spans.Set{{Start: 3, End: 4}, {Start: 6, End: 9}})}}},
-		{"04 04 80010000", true, []any{controlSeen{frameWindow, 4, 65536}}},
-		{"05 01 00", true, []any{controlSeen{frameReset, 1, 0}}},
-		{"06 01 4040", true, []any{controlSeen{frameStop, 1, 64}}},
+		{"04 04 80010000", true, []any{controlSeen{FrameWindow, 4, 65536}}},
+		{"05 01 00", true, []any{controlSeen{FrameReset, 1, 0}}},
+		{"06 01 4040", true, []any{controlSeen{FrameStop, 1, 64}}},
 		{"07 00", true, []any{candidatesSeen{"\x00"}}},
 		{"08 02 6869", true, []any{datagramSeen{"hi"}}},
 		{"0e 05 02 07 02 6869", true, []any{pieceSeen{5, 2, 7, "hi"}}},
@@ -145,7 +140,7 @@ func TestFrames(t *testing.T) {
 		}
 		var r recorder
 		var scratch []spans.Span
-		wants, err := parseFrames(b, &r, &scratch)
+		wants, err := Parse(b, &r, &scratch)
 		if err != nil || wants != c.wants || !reflect.DeepEqual(r.frames, c.want) {
 			t.Errorf("%s: %+v, %v, %v", c.hex, r.frames, wants, err)
 		}
@@ -184,13 +179,13 @@ func TestMalformedFrames(t *testing.T) {
 		}
 		var r recorder
 		var scratch []spans.Span
-		if _, err := parseFrames(b, &r, &scratch); err == nil {
+		if _, err := Parse(b, &r, &scratch); err == nil {
 			t.Errorf("%s: %+v", h, r.frames)
 		}
 	}
 }
 
-// What is parsed and written again is parsed as the same.
+// Parsing, appending and parsing again gives the same frames.
 func FuzzFrames(f *testing.F) {
 	for _, h := range []string{"0102030405060708", "030843e801020100", "13020001680011020108026869", "0400800100000600400907000907", "0a050302ffff000b060400ffff0001"} {
 		b, _ := hex.DecodeString(h)
@@ -199,11 +194,11 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var first, second recorder
 		var scratch []spans.Span
-		wants, err := parseFrames(b, &first, &scratch)
+		wants, err := Parse(b, &first, &scratch)
 		if err != nil {
 			return
 		}
-		again, err := parseFrames(first.out, &second, &scratch)
+		again, err := Parse(first.out, &second, &scratch)
 		if err != nil || !reflect.DeepEqual(first.frames, second.frames) {
 			t.Fatalf("%x: %+v became %x: %+v, %v", b, first.frames, first.out, second.frames, err)
 		}
@@ -216,7 +211,7 @@ func FuzzFrames(f *testing.F) {
 	})
 }
 
-// An ACK tells a set of packets, newest first, within the room it has.
+// An ACK holds the newest spans of a set within the room it has.
 func FuzzAck(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 250, 1, 0}, uint64(1000), uint16(100))
 	f.Add([]byte{0}, uint64(maxVarint), uint16(27))
@@ -227,7 +222,7 @@ func FuzzAck(f *testing.F) {
 			got.Add(spans.Span{Start: n, End: n + 1 + uint64(g>>4)})
 			n += 2 + uint64(g)*uint64(g)*uint64(g)
 		}
-		b, told := appendAck(nil, got, time.Duration(delay%(1<<31))*time.Microsecond, int(room))
+		b, told := AppendAck(nil, got, time.Duration(delay%(1<<31))*time.Microsecond, int(room))
 		if len(b) > int(room) || told > len(got) || (told == 0) != (len(b) == 0) {
 			t.Fatalf("%d bytes of %d for %d of %d ranges", len(b), room, told, len(got))
 		}
@@ -236,7 +231,7 @@ func FuzzAck(f *testing.F) {
 		}
 		var r recorder
 		var scratch []spans.Span
-		wants, err := parseFrames(b, &r, &scratch)
+		wants, err := Parse(b, &r, &scratch)
 		want := ackSeen{time.Duration(delay%(1<<31)) * time.Microsecond, spanText(got[len(got)-told:])}
 		if err != nil || wants || len(r.frames) != 1 || r.frames[0] != want {
 			t.Errorf("%x: %+v, %v", b, r.frames, err)

@@ -18,9 +18,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A wire is a pair of links and the network between them, in virtual time.
+// A testNetwork is a pair of links and the network between them, in virtual time.
 // Its fields, but for those of the rate, may be changed under mu while it carries.
-type wire struct {
+type testNetwork struct {
 	t    *testing.T
 	a, b *Link
 
@@ -45,8 +45,8 @@ type wire struct {
 }
 
 // newWire connects two links by one path, that of port 1.
-func newWire(t *testing.T, change func(*wire)) *wire {
-	w := &wire{t: t, rnd: rand.New(rand.NewPCG(1, 2)), delay: 25 * time.Millisecond, mtu: 1472, cut: map[uint16]bool{}, sent: map[uint16]int{}}
+func newTestNetwork(t *testing.T, change func(*testNetwork)) *testNetwork {
+	w := &testNetwork{t: t, rnd: rand.New(rand.NewPCG(1, 2)), delay: 25 * time.Millisecond, mtu: 1472, cut: map[uint16]bool{}, sent: map[uint16]int{}}
 	if change != nil {
 		change(w)
 	}
@@ -78,7 +78,7 @@ func newWire(t *testing.T, change func(*wire)) *wire {
 }
 
 // connect lets each end know the path of a port.
-func (w *wire) connect(port uint16, channel uint64) {
+func (w *testNetwork) connect(port uint16, channel uint64) {
 	for end, l := range []*Link{w.a, w.b} {
 		if r := w.route(end, port, channel); channel != 0 {
 			l.AddRelay(r)
@@ -88,7 +88,7 @@ func (w *wire) connect(port uint16, channel uint64) {
 	}
 }
 
-func (w *wire) onPath(end int, p Path) {
+func (w *testNetwork) onPath(end int, p Path) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if end == 0 {
@@ -96,31 +96,31 @@ func (w *wire) onPath(end int, p Path) {
 	}
 }
 
-func (w *wire) close() {
+func (w *testNetwork) close() {
 	w.a.Close(CodeDone, "")
 	<-w.b.Done()
 }
 
-// A wireConn is one end's socket.
-type wireConn struct {
-	w   *wire
+// A networkConn is one end's socket.
+type networkConn struct {
+	w   *testNetwork
 	end int
 }
 
-var wireConns sync.Map // so that equal routes have equal sockets
+var networkConns sync.Map // so that equal routes have equal sockets
 
-func (w *wire) route(end int, port uint16, channel uint64) Route {
-	c, _ := wireConns.LoadOrStore(wireConn{w, end}, &wireConn{w, end})
-	return Route{c.(*wireConn), netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port), channel}
+func (w *testNetwork) route(end int, port uint16, channel uint64) Route {
+	c, _ := networkConns.LoadOrStore(networkConn{w, end}, &networkConn{w, end})
+	return Route{c.(*networkConn), netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port), channel}
 }
 
-func (c *wireConn) Read([]udp.Batch) (int, error)       { select {} }
-func (c *wireConn) WriteTTL(b udp.Batch, ttl int) error { return nil } // dies on the way
-func (c *wireConn) LocalAddr() netip.AddrPort           { return netip.AddrPort{} }
-func (c *wireConn) Close() error                        { return nil }
+func (c *networkConn) Read([]udp.Batch) (int, error)       { select {} }
+func (c *networkConn) WriteTTL(b udp.Batch, ttl int) error { return nil } // dies on the way
+func (c *networkConn) LocalAddr() netip.AddrPort           { return netip.AddrPort{} }
+func (c *networkConn) Close() error                        { return nil }
 
 // Write carries datagrams to the other end.
-func (c *wireConn) Write(b udp.Batch) error {
+func (c *networkConn) Write(b udp.Batch) error {
 	b.Datagrams(func(d []byte) { c.w.carry(c.end, b.Addr.Port(), d) })
 	return nil
 }
@@ -140,7 +140,7 @@ type lane struct {
 	neck  *bottleneck
 }
 
-func (w *wire) carry(from int, port uint16, d []byte) {
+func (w *testNetwork) carry(from int, port uint16, d []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sent[port]++
@@ -166,7 +166,7 @@ func (w *wire) carry(from int, port uint16, d []byte) {
 // setRate changes the rate of both directions, and what queue it puts before a packet.
 // What waits in a queue meets the new rate if slow says so, else it still leaves at
 // the old one.
-func (w *wire) setRate(rate float64, queue time.Duration, slow bool) {
+func (w *testNetwork) setRate(rate float64, queue time.Duration, slow bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -188,7 +188,7 @@ func (w *wire) setRate(rate float64, queue time.Duration, slow bool) {
 
 // dispatch puts a datagram behind all that are due no later: what leaves at
 // one instant must not be shuffled, as it would be with a timer each.
-func (w *wire) dispatch(end int, c crossing) {
+func (w *testNetwork) dispatch(end int, c crossing) {
 	lane := &w.lanes[end]
 	i := len(lane.queue)
 	for i > 0 && lane.queue[i-1].due.After(c.due) {
@@ -206,7 +206,7 @@ func (w *wire) dispatch(end int, c crossing) {
 }
 
 // arrive hands over all datagrams that are due.
-func (w *wire) arrive(end int) {
+func (w *testNetwork) arrive(end int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	lane := &w.lanes[end]
@@ -223,7 +223,7 @@ func (w *wire) arrive(end int) {
 
 var unused udp.Buffer
 
-func (w *wire) deliver(end int, c crossing) {
+func (w *testNetwork) deliver(end int, c crossing) {
 	l, r, d := []*Link{w.a, w.b}[end], w.route(end, c.port, 0), c.data
 	if d[0] == typeRelay {
 		r.Channel, d = 7, d[relayHead:]
@@ -232,24 +232,24 @@ func (w *wire) deliver(end int, c crossing) {
 	l.Deliver(r, udp.Batch{Addr: r.Addr, Data: d, Size: len(d), Buf: &unused})
 }
 
-func (w *wire) chance(p float64) int {
+func (w *testNetwork) chance(p float64) int {
 	if w.rnd.Float64() < p {
 		return 1
 	}
 	return 0
 }
 
-func (w *wire) set(f func()) {
+func (w *testNetwork) set(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f()
 }
 
 // run runs a test in virtual time, between two links.
-func run(t *testing.T, change func(*wire), f func(t *testing.T, w *wire)) {
+func run(t *testing.T, change func(*testNetwork), f func(t *testing.T, w *testNetwork)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWire(t, change)
+		w := newTestNetwork(t, change)
 		f(t, w)
 		w.close()
 		time.Sleep(time.Minute) // packets that are on their way return their buffers

@@ -1,4 +1,4 @@
-package link
+package wire
 
 import (
 	"testing"
@@ -6,26 +6,25 @@ import (
 	"p2ptool/p2p/link/spans"
 )
 
-// A tally takes the frames of bulk transfers, and no others.
+// A tally counts the frames of bulk transfers, and handles no others.
 type tally struct {
-	frameHandler
+	Handler
 	bytes, ranges int
 }
 
-func (c *tally) onStream(f streamFrame) error { c.bytes += len(f.data); return nil }
-func (c *tally) onAck(a ackFrame) error       { c.ranges += len(a.ranges); return nil }
+func (c *tally) OnStream(f Stream) error { c.bytes += len(f.Data); return nil }
+func (c *tally) OnAck(a Ack) error       { c.ranges += len(a.Ranges); return nil }
 
-// BenchmarkParse reads a packet full of a stream's data, and an ACK of as many ranges as loss
-// makes of it.
+// BenchmarkParse parses a packet full of a stream's data, and an ACK with many ranges.
 func BenchmarkParse(b *testing.B) {
 	const size, gaps = 1400, 30
-	data := appendStreamHead(nil, 3, spans.Span{Start: 1 << 30, End: 1<<30 + size}, false)
+	data := AppendStreamHead(nil, 3, spans.Span{Start: 1 << 30, End: 1<<30 + size}, false)
 	data = append(data, make([]byte, size)...)
 	var got spans.Set
 	for i := range uint64(gaps) {
 		got.Add(spans.Span{Start: 1<<20 + 100*i, End: 1<<20 + 100*i + 50})
 	}
-	ack, told := appendAck(nil, got, 0, size)
+	ack, told := AppendAck(nil, got, 0, size)
 	if told != gaps {
 		b.Fatalf("%d ranges are told of", told)
 	}
@@ -43,7 +42,7 @@ func BenchmarkParse(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				c = tally{}
-				if _, err := parseFrames(p.b, &c, &scratch); err != nil || c != p.want {
+				if _, err := Parse(p.b, &c, &scratch); err != nil || c != p.want {
 					b.Fatalf("%+v, %v", c, err)
 				}
 			}

@@ -8,23 +8,24 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
 )
 
-// A trial is a link without its loop, and a path of it, for which events are
-// written down and what comes of them.
-type trial struct {
+// A fakeLink is a link without its loop, and one of its paths. Tests feed it events and
+// compare what it logs.
+type fakeLink struct {
 	t     *testing.T
 	link  *Link
 	path  *path
 	began time.Time
-	log   []string // what has happened since it was last looked at
+	log   []string // events since it was last read
 
 	flight []uint64 // packets that neither arrived nor were lost
 }
 
-func newTrial(t *testing.T) *trial {
-	tr := &trial{t: t, link: newLink(Config{Initiator: true, OnPath: func(Path) {}})}
+func newFakeLink(t *testing.T) *fakeLink {
+	tr := &fakeLink{t: t, link: newLink(Config{Initiator: true, OnPath: func(Path) {}})}
 	t.Cleanup(tr.link.buffer.Release)
 	tr.began = tr.link.now
 	tr.path = tr.newPath(1)
@@ -32,7 +33,7 @@ func newTrial(t *testing.T) *trial {
 	return tr
 }
 
-func (tr *trial) newPath(port uint16) *path {
+func (tr *fakeLink) newPath(port uint16) *path {
 	p := tr.link.addPath(Route{Conn: nowhere{}, Channel: uint64(port)})
 	p.cc = &logged{congestion: p.cc, tr: tr}
 	return p
@@ -41,7 +42,7 @@ func (tr *trial) newPath(port uint16) *path {
 // logged is a controller whose verdicts are noted.
 type logged struct {
 	congestion
-	tr *trial
+	tr *fakeLink
 }
 
 func (c *logged) stalled() {
@@ -54,14 +55,14 @@ func (c *logged) regained(now time.Time, p *sentPacket) {
 	c.congestion.regained(now, p)
 }
 
-func (tr *trial) note(s string) { tr.log = append(tr.log, s) }
+func (tr *fakeLink) note(s string) { tr.log = append(tr.log, s) }
 
-func (tr *trial) clock(ms float64) time.Time {
+func (tr *fakeLink) clock(ms float64) time.Time {
 	return tr.began.Add(time.Duration(ms * float64(time.Millisecond)))
 }
 
 // send sends full packets on a path.
-func (tr *trial) send(p *path, n int) {
+func (tr *fakeLink) send(p *path, n int) {
 	l := tr.link
 	for range n {
 		rec := l.history.add()
@@ -75,26 +76,26 @@ func (tr *trial) send(p *path, n int) {
 }
 
 // ack has an ACK come by the path in use.
-func (tr *trial) ack(text string) {
-	var a ackFrame
+func (tr *fakeLink) ack(text string) {
+	var a wire.Ack
 	for r := range strings.SplitSeq(text, ",") {
 		var s spans.Span
 		if n, _ := fmt.Sscanf(r, "%d-%d", &s.Start, &s.End); n == 1 {
 			s.End = s.Start
 		}
 		s.End++
-		a.ranges = append(a.ranges, s)
+		a.Ranges = append(a.Ranges, s)
 		tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool { return n >= s.Start && n < s.End })
 	}
 	tr.link.from = tr.link.chosen
-	if err := tr.link.onAck(a); err != nil {
+	if err := (packetHandler{tr.link}).OnAck(a); err != nil {
 		tr.note(err.Error())
 	}
 	tr.noteLost()
 }
 
 // noteLost notes the packets that were declared lost.
-func (tr *trial) noteLost() {
+func (tr *fakeLink) noteLost() {
 	h := &tr.link.history
 	tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool {
 		if at := h.find(n); at < h.next && h.at(at).number == n && h.at(at).state == inFlight {
@@ -106,7 +107,7 @@ func (tr *trial) noteLost() {
 }
 
 // pass lets time pass, with what its timers do.
-func (tr *trial) pass(until time.Time) {
+func (tr *fakeLink) pass(until time.Time) {
 	l := tr.link
 	for {
 		var p *path
@@ -136,7 +137,7 @@ func (tr *trial) pass(until time.Time) {
 
 // play reads a transcript: in each line a time in milliseconds, an event, and
 // behind an arrow all that has come of it and of the time before.
-func (tr *trial) play(text string) {
+func (tr *fakeLink) play(text string) {
 	tr.t.Helper()
 	for line := range strings.Lines(text) {
 		line, want, _ := strings.Cut(strings.TrimSpace(line), "->")
