@@ -82,8 +82,10 @@ func (h *household) apply(w *world) {
 	}
 	for _, m := range h.machines {
 		m.plug.pull(cut)
-		m.host.Link(netsim.Link{})
-		m.host.Heal()
+		if h.nat != nil {
+			m.host.Link(netsim.Link{})
+			m.host.Heal()
+		}
 	}
 	if h.nat != nil {
 		h.access(h.nat, link, cut || noUDPNow)

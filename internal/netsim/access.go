@@ -1,7 +1,7 @@
 package netsim
 
 // access is a host's or a NAT's link to the realm around it. Its methods may
-// be called at any time; what is on its way is not touched by them.
+// be called at any time. What is on its way stays, and leaves a queue at the new rate.
 type access struct {
 	net      *Net
 	up, down pipe
@@ -38,20 +38,20 @@ func (a *access) set(change func(*pipe)) {
 
 // Link sets what the link does, in either direction for itself: a round trip
 // takes twice its delay.
-func (a *access) Link(l Link) { a.set(func(p *pipe) { p.link = l }) }
+func (a *access) Link(l Link) { a.set(func(p *pipe) { p.relink(l) }) }
 
 // LinkUp sets what the link does to what is sent.
 func (a *access) LinkUp(l Link) {
 	a.net.mu.Lock()
 	defer a.net.mu.Unlock()
-	a.up.link = l
+	a.up.relink(l)
 }
 
 // LinkDown sets what the link does to what is received.
 func (a *access) LinkDown(l Link) {
 	a.net.mu.Lock()
 	defer a.net.mu.Unlock()
-	a.down.link = l
+	a.down.relink(l)
 }
 
 // SetLoss changes the loss of both directions alone.

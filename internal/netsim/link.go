@@ -57,6 +57,35 @@ type pipe struct {
 	last   time.Time // when the last one arrives, which later ones do not overtake
 }
 
+// relink changes the link. What waits in its queue leaves at the new rate.
+func (p *pipe) relink(l Link) {
+	before, now := p.link.Rate, time.Now()
+	p.link = l
+	if before == l.Rate || !p.free.After(now) {
+		return
+	}
+	factor := 0.0
+	if l.Rate > 0 {
+		factor = float64(before) / float64(l.Rate)
+	}
+	later := func(left time.Time) time.Duration {
+		wait := max(left.Sub(now), 0)
+		return time.Duration(float64(wait)*factor) - wait
+	}
+	p.free, p.last = p.free.Add(later(p.free)), time.Time{}
+	for _, e := range p.net.events {
+		if e.from != p {
+			continue
+		}
+		d := later(e.left)
+		e.left, e.at = e.left.Add(d), e.at.Add(d)
+		if e.at.After(p.last) {
+			p.last = e.at
+		}
+	}
+	p.net.reorder()
+}
+
 // push sends a packet through the pipe.
 func (p *pipe) push(pkt packet) {
 	if p.shut {
@@ -141,14 +170,14 @@ func (p *pipe) loses() bool {
 
 func (p *pipe) chance(of float64) bool { return of > 0 && p.rng.Float64() < of }
 
-// emit has a packet arrive that left the queue then, behind all before it.
+// emit has a packet arrive that leaves the queue at a time, behind all before it.
 func (p *pipe) emit(pkt packet, left time.Time) {
 	at := p.arrival(left)
 	if at.Before(p.last) {
 		at = p.last
 	}
 	p.last = at
-	p.net.schedule(at, p.out, pkt)
+	p.net.schedule(event{at: at, from: p, left: left, to: p.out, p: pkt})
 }
 
 // emitRun is emit for those datagrams of pkt that are in r.
@@ -164,7 +193,7 @@ func (p *pipe) holdUp(pkt packet) {
 	if by == 0 {
 		by = defaultReorderBy
 	}
-	p.net.schedule(p.arrival(p.free).Add(by), p.out, pkt)
+	p.net.schedule(event{at: p.arrival(p.free).Add(by), from: p, left: p.free, to: p.out, p: pkt})
 }
 
 func (p *pipe) arrival(left time.Time) time.Time {

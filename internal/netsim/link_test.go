@@ -170,6 +170,33 @@ func TestRate(t *testing.T) {
 	})
 }
 
+// A queue that has filled at one rate drains at the next.
+func TestRateChanges(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, a, _, from, to, _ := pair(t, 1)
+		link := Link{Delay: 10 * ms, Rate: 1000, Queue: 40_000}
+		a.LinkUp(link)
+		sendNumbered(from, dst2, 20, 1000)
+		time.Sleep(2500 * ms)
+		link.Rate = 100_000
+		a.LinkUp(link)
+		time.Sleep(50 * ms)
+		sendNumbered(from, dst2, 20, 1000)
+		link.Rate = 10_000
+		time.Sleep(175 * ms) // 15,000 bytes are left
+		a.LinkUp(link)
+		all := to.after(10 * time.Second)
+		if nn := numbers(all); len(nn) != 40 || !slices.IsSorted(nn[:20]) || !slices.IsSorted(nn[20:]) {
+			t.Fatalf("arrived: %v", nn)
+		}
+		for i, want := range map[int]time.Duration{0: 1010 * ms, 1: 2010 * ms, 2: 2515 * ms, 19: 2685 * ms, 20: 2695 * ms, 39: 4235 * ms} {
+			if d := all[i].at - want; d < -5*ms || d > 5*ms {
+				t.Errorf("datagram %d arrived after %v, not %v", i, all[i].at, want)
+			}
+		}
+	})
+}
+
 func TestDefaultQueue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, a, _, from, to, _ := pair(t, 1)

@@ -129,7 +129,9 @@ func (p packet) datagrams() int { return (len(p.data) + p.size - 1) / p.size }
 // An event is a packet that arrives somewhere later.
 type event struct {
 	at    time.Time
-	order uint64 // among those of the same instant, first come first served
+	order uint64    // among those of the same instant, first come first served
+	from  *pipe     // that it is in
+	left  time.Time // when it leaves the pipe's queue
 	to    func(packet)
 	p     packet
 }
@@ -153,14 +155,21 @@ func (e *events) Pop() any {
 	return x
 }
 
-// schedule gives p to the function at the given time, at once if that is past.
-func (n *Net) schedule(at time.Time, to func(packet), p packet) {
-	if !at.After(time.Now()) {
-		to(p)
+// schedule has an event happen at its time, at once if that is past.
+func (n *Net) schedule(e event) {
+	if !e.at.After(time.Now()) {
+		e.to(e.p)
 		return
 	}
 	n.order++
-	heap.Push(&n.events, &event{at, n.order, to, p})
+	e.order = n.order
+	heap.Push(&n.events, &e)
+	n.arm()
+}
+
+// reorder is called when the times of events have changed.
+func (n *Net) reorder() {
+	heap.Init(&n.events)
 	n.arm()
 }
 
