@@ -8,19 +8,19 @@ import (
 	"p2ptool/internal/terminal"
 )
 
-// An asker puts a question to the person, and returns whether the answer was yes.
+// An asker asks the user a question, and returns whether the answer was yes.
 type asker func(ctx context.Context, question string) (bool, error)
 
-// errDeclined is a person's no.
+// errDeclined is the user's no.
 var errDeclined = errors.New("declined by the user")
 
-// A notAskedError declines because nobody can be asked. Its text is for both sides, why is for
-// this one.
+// A notAskedError declines because there is no user to ask. The peer reads its text; why is for
+// this side only.
 type notAskedError struct{ why string }
 
 func (*notAskedError) Error() string { return "no terminal to ask for confirmation on" }
 
-// mayAsk returns a *notAskedError if nobody can be asked here.
+// mayAsk returns a *notAskedError if there is no user to ask.
 func (p *program) mayAsk() error {
 	switch {
 	case !terminal.IsTerminal(p.env.Stdin):
@@ -38,7 +38,7 @@ func (p *program) ask(ctx context.Context, question string) (bool, error) {
 	return terminal.Ask(ctx, p.env.Stdin, p.env.Stderr, question)
 }
 
-// answered turns what an asker returned into the reason for a no, or nil.
+// answered converts an asker's result to the reason of a no, or nil.
 func answered(yes bool, err error) error {
 	if err == nil && !yes || errors.Is(err, io.EOF) { // Ctrl-D
 		return errDeclined

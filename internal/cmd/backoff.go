@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A backoff is the pause after a failed attempt: it doubles from a quarter of a second
-// to 5 s, and is drawn from its upper half, so that many peers that lost
-// the same server do not come back at once.
+// A backoff is the pause after a failed attempt. It doubles from 250 ms to 5 s. The actual
+// pause is random between half of it and all of it, so that many peers that lost the same
+// server do not return at once.
 type backoff time.Duration
 
 const (
@@ -16,7 +16,7 @@ const (
 	lastPause  = backoff(5 * time.Second)
 )
 
-// sleep pauses, for at most the given time, or until the context ends.
+// sleep pauses for at most the given time, or until the context ends.
 func (b *backoff) sleep(ctx context.Context, most time.Duration) error {
 	*b = min(max(2*(*b), firstPause), lastPause)
 	d := time.Duration(*b/2) + rand.N(time.Duration(*b/2))

@@ -20,13 +20,16 @@ import (
 func (p *program) benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "bench",
-		Usage:     "measure the network to a peer, both disks, and all together, and tell the bottleneck",
+		Usage:     "measure the network to a peer and both disks, and find the bottleneck",
 		ArgsUsage: "WHO",
-		Description: "The peer has to take files from you. It writes up to 1 GiB, and half of what is free,\n" +
-			"to its folder for files, as this side does to its own, and keeps nothing of it.",
-		Flags: append(connectFlags(),
-			&cli.DurationFlag{Name: "duration", Usage: "take `DURATION` for each of six measurements", Value: 3 * time.Second},
-			&cli.StringFlag{Name: "dir", Usage: "measure the disk of `FOLDER` here"}),
+		Description: about("p2ptool bench bob\n"+
+			"p2ptool bench bob --duration 10s --dir /mnt/usb",
+			"The peer must accept files from you. Both sides write up to 1 GiB, and at most half of the free\n"+
+				"space, to their folder for received files, and remove it. "+whoHelp),
+		Flags: append([]cli.Flag{
+			&cli.DurationFlag{Name: "duration", Usage: "spend `DURATION` on each of the six measurements", Value: 3 * time.Second},
+			&cli.StringFlag{Name: "dir", Usage: "measure the disk of this `FOLDER`"},
+		}, connectFlags()...),
 		Action: p.bench,
 	}
 }
@@ -58,7 +61,7 @@ func (p *program) bench(c *cli.Context) error {
 	return n.bench(c.Context, link, t, bench.Options{Duration: lasts, Dir: dir})
 }
 
-// bench measures, and tells what came out.
+// bench measures and prints the result.
 func (n *node) bench(ctx context.Context, link *p2p.Link, t config.Target, o bench.Options) error {
 	o.Open = func() (io.ReadWriteCloser, error) {
 		s, err := link.OpenStream(kindBench)
@@ -76,28 +79,28 @@ func (n *node) bench(ctx context.Context, link *p2p.Link, t config.Target, o ben
 	r, err := bench.Run(ctx, o)
 	switch {
 	case errors.Is(err, bench.ErrRefused):
-		return hint(as(transfer.ErrRefused, fmt.Errorf("bench with %q: %w", t, err)), "it has to take files from you: ask its owner")
+		return hint(as(transfer.ErrRefused, fmt.Errorf("bench with %q: %w", t, err)), "the peer must accept files from you")
 	case err != nil:
 		return fmt.Errorf("bench with %q: %w", t, err)
 	}
-	n.tellBench(link, t, r)
+	n.reportBench(link, t, r)
 	return nil
 }
 
-// tellBench prints a table and a sentence for either direction, or an event.
-func (n *node) tellBench(link *p2p.Link, t config.Target, r bench.Result) {
+// reportBench prints a table and a sentence for each direction, or an event.
+func (n *node) reportBench(link *p2p.Link, t config.Target, r bench.Result) {
 	path := link.Path()
 	out := n.p.out
 	out.payload("%-17s %s, %s", "path", path.Kind, path.Addr)
 	out.payload("%-17s %s, while sending %s, while receiving %s", "round trip",
 		terminal.Duration(r.RTT), terminal.Duration(r.RTTUp), terminal.Duration(r.RTTDown))
 	out.payload("%-17s sends %s, receives %s", "network alone", bits(r.Up), bits(r.Down))
-	out.payload("%-17s reads %s, writes %s", "disk here", terminal.Rate(r.ReadHere), terminal.Rate(r.WriteHere))
-	out.payload("%-17s reads %s, writes %s", "disk there", terminal.Rate(r.ReadThere), terminal.Rate(r.WriteThere))
+	out.payload("%-17s reads %s, writes %s", "this disk", terminal.Rate(r.ReadHere), terminal.Rate(r.WriteHere))
+	out.payload("%-17s reads %s, writes %s", "peer's disk", terminal.Rate(r.ReadThere), terminal.Rate(r.WriteThere))
 	out.payload("%-17s sends %s, receives %s", "all together", terminal.Rate(r.Sending), terminal.Rate(r.Receiving))
-	out.payload("sending: the network carries %s, the disk here reads %s, the other side's writes %s: %s",
+	out.payload("sending: the network carries %s, this disk reads %s, the peer's disk writes %s: %s",
 		bits(r.Up), terminal.Rate(r.ReadHere), terminal.Rate(r.WriteThere), bottleneck(r.Sender()))
-	out.payload("receiving: the network carries %s, the other side's disk reads %s, the one here writes %s: %s",
+	out.payload("receiving: the network carries %s, the peer's disk reads %s, this disk writes %s: %s",
 		bits(r.Down), terminal.Rate(r.ReadThere), terminal.Rate(r.WriteHere), bottleneck(r.Receiver()))
 	path.RTT = r.RTT
 	out.event(benchEvent{
@@ -113,13 +116,13 @@ func (n *node) tellBench(link *p2p.Link, t config.Target, r bench.Result) {
 func bottleneck(p bench.Part) string {
 	return map[bench.Part]string{
 		bench.Network:  "the network is the bottleneck",
-		bench.Disk:     "the disk here is the bottleneck",
-		bench.PeerDisk: "the other side's disk is the bottleneck",
-		bench.Rest:     "together they do less than any alone, so the processors are the bottleneck",
+		bench.Disk:     "this disk is the bottleneck",
+		bench.PeerDisk: "the peer's disk is the bottleneck",
+		bench.Rest:     "all together is slower than each alone, so a processor is the bottleneck",
 	}[p]
 }
 
-// bits writes a rate of a network as those who sell them do.
+// bits formats the rate of a network in bits per second, as is usual for networks.
 func bits(bytesPerSecond float64) string {
 	v := bytesPerSecond * 8 / 1e6
 	switch {
@@ -131,7 +134,7 @@ func bits(bytesPerSecond float64) string {
 	return fmt.Sprintf("%.2f Mbit/s", v)
 }
 
-// measured is the handler of bench streams: who may send files may measure.
+// measured is the handler of bench streams. A peer that may send files may measure.
 func (in *inbox) measured(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 	stream.SetPriority(bulkPriority)
 	g := bench.Guest{
@@ -150,11 +153,11 @@ func (in *inbox) measured(ctx context.Context, link *p2p.Link, stream *p2p.Strea
 // consent decides whether a peer may measure here.
 func (in *inbox) consent(ctx context.Context, link *p2p.Link) error {
 	if in.out != nil {
-		return errors.New("a file is waited for here, and nothing else")
+		return errors.New("the peer waits for a single file")
 	}
-	if err := in.allowed(ctx, link, transfer.Offer{}, fmt.Sprintf("%s wants to measure the network and the disk here: allow it?", in.name(link))); err != nil {
+	if err := in.allowed(ctx, link, transfer.Offer{}, fmt.Sprintf("%s wants to measure this network and disk: allow it?", in.name(link))); err != nil {
 		return err
 	}
-	in.p.out.note("%s measures the network and the disk here", in.name(link))
+	in.p.out.note("%s is measuring this network and disk", in.name(link))
 	return os.MkdirAll(in.rules.dir(link.Peer()), 0o777)
 }

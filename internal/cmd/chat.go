@@ -24,15 +24,19 @@ const forever = 100 * 365 * 24 * time.Hour
 func (p *program) chatCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "chat",
-		Usage:     "chat with a peer, or send it the lines of stdin",
+		Usage:     "chat with a peer, or send it lines from a pipe",
 		ArgsUsage: "WHO",
-		Description: "On a terminal: type lines, and /help for more; without --wait it waits for the peer.\n" +
-			"From a pipe: sends each line as it is, waits until all are delivered, and ends. A line that is not\n" +
-			"UTF-8, or longer than 65,536 bytes, ends the input with exit code 2: those before it are delivered.",
-		Flags: append(connectFlags(),
-			&cli.DurationFlag{Name: "linger", Usage: "from a pipe: keep receiving for `DURATION`"},
-			&cli.StringFlag{Name: "wait-line", Usage: "from a pipe: keep receiving until a line matches `REGEXP`, for --timeout or --linger where given, else 1m"},
-			&cli.StringFlag{Name: "script", Usage: "take the steps in `FILE` first", TakesFile: true}),
+		Description: about("p2ptool chat bob                                     # type lines, /help lists commands, Ctrl-D ends\n"+
+			"echo status | p2ptool chat bob --wait-line '^ok'     # send one line and wait for the answer\n"+
+			"p2ptool chat bob --script steps.toml                 # run a script first",
+			"On a terminal it waits for the peer to come online. From a pipe it sends every line as it is,\n"+
+				"waits until all are delivered, and ends. A line that is not UTF-8, or longer than 65,536 bytes,\n"+
+				"ends the input with exit code 2, after the lines before it are delivered.\n\n"+whoHelp),
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "script", Usage: "run the steps in `FILE` first", TakesFile: true},
+			&cli.StringFlag{Name: "wait-line", Usage: "after the last line of a pipe, receive until a line matches `REGEXP`, for up to --timeout or --linger (default 1m)"},
+			&cli.DurationFlag{Name: "linger", Usage: "after the last line of a pipe, keep receiving for `DURATION`"},
+		}, connectFlags()...),
 		Action: p.chat,
 	}
 }
@@ -50,15 +54,15 @@ func (p *program) chat(c *cli.Context) error {
 	return co.run(ctx, cancel)
 }
 
-// A conversation is what the chat command does.
+// A conversation is the state of a chat or run command.
 type conversation struct {
 	p        *program
 	cfg      *config.Config
 	target   config.Target
 	role     role
-	wait     time.Duration // for the peer to come, and to come back
-	linger   time.Duration // after the last line from a pipe
-	limit    time.Duration // for the line that is waited for; 0: not given
+	wait     time.Duration // for the peer to come online, and to come back
+	linger   time.Duration // how long to receive after the last line of a pipe
+	limit    time.Duration // how long to wait for waitLine; 0: no --timeout
 	waitLine *regexp.Regexp
 	steps    []script.Step
 	commands bool // the steps may run commands
@@ -69,8 +73,8 @@ type conversation struct {
 	inbox    *inbox
 	arrivals arrivals
 	n        *node
-	errands  sync.WaitGroup // what runs beside the input
-	cut      atomic.Bool    // a file was being sent when all ended
+	tasks    sync.WaitGroup // goroutines beside the one that reads input
+	unsent   atomic.Bool    // a file was still being sent at the end
 }
 
 // conversation reads the command line.
@@ -99,18 +103,18 @@ func (p *program) conversation(c *cli.Context) (*conversation, error) {
 	}
 	co.steps, co.commands, err = steps(c.String("script"), cfg)
 	co.role.friend = co.target.GUID
-	co.talks = &talks{p: p, only: &co.target.GUID, said: co.said,
+	co.talks = &talks{p: p, only: &co.target.GUID, onLine: co.matchLine,
 		name: func(peer p2p.GUID) string { return nameOf(cfg, peer) }}
 	return co, err
 }
 
-// interactive reports whether a person types the lines.
+// interactive reports whether lines come from a terminal.
 func (p *program) interactive() bool {
 	return terminal.IsTerminal(p.env.Stdin) && (terminal.IsTerminal(p.env.Stderr) || terminal.IsTerminal(p.env.Stdout))
 }
 
-// said looks for the line of --wait-line. It is called for one line at a time.
-func (co *conversation) said(_ *talk, text string) {
+// matchLine checks a received line against --wait-line. It is called for one line at a time.
+func (co *conversation) matchLine(text string) {
 	if co.waitLine == nil || !co.waitLine.MatchString(text) {
 		return
 	}
@@ -121,7 +125,7 @@ func (co *conversation) said(_ *talk, text string) {
 	}
 }
 
-// run connects, and has the conversation while it is there.
+// run connects to the target and chats until the input or the chat ends.
 func (co *conversation) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 	co.inbox.received = co.arrivals.add
 	co.role.handlers = co.handlers(ctx)
@@ -132,30 +136,30 @@ func (co *conversation) run(ctx context.Context, cancel context.CancelCauseFunc)
 		return err
 	}
 	co.n = n
-	co.errands.Go(func() {
-		if err := co.keep(ctx); err != nil {
+	co.tasks.Go(func() {
+		if err := co.keepConnected(ctx); err != nil {
 			cancel(err)
 		}
 	})
-	err = co.converse(ctx, cancel)
+	err = co.interact(ctx, cancel)
 	co.talks.close()
 	cancel(nil)
-	co.errands.Wait()
-	return co.keeps(errors.Join(err, n.Close()))
+	co.tasks.Wait()
+	return co.withResumeHint(errors.Join(err, n.Close()))
 }
 
-// keeps adds to the end of a conversation how transfers that it cut short go on.
-func (co *conversation) keeps(err error) error {
+// withResumeHint adds to the command's error how to resume the transfers that it interrupted.
+func (co *conversation) withResumeHint(err error) error {
 	switch kept := co.inbox.kept(); {
 	case kept != "":
 		return hint(err, "%s", kept)
-	case co.cut.Load():
+	case co.unsent.Load():
 		return hint(err, "send the same files again to resume")
 	}
 	return err
 }
 
-// handlers takes the streams that the peer opens.
+// handlers returns the handlers of the streams that the peer opens, by kind.
 func (co *conversation) handlers(ctx context.Context) map[string]func(*p2p.Link, *p2p.Stream) {
 	return map[string]func(*p2p.Link, *p2p.Stream){
 		kindChat:  func(l *p2p.Link, s *p2p.Stream) { co.talks.take(l, s) },
@@ -164,18 +168,18 @@ func (co *conversation) handlers(ctx context.Context) map[string]func(*p2p.Link,
 	}
 }
 
-// keep has the streams, and reconnects where links break.
-func (co *conversation) keep(ctx context.Context) error {
-	if co.n.came {
-		co.talk.called(ctx)
+// keepConnected keeps a chat stream to the target, and reconnects when the link breaks.
+func (co *conversation) keepConnected(ctx context.Context) error {
+	if co.n.wasCalled {
+		co.talk.awaitStream(ctx)
 	}
-	return co.talk.keep(ctx, co.wait, func(ctx context.Context) (*p2p.Link, error) {
+	return co.talk.keepConnected(ctx, co.wait, func(ctx context.Context) (*p2p.Link, error) {
 		return co.n.reach(ctx, co.target, max(co.wait, reconnectFor), kindChat)
 	})
 }
 
-// converse takes the steps of the script, and then what is typed or piped in.
-func (co *conversation) converse(ctx context.Context, cancel context.CancelCauseFunc) error {
+// interact runs the script, then reads lines from the terminal or a pipe.
+func (co *conversation) interact(ctx context.Context, cancel context.CancelCauseFunc) error {
 	quit, err := script.Run(ctx, co.steps, &scriptEnv{co}, script.Options{Commands: co.commands})
 	switch {
 	case ctx.Err() != nil:
@@ -183,12 +187,12 @@ func (co *conversation) converse(ctx context.Context, cancel context.CancelCause
 	case quit || err != nil:
 		return err
 	case co.p.interactive():
-		return co.typed(ctx, cancel)
+		return co.readTerminal(ctx, cancel)
 	}
-	return co.piped(ctx)
+	return co.readPipe(ctx)
 }
 
-// ended tells what the end of the conversation means for the command.
+// ended returns the command's error for an error that ended the chat.
 func (co *conversation) ended(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:

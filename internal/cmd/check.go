@@ -15,8 +15,10 @@ import (
 
 func (p *program) checkCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "check",
-		Usage:  "check the config, and show where received files go",
+		Name:  "check",
+		Usage: "check the config, and show where received files go",
+		Description: about("p2ptool check\n"+
+			"p2ptool check --config server.toml", "It lists all problems with file and line, and exits with 0 or 2."),
 		Action: p.check,
 	}
 }
@@ -43,7 +45,7 @@ func (p *program) check(c *cli.Context) error {
 	return nil
 }
 
-// showFolders says where files go, since the file may name that in several ways.
+// showFolders prints where files go, since the config may have relative paths.
 func (p *program) showFolders(cfg *config.Config) {
 	p.out.note("received files go to %q", absolute(cfg.Receive.Dir))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Contacts)) {
@@ -53,7 +55,7 @@ func (p *program) showFolders(cfg *config.Config) {
 	}
 }
 
-// absolute returns a path from the root, or as it is where the working folder is not known.
+// absolute returns the absolute path, or the path itself if the working folder is unknown.
 func absolute(path string) string {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -62,7 +64,7 @@ func absolute(path string) string {
 	return abs
 }
 
-// checkUnfinished says what unfinished transfers hold in the folders that files are received into.
+// checkUnfinished prints how much data unfinished transfers hold in the folders of received files.
 func (p *program) checkUnfinished(cfg *config.Config) {
 	dirs := []string{cfg.Receive.Dir}
 	for _, c := range cfg.Contacts {
@@ -74,9 +76,9 @@ func (p *program) checkUnfinished(cfg *config.Config) {
 	for _, dir := range slices.Compact(dirs) {
 		switch u, err := transfer.FindUnfinished(dir); {
 		case err != nil:
-			p.out.note("nothing can be received into %q: %v", dir, err)
+			p.out.note("cannot receive into %q: %v", dir, err)
 		case u.Bytes > 0:
-			p.out.note("unfinished transfers hold %s in %q; what nobody resumes by %s is removed", terminal.Bytes(u.Bytes), u.Dir,
+			p.out.note("unfinished transfers hold %s in %q; if not resumed, it is removed after %s", terminal.Bytes(u.Bytes), u.Dir,
 				u.Last.Add(transfer.KeepUnfinished).Format(time.DateOnly))
 			p.out.event(unfinishedEvent{u.Dir, u.Files, u.Bytes, u.Last.Format(time.RFC3339)})
 		}

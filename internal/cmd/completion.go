@@ -12,10 +12,10 @@ func (p *program) completionCommand() *cli.Command {
 		Name:      "completion",
 		Usage:     "print a shell completion script",
 		ArgsUsage: "bash|zsh|fish|powershell",
-		Description: "bash: source <(p2ptool completion bash)\n" +
-			"zsh:  source <(p2ptool completion zsh)\n" +
-			"fish: p2ptool completion fish | source\n" +
-			"PowerShell: p2ptool completion powershell | Out-String | Invoke-Expression",
+		Description: about("source <(p2ptool completion bash)                                        # in ~/.bashrc\n"+
+			"source <(p2ptool completion zsh)                                         # in ~/.zshrc\n"+
+			"p2ptool completion fish | source                                         # in ~/.config/fish/config.fish\n"+
+			"p2ptool completion powershell | Out-String | Invoke-Expression           # in $PROFILE", ""),
 		Action: p.completion,
 	}
 }
@@ -34,7 +34,7 @@ func (p *program) completion(c *cli.Context) error {
 	return nil
 }
 
-// bashCompletion completes commands, flags and, everywhere else, files.
+// bashCompletion completes commands and flags, and files elsewhere.
 func bashCompletion(app *cli.App) string {
 	var cases strings.Builder
 	for _, c := range app.Commands {
@@ -60,7 +60,7 @@ func indent(s string) string {
 	return strings.ReplaceAll("\t"+s, "\n\t", "\n\t\t")
 }
 
-// zshCompletion describes commands and flags as well.
+// zshCompletion also describes commands and flags.
 func zshCompletion(app *cli.App) string {
 	var commands, cases strings.Builder
 	for _, c := range app.Commands {
@@ -99,7 +99,7 @@ func zshFlag(name string, f cli.Flag) string {
 	return fmt.Sprintf("%s[%s]", name, usage)
 }
 
-// fishCompletion is a line for each command and flag.
+// fishCompletion writes a line for each command and flag.
 func fishCompletion(app *cli.App) string {
 	var b strings.Builder
 	for _, c := range app.Commands {
@@ -125,7 +125,7 @@ func fishFlag(command, name string, f cli.Flag) string {
 		command, kind, name, value, single(usageOf(f)))
 }
 
-// usageOf returns a flag's description.
+// usageOf returns a flag's description without backquotes.
 func usageOf(f cli.Flag) string {
 	d, ok := f.(cli.DocGenerationFlag)
 	if !ok {

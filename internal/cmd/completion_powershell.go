@@ -7,8 +7,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// powershellCompletion completes commands and flags; PowerShell itself completes files where
-// nothing is returned.
+// powershellCompletion completes commands and flags. PowerShell itself completes files if the
+// script returns nothing.
 func powershellCompletion(app *cli.App) string {
 	var flags strings.Builder
 	for _, c := range app.Commands {

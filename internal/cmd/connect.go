@@ -14,25 +14,28 @@ import (
 	"p2ptool/p2p"
 )
 
-// patienceWithServer is how long a server may take to answer, if --timeout does
-// not say.
-const patienceWithServer = 10 * time.Second
+// defaultTimeout is how long a server may take to answer, without --timeout.
+const defaultTimeout = 10 * time.Second
 
-// onlineFlags are those of all commands that go online.
+// onlineFlags are the flags of all commands that go online.
 func onlineFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "server", Usage: "use the rendezvous server at `HOST[:PORT]`; port 3478 if left out"},
-		&cli.StringFlag{Name: "listen", Usage: "bind to `ADDRESS`, host:port"},
-		&cli.DurationFlag{Name: "timeout", Usage: "give up on a server that does not answer for `DURATION`", Value: patienceWithServer},
+		&cli.StringFlag{Name: "server", Usage: "use the rendezvous server at `HOST[:PORT]`; the default port is 3478"},
+		&cli.StringFlag{Name: "listen", Usage: "bind UDP to `HOST:PORT`; port 0 is any free port"},
+		&cli.DurationFlag{Name: "timeout", Usage: "give up if the server does not answer for `DURATION`", Value: defaultTimeout},
 	}
 }
 
-// connectFlags are those of all commands that connect to a peer.
+// connectFlags are the flags of all commands that connect to a peer.
 func connectFlags() []cli.Flag {
-	return append(onlineFlags(),
-		&cli.StringFlag{Name: "require", Usage: "be content with `PATH` only: direct, relay or any", Value: "any"},
-		&cli.DurationFlag{Name: "wait", Usage: "wait for `DURATION` until the peer is online"},
-	)
+	return append([]cli.Flag{
+		&cli.DurationFlag{Name: "wait", Usage: "wait up to `DURATION` for the peer to come online"},
+		requireFlag(),
+	}, onlineFlags()...)
+}
+
+func requireFlag() cli.Flag {
+	return &cli.StringFlag{Name: "require", Usage: "allow only this kind of `PATH`: direct, relay or any", Value: "any"}
 }
 
 // online reads a config with a key, and applies the flags of onlineFlags.
@@ -68,19 +71,19 @@ func (p *program) role(c *cli.Context) (role, error) {
 	case "relay":
 		r.require = p2p.RequireRelay
 	default:
-		return r, usage("--require: %q is not known, use \"direct\", \"relay\" or \"any\"", s)
+		return r, usage("--require: unknown value %q, use \"direct\", \"relay\" or \"any\"", s)
 	}
 	if wait := c.Duration("wait"); wait < 0 {
-		return r, usage("--wait: %s is no time to wait, use for example 10m", wait)
+		return r, usage("--wait: %s is negative, use for example 10m", wait)
 	}
 	if r.timeout <= 0 {
-		return r, usage("--timeout: %s is no time to answer in, use for example 10s", r.timeout)
+		return r, usage("--timeout: %s is not positive, use for example 10s", r.timeout)
 	}
 	return r, nil
 }
 
-// connect makes one attempt to reach a process of the target that takes streams of a kind;
-// "": the one that takes its calls.
+// connect tries once to reach a process of the target that accepts streams of the kind. With
+// kind "" it reaches the target's listener.
 func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.Link, error) {
 	ctx = p2p.WithKind(p2p.WithRequire(ctx, n.role.require), kind)
 	var link *p2p.Link
@@ -97,17 +100,17 @@ func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.
 		return nil, errNoChats
 	case errors.Is(err, p2p.ErrOffline) && n.cfg.Peer.Server == "" && t.Addr == "":
 		err = as(p2p.ErrOffline, fmt.Errorf("peer %q does not answer on this network", t))
-		return nil, hint(err, "give --server HOST:PORT to find it elsewhere, or --wait 10m to wait for it")
+		return nil, hint(err, "use --server HOST:PORT to look beyond this network, or --wait 10m to wait for the peer")
 	case errors.Is(err, p2p.ErrOffline):
 		err = as(p2p.ErrOffline, fmt.Errorf("peer %q is not online%s", t, checkGUID))
-		return nil, hint(err, "--wait 10m waits for it")
+		return nil, hint(err, "use --wait 10m to wait for the peer")
 	case errors.Is(err, p2p.ErrNoPath):
 		err = fmt.Errorf("peer %q: %w", t, err)
 		switch {
 		case t.Addr != "":
-			err = hint(err, "is it listening there, and does UDP get through?")
+			err = hint(err, "check that the peer listens there and that UDP gets through")
 		case n.role.require == p2p.RequireDirect:
-			err = hint(err, "--require any allows the server's relay")
+			err = hint(err, "use --require any to allow the server's relay")
 		}
 		return nil, err
 	case errors.Is(err, p2p.ErrNoServer):
@@ -118,10 +121,10 @@ func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.
 	return nil, fmt.Errorf("peer %q: %w", t, err)
 }
 
-// meet starts a node that has joined the target for a conversation. The target is called at first,
-// by a node that takes calls only where no other process of this key does. If it is not
-// there, and may come within the wait, the node listens from then on, so that two that wait for each
-// other meet.
+// meet starts a node and connects it to the target for a chat. At first the node only calls the
+// target, and accepts calls only while no other process of this key listens. If the target is
+// offline and may come online within the wait, the node listens too, so that two peers that wait
+// for each other meet.
 func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target, wait time.Duration, r role) (*node, error) {
 	r.joining = true
 	n, err := p.start(cfg, r)
@@ -134,27 +137,27 @@ func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target,
 	if closing := n.Close(); closing != nil || wait <= 0 || !mayJoin(err) || ctx.Err() != nil {
 		return nil, errors.Join(err, closing)
 	}
-	// It still leaves the calls to a process that listens: that takes those of others, too.
+	// Another process of this key that listens still receives the calls: they may come from other peers, too.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r.called = func(l *p2p.Link) {
+	r.onCall = func(l *p2p.Link) {
 		if l.Peer() == t.GUID && l.Takes(kindChat) {
-			cancel(errCame)
+			cancel(errCalled)
 		}
 	}
 	if n, err = p.start(cfg, r); err != nil {
 		return nil, err
 	}
 	_, err = n.reach(ctx, t, wait, kindChat)
-	n.came = context.Cause(ctx) == errCame
-	if err == nil || n.came {
+	n.wasCalled = context.Cause(ctx) == errCalled
+	if err == nil || n.wasCalled {
 		return n, nil
 	}
 	return nil, errors.Join(err, n.Close())
 }
 
-// reach connects to the target, and tries again for as long as wait where it
-// may still come.
+// reach connects to the target. For as long as wait it tries again after errors that may go
+// away, such as an offline peer.
 func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, kind string) (*p2p.Link, error) {
 	deadline := time.Now().Add(wait)
 	var pause backoff
@@ -176,11 +179,11 @@ func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, k
 	}
 }
 
-// waitingAgain is how often a person is reminded of what is waited for.
+// waitingAgain is how often a terminal repeats that the program waits.
 const waitingAgain = time.Minute
 
-// A waits says that a peer is waited for, and why: when that changes, and on a terminal
-// each minute.
+// A waits reports that the program waits for a peer, and why: when the reason changes, and on a
+// terminal every minute.
 type waits struct {
 	p    *program
 	peer p2p.GUID
@@ -197,22 +200,22 @@ func (s *waits) say(why string) {
 	s.p.out.event(waitingEvent{s.p.who(s.peer)})
 }
 
-// mayJoin reports whether trying again later can help to meet for a conversation: then a process
-// of the peer may come that takes chats, too.
+// mayJoin reports whether a later attempt to chat may succeed. Besides the reasons of mayCome,
+// the peer may start a process that accepts chats.
 func mayJoin(err error) bool { return mayCome(err) || errors.Is(err, p2p.ErrRefused) }
 
-// checkGUID ends the message about a peer that was not found.
+// checkGUID ends the message about a peer that is not online.
 const checkGUID = "; check the GUID"
 
-// waitedFor replaces the advice to wait.
+// waitedFor replaces the hint to use --wait after that has not helped.
 func waitedFor(err error, wait time.Duration) error {
 	if !errors.Is(err, p2p.ErrOffline) {
 		return err
 	}
-	return &hinted{err, fmt.Sprintf("it did not come within %s; start p2ptool there, or use a longer --wait", wait)}
+	return &hinted{err, fmt.Sprintf("the peer did not come online within %s; start p2ptool there, or use a longer --wait", wait)}
 }
 
-// mayCome reports whether trying again later can help.
+// mayCome reports whether a later attempt may succeed.
 func mayCome(err error) bool {
 	return errors.Is(err, p2p.ErrOffline) || errors.Is(err, p2p.ErrNoServer) || errors.Is(err, p2p.ErrNoPath)
 }

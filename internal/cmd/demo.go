@@ -19,7 +19,9 @@ import (
 func (p *program) demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "demo",
-		Usage: "show it all on this machine: a server, two peers, a chat, a file",
+		Usage: "watch it work on this machine: a server, two peers, a chat, a file",
+		Description: about("p2ptool demo\n"+
+			"p2ptool demo --size 2GB", "It needs no config, and leaves nothing behind."),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "size", Usage: "send a file of `SIZE`", Value: "256MB"},
 		},
@@ -45,21 +47,21 @@ func (p *program) demo(c *cli.Context) (err error) {
 	return d.play(c.Context)
 }
 
-// A demo is a server and two peers in this process. They speak over sockets, as
-// processes of their own would.
+// A demo is a server and two peers in this process. They communicate over sockets, as
+// separate processes would.
 type demo struct {
 	p      *program
 	dir    string
 	size   int64
 	server *p2p.Server
 	ann    *p2p.Peer // connects and sends
-	bob    *p2p.Peer // takes what comes
+	bob    *p2p.Peer // receives
 
-	bobSays  *chat.Session
+	bobChat  *chat.Session
 	received chan received
 }
 
-// play goes through the steps; each is told with the time it took.
+// play runs the steps. Each prints a line with the time that it took.
 func (d *demo) play(ctx context.Context) error {
 	var link *p2p.Link
 	for _, step := range []func(context.Context) error{
@@ -81,8 +83,8 @@ func (d *demo) play(ctx context.Context) error {
 	return nil
 }
 
-// tell prints what a step came to.
-func (d *demo) tell(since time.Time, format string, args ...any) {
+// report prints the result of a step.
+func (d *demo) report(since time.Time, format string, args ...any) {
 	d.p.out.payload("%9s  %s", terminal.Duration(time.Since(since)), fmt.Sprintf(format, args...))
 }
 
@@ -96,19 +98,19 @@ func (d *demo) serve(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.tell(begun, "a server is listening on %s", d.server.Addr())
+	d.report(begun, "a server is listening on %s", d.server.Addr())
 	d.p.out.event(listeningEvent{Addr: d.server.Addr().String(), Key: key.Public().String()})
 	return nil
 }
 
 func (d *demo) register(ctx context.Context) (err error) {
 	begun := time.Now()
-	d.bobSays = chat.New(chat.Options{})
+	d.bobChat = chat.New(chat.Options{})
 	if d.ann, err = d.peer("ann", nil); err != nil {
 		return err
 	}
 	d.bob, err = d.peer("bob", map[string]func(*p2p.Link, *p2p.Stream){
-		kindChat: func(_ *p2p.Link, s *p2p.Stream) { d.bobSays.Run(ctx, s) },
+		kindChat: func(_ *p2p.Link, s *p2p.Stream) { d.bobChat.Run(ctx, s) },
 		kindFile: func(_ *p2p.Link, s *p2p.Stream) { d.received <- d.receive(ctx, s) },
 	})
 	if err != nil {
@@ -119,7 +121,7 @@ func (d *demo) register(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	d.tell(begun, "ann is %s, bob is %s: both are registered", d.ann.GUID(), d.bob.GUID())
+	d.report(begun, "ann is %s, bob is %s: both are registered", d.ann.GUID(), d.bob.GUID())
 	return nil
 }
 
@@ -150,7 +152,7 @@ func (d *demo) connect(ctx context.Context) (*p2p.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.tell(begun, "ann found bob by GUID, path %s", describe(link.Path()))
+	d.report(begun, "ann found bob by GUID, path %s", describe(link.Path()))
 	d.p.out.event(connectedEvent{d.p.fieldsOf(link.Peer(), link.Path())})
 	return link, nil
 }
@@ -162,21 +164,21 @@ func (d *demo) chat(ctx context.Context, link *p2p.Link) error {
 	if err != nil {
 		return err
 	}
-	annSays := chat.New(chat.Options{})
+	annChat := chat.New(chat.Options{})
 	ended := make(chan error, 1)
-	go func() { ended <- annSays.Run(ctx, stream) }()
+	go func() { ended <- annChat.Run(ctx, stream) }()
 	err = errors.Join(
-		d.line(ctx, annSays, d.bobSays, d.ann.GUID(), "hello bob"),
-		d.line(ctx, d.bobSays, annSays, d.bob.GUID(), "hello ann"))
-	err = errors.Join(err, annSays.Close(ctx), <-ended)
+		d.line(ctx, annChat, d.bobChat, d.ann.GUID(), "hello bob"),
+		d.line(ctx, d.bobChat, annChat, d.bob.GUID(), "hello ann"))
+	err = errors.Join(err, annChat.Close(ctx), <-ended)
 	if err != nil {
 		return fmt.Errorf("chatting: %w", err)
 	}
-	d.tell(begun, "ann said hello, and bob did, and both know that it was read")
+	d.report(begun, "ann and bob said hello, both lines were delivered")
 	return nil
 }
 
-// line sends one line and waits until it is read.
+// line sends one line and waits until it is delivered.
 func (d *demo) line(ctx context.Context, from, to *chat.Session, who p2p.GUID, text string) error {
 	id, err := from.Send(ctx, text)
 	if err != nil {
@@ -187,7 +189,7 @@ func (d *demo) line(ctx context.Context, from, to *chat.Session, who p2p.GUID, t
 		return err
 	}
 	if m.Text != text {
-		return fmt.Errorf("%q was sent, and %q was read", text, m.Text)
+		return fmt.Errorf("sent %q, but received %q", text, m.Text)
 	}
 	d.p.out.event(messageEvent{d.p.who(who), m.Text, m.ID})
 	if err := from.WaitDelivered(ctx); err != nil {
@@ -197,7 +199,7 @@ func (d *demo) line(ctx context.Context, from, to *chat.Session, who p2p.GUID, t
 	return nil
 }
 
-// close ends whatever was begun.
+// close closes the peers and the server.
 func (d *demo) close() error {
 	var errs []error
 	for _, peer := range []*p2p.Peer{d.ann, d.bob} {

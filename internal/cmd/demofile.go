@@ -16,15 +16,15 @@ import (
 // demoFile is the name of the file that is sent.
 const demoFile = "demo.bin"
 
-// received is what bob makes of the file.
+// received is the result on bob's side.
 type received struct {
 	result transfer.Result
 	file   transfer.File
 	err    error
 }
 
-// file sends a file and compares four digests of it: as it was written,
-// as ann sent it, as bob received it, and as it is read from bob's disk.
+// file sends a file and compares four digests of it: of the bytes written, as ann sent it,
+// as bob received it, and of bob's file.
 func (d *demo) file(ctx context.Context, link *p2p.Link) error {
 	begun := time.Now()
 	source := filepath.Join(d.dir, "ann", demoFile)
@@ -32,7 +32,7 @@ func (d *demo) file(ctx context.Context, link *p2p.Link) error {
 	if err != nil {
 		return err
 	}
-	d.tell(begun, "made a file of %s that cannot be compressed", terminal.Bytes(d.size))
+	d.report(begun, "created a random file of %s", terminal.Bytes(d.size))
 
 	begun = time.Now()
 	sent, err := d.send(ctx, link, source)
@@ -49,13 +49,13 @@ func (d *demo) file(ctx context.Context, link *p2p.Link) error {
 		return fmt.Errorf("receiving: %w", got.err)
 	}
 	took := time.Since(begun)
-	d.tell(begun, "ann sent it to bob: %.1f MB/s, path %s", float64(d.size)/1e6/took.Seconds(), link.Path().Kind)
+	d.report(begun, "ann sent it to bob at %.1f MB/s, path %s", float64(d.size)/1e6/took.Seconds(), link.Path().Kind)
 
 	begun = time.Now()
 	if err := d.verify(ctx, written, sent.BLAKE3, got.file.BLAKE3); err != nil {
 		return err
 	}
-	d.tell(begun, "it arrived whole, BLAKE3 %x", written)
+	d.report(begun, "bob's copy is identical, BLAKE3 %x", written)
 	d.p.out.event(doneEvent{
 		who:      d.p.who(d.bob.GUID()),
 		Transfer: hex.EncodeToString(got.result.ID[:]), Files: got.result.Files,
@@ -64,8 +64,8 @@ func (d *demo) file(ctx context.Context, link *p2p.Link) error {
 	return nil
 }
 
-// verify compares the digest of what was written with the others, and with that
-// of what is on bob's disk.
+// verify compares the digest of the bytes written with the others and with that of bob's
+// file.
 func (d *demo) verify(ctx context.Context, written [32]byte, others ...[32]byte) error {
 	read, err := digestOf(ctx, filepath.Join(d.dir, "bob", demoFile))
 	if err != nil {
@@ -73,7 +73,7 @@ func (d *demo) verify(ctx context.Context, written [32]byte, others ...[32]byte)
 	}
 	for _, digest := range append(others, read) {
 		if digest != written {
-			return as(transfer.ErrIntegrity, fmt.Errorf("the file arrived damaged: its digest is %x, and not %x", digest, written))
+			return as(transfer.ErrIntegrity, fmt.Errorf("the file is damaged: its digest is %x, not %x", digest, written))
 		}
 	}
 	return nil
@@ -90,7 +90,7 @@ func (d *demo) send(ctx context.Context, link *p2p.Link, path string) (transfer.
 	var file transfer.File
 	res, err := transfer.Send(ctx, stream, transfer.Source{Paths: []string{path}}, transfer.SendOptions{
 		OnEvent: func(e transfer.Event) {
-			w.tell(e)
+			w.onEvent(e)
 			if f, ok := e.(transfer.File); ok {
 				file = f
 			}

@@ -13,8 +13,8 @@ import (
 	"lukechampine.com/blake3"
 )
 
-// writeRandom makes a file of random bytes, and the folder it is in, and returns
-// its BLAKE3 digest.
+// writeRandom creates a file of random bytes, and its folder, and returns its BLAKE3
+// digest.
 func writeRandom(ctx context.Context, path string, size int64) (digest [32]byte, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return digest, err
@@ -26,7 +26,7 @@ func writeRandom(ctx context.Context, path string, size int64) (digest [32]byte,
 	var seed [32]byte
 	crand.Read(seed[:])
 	h := blake3.New(len(digest), nil)
-	random := interrupted{ctx, io.LimitReader(rand.NewChaCha8(seed), size)}
+	random := contextReader{ctx, io.LimitReader(rand.NewChaCha8(seed), size)}
 	_, err = io.CopyBuffer(io.MultiWriter(f, h), random, make([]byte, 1<<20))
 	h.Sum(digest[:0])
 	return digest, errors.Join(err, f.Close())
@@ -40,18 +40,18 @@ func digestOf(ctx context.Context, path string) (digest [32]byte, err error) {
 	}
 	defer f.Close()
 	h := blake3.New(len(digest), nil)
-	_, err = io.Copy(h, bufio.NewReaderSize(interrupted{ctx, f}, 1<<20))
+	_, err = io.Copy(h, bufio.NewReaderSize(contextReader{ctx, f}, 1<<20))
 	h.Sum(digest[:0])
 	return digest, err
 }
 
-// An interrupted reader ends with its context.
-type interrupted struct {
+// A contextReader returns the context's error once that has ended.
+type contextReader struct {
 	ctx context.Context
 	r   io.Reader
 }
 
-func (i interrupted) Read(b []byte) (int, error) {
+func (i contextReader) Read(b []byte) (int, error) {
 	if err := i.ctx.Err(); err != nil {
 		return 0, err
 	}

@@ -14,18 +14,20 @@ import (
 )
 
 const (
-	settleFor  = 6 * time.Second        // addresses are probed in earnest for less
-	settleLook = 100 * time.Millisecond // between looks at the path
-	viewWithin = 5 * time.Second        // for the peer to tell its view
+	settleFor  = 6 * time.Second        // longer than candidates are probed often
+	settlePoll = 100 * time.Millisecond // between looks at the path
+	viewWithin = 5 * time.Second        // for the peer to send its view
 )
 
 func (p *program) doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
-		Usage:     "tell why the path to a peer is (not) direct, as both sides see it",
+		Usage:     "explain why the path to a peer is (not) direct",
 		ArgsUsage: "WHO",
-		Flags:     connectFlags(),
-		Action:    p.doctor,
+		Description: about("p2ptool doctor bob\n"+
+			"p2ptool doctor bob --json", "It shows what both sides know of their NATs and paths. "+whoHelp),
+		Flags:  connectFlags(),
+		Action: p.doctor,
 	}
 }
 
@@ -40,7 +42,7 @@ func (p *program) doctor(c *cli.Context) error {
 	defer n.Close()
 	link, err := n.reach(c.Context, t, c.Duration("wait"), "")
 	if err != nil {
-		return hint(err, "`p2ptool netcheck` tells how the network here is seen from outside")
+		return hint(err, "`p2ptool netcheck` examines this side's network")
 	}
 	if err := n.settle(c.Context, link); err != nil {
 		return err
@@ -56,21 +58,21 @@ func (p *program) doctor(c *cli.Context) error {
 	return nil
 }
 
-// settle waits until the path is direct, and it is known what it carries, and this side's
-// NAT, or all has had the time to be.
+// settle waits until the path is direct, its size and this side's NAT are known, or settleFor is
+// over.
 func (n *node) settle(ctx context.Context, link *p2p.Link) error {
 	within, cancel := context.WithTimeout(ctx, settleFor)
 	defer cancel()
 	if n.cfg.Peer.Server != "" {
-		_, _ = n.NAT(within) // where it cannot be known, that is told
+		_, _ = n.NAT(within) // the report shows an unknown NAT
 	}
-	look := time.NewTicker(settleLook)
-	defer look.Stop()
+	poll := time.NewTicker(settlePoll)
+	defer poll.Stop()
 	for !isDirect(link.Path().Kind) && n.role.require != p2p.RequireRelay || !measured(ctx, link) {
 		select {
-		case <-look.C:
+		case <-poll.C:
 		case <-link.Done():
-			return nil // whoever asks it something hears why
+			return nil // the next call on the link returns why
 		case <-within.Done():
 			return context.Cause(ctx)
 		}
@@ -78,10 +80,10 @@ func (n *node) settle(ctx context.Context, link *p2p.Link) error {
 	return nil
 }
 
-// usualPacket is what nearly every path carries, with the headers of IP and UDP.
+// usualPacket is a packet length that nearly every path carries, with the headers of IP and UDP.
 const usualPacket = 1228
 
-// measured reports whether it is known what the path in use carries.
+// measured reports whether the size that the path in use carries is known.
 func measured(ctx context.Context, link *p2p.Link) bool {
 	v, err := link.View(ctx)
 	if err != nil || len(v.Paths) == 0 {
@@ -92,16 +94,16 @@ func measured(ctx context.Context, link *p2p.Link) bool {
 
 func isDirect(k p2p.PathKind) bool { return k == p2p.PathLAN || k == p2p.PathDirect }
 
-// Findings are what the two sides know.
+// A finding is what the two sides know about their link.
 type finding struct {
 	path      p2p.Path
 	here      p2p.View
-	there     *p2p.View // nil: the peer does not tell
+	there     *p2p.View // nil: the peer did not send its view
 	silence   string    // why not
 	diagnosis p2p.Diagnosis
 }
 
-// findings asks both sides. An error says that the link has ended.
+// findings asks both sides. It fails if the link has ended.
 func findings(ctx context.Context, link *p2p.Link) (f finding, err error) {
 	within, cancel := context.WithTimeout(ctx, viewWithin)
 	defer cancel()
@@ -114,7 +116,7 @@ func findings(ctx context.Context, link *p2p.Link) (f finding, err error) {
 	case peerErr == nil:
 		f.there = &there
 	case errors.Is(peerErr, p2p.ErrRefused):
-		f.silence = "it answers no such questions"
+		f.silence = "it does not support this query"
 	case within.Err() != nil:
 		f.silence = "it does not answer"
 	default:
@@ -134,7 +136,7 @@ func (p *program) prescribe(t config.Target, f finding) {
 	if f.there != nil {
 		p.sideRows("there", *f.there)
 	} else {
-		p.row("there", "not known: "+f.silence)
+		p.row("there", "unknown: "+f.silence)
 	}
 	p.triedRows("from here", f.here)
 	if f.there != nil {
@@ -146,7 +148,7 @@ func (p *program) prescribe(t config.Target, f finding) {
 
 func (p *program) row(what, text string) { p.out.payload("%-10s  %s", what, text) }
 
-// sideRows prints how a side can be reached.
+// sideRows prints a side's NAT and candidates.
 func (p *program) sideRows(what string, v p2p.View) {
 	p.row(what, fmt.Sprintf("mapping %s, filtering %s", mappingLine(v.NAT), v.NAT.Filtering))
 	for _, c := range v.Candidates {
@@ -154,20 +156,20 @@ func (p *program) sideRows(what string, v p2p.View) {
 	}
 }
 
-// triedRows prints what became of the ways from one side to the other.
+// triedRows prints the paths that one side tried, and their states.
 func (p *program) triedRows(what string, v p2p.View) {
 	width := 0
 	for _, t := range v.Paths {
 		width = max(width, len(t.Addr.String()))
 	}
 	for _, t := range v.Paths {
-		p.row(what, fmt.Sprintf("%-6s  %-*s  %s", t.Kind, width, t.Addr, became(t)))
+		p.row(what, fmt.Sprintf("%-6s  %-*s  %s", t.Kind, width, t.Addr, stateOf(t)))
 		what = ""
 	}
 }
 
-// became tells what has become of a way, in words.
-func became(t p2p.PathReport) string {
+// stateOf returns the state of a path in words.
+func stateOf(t p2p.PathReport) string {
 	s := "untested"
 	switch {
 	case t.State == p2p.StateValid && t.RTT > 0:
@@ -182,13 +184,13 @@ func became(t p2p.PathReport) string {
 		s = fmt.Sprintf("no answer to %d pings", t.Pings)
 	}
 	if t.Heard {
-		s += ", but packets arrive from there"
+		s += ", but packets from there arrive"
 	}
 	switch {
 	case t.Limited && t.Carries > 0:
 		s += fmt.Sprintf(", carries packets of at most %d bytes", t.Carries)
 	case t.Limited:
-		s += ", answers small packets, but does not carry 576 bytes"
+		s += ", carries small packets, but none of 576 bytes"
 	}
 	if t.InUse {
 		s += ", in use"

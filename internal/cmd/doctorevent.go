@@ -7,7 +7,7 @@ type (
 		pathFields
 		Here    doctorView  `json:"here"`
 		There   *doctorView `json:"there,omitempty"`
-		Silence string      `json:"silence,omitempty"` // why there is no there
+		Silence string      `json:"silence,omitempty"` // why there is no "there"
 		Remedy  string      `json:"remedy,omitempty"`  // what would make it direct
 		So      string      `json:"so"`                // the conclusion, as a sentence
 	}
@@ -28,11 +28,11 @@ type (
 		State string  `json:"state"` // untested, valid or lost
 		Pings int     `json:"pings"`
 		RTT   float64 `json:"rtt_ms,omitempty"`
-		Heard bool    `json:"heard"` // packets come from there, though ours are not answered
+		Heard bool    `json:"heard"` // packets from there arrive, but ours are not answered
 		InUse bool    `json:"in_use"`
 
 		Carries int  `json:"carries,omitempty"` // bytes of the largest packet that got through
-		Limited bool `json:"limited,omitempty"` // longer ones do not
+		Limited bool `json:"limited,omitempty"` // longer ones do not get through
 	}
 )
 

@@ -13,7 +13,7 @@ import (
 	"p2ptool/transfer"
 )
 
-// A cause ends a context on purpose. For the packages below it is
+// A cause is why this package canceled a context. The packages below see it as
 // context.Canceled.
 type cause string
 
@@ -22,19 +22,19 @@ func (c cause) Error() string { return string(c) }
 // Is makes errors.Is(c, context.Canceled) true.
 func (c cause) Is(target error) bool { return target == context.Canceled }
 
-// The causes with which contexts are ended here.
+// The causes of cancellation.
 const (
 	errInterrupted = cause("interrupted")         // Ctrl-C
 	errTerminated  = cause("terminated")          // SIGTERM
 	errHungUp      = cause("hung up")             // SIGHUP, or the terminal is gone
-	errQuit        = cause("quit")                // as the user of a chat wishes
+	errQuit        = cause("quit")                // /quit in a chat
 	errLeft        = cause("the other side left") // the chat
-	errCame        = cause("the peer has called") // while it was waited for
+	errCalled      = cause("the peer called")     // while this side waited for it
 )
 
-// Errors of this package, beside those of the packages below.
+// Errors of this package. Those of the packages below have codes as well.
 var (
-	errUsage   = errors.New("wrong usage")
+	errUsage   = errors.New("invalid usage")
 	errTimeout = errors.New("timed out")
 	errPartial = errors.New("some files failed")
 )
@@ -44,13 +44,13 @@ const (
 	statusInterrupted = 130
 )
 
-// A code is how a command ends, for scripts: by number and by name.
+// A code is the result of a command for scripts: the exit status and its name.
 type code struct {
 	status int
 	name   string
 }
 
-// codeOf returns the code for an error: the one place that relates them.
+// codeOf returns the code for an error. No other place maps errors to codes.
 func codeOf(err error) code {
 	for _, c := range []struct {
 		code code
@@ -82,7 +82,7 @@ func storageErrors() []error {
 	return []error{transfer.ErrStorage, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT}
 }
 
-// A marked error is also of a kind, which its text does not repeat.
+// A marked error also matches kind, which its text does not mention.
 type marked struct {
 	error
 	kind error
@@ -91,13 +91,13 @@ type marked struct {
 // Unwrap returns the error and its kind.
 func (m *marked) Unwrap() []error { return []error{m.error, m.kind} }
 
-// as makes err one of a kind as well.
+// as makes err match kind as well.
 func as(kind, err error) error { return &marked{err, kind} }
 
-// usage makes an error of the command line or the config.
+// usage returns an error in the command line or the config.
 func usage(format string, args ...any) error { return as(errUsage, fmt.Errorf(format, args...)) }
 
-// A hinted error knows what its reader can do next.
+// A hinted error comes with advice for its reader.
 type hinted struct {
 	error
 	hint string
@@ -106,8 +106,7 @@ type hinted struct {
 // Unwrap returns the error without its hint.
 func (h *hinted) Unwrap() error { return h.error }
 
-// hint adds what to do next to an error; nil stays nil. An error that has a
-// hint keeps it.
+// hint adds advice to an error. Nil stays nil, and an error that has a hint keeps it.
 func hint(err error, format string, args ...any) error {
 	if err == nil || hintOf(err) != "" {
 		return err
@@ -115,7 +114,7 @@ func hint(err error, format string, args ...any) error {
 	return &hinted{err, fmt.Sprintf(format, args...)}
 }
 
-// hintOf returns what to do about an error; empty: nothing is known.
+// hintOf returns an error's hint, or "".
 func hintOf(err error) string {
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint

@@ -6,27 +6,27 @@ import (
 	"p2ptool/p2p"
 )
 
-// An event is a line of --json. The fields and their meaning are a contract
-// with scripts: they may be added to, and not changed.
+// An event is a line of --json. Fields and their meaning are a contract with scripts:
+// fields may be added, but not changed. docs/events.md describes them.
 type event interface{ event() string }
 
-// A who is whom an event is about.
+// A who is the peer that an event is about.
 type who struct {
 	Peer    string `json:"peer"`              // the GUID
-	Contact string `json:"contact,omitempty"` // its name in the config
+	Contact string `json:"contact,omitempty"` // the peer's name in the config
 }
 
 type (
 	listeningEvent struct {
 		Addr string `json:"addr"`
 		Key  string `json:"key,omitempty"`
-		TLS  string `json:"tls,omitempty"` // the address of TCP
+		TLS  string `json:"tls,omitempty"` // the TCP address
 	}
 	registeredEvent struct {
 		GUID   string `json:"guid"`
 		Addr   string `json:"addr"`
 		Server string `json:"server"`
-		TLS    bool   `json:"tls,omitempty"` // the server is reached by TLS over TCP
+		TLS    bool   `json:"tls,omitempty"` // registered over TLS
 	}
 	connectedEvent struct{ pathFields }
 	pathEvent      struct{ pathFields }
@@ -35,7 +35,7 @@ type (
 		Path string  `json:"path"`
 		Addr string  `json:"addr"`
 		RTT  float64 `json:"rtt_ms"`
-		Why  string  `json:"why,omitempty"` // it carries small packets only, or is not direct, where that was asked
+		Why  string  `json:"why,omitempty"` // why it is not direct, or carries small packets only
 	}
 	disconnectedEvent struct {
 		who
@@ -61,28 +61,28 @@ type (
 		Transfer string `json:"transfer"`
 		Bytes    int64  `json:"bytes"`
 		Total    int64  `json:"total"`
-		Rate     int64  `json:"rate"` // bytes a second
+		Rate     int64  `json:"rate"` // bytes per second
 		Path     string `json:"path"`
 	}
 	stalledEvent struct {
 		who
-		Transfer string `json:"transfer,omitempty"` // empty: lines of a chat
-		Seconds  int64  `json:"seconds"`            // in which nothing moved
+		Transfer string `json:"transfer,omitempty"` // empty for lines of a chat
+		Seconds  int64  `json:"seconds"`            // since something moved
 		Why      string `json:"why"`
 	}
 	waitingEvent struct{ who }
 	fileEvent    struct {
 		who
 		Transfer string `json:"transfer"`
-		Dir      string `json:"dir,omitempty"` // received files: where path begins, from the root
+		Dir      string `json:"dir,omitempty"` // for received files: the absolute path of the folder
 		Path     string `json:"path"`
 		Bytes    int64  `json:"bytes"`
 		BLAKE3   string `json:"blake3,omitempty"`
 		Status   string `json:"status"`
 		Reason   string `json:"reason,omitempty"`
-		Renamed  string `json:"renamed,omitempty"` // the sender's name, where Path differs
+		Renamed  string `json:"renamed,omitempty"` // the sender's path, if Path differs
 
-		// The same where they are not UTF-8, which JSON has to be: in base64.
+		// The same in base64, if they are not UTF-8.
 		PathBytes    []byte `json:"path_bytes,omitempty"`
 		RenamedBytes []byte `json:"renamed_bytes,omitempty"`
 	}
@@ -94,7 +94,7 @@ type (
 		Bytes    int64   `json:"bytes"`
 		Seconds  float64 `json:"seconds"`
 		Resumed  int64   `json:"resumed_bytes"`
-		Dir      string  `json:"dir,omitempty"` // as in file
+		Dir      string  `json:"dir,omitempty"` // as in fileEvent
 	}
 	peerEvent struct {
 		GUID  string `json:"guid"`
@@ -105,7 +105,7 @@ type (
 		pathFields
 		Seq int `json:"seq"`
 	}
-	benchEvent struct { // rates in bytes a second
+	benchEvent struct { // rates in bytes per second
 		pathFields
 		RTTUp        float64 `json:"rtt_sending_ms"`
 		RTTDown      float64 `json:"rtt_receiving_ms"`
@@ -127,7 +127,7 @@ type (
 	checkedEvent struct {
 		File string `json:"file"`
 		Mode string `json:"mode"`
-		Dir  string `json:"dir"` // for received files, from the root
+		Dir  string `json:"dir"` // for received files, absolute
 	}
 	unfinishedEvent struct {
 		Dir   string `json:"dir"`
@@ -168,7 +168,7 @@ func (unfinishedEvent) event() string   { return "unfinished" }
 func (versionEvent) event() string      { return "version" }
 func (errorEvent) event() string        { return "error" }
 
-// who says whom an event is about.
+// who returns the fields that name a peer.
 func (p *program) who(peer p2p.GUID) who {
 	w := who{Peer: peer.String()}
 	if cfg := p.loaded.Load(); cfg != nil {
@@ -177,10 +177,10 @@ func (p *program) who(peer p2p.GUID) who {
 	return w
 }
 
-// fieldsOf says how a link's packets travel.
+// fieldsOf returns the fields that describe the path to a peer.
 func (p *program) fieldsOf(peer p2p.GUID, path p2p.Path) pathFields {
 	return pathFields{p.who(peer), path.Kind.String(), path.Addr.String(), milliseconds(path.RTT), path.Why()}
 }
 
-// milliseconds keeps three digits behind the point.
+// milliseconds returns a duration with three decimals.
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

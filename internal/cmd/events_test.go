@@ -33,30 +33,30 @@ func TestEvents(t *testing.T) {
 		var out bytes.Buffer
 		p := &printer{out: &out, json: true, now: func() time.Time { return at }}
 		p.event(tt.event)
-		p.payload("nothing of this")
+		p.payload("not printed with --json")
 		if got := out.String(); got != "{"+tt.want+"}\n" {
 			t.Errorf("got  %swant {%s}", got, tt.want)
 		}
 	}
 }
 
-// lines is a screen that keeps what goes through it.
+// lines is a screen that records the lines printed through it.
 type lines []string
 
 func (l *lines) Println(line string) { *l = append(*l, line) }
 
-func TestPrinterDrawsAnew(t *testing.T) {
+func TestPrinterUsesTheScreen(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
 	p := &printer{out: &out, err: &errs}
 	var screen lines
-	giveBack, ok := p.draw(&screen, false)
+	release, ok := p.draw(&screen, false)
 	if _, twice := p.draw(&screen, false); !ok || twice {
-		t.Fatal("the screen was not taken, or twice")
+		t.Fatal("the screen was not set, or set twice")
 	}
 	p.note("a %d", 1)
 	p.payload("b")
-	giveBack()
+	release()
 	p.note("c")
 	if len(screen) != 1 || screen[0] != "a 1" || out.String() != "b\n" || errs.String() != "c\n" {
 		t.Errorf("screen %q, out %q, errors %q", screen, &out, &errs)
@@ -81,14 +81,14 @@ func (r *raw) Close() error {
 	return nil
 }
 
-// A line that comes while the terminal's state changes waits for the screen.
+// A line waits for the screen while the terminal's state changes.
 func TestPrinterWaitsForTheScreen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var errs bytes.Buffer
 		p := &printer{err: &errs}
 		r := &raw{printer: p, out: &errs}
-		giveBack, err := p.take(func() (terminalScreen, error) {
+		release, err := p.openScreen(func() (terminalScreen, error) {
 			r.note("early")
 			return r, nil
 		}, false)
@@ -96,13 +96,13 @@ func TestPrinterWaitsForTheScreen(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		giveBack()
+		release()
 		synctest.Wait()
 		if !slices.Equal(r.lines, lines{"early", "open still"}) || errs.String() != "closed\nlate\n" {
 			t.Errorf("screen %q, errors %q", r.lines, &errs)
 		}
 		broken := errors.New("no terminal")
-		if _, err := p.take(func() (terminalScreen, error) { return nil, broken }, false); err != broken {
+		if _, err := p.openScreen(func() (terminalScreen, error) { return nil, broken }, false); err != broken {
 			t.Errorf("%v", err)
 		}
 		if p.note("after"); errs.String() != "closed\nlate\nafter\n" {
@@ -111,14 +111,14 @@ func TestPrinterWaitsForTheScreen(t *testing.T) {
 	})
 }
 
-// docs/events.md tells all events and their fields, and no others.
+// docs/events.md lists all events and their fields, and no others.
 func TestEventsAreDocumented(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../../docs/events.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := make(map[string][]string)
+	documented := make(map[string][]string)
 	for line := range strings.Lines(string(doc)) {
 		cells := strings.Split(line, "|")
 		if len(cells) < 5 || !strings.HasPrefix(cells[1], " `") {
@@ -126,7 +126,7 @@ func TestEventsAreDocumented(t *testing.T) {
 		}
 		for _, m := range regexp.MustCompile("`([a-z0-9_]+)`").FindAllStringSubmatch(cells[3], -1) {
 			name := strings.Trim(cells[1], " `")
-			told[name] = append(told[name], m[1])
+			documented[name] = append(documented[name], m[1])
 		}
 	}
 	for _, e := range []event{
@@ -144,13 +144,13 @@ func TestEventsAreDocumented(t *testing.T) {
 			if options == "omitempty" {
 				want = "*" + want + "*"
 			}
-			if !slices.Contains(told[e.event()], name) || !strings.Contains(string(doc), want) {
-				t.Errorf("%s: %s is not told", e.event(), want)
+			if !slices.Contains(documented[e.event()], name) || !strings.Contains(string(doc), want) {
+				t.Errorf("%s: %s is not documented", e.event(), want)
 			}
 		}
-		delete(told, e.event())
+		delete(documented, e.event())
 	}
-	for name := range told {
-		t.Errorf("there is no event %q", name)
+	for name := range documented {
+		t.Errorf("docs/events.md has an unknown event %q", name)
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"p2ptool/internal/config"
 )
 
-// defaultCommand is the one meant where none is named.
+// defaultCommand runs when the command line names no command.
 const defaultCommand = "run"
 
-// arrange puts a command line into the one order that the cli package takes: the
-// command, its flags, "--", its arguments. So flags may stand before the
-// command, before its arguments, among and behind them. Behind "--" everything is an
-// argument, and "-" is one. Without a command it is "run"; "help X" is "X --help".
+// arrange reorders a command line into the only order that the cli package accepts: the
+// command, its flags, "--", its arguments. Flags may therefore stand anywhere: before the
+// command, and before, between or after its arguments. After "--" everything is an
+// argument; "-" always is. Without a command it inserts "run"; "help X" becomes "X --help".
 func arrange(app *cli.App, args []string) ([]string, error) {
 	a := arranger{app: app, rest: args[1:], flags: app.Flags}
 	for len(a.rest) > 0 {
@@ -39,12 +39,12 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	return line, nil
 }
 
-// An arranger has read a command line up to rest.
+// An arranger is the state of arrange: it has read the command line up to rest.
 type arranger struct {
 	app       *cli.App
 	rest      []string
-	command   *cli.Command // nil: none was named yet
-	flags     []cli.Flag   // that may stand here
+	command   *cli.Command // nil: none named yet
+	flags     []cli.Flag   // those allowed here
 	options   []string     // flags with their values
 	arguments []string
 }
@@ -70,7 +70,7 @@ func (a *arranger) word(w string) error {
 	return nil
 }
 
-// name takes the command's name.
+// name reads the command's name.
 func (a *arranger) name(w string) error {
 	if w == "help" {
 		a.options = append(a.options, "--help")
@@ -84,12 +84,12 @@ func (a *arranger) name(w string) error {
 	return nil
 }
 
-// helps reports whether help is asked for.
+// helps reports whether the command line asks for help.
 func (a *arranger) helps() bool {
 	return slices.ContainsFunc(a.options, func(o string) bool { return o == "--help" || o == "-h" })
 }
 
-// flag takes a flag, and its value from the next word if it is there.
+// flag reads a flag and its value, which may be the next word.
 func (a *arranger) flag(w string) error {
 	name, value, hasValue := strings.Cut(strings.TrimPrefix(w[1:], "-"), "=")
 	f := lookup(a.flags, name)
@@ -108,19 +108,19 @@ func (a *arranger) flag(w string) error {
 		if len(a.rest) == 0 {
 			return usage("flag %q needs a value", dashed(name))
 		}
-		// Joined, so that a value that looks like a flag is not taken for one.
+		// Joined, because a value may look like a flag.
 		value = a.next()
 		a.options[len(a.options)-1] = w + "=" + value
 	}
 	return checkValue(f, name, value)
 }
 
-// checkValue tells what is wrong with a flag's value.
+// checkValue returns what is wrong with a flag's value.
 func checkValue(f cli.Flag, name, value string) error {
 	switch f.(type) {
 	case *cli.DurationFlag:
 		if _, err := time.ParseDuration(value); err != nil {
-			return usage("%s: %q is not a duration, use for example 30s or 10m", dashed(name), value)
+			return usage("%s: %q is not a duration such as 30s or 10m", dashed(name), value)
 		}
 	case *cli.IntFlag:
 		if _, err := strconv.Atoi(value); err != nil {
@@ -130,8 +130,8 @@ func checkValue(f cli.Flag, name, value string) error {
 	return nil
 }
 
-// letters takes one-letter flags written together; the last one may be given
-// its value in the same word: -yn3 is -y -n 3.
+// letters reads one-letter flags written together. The last one may have its value in the
+// same word: -yn3 is -y -n 3.
 func (a *arranger) letters(w string) error {
 	for i := 1; i < len(w); i++ {
 		f := lookup(a.flags, w[i:i+1])
@@ -151,7 +151,7 @@ func (a *arranger) letters(w string) error {
 	return nil
 }
 
-// of says whose flags may stand here.
+// of names the command whose flags are allowed here, for an error message.
 func (a *arranger) of() string {
 	if a.command == nil {
 		return " before a command"
@@ -159,7 +159,7 @@ func (a *arranger) of() string {
 	return " for " + a.command.Name
 }
 
-// help is the command that tells what may stand here.
+// help returns the command line that lists what is allowed here.
 func (a *arranger) help() string {
 	if a.command == nil {
 		return "p2ptool --help"
@@ -167,13 +167,13 @@ func (a *arranger) help() string {
 	return "p2ptool " + a.command.Name + " --help"
 }
 
-// unknown makes the error for a command or flag that there is not.
+// unknown returns the error for an unknown command or flag.
 func unknown(kind, what, where string, known []string, help string) error {
 	err := usage("unknown %s %q%s", kind, what, where)
 	if near, ok := config.Nearest(what, known); ok {
 		return hint(err, "did you mean %q?", near)
 	}
-	return hint(err, "`%s` lists them all", help)
+	return hint(err, "`%s` lists them", help)
 }
 
 func lookup(flags []cli.Flag, name string) cli.Flag {
@@ -190,7 +190,7 @@ func takesValue(f cli.Flag) bool {
 	return ok && d.TakesValue()
 }
 
-// dashed writes a flag's name as it is typed.
+// dashed returns a flag's name with its dashes.
 func dashed(name string) string {
 	if len(name) == 1 {
 		return "-" + name

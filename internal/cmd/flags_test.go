@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// testProgram is one whose streams go nowhere.
+// testProgram returns a program whose streams go nowhere.
 func testProgram() *program {
 	return newProgram(Env{
 		Args: []string{"p2ptool"}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -60,9 +60,9 @@ func TestArrangeErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ line, err, hint string }{
 		{"snd x", `unknown command "snd"`, `did you mean "send"?`},
-		{"frobnicate", `unknown command "frobnicate"`, "`p2ptool --help` lists them all"},
+		{"frobnicate", `unknown command "frobnicate"`, "`p2ptool --help` lists them"},
 		{"send x --tp y", `unknown flag "--tp" for send`, `did you mean "--to"?`},
-		{"--to bob send x", `unknown flag "--to" before a command`, "`p2ptool --help` lists them all"},
+		{"--to bob send x", `unknown flag "--to" before a command`, "`p2ptool --help` lists them"},
 		{"send x --to", `flag "--to" needs a value`, ""},
 		{"receive -yx", `unknown flag "-yx" for receive`, `did you mean "-y"?`},
 		{"ping bob -yn", `unknown flag "-yn" for ping`, `did you mean "-n"?`},
@@ -78,7 +78,7 @@ func TestArrangeErrors(t *testing.T) {
 	}
 }
 
-// What was arranged stays as it is, arguments keep their order, and none is lost.
+// Arranging twice changes nothing, and arguments keep their order and number.
 func FuzzArrange(f *testing.F) {
 	for _, line := range []string{"send a --to b c", "--json ping x -n3", "send -- -- -", "receive -yh=", "help -- x", "= -= --=", "- -"} {
 		f.Add(line)
@@ -100,7 +100,7 @@ func FuzzArrange(f *testing.F) {
 	})
 }
 
-// subsequence reports whether part stands in whole in the same order.
+// subsequence reports whether whole contains all of part in the same order.
 func subsequence(part, whole []string) bool {
 	for _, w := range whole {
 		if len(part) > 0 && part[0] == w {

@@ -4,9 +4,10 @@ import "github.com/urfave/cli/v2"
 
 func (p *program) idCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "id",
-		Usage:  "print the own GUID",
-		Action: p.id,
+		Name:        "id",
+		Usage:       "print your own GUID",
+		Description: about("p2ptool id     # give this to people who want to reach you", ""),
+		Action:      p.id,
 	}
 }
 

@@ -24,21 +24,21 @@ const (
 	kindBench = "bench"
 )
 
-// An inbox takes the files that peers send, by the rules.
+// An inbox receives the files that peers send, by the rules.
 type inbox struct {
 	p       *program
 	rules   rules
-	yesFlag string    // how to accept without asking on the command line; may be empty
-	out     io.Writer // takes the one file of a transfer; nil: it goes to a folder
+	yesFlag string    // names the flag that accepts without asking, for a hint; may be empty
+	out     io.Writer // receives the only file of a transfer; nil: files go to a folder
 	host    bench.Host
 
-	questions *questions
-	open      atomic.Int32 // accepted transfers that have not ended by themselves
-	mu        sync.Mutex
-	ask       asker // how one is put; nil: on the terminal
+	questions  *questions
+	unfinished atomic.Int32 // accepted transfers that have not ended, or that the program's end interrupted
+	mu         sync.Mutex
+	ask        asker // asks the user; nil: asks on the terminal
 
-	received func(path string) // is told of each file, once its transfer is over; may be nil
-	ended    func(outcome)     // is told of each transfer that is over; may be nil
+	received func(path string) // is called with each file after its transfer; may be nil
+	ended    func(outcome)     // is called at the end of each transfer; may be nil
 }
 
 // An outcome is how a transfer ended.
@@ -48,7 +48,7 @@ type outcome struct {
 	err      error
 }
 
-// setAsk says how to ask from now on; nil: on stderr, with the answer on stdin.
+// setAsk sets how to ask the user. Nil asks on stderr and reads the answer from stdin.
 func (in *inbox) setAsk(ask asker) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -64,7 +64,7 @@ func (in *inbox) asker() asker {
 	return in.p.ask
 }
 
-// take is the handler of file streams: it receives one transfer.
+// take is the handler of file streams. It receives one transfer.
 func (in *inbox) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 	defer in.p.activities.begin(link)()
 	accepted, err := in.receive(ctx, link, stream)
@@ -80,7 +80,7 @@ func (in *inbox) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 
 func (in *inbox) name(link *p2p.Link) string { return nameOf(in.rules.cfg, link.Peer()) }
 
-// receive takes one transfer, and reports whether its offer was accepted.
+// receive receives one transfer, and reports whether its offer was accepted.
 func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream) (accepted bool, err error) {
 	stream.SetPriority(bulkPriority)
 	dir := in.rules.dir(link.Peer())
@@ -106,9 +106,9 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 			return in.decide(ctx, link, o)
 		},
 		OnEvent: func(e transfer.Event) {
-			w.tell(e)
+			w.onEvent(e)
 			if _, ok := e.(transfer.Accepted); ok {
-				in.open.Add(1)
+				in.unfinished.Add(1)
 				accepted = true
 				link.Trust()
 			}
@@ -119,10 +119,10 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 	})
 	w.end(res, err)
 	if accepted && ctx.Err() == nil {
-		in.open.Add(-1)
+		in.unfinished.Add(-1)
 	}
 	if te, ok := errors.AsType[*transfer.Error](err); ok && te.Resumable && accepted && in.out == nil {
-		in.tellUnfinished(dir)
+		in.reportUnfinished(dir)
 	}
 	for _, path := range paths {
 		if in.received != nil {
@@ -132,14 +132,14 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 	return accepted, err
 }
 
-// tellUnfinished says where verified data of unfinished transfers is, if there is any.
-func (in *inbox) tellUnfinished(dir string) {
+// reportUnfinished prints where verified data of unfinished transfers is, if there is any.
+func (in *inbox) reportUnfinished(dir string) {
 	if u, err := transfer.FindUnfinished(dir); err == nil && u.Files > 0 {
-		in.p.out.note("%s of unfinished transfers is kept in %q for %d days", terminal.Bytes(u.Bytes), u.Dir, int(transfer.KeepUnfinished.Hours()/24))
+		in.p.out.note("unfinished transfers keep %s in %q for %d days", terminal.Bytes(u.Bytes), u.Dir, int(transfer.KeepUnfinished.Hours()/24))
 	}
 }
 
-// decide answers an offer by the rules, and asks the person where they say so.
+// decide answers an offer by the rules, which may ask the user. The error is the reason of a no.
 func (in *inbox) decide(ctx context.Context, link *p2p.Link, o transfer.Offer) error {
 	dir := ""
 	if in.out == nil {
@@ -148,8 +148,8 @@ func (in *inbox) decide(ctx context.Context, link *p2p.Link, o transfer.Offer) e
 	return in.allowed(ctx, link, o, question(in.name(link), o, dir))
 }
 
-// allowed returns why not, if the rules or the person say no. Of a measurement the
-// offer is empty.
+// allowed returns the reason if the rules or the user decline. The offer of a measurement is
+// empty.
 func (in *inbox) allowed(ctx context.Context, link *p2p.Link, o transfer.Offer, question string) error {
 	switch v, err := in.rules.judge(link.Peer(), o); {
 	case v == refuse:
@@ -161,31 +161,31 @@ func (in *inbox) allowed(ctx context.Context, link *p2p.Link, o transfer.Offer, 
 		return err
 	}
 	return answered(in.questions.put(ctx, in.asking(link), func(ctx context.Context) (bool, error) {
-		if err := in.p.mayAsk(); err != nil { // by now
+		if err := in.p.mayAsk(); err != nil { // it may have changed while the question waited
 			return false, err
 		}
 		return in.asker()(ctx, question)
 	}))
 }
 
-// asking says who asks over a link.
+// asking returns who asks over a link.
 func (in *inbox) asking(link *p2p.Link) asking {
 	_, known := in.rules.contact(link.Peer())
 	return asking{process{link.Peer(), link.Instance()}, link, known}
 }
 
-// explain adds what the user can do.
+// explain adds a hint to the error of an offer that nobody could be asked about.
 func (in *inbox) explain(err error) error {
 	asked, ok := errors.AsType[*notAskedError](err)
 	if !ok {
 		return err
 	}
-	return hint(err, "%s, so nobody was asked; %sset accept under [receive] in the config to \"contacts\" or \"all\"", asked.why, in.yesFlag)
+	return hint(err, "%s, so the offer was declined; %sset accept under [receive] in the config to \"contacts\" or \"all\"", asked.why, in.yesFlag)
 }
 
-// kept says how to resume, if an accepted transfer is unfinished; else it is empty.
+// kept returns how to resume if an accepted transfer is unfinished, else "".
 func (in *inbox) kept() string {
-	if in.open.Load() == 0 {
+	if in.unfinished.Load() == 0 {
 		return ""
 	}
 	return "verified data of unfinished transfers is kept; receive from the same peer into the same folder to resume"

@@ -14,11 +14,13 @@ import (
 func (p *program) initCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "init",
-		Usage: "write a config with a new key, and print its GUID",
+		Usage: "write a config with a new key, and print your GUID",
+		Description: about("p2ptool init --server rendezvous.example.org --name ann\n"+
+			"p2ptool init --config ./p2ptool.toml     # write to another place than ~/.config/p2ptool", ""),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "server", Usage: "the rendezvous server, `HOST[:PORT]`; port 3478 if left out"},
-			&cli.StringFlag{Name: "name", Usage: "what others see this peer as"},
-			&cli.BoolFlag{Name: "force", Usage: "replace a config, and the key in it"},
+			&cli.StringFlag{Name: "server", Usage: "use the rendezvous server at `HOST[:PORT]`; the default port is 3478"},
+			&cli.StringFlag{Name: "name", Usage: "the `NAME` that others see in the list of peers"},
+			&cli.BoolFlag{Name: "force", Usage: "replace an existing config; its key is lost"},
 		},
 		Action: p.init,
 	}
@@ -54,8 +56,8 @@ func (p *program) init(c *cli.Context) error {
 	return nil
 }
 
-// initPath returns where the config is written: to the file that is named, else
-// to the user's own.
+// initPath returns the file to write: the one that a flag or the environment names, else the
+// user's config.
 func (p *program) initPath(flag string) (string, error) {
 	if flag != "" {
 		return flag, nil
@@ -70,7 +72,7 @@ func (p *program) initPath(flag string) (string, error) {
 	return path, nil
 }
 
-// initValues checks what is to stand in the config.
+// initValues checks the flags and returns them by config key.
 func initValues(server, name string) (map[string]string, error) {
 	values := make(map[string]string)
 	if server != "" {
@@ -96,7 +98,7 @@ func writeConfig(path, text string, force bool) error {
 		if abs, err := filepath.Abs(path); err == nil {
 			path = abs
 		}
-		return hint(usage("%q exists already", path), "--force replaces it, and the key in it is lost")
+		return hint(usage("%q exists already", path), "--force replaces it; its key, and so your GUID, is lost")
 	}
 	return err
 }

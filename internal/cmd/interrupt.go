@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// patience is how long a command may take to end once a signal asked it to.
+// patience is how long a command may take to end after a signal.
 const patience = 900 * time.Millisecond
 
 // interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with
@@ -16,9 +16,9 @@ const patience = 900 * time.Millisecond
 // patience, ends the process. SIGHUP is left alone if it was ignored at the start, as by
 // nohup.
 //
-// SIGPIPE does nothing from here on, so that a reader that leaves ends no transfer: the
-// write fails, and the printer knows what that means. The returned function stops it all, and
-// waits for the goroutine.
+// SIGPIPE has no effect from here on: a reader of stdout that leaves must not end a transfer.
+// The printer handles the failed write. The returned function restores the signals and waits
+// for the goroutine.
 func (p *program) interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals, stop := p.env.Machine.signals()
@@ -35,7 +35,7 @@ func (p *program) interruptible(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// signals returns those that end a command, and what gives them back.
+// signals returns the signals that end a command, and a function that releases them.
 func (m Machine) signals() (_ <-chan os.Signal, stop func()) {
 	if m.Signals != nil {
 		return m.Signals, func() {}
@@ -45,7 +45,7 @@ func (m Machine) signals() (_ <-chan os.Signal, stop func()) {
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
-	pipes := make(chan os.Signal, 1) // Ignore would be inherited by the commands of scripts
+	pipes := make(chan os.Signal, 1) // signal.Ignore would be inherited by a script's commands
 	signal.Notify(pipes, syscall.SIGPIPE)
 	ignoreTerminalStops()
 	return signals, func() {
@@ -54,7 +54,7 @@ func (m Machine) signals() (_ <-chan os.Signal, stop func()) {
 	}
 }
 
-// obey waits for signals.
+// obey waits for signals and ends the command.
 func (p *program) obey(signals <-chan os.Signal, quit <-chan struct{}, cancel context.CancelCauseFunc) {
 	var cause cause
 	select {
@@ -74,7 +74,7 @@ func (p *program) obey(signals <-chan os.Signal, quit <-chan struct{}, cancel co
 	p.env.Exit(p.statusOf(cause))
 }
 
-// causeOf names a signal.
+// causeOf returns the cause for a signal.
 func causeOf(s os.Signal) cause {
 	switch s {
 	case syscall.SIGTERM:
@@ -85,8 +85,8 @@ func causeOf(s os.Signal) cause {
 	return errInterrupted
 }
 
-// statusOf returns the exit status after a signal. A service that SIGTERM stops has done
-// what it was there for: service managers take anything but 0 for a failure.
+// statusOf returns the exit status after a signal. SIGTERM is the normal end of a service:
+// service managers treat any status but 0 as a failure.
 func (p *program) statusOf(c cause) int {
 	if c == errTerminated && p.service.Load() {
 		return statusDone

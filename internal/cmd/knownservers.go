@@ -13,13 +13,12 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// knownServers is the name of the state file that remembers the key that a
-// server showed first: a line each of "host:port key".
+// knownServers is the state file with the first key of each server, one "host:port key" a
+// line.
 const knownServers = "known_servers"
 
-// trust accepts the key of a server that is not known yet, and remembers it;
-// added tells so. Of a known server it accepts only the same key: another one
-// is an error that wraps p2p.ErrServerKey.
+// trust accepts and stores the key of an unknown server, and reports that as added. A known
+// server must have the same key, else the error wraps p2p.ErrServerKey.
 func (d stateDir) trust(addr string, key identity.PublicKey) (added bool, err error) {
 	err = d.change(func() error {
 		lines, err := d.servers()
@@ -31,8 +30,8 @@ func (d stateDir) trust(addr string, key identity.PublicKey) (added bool, err er
 		case ok && known == key.String():
 			return nil
 		case ok:
-			return hint(as(p2p.ErrServerKey, fmt.Errorf("server %q shows %s, and showed %s before", addr, key, known)),
-				"if the server was set up anew, run `p2ptool forget-server %s`", addr)
+			return hint(as(p2p.ErrServerKey, fmt.Errorf("server %q has the key %s, but had %s before", addr, key, known)),
+				"if the server was reinstalled, run `p2ptool forget-server %s`", addr)
 		}
 		added = true
 		return d.write(knownServers, strings.Join(append(lines, addr+" "+key.String()), "\n")+"\n")
@@ -83,10 +82,11 @@ func keyIn(lines []string, addr string) (string, bool) {
 
 func (p *program) forgetServerCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "forget-server",
-		Usage:     "forget the key of a server, to accept the next one it shows",
-		ArgsUsage: "HOST[:PORT]",
-		Action:    p.forgetServer,
+		Name:        "forget-server",
+		Usage:       "forget a server's key, and trust the key that it has next time",
+		ArgsUsage:   "HOST[:PORT]",
+		Description: about("p2ptool forget-server rendezvous.example.org", ""),
+		Action:      p.forgetServer,
 	}
 }
 
@@ -104,7 +104,7 @@ func (p *program) forgetServer(c *cli.Context) error {
 	}
 	found, err := dir.forget(string(addr))
 	if err == nil && !found {
-		err = usage("no key of server %q is remembered", addr)
+		err = usage("the key of server %q is not known", addr)
 	}
 	return err
 }

@@ -8,22 +8,22 @@ import (
 	"p2ptool/internal/terminal"
 )
 
-// A lineStall says when lines of a chat stay undelivered for long, and why: once, until one is
-// delivered again. Its methods may be called from several goroutines.
+// A lineStall reports when lines of a chat stay undelivered for stallAfter, and why. It reports
+// again only after another line was delivered. Its methods may be called from several goroutines.
 type lineStall struct {
 	p    *program
 	talk *talk
 	name string // the peer's
 
 	mu              sync.Mutex
-	sent, delivered uint64 // ids of the last lines
+	sent, delivered uint64 // IDs of the newest lines
 	since           time.Time
-	timer           *time.Timer // nil: all lines are delivered, or the chat is over
-	round           int         // counts the timers
-	over            bool
+	timer           *time.Timer // nil: all lines are delivered, or the chat has ended
+	round           int         // identifies the timer
+	ended           bool
 }
 
-// send notes that a line was sent. Its delivery may have been noted before.
+// send records a sent line. Its delivery may have been recorded before.
 func (s *lineStall) send(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +34,7 @@ func (s *lineStall) send(id uint64) {
 	}
 }
 
-// deliver notes that the peer has a line.
+// deliver records a delivered line.
 func (s *lineStall) deliver(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,21 +42,21 @@ func (s *lineStall) deliver(id uint64) {
 	s.restartLocked()
 }
 
-// end has nothing more said. Twice is fine.
+// end stops all reports. Calling it twice is fine.
 func (s *lineStall) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.over = true
+	s.ended = true
 	s.restartLocked()
 }
 
-// restartLocked has the time count from now on, where a line waits.
+// restartLocked restarts the timer if a line waits.
 func (s *lineStall) restartLocked() {
 	if s.timer != nil {
 		s.timer.Stop()
 		s.timer = nil
 	}
-	if !s.over && s.sent > s.delivered {
+	if !s.ended && s.sent > s.delivered {
 		s.since = time.Now()
 		s.round++
 		round := s.round
@@ -64,7 +64,7 @@ func (s *lineStall) restartLocked() {
 	}
 }
 
-// fire is the timer's of a round.
+// fire reports the stall when the timer of a round expires.
 func (s *lineStall) fire(round int) {
 	why := s.why()
 	s.mu.Lock()
@@ -77,13 +77,13 @@ func (s *lineStall) fire(round int) {
 		lines = count(int64(n), "line") + " have"
 	}
 	since := time.Since(s.since).Round(time.Second)
-	s.p.out.note("%s not reached %s for %s: %s", lines, s.name, terminal.Duration(since), why)
+	s.p.out.note("%s not been delivered to %s for %s: %s", lines, s.name, terminal.Duration(since), why)
 	s.p.out.event(stalledEvent{who: s.p.who(s.talk.peer), Seconds: int64(since / time.Second), Why: why})
 }
 
-// why returns the reason as far as it is known here.
+// why returns the reason, as far as this side knows it.
 func (s *lineStall) why() string {
-	const gone = "there is no link to the peer now"
+	const gone = "no link to the peer right now"
 	link := s.talk.link.Load()
 	if link == nil || s.talk.streams.Load() == 0 {
 		return gone

@@ -8,19 +8,16 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// A Machine is what a command runs on, for tests that run whole commands in one
-// process, on a network and in a time of their own. The zero value of each field
-// is this machine's.
+// A Machine replaces parts of the operating system in tests that run several whole commands in
+// one process, with a simulated network and virtual time. A zero field means the real one.
 type Machine struct {
-	// Network is where sockets come from. With another than the system's, peers on the
-	// local network are not looked for, and routers are asked for nothing.
+	// Network opens sockets. If it is set, local discovery and port mapping are off.
 	Network udp.Network
 
-	// DialTCP and ListenTCP are for TLS, which another Network goes without if they
-	// are nil.
+	// DialTCP and ListenTCP are for TLS. If Network is set and they are nil, TLS is off.
 	DialTCP   func(ctx context.Context, network, hostport string) (net.Conn, error)
 	ListenTCP func(addr string) (net.Listener, error)
 
-	// Signals are what the process gets; nil: those of the system.
+	// Signals replaces the signals of the process.
 	Signals <-chan os.Signal
 }

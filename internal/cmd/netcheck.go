@@ -15,15 +15,17 @@ import (
 func (p *program) netcheckCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "netcheck",
-		Usage: "tell how the network here is seen from outside, and which paths to expect",
+		Usage: "examine this network: NAT, IPv6, port mapping, and which paths to expect",
+		Description: about("p2ptool netcheck\n"+
+			"p2ptool netcheck --server rendezvous.example.org     # without a config", ""),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "server", Usage: "ask the rendezvous server at `HOST:PORT`"},
+			&cli.StringFlag{Name: "server", Usage: "ask the rendezvous server at `HOST[:PORT]`; the default port is 3478"},
 		},
 		Action: p.netcheck,
 	}
 }
 
-// netcheck needs no key: it asks what a server tells anybody.
+// netcheck needs no key: servers answer its requests without a session.
 func (p *program) netcheck(c *cli.Context) error {
 	if err := arguments(c, 0, 0); err != nil {
 		return err
@@ -48,12 +50,12 @@ func (p *program) netcheck(c *cli.Context) error {
 	p.report(r)
 	if !r.UDP() {
 		return hint(as(errTimeout, fmt.Errorf("server %q does not answer", server)),
-			"is `p2ptool serve` running there, and does UDP get through?")
+			"check that `p2ptool serve` runs there, and that UDP gets through")
 	}
 	return nil
 }
 
-// report prints what netcheck found out.
+// report prints the result of netcheck.
 func (p *program) report(r p2p.NetReport) {
 	line := func(what, format string, args ...any) {
 		p.out.payload("%-10s %s", what, fmt.Sprintf(format, args...))
@@ -111,7 +113,7 @@ func routerLine(r p2p.NetReport) string {
 
 func filteringLine(n p2p.NAT) string {
 	if n.Bare {
-		return fmt.Sprintf("%s, by a bare masquerade: packets that come early change its mapping", n.Filtering)
+		return fmt.Sprintf("%s, by a bare masquerade: a packet that arrives too early changes its mapping", n.Filtering)
 	}
 	return n.Filtering.String()
 }
@@ -168,7 +170,7 @@ func netcheckOf(r p2p.NetReport) netcheckEvent {
 	return e
 }
 
-// written returns an address, or nothing for one that is not valid.
+// written returns an address as text, or "" for an invalid one.
 func written(a netip.AddrPort) string {
 	if !a.IsValid() {
 		return ""

@@ -17,29 +17,29 @@ import (
 	"p2ptool/p2p/lan"
 )
 
-// A node is a running peer with what is said about it.
+// A node is a running peer that reports its events.
 type node struct {
 	*p2p.Peer
 	p         *program
 	cfg       *config.Config
 	role      role
-	came      bool // the target of meet has called by itself
+	wasCalled bool // the target of meet has called this node
 	accepting sync.WaitGroup
 }
 
-// A role is what a command wants of its node.
+// A role is what a command needs from its node.
 type role struct {
 	require  p2p.Require
 	timeout  time.Duration // for the server to answer
-	calling  bool          // takes no calls
-	joining  bool          // takes calls only while no process of this key listens
+	calling  bool          // accepts no calls
+	joining  bool          // accepts calls only while no other process of this key listens
 	handlers map[string]func(*p2p.Link, *p2p.Stream)
-	called   func(*p2p.Link) // is told of links that others begin; may be nil
-	friend   p2p.GUID        // known although it may be no contact; zero: nobody
-	quiet    bool            // lifecycle lines are not for this command's user
+	onCall   func(*p2p.Link) // is called with links that others begin; may be nil
+	friend   p2p.GUID        // not a stranger, even if it is not a contact; zero: nobody
+	quiet    bool            // does not report registration, connections and paths
 }
 
-// start makes a node of the config. It registers in the background.
+// start starts a node by the config. It registers in the background.
 func (p *program) start(cfg *config.Config, r role) (*node, error) {
 	boundMemory(p.env.Getenv)
 	n := &node{p: p, cfg: cfg, role: r}
@@ -63,31 +63,30 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 		Known:          r.knows(cfg),
 		Network:        p.env.Machine.Network,
 		DialTCP:        p.env.Machine.DialTCP,
-		OnEvent:        (&reporter{p: p, cfg: cfg, role: r}).tell,
+		OnEvent:        (&reporter{p: p, cfg: cfg, role: r}).onEvent,
 	})
 	if err != nil {
-		return nil, hint(err, "--listen HOST:PORT binds to another address")
+		return nil, hint(err, "use --listen HOST:PORT to bind to another address")
 	}
 	n.Peer = peer
-	n.accepting.Go(func() { n.accept(r.called) })
+	n.accepting.Go(func() { n.accept(r.onCall) })
 	return n, nil
 }
 
-// knows returns what tells the peers that a node knows from strangers.
+// knows returns a function that distinguishes known peers from strangers.
 func (r role) knows(cfg *config.Config) func(p2p.GUID) bool {
 	return func(g p2p.GUID) bool { return g == r.friend && !g.IsZero() || cfg.ContactName(g) != "" }
 }
 
-// withViews adds to handlers what every node answers: how it sees a link, for
-// the doctor of the other side.
+// withViews adds the handler that every node has: it sends this side's view of the link to the
+// other side's doctor.
 func withViews(handlers map[string]func(*p2p.Link, *p2p.Stream)) map[string]func(*p2p.Link, *p2p.Stream) {
 	all := map[string]func(*p2p.Link, *p2p.Stream){p2p.ViewKind: p2p.AnswerView}
 	maps.Copy(all, handlers)
 	return all
 }
 
-// discovery is how neighbours find each other; nil where the config does not want
-// that.
+// discovery returns how to find peers on the local network, or nil if the config turns it off.
 func (p *program) discovery(cfg *config.Config) p2p.Discovery {
 	if !cfg.Peer.LAN || p.env.Machine.Network != nil {
 		return nil
@@ -95,7 +94,7 @@ func (p *program) discovery(cfg *config.Config) p2p.Discovery {
 	return lan.Multicast{}
 }
 
-// texts turns addresses into what a peer takes.
+// texts converts addresses to strings.
 func texts(as []config.Address) (out []string) {
 	for _, a := range as {
 		out = append(out, string(a))
@@ -103,7 +102,7 @@ func texts(as []config.Address) (out []string) {
 	return out
 }
 
-// transportOf says how to reach the server.
+// transportOf converts the config's transport.
 func transportOf(t config.Transport) p2p.Transport {
 	switch t {
 	case config.TransportUDP:
@@ -114,37 +113,37 @@ func transportOf(t config.Transport) p2p.Transport {
 	return p2p.TransportAuto
 }
 
-// accept takes the links that others begin, until the node is closed. Their streams
-// have handlers; to be refused for want of interest would be wrong.
-func (n *node) accept(called func(*p2p.Link)) {
+// accept accepts the links that others begin until the node is closed. A link that nobody
+// accepts would be refused, though its streams have handlers.
+func (n *node) accept(onCall func(*p2p.Link)) {
 	for {
 		link, err := n.Accept(context.Background())
 		if err != nil {
 			return
 		}
-		if called != nil {
-			called(link)
+		if onCall != nil {
+			onCall(link)
 		}
 	}
 }
 
-// Close is that of the peer.
+// Close closes the peer and waits for accept.
 func (n *node) Close() error {
 	err := n.Peer.Close()
 	n.accepting.Wait()
 	return err
 }
 
-// checkServer returns what decides on a server's key: the one that is pinned in
-// the config, else the one that was shown first.
+// checkServer returns the check of a server's key. It accepts the key that the config pins, else
+// the key that the server showed first.
 func (p *program) checkServer(cfg *config.Config) func(string, identity.PublicKey) error {
 	if pinned := cfg.Peer.ServerKey; !pinned.IsZero() {
 		return func(addr string, key identity.PublicKey) error {
 			if key.Equal(pinned.PublicKey) {
 				return nil
 			}
-			return hint(as(p2p.ErrServerKey, fmt.Errorf("server %q shows %s", addr, key)),
-				"the expected one is server_key under [peer] in %s", cfg.File())
+			return hint(as(p2p.ErrServerKey, fmt.Errorf("server %q has the unexpected key %s", addr, key)),
+				"server_key under [peer] in %s pins another key", cfg.File())
 		}
 	}
 	return func(addr string, key identity.PublicKey) error {
@@ -154,10 +153,10 @@ func (p *program) checkServer(cfg *config.Config) func(string, identity.PublicKe
 		}
 		added, err := dir.trust(addr, key)
 		if added {
-			p.out.note("server %q is new here, its key is remembered: %s", addr, key)
+			p.out.note("trusting the new server %q from now on; its key is %s", addr, key)
 		}
 		if errors.Is(err, syscall.EMFILE) {
-			err = hint(err, "allow more open files: ulimit -n")
+			err = hint(err, "raise the limit on open files: ulimit -n 1024")
 		}
 		if err != nil && !errors.Is(err, p2p.ErrServerKey) {
 			err = &p2p.UncheckedError{Err: err}
@@ -166,14 +165,14 @@ func (p *program) checkServer(cfg *config.Config) func(string, identity.PublicKe
 	}
 }
 
-// registered waits until the server knows the node.
+// registered waits until the node is registered.
 func (n *node) registered(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, n.role.timeout)
 	defer cancel()
 	return n.serverError(n.Registered(ctx))
 }
 
-// ready waits until others can find the node, and says as whom.
+// ready waits until others can find the node, and prints its GUID.
 func (n *node) ready(ctx context.Context) error {
 	if n.cfg.Peer.Server != "" {
 		if err := n.registered(ctx); err != nil {
@@ -190,15 +189,15 @@ func (n *node) ready(ctx context.Context) error {
 	return nil
 }
 
-// serverError says which server it was, and what to do.
+// serverError adds the server's name and a hint to ErrNoServer.
 func (n *node) serverError(err error) error {
 	if why, ok := errors.AsType[*net.DNSError](err); ok && errors.Is(err, p2p.ErrNoServer) {
-		err = as(p2p.ErrNoServer, fmt.Errorf("server %q: looking up its name: %s", n.cfg.Peer.Server, why.Err))
-		return hint(err, "is the name right, and is this machine online?")
+		err = as(p2p.ErrNoServer, fmt.Errorf("server %q: name lookup: %s", n.cfg.Peer.Server, why.Err))
+		return hint(err, "check the name, and that this machine is online")
 	}
 	if errors.Is(err, p2p.ErrNoServer) {
 		err = as(p2p.ErrNoServer, fmt.Errorf("server %q does not answer", n.cfg.Peer.Server))
-		return hint(err, "is `p2ptool serve` running there, and does UDP or TCP get through?")
+		return hint(err, "check that `p2ptool serve` runs there, and that UDP or TCP gets through")
 	}
 	return err
 }

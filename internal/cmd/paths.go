@@ -10,9 +10,9 @@ import (
 	"p2ptool/internal/config"
 )
 
-// paths returns what is to be sent by what was typed behind /send: words as in a shell, with quotes,
-// escaped characters and ~. Text that names a file as it stands is that file, so that
-// simple names with spaces need no quotes.
+// paths parses the argument of /send: words as in a shell, with quotes, escaped characters
+// and ~. If the whole text is the name of a file, it is that file, so that simple names with
+// spaces need no quotes.
 func (p *program) paths(argument string) ([]string, error) {
 	if argument == "" {
 		return nil, usage("/send: PATH is missing")
@@ -28,7 +28,7 @@ func (p *program) paths(argument string) ([]string, error) {
 	}
 	err := checkPaths(paths)
 	if last.quote != 0 {
-		err = hint(err, `a %c is open; to mean the character itself, write \%c`, last.quote, last.quote)
+		err = hint(err, `the quote %c is not closed; for the character itself, type \%c`, last.quote, last.quote)
 	}
 	return paths, err
 }
@@ -38,15 +38,15 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// home returns the user's home folder; empty: it is not known.
+// home returns the user's home folder, or "" if it is unknown.
 func (p *program) home() string { return config.Home(p.env.Getenv) }
 
-// A word is one of a line as a shell has it.
+// A word is a word of a line by a shell's rules.
 type word struct {
 	text   string
-	from   int  // where it begins in the line
-	quote  byte // that is open at the end of the line; 0: none
-	quoted bool // its first character is quoted or escaped, so that ~ is itself
+	from   int  // its offset in the line
+	quote  byte // the quote that is open at the end of the line; 0: none
+	quoted bool // its first character is quoted or escaped: ~ is not the home folder
 }
 
 // path returns the path that a word names.
@@ -57,11 +57,12 @@ func (w word) path(home string) string {
 	return config.ExpandHome(w.text, home)
 }
 
-// escapes reports whether a backslash escapes what follows. On Windows it parts folders.
+// escapes reports whether a backslash escapes the next character. On Windows it separates
+// folders.
 const escapes = runtime.GOOS != "windows"
 
-// splitWords splits a line into words. Last is the word that the end of the line belongs to,
-// empty behind a space.
+// splitWords splits a line into words. Last is the word at the end of the line, empty after a
+// space.
 func splitWords(line string) (words []word, last word) {
 	w, within := word{}, false
 	begin := func(i int, quoted bool) {
@@ -102,7 +103,7 @@ func splitWords(line string) (words []word, last word) {
 	return append(words, w), w
 }
 
-// complete completes commands and the paths behind /send; see terminal.EditorOptions.
+// complete completes commands and the paths of /send; see terminal.EditorOptions.
 func (p *program) complete(before string) (from int, words []string) {
 	if !strings.HasPrefix(before, "/") || strings.HasPrefix(before, "//") {
 		return -1, nil
@@ -119,10 +120,10 @@ func (p *program) complete(before string) (from int, words []string) {
 	return 0, words
 }
 
-// maxCompletions is how many paths are offered at once.
+// maxCompletions is how many paths are offered at most.
 const maxCompletions = 100
 
-// completePath returns the paths that a word may become, written like it.
+// completePath returns the paths that begin with a word, quoted like it.
 func (p *program) completePath(w word) (paths []string) {
 	dir, name := filepath.Split(w.text)
 	place := word{text: dir, quoted: w.quoted}.path(p.home())
@@ -144,10 +145,10 @@ func (p *program) completePath(w word) (paths []string) {
 	return paths
 }
 
-// write writes a path the way the word is begun: in its quotes, or with escapes.
+// write returns a path in the word's style: with its quotes, or with escapes.
 func (w word) write(path, end string) string {
 	if !w.quoted && strings.HasPrefix(path, "~") {
-		w.quote = 0 // which would keep ~ from meaning the home folder
+		w.quote = 0 // in quotes ~ would not be the home folder
 	}
 	if w.quote == 0 && w.quoted || !escapes && strings.ContainsAny(path, " '\"") {
 		w.quote = '"'

@@ -12,8 +12,10 @@ import (
 
 func (p *program) peersCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "peers",
-		Usage:  "list who is online: GUID, since when, name",
+		Name:  "peers",
+		Usage: "list who is online",
+		Description: about("p2ptool peers           # one line each: GUID, online since, name\n"+
+			"p2ptool peers --json", "A name in quotes is what the peer calls itself, which proves nothing."),
 		Flags:  onlineFlags(),
 		Action: p.peers,
 	}
@@ -58,16 +60,16 @@ func (n *node) listPeers(ctx context.Context) error {
 	return nil
 }
 
-// list prints a line of the server's list.
+// list prints one peer of the server's list.
 func (n *node) list(info p2p.PeerInfo) {
 	since := info.Since.Format(time.RFC3339)
-	n.p.out.payload("%s  %s  %s", info.GUID, since, n.called(info))
+	n.p.out.payload("%s  %s  %s", info.GUID, since, n.displayName(info))
 	n.p.out.event(peerEvent{info.GUID.String(), info.Name, since})
 }
 
-// called returns the name of a contact, else what the peer calls itself, in quotes,
-// since anybody may.
-func (n *node) called(info p2p.PeerInfo) string {
+// displayName returns a contact's name, else the name that the peer claims, in quotes because
+// it proves nothing.
+func (n *node) displayName(info p2p.PeerInfo) string {
 	if name := n.cfg.ContactName(info.GUID); name != "" {
 		return name
 	}

@@ -20,10 +20,13 @@ const (
 func (p *program) pingCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "ping",
-		Usage:     "measure the round trip to a peer, and tell by which path",
+		Usage:     "measure the round trip to a peer, and show the path",
 		ArgsUsage: "WHO",
-		Flags: append(connectFlags(),
-			&cli.IntFlag{Name: "n", Usage: "send `N` pings", Value: 4}),
+		Description: about("p2ptool ping bob\n"+
+			"p2ptool ping bob -n 100 --require direct", whoHelp),
+		Flags: append([]cli.Flag{
+			&cli.IntFlag{Name: "n", Usage: "send `N` pings", Value: 4},
+		}, connectFlags()...),
 		Action: p.ping,
 	}
 }
@@ -33,7 +36,7 @@ func (p *program) ping(c *cli.Context) error {
 		return err
 	}
 	if c.Int("n") < 1 {
-		return usage("-n: %d is not a number of pings, use 1 or more", c.Int("n"))
+		return usage("-n: %d is too few, use 1 or more", c.Int("n"))
 	}
 	n, t, err := p.caller(c, c.Args().First())
 	if err != nil {
@@ -47,7 +50,7 @@ func (p *program) ping(c *cli.Context) error {
 	return n.pings(c.Context, link, t, c.Int("n"))
 }
 
-// caller starts a node that calls others, for a command that connects to who.
+// caller starts a node that accepts no calls, for a command that connects to who.
 func (p *program) caller(c *cli.Context, who string) (*node, config.Target, error) {
 	cfg, err := p.online(c)
 	if err != nil {
@@ -69,14 +72,14 @@ func (p *program) caller(c *cli.Context, who string) (*node, config.Target, erro
 	return n, t, nil
 }
 
-// pings sends count pings, one a second, and fails if none is answered.
+// pings sends count pings, one per second, and fails if none is answered.
 func (n *node) pings(ctx context.Context, link *p2p.Link, t config.Target, count int) error {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	answered := 0
-	var told string // of why the path is not direct
+	var shown string // the last reason why the path is not direct
 	for seq := 1; seq <= count; seq++ {
-		ok, err := n.pingOnce(ctx, link, t, seq, &told)
+		ok, err := n.pingOnce(ctx, link, t, seq, &shown)
 		if err != nil {
 			return err
 		}
@@ -94,15 +97,14 @@ func (n *node) pings(ctx context.Context, link *p2p.Link, t config.Target, count
 	}
 	n.p.out.note("%d of %d answered", answered, count)
 	if answered == 0 {
-		return as(errTimeout, fmt.Errorf("peer %q answers no pings", t))
+		return as(errTimeout, fmt.Errorf("peer %q did not answer", t))
 	}
 	return nil
 }
 
-// pingOnce sends a ping, and reports whether it was answered. Why the path is not
-// direct is said where that is not what was told before. An error says that there
-// will be no more answers.
-func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, seq int, told *string) (bool, error) {
+// pingOnce sends a ping and reports whether it was answered. It prints why the path is not
+// direct when that reason has changed. An error means that no more answers can arrive.
+func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, seq int, shown *string) (bool, error) {
 	within, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	rtt, path, err := link.Ping(within)
@@ -111,10 +113,10 @@ func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, se
 		n.p.out.payload("%s: seq %d, %s, %s, %s", t, seq, terminal.Duration(rtt), path.Kind, path.Addr)
 		path.RTT = rtt
 		fields := n.p.fieldsOf(t.GUID, path)
-		if fields.Why = whyNotDirect(ctx, link, path); fields.Why != *told && fields.Why != "" {
+		if fields.Why = whyNotDirect(ctx, link, path); fields.Why != *shown && fields.Why != "" {
 			n.p.out.note("%s", p2p.Diagnosis{Kind: path.Kind, Why: fields.Why})
 		}
-		*told = fields.Why
+		*shown = fields.Why
 		n.p.out.event(pingEvent{fields, seq})
 		return true, nil
 	case ctx.Err() != nil:
@@ -126,15 +128,15 @@ func (n *node) pingOnce(ctx context.Context, link *p2p.Link, t config.Target, se
 	return false, fmt.Errorf("peer %q: %w", t, err)
 }
 
-// whyNotDirect says in a clause why a path is the relay's, as far as this side
-// knows, and what else is wrong with it.
+// whyNotDirect returns why a path is relayed, as far as this side knows, and what else is
+// wrong with it, as a clause.
 func whyNotDirect(ctx context.Context, link *p2p.Link, path p2p.Path) string {
 	if path.Kind == p2p.PathNone || isDirect(path.Kind) {
 		return path.Why()
 	}
 	d, err := link.Diagnose(ctx)
 	if err != nil {
-		return "" // the link's end is told of elsewhere
+		return "" // the link has ended, which is reported elsewhere
 	}
 	return d.Why
 }

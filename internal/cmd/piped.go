@@ -12,11 +12,11 @@ import (
 	"p2ptool/p2p/chat"
 )
 
-// piped sends the lines of a pipe or file as they are, waits until all are delivered, and then for
-// what the flags say. A line that cannot be sent as it is ends the input: those before it are delivered,
-// and nothing of it or behind it is sent. A read that blocks does not hold up the end: the process
-// ends without it.
-func (co *conversation) piped(ctx context.Context) error {
+// readPipe sends the lines of a pipe or file as they are, waits until all are delivered, and then for
+// what the flags say. A line that cannot be sent as it is ends the input: the lines before it are
+// delivered, and neither it nor the lines after it are sent. A read that blocks does not delay the end:
+// the process ends without it.
+func (co *conversation) readPipe(ctx context.Context) error {
 	lines := make(chan string)
 	end := make(chan error, 1)
 	go func() { end <- scan(ctx, co.p.env.Stdin, lines) }()
@@ -33,7 +33,7 @@ func (co *conversation) piped(ctx context.Context) error {
 	return co.stay(ctx)
 }
 
-// sendLines sends lines until their end, and returns the reason of that.
+// sendLines sends lines until the input ends, and returns why it ended.
 func (co *conversation) sendLines(ctx context.Context, lines <-chan string, end <-chan error) error {
 	for {
 		select {
@@ -49,16 +49,16 @@ func (co *conversation) sendLines(ctx context.Context, lines <-chan string, end 
 	}
 }
 
-// scan gives the lines of a reader to a channel. At the end it returns io.EOF, and an error of
-// usage for a line that no chat can carry.
+// scan sends the lines of a reader to a channel. At the end it returns io.EOF, or an error of usage
+// for a line that a chat cannot carry.
 func scan(ctx context.Context, r io.Reader, lines chan<- string) error {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, chat.MaxText+2)
 	n := 1
 	for ; s.Scan(); n++ {
 		if !utf8.Valid(s.Bytes()) {
-			return hint(usage("stdin, line %d is not UTF-8; it was not sent, nor what follows", n),
-				"convert it with iconv, or send it as a file with p2ptool send")
+			return hint(usage("stdin, line %d is not UTF-8; neither it nor the lines after it were sent", n),
+				"convert it with iconv, or send it as a file with `p2ptool send`")
 		}
 		if len(s.Bytes()) > chat.MaxText {
 			return longLine(n)
@@ -79,14 +79,14 @@ func scan(ctx context.Context, r io.Reader, lines chan<- string) error {
 }
 
 func longLine(n int) error {
-	return hint(usage("stdin, line %d is longer than %d bytes; it was not sent, nor what follows", n, chat.MaxText),
-		"send it as a file with p2ptool send")
+	return hint(usage("stdin, line %d is longer than %d bytes; neither it nor the lines after it were sent", n, chat.MaxText),
+		"send it as a file with `p2ptool send`")
 }
 
-// waitForLine is how long --wait-line waits where no flag says how long.
+// waitForLine is how long --wait-line waits by default.
 const waitForLine = time.Minute
 
-// stayFor returns for how long to stay.
+// stayFor returns how long to keep receiving.
 func (co *conversation) stayFor() time.Duration {
 	switch {
 	case co.waitLine == nil:
@@ -99,7 +99,7 @@ func (co *conversation) stayFor() time.Duration {
 	return waitForLine
 }
 
-// stay receives for as long as --linger and --wait-line say.
+// stay keeps receiving for as long as --linger and --wait-line say.
 func (co *conversation) stay(ctx context.Context) error {
 	if co.waitLine == nil && co.linger <= 0 {
 		return nil
@@ -115,7 +115,7 @@ func (co *conversation) stay(ctx context.Context) error {
 	case <-matched:
 	case <-late.C:
 		return co.missed(fmt.Errorf("%w after %s", errTimeout, limit))
-	case <-co.talk.heard:
+	case <-co.talk.ended:
 		return co.missed(chat.ErrPeerLeft)
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -123,7 +123,7 @@ func (co *conversation) stay(ctx context.Context) error {
 	return nil
 }
 
-// missed is the error of an end without the line that was waited for.
+// missed returns err, unless the line of --wait-line has arrived or there is no such flag.
 func (co *conversation) missed(err error) error {
 	if co.waitLine == nil {
 		return nil

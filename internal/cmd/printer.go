@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// A screen is what draws on the terminal: a line editor or a progress bar. Lines
-// go through it, so that it can draw itself anew below them.
+// A screen draws on the terminal: a line editor or a progress bar. Lines are printed
+// through it, so that it can redraw itself below them.
 type screen interface{ Println(line string) }
 
-// A printer is the one place that writes to the standard streams. Its methods
-// may be called from several goroutines; a line is never torn apart.
+// A printer is the only code that writes to the standard streams. Its methods may be
+// called from several goroutines; a line is never torn apart.
 type printer struct {
 	mu       sync.Mutex
 	out, err io.Writer
@@ -25,15 +25,15 @@ type printer struct {
 	tty      bool   // out is a terminal, or was one until it hung up
 	json     bool
 
-	errElsewhere bool  // err is no terminal: nothing for it goes to the screen
-	broken       error // why something could not be written to out
+	errElsewhere bool  // err is not a terminal: its lines do not go to the screen
+	broken       error // the first error of writing to out
 	now          func() time.Time
-	opened       atomic.Pointer[terminalScreen] // what take has opened and not closed
+	opened       atomic.Pointer[terminalScreen] // opened by openScreen and not closed
 }
 
-// draw makes s the screen, if there is none. The caller gives it back, and has
-// to keep s usable until then; ok is false if there is one already.
-func (p *printer) draw(s screen, outToo bool) (giveBack func(), ok bool) {
+// draw makes s the screen and returns ok, unless there is one already. The caller keeps s
+// usable until it calls release.
+func (p *printer) draw(s screen, outToo bool) (release func(), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.screen != nil {
@@ -52,13 +52,13 @@ func (p *printer) draw(s screen, outToo bool) (giveBack func(), ok bool) {
 type terminalScreen interface {
 	screen
 	io.Closer
-	Restore() // restores the terminal only, without waiting for anything
+	Restore() // restores only the terminal, without waiting for anything
 }
 
-// take opens a screen, and makes it the one if there is none. Lines wait while it
-// is opened, and closed by giveBack: in between the terminal is in a state in
-// which they would come out as stairs.
-func (p *printer) take(open func() (terminalScreen, error), outToo bool) (giveBack func(), err error) {
+// openScreen opens a terminal screen, and makes it the screen if there is none. Lines wait
+// while it opens and while release closes it: in between the terminal may be in raw mode, in
+// which a line feed does not return the cursor.
+func (p *printer) openScreen(open func() (terminalScreen, error), outToo bool) (release func(), err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s, err := open()
@@ -81,16 +81,16 @@ func (p *printer) take(open func() (terminalScreen, error), outToo bool) (giveBa
 	}, nil
 }
 
-// restoreTerminal restores the terminal's state where the process ends without
-// returning. It waits for no lock, which may be held by what hangs.
+// restoreTerminal restores the terminal's state before the process exits without
+// returning. It takes no lock, because a goroutine that hangs may hold it.
 func (p *printer) restoreTerminal() {
 	if s := p.opened.Load(); s != nil {
 		(*s).Restore()
 	}
 }
 
-// payload prints a line that the command exists for; with --json events say
-// it instead.
+// payload prints a line of the command's output. With --json it prints nothing: events
+// replace it.
 func (p *printer) payload(format string, args ...any) {
 	if p.json {
 		return
@@ -115,28 +115,28 @@ func (p *printer) lineLocked(w io.Writer, onScreen bool, line string) {
 	p.writeLocked(w, []byte(line+"\n"))
 }
 
-// writeLocked notes what cannot be written to out. A stderr that is gone takes
-// no complaint either, and a reader of out that has left misses nothing it wanted.
+// writeLocked writes, and keeps the first error of out. Errors of stderr are ignored: there is
+// no other place to report them. A reader of out that has left is not an error.
 func (p *printer) writeLocked(w io.Writer, b []byte) {
 	if _, err := w.Write(b); err != nil && w == p.out && p.broken == nil && !p.readerLeft(err) {
 		p.broken = fmt.Errorf("writing to stdout: %w", err)
 	}
 }
 
-// readerLeft reports whether an error of writing to out means that nobody reads it any more: the
-// pipe's other end is closed, or the terminal is gone.
+// readerLeft reports whether a write to out failed because nobody reads it any more: the pipe's
+// other end is closed, or the terminal is gone.
 func (p *printer) readerLeft(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || p.tty && errors.Is(err, syscall.EIO)
 }
 
-// failure returns why something could not be written to stdout, if so.
+// failure returns the first error of writing to stdout, or nil.
 func (p *printer) failure() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.broken
 }
 
-// event prints an event, if --json asks for events.
+// event prints an event with --json.
 func (p *printer) event(e event) {
 	if !p.json {
 		return
@@ -151,8 +151,7 @@ func (p *printer) event(e event) {
 	p.writeLocked(p.out, line)
 }
 
-// encode makes the line of an event: its name and the time go before its own
-// fields.
+// encode returns the line of an event: its name, the time, then its own fields.
 func encode(e event, now time.Time) []byte {
 	head, err := json.Marshal(struct {
 		Event string `json:"event"`

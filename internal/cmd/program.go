@@ -16,14 +16,14 @@ import (
 	"p2ptool/internal/terminal"
 )
 
-// A program is what the commands share: the process's environment and the
+// A program is what all commands share: the process's environment and the
 // printer.
 type program struct {
 	env      Env
 	out      *printer
 	loaded   atomic.Pointer[config.Config]
-	announce sync.Once   // says which config is used
-	service  atomic.Bool // the command runs until it is stopped: SIGTERM is no failure
+	announce sync.Once   // prints which config is used
+	service  atomic.Bool // the command runs until it is stopped: SIGTERM is not a failure
 
 	activities activities
 }
@@ -49,8 +49,9 @@ func (p *program) app() *cli.App {
 	app := &cli.App{
 		Name:                      "p2ptool",
 		HelpName:                  "p2ptool",
-		Usage:                     "chat and transfer files between peers that know each other by GUID",
+		Usage:                     "chat and send files between two machines, directly and encrypted",
 		UsageText:                 "p2ptool COMMAND [FLAGS] [ARGUMENTS]",
+		Description:               appExamples,
 		Version:                   version(),
 		HideVersion:               true,
 		HideHelpCommand:           true,
@@ -60,12 +61,7 @@ func (p *program) app() *cli.App {
 		ErrWriter:                 p.env.Stderr,
 		ExitErrHandler:            func(*cli.Context, error) {}, // Main reports
 		Flags:                     p.everywhere(),
-		Commands: []*cli.Command{
-			p.initCommand(), p.idCommand(), p.checkCommand(),
-			p.serveCommand(), p.runCommand(), p.peersCommand(), p.chatCommand(), p.sendCommand(), p.receiveCommand(),
-			p.pingCommand(), p.doctorCommand(), p.benchCommand(), p.netcheckCommand(), p.demoCommand(), p.forgetServerCommand(),
-			p.completionCommand(), p.versionCommand(),
-		},
+		Commands:                  p.commands(),
 	}
 	for _, c := range app.Commands {
 		c.HideHelpCommand = true
@@ -74,38 +70,68 @@ func (p *program) app() *cli.App {
 		c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return as(errUsage, err) }
 	}
 	app.Setup()
-	if help := cli.HelpFlag; help != nil { // tests that run several commands have none
+	if help := cli.HelpFlag; help != nil { // nil in tests that run several commands
 		for _, c := range app.Commands {
 			c.Flags = append(c.Flags, help)
 		}
 	}
+	for _, c := range app.Commands {
+		c.CustomHelpTemplate = commandHelp(c)
+	}
+	app.CustomAppHelpTemplate = appHelp(app)
 	return app
 }
 
-// everywhere returns the flags that every command has. They are made anew for
-// each, since the cli package keeps state in them.
+const appExamples = `Examples:
+  p2ptool init --server rendezvous.example.org --name ann    # once on each machine, prints a GUID
+  p2ptool receive                                            # on bob's machine
+  p2ptool send photo.jpg --to GUID                           # on ann's machine, with bob's GUID
+`
+
+// commands lists the commands in the order of the help.
+func (p *program) commands() (all []*cli.Command) {
+	for _, group := range []struct {
+		name     string
+		commands []*cli.Command
+	}{
+		{"Set up", []*cli.Command{p.initCommand(), p.idCommand(), p.checkCommand()}},
+		{"Chat and send files", []*cli.Command{p.chatCommand(), p.sendCommand(), p.receiveCommand(), p.runCommand(), p.peersCommand()}},
+		{"Examine the network", []*cli.Command{p.pingCommand(), p.doctorCommand(), p.benchCommand(), p.netcheckCommand()}},
+		{"Run a server", []*cli.Command{p.serveCommand(), p.forgetServerCommand()}},
+		{"Other", []*cli.Command{p.demoCommand(), p.completionCommand(), p.versionCommand()}},
+	} {
+		for _, c := range group.commands {
+			c.Category = group.name
+		}
+		all = append(all, group.commands...)
+	}
+	return all
+}
+
+// everywhere returns the flags that every command has. Each command needs its own, since
+// the cli package keeps state in them.
 func (p *program) everywhere() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "config", Usage: "read the config from `FILE`", TakesFile: true},
-		&cli.BoolFlag{Name: "json", Usage: "print one JSON object a line on stdout"},
+		&cli.BoolFlag{Name: "json", Usage: "print one JSON object per line on stdout"},
 	}
 }
 
-// arguments checks how many arguments a command has been given; most < 0: any
-// number.
+// arguments checks the number of arguments of a command. With most < 0 there is no upper
+// limit.
 func arguments(c *cli.Context, least, most int) error {
 	n := c.NArg()
 	switch {
 	case n < least:
 		return hint(usage("%s: %s is missing", c.Command.Name, c.Command.ArgsUsage),
-			"`p2ptool %s --help` shows how to use it", c.Command.Name)
+			"`p2ptool %s --help` shows examples", c.Command.Name)
 	case most >= 0 && n > most:
 		return usage("%s: unexpected argument %q", c.Command.Name, c.Args().Get(most))
 	}
 	return nil
 }
 
-// config reads the config, or gives the defaults if there is none.
+// config reads the config. Without one it returns the defaults.
 func (p *program) config(c *cli.Context) (*config.Config, error) {
 	path, err := config.Find(c.String("config"), p.env.Getenv)
 	if err != nil {
@@ -125,7 +151,7 @@ func (p *program) config(c *cli.Context) (*config.Config, error) {
 	return cfg, err
 }
 
-// identity reads a config that has to have a key.
+// identity reads a config that must have a key.
 func (p *program) identity(c *cli.Context) (*config.Config, error) {
 	cfg, err := p.config(c)
 	switch {
@@ -134,12 +160,12 @@ func (p *program) identity(c *cli.Context) (*config.Config, error) {
 	case cfg.HasKey():
 		return cfg, nil
 	case cfg.File() == "":
-		return nil, hint(usage("no config was found"), "`p2ptool init` writes one with a new key")
+		return nil, hint(usage("no config found"), "`p2ptool init` writes one with a new key")
 	}
-	return nil, hint(usage("%s: there is no secret_key", cfg.File()), "add one, or secret_key_file; `p2ptool init --config FILE` makes a new key in another file")
+	return nil, hint(usage("%s: no secret_key", cfg.File()), "add secret_key or secret_key_file; `p2ptool init --config FILE` writes a new key to another file")
 }
 
-// fail prints why a command ended, and returns the status to exit with.
+// fail prints why a command ended and returns the exit status.
 func (p *program) fail(ctx context.Context, err error) int {
 	if err == nil {
 		return statusDone
@@ -154,12 +180,11 @@ func (p *program) fail(ctx context.Context, err error) int {
 	return p.complain(err).status
 }
 
-// complain prints an error with what can be done about it, and returns its
-// code.
+// complain prints an error and its hint, and returns its code.
 func (p *program) complain(err error) code {
 	code, todo := codeOf(err), hintOf(err)
 	if todo == "" && (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) {
-		todo = "raise the limit of open files: ulimit -n 1024"
+		todo = "raise the limit on open files: ulimit -n 1024"
 	}
 	for _, e := range split(err) {
 		message := terminal.Visible(e.Error())
@@ -172,7 +197,7 @@ func (p *program) complain(err error) code {
 	return code
 }
 
-// split takes errors apart that are several, to print each on its line.
+// split returns the single errors of a joined error, to print each on a line of its own.
 func split(err error) []error {
 	if ps, ok := errors.AsType[config.Problems](err); ok {
 		errs := make([]error, len(ps))

@@ -10,8 +10,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// startOnTerminal starts a command on a terminal of its own, and returns the person's side of it. Closing that
-// ends a Read, which the package's own file does not.
+// startOnTerminal starts a command on a terminal of its own and returns the terminal's other side.
+// Closing that file ends a blocked Read, unlike closing the pty package's own.
 func startOnTerminal(c *exec.Cmd) (*os.File, error) {
 	f, err := pty.StartWithSize(c, &pty.Winsize{Rows: 24, Cols: 80})
 	if err != nil {

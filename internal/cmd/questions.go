@@ -10,65 +10,64 @@ import (
 	"p2ptool/p2p"
 )
 
-// questions puts questions to the person, one at a time: those of contacts first, then those of
-// strangers.
+// Questions asks the user one question at a time, those of contacts before those of strangers.
 //
-// What a process of a peer asks over one link is withdrawn when it asks over another, so that it
-// does not wait behind a question that it has given up. What another process of the peer asks
-// stands: it is withdrawn with its link, which ends within seconds where that process was killed. And since
-// somebody may be about to answer what has just been withdrawn, nothing is asked for a moment
-// after: no peer gets the answer to a question that was exchanged, or to that of another one.
+// When a process of a peer asks over a new link, the question that it asked over an older one is
+// withdrawn, so that the process does not wait behind a question that it has given up. A question of another
+// process of that peer stays until its link ends, which takes seconds if that process was killed. After a
+// withdrawal there is a pause before the next question, since the user may be about to answer the
+// old one: the answer to one question must never count for another.
 //
-// A stranger is asked about once at a time. After a no the same one is declined for a while without
-// asking, and the next question of any stranger waits, the longer the more of them were
-// declined in a row: nobody has to answer strangers all day.
+// A stranger has one question at a time. After a no, further questions of that stranger are declined
+// for a while without asking, and the next question of any stranger is delayed, longer after each no in a
+// row. So strangers cannot keep the user busy.
 type questions struct {
-	mu        sync.Mutex           // guards what follows
-	taken     bool                 // somebody has the turn
+	mu        sync.Mutex           // guards the fields below
+	taken     bool                 // a question has the turn
 	waiting   []*inquiry           // for the turn: contacts', then strangers'
-	open      map[process]*inquiry // the newest of each
-	withdrawn time.Time            // when a question was last
+	open      map[process]*inquiry // the newest of each process
+	withdrawn time.Time            // when a question was last withdrawn
 	strangers strangers
 }
 
-// An asking is who asks: a process of a peer, over a link.
+// An asking identifies who asks: a process of a peer, over a link.
 type asking struct {
 	process
 	link    *p2p.Link
 	contact bool
 }
 
-// A process is one of a peer's.
+// A process is one process of a peer.
 type process struct {
 	peer     p2p.GUID
 	instance uint64
 }
 
-// An inquiry is a question that stands or waits for its turn.
+// An inquiry is a question that is being asked or waits for its turn.
 type inquiry struct {
 	asking
 	cancel context.CancelCauseFunc
-	turn   chan struct{} // closed when it has the turn
-	holds  bool          // the turn
+	turn   chan struct{} // closed when the inquiry gets the turn
+	holds  bool          // it has the turn
 }
 
 const (
-	// withdrawnPause is longer than anybody needs to see that a question is not asked any more.
+	// withdrawnPause is long enough to notice that a question was withdrawn.
 	withdrawnPause = 2 * time.Second
-	// maxQuestions bounds the strangers' questions that wait.
+	// maxQuestions bounds the waiting questions of strangers.
 	maxQuestions = 16
 )
 
 var (
-	errAskedAgain = errors.New("the peer has called again, which counts instead")
-	errTooMany    = errors.New("too many others ask at the same time, try again later")
+	errAskedAgain = errors.New("replaced by a newer request of the same peer")
+	errTooMany    = errors.New("too many other requests are waiting, try again later")
 )
 
 func newQuestions() *questions {
 	return &questions{open: make(map[process]*inquiry), strangers: strangers{declined: make(map[p2p.GUID]time.Time)}}
 }
 
-// put waits for its turn, and asks. The error is the reason why there is no answer.
+// put waits for its turn and asks. The error says why there is no answer.
 func (q *questions) put(ctx context.Context, who asking, ask func(context.Context) (bool, error)) (bool, error) {
 	ctx, i, err := q.enter(ctx, who)
 	if err != nil {
@@ -91,7 +90,8 @@ func (q *questions) put(ctx context.Context, who asking, ask func(context.Contex
 	return yes, err
 }
 
-// enter notes a question until leave, and withdraws what the same process asked over another link.
+// enter adds a question, which stays until leave. It withdraws the question that the same process
+// asked over another link.
 func (q *questions) enter(ctx context.Context, who asking) (context.Context, *inquiry, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -117,7 +117,7 @@ func (q *questions) enter(ctx context.Context, who asking) (context.Context, *in
 	return ctx, this, nil
 }
 
-// mayAskLocked returns why a stranger's question is not even waited for.
+// mayAskLocked returns why a stranger's question is declined at once, or nil.
 func (q *questions) mayAskLocked(who asking) error {
 	if q.strangers.remembers(time.Now(), who.peer) {
 		return errDeclined
@@ -138,7 +138,7 @@ func (q *questions) mayAskLocked(who asking) error {
 	return nil
 }
 
-// passTurnLocked gives the turn to whoever is first, if nobody has it.
+// passTurnLocked gives the turn to the first waiting question, if no question has it.
 func (q *questions) passTurnLocked() {
 	if !q.taken && len(q.waiting) > 0 {
 		next := q.waiting[0]
@@ -148,7 +148,7 @@ func (q *questions) passTurnLocked() {
 	}
 }
 
-// await waits for the turn, and for the pauses that are due before a question.
+// await waits for the turn and for the pause before a question.
 func (q *questions) await(ctx context.Context, i *inquiry) error {
 	for {
 		select {
@@ -168,8 +168,8 @@ func (q *questions) await(ctx context.Context, i *inquiry) error {
 	}
 }
 
-// pauses returns how long to wait before asking. A stranger's question may have to wait longer than a
-// contact's: it gives the turn back meanwhile, and asks for it again.
+// pauses returns how long to wait before asking. With again, the question has given the turn up,
+// so that a contact's question can pass during a long pause, and must wait for it again.
 func (q *questions) pauses(i *inquiry) (wait time.Duration, again bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -198,7 +198,7 @@ func (q *questions) giveUpTurnLocked(i *inquiry) {
 	}
 }
 
-// leave ends a question, and passes the turn on if it had it.
+// leave removes a question, and passes on the turn if it had it.
 func (q *questions) leave(i *inquiry) {
 	i.cancel(nil)
 	q.mu.Lock()
@@ -213,16 +213,16 @@ func (q *questions) leave(i *inquiry) {
 }
 
 const (
-	declinedFor = 10 * time.Minute // the same stranger is not asked about again
-	quietFirst  = time.Second      // between questions of strangers, after a no; twice as long after the next
-	quietLast   = time.Minute
-	maxDeclined = 1024 // strangers that are remembered
+	declinedFor = 10 * time.Minute // how long a no to a stranger holds
+	quietFirst  = time.Second      // pause between strangers' questions after a no; doubles with each no in a row
+	quietLast   = time.Minute      // the longest such pause
+	maxDeclined = 1024             // remembered strangers
 )
 
-// strangers is what is known of the answers to strangers' questions.
+// Strangers remembers the answers to strangers' questions.
 type strangers struct {
-	declined map[p2p.GUID]time.Time // who got a no, and when
-	quiet    time.Time              // until when none is asked about
+	declined map[p2p.GUID]time.Time // when a stranger was declined
+	quiet    time.Time              // no question of a stranger before that
 	noes     int                    // in a row
 }
 
@@ -231,7 +231,7 @@ func (s *strangers) remembers(now time.Time, peer p2p.GUID) bool {
 	return ok && now.Sub(at) < declinedFor
 }
 
-// answered takes the answer to a stranger's question.
+// answered records the answer to a stranger's question.
 func (s *strangers) answered(now time.Time, peer p2p.GUID, yes bool) {
 	if yes {
 		s.noes = 0

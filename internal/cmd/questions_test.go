@@ -10,7 +10,7 @@ import (
 	"p2ptool/p2p"
 )
 
-// answers is a person who takes so long, and then says yes.
+// answers returns a user who says yes after a while.
 func answers(after time.Duration) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
 		select {
@@ -22,14 +22,14 @@ func answers(after time.Duration) func(context.Context) (bool, error) {
 	}
 }
 
-// Whoever takes a question back, by leaving or by asking another one, does not get the answer to it
-// for the next: nothing is asked for a moment.
-func TestNothingIsAskedJustAfterAWithdrawal(t *testing.T) {
+// After a question was withdrawn, because its peer left or asked again, there is a pause before the
+// next: its answer must not count for another question.
+func TestPauseAfterWithdrawal(t *testing.T) {
 	for name, c := range map[string]struct {
 		next    process
-		waits   time.Duration // before it asks
-		patient time.Duration // the first, before it leaves
-		first   error         // of the question that was withdrawn
+		waits   time.Duration // before the next question
+		patient time.Duration // until the first peer leaves
+		first   error         // the result of the withdrawn question
 	}{
 		"the same peer calls again":         {process{bob, 1}, 10 * time.Second, time.Hour, errAskedAgain},
 		"the peer leaves, another one asks": {process{carol, 1}, time.Second, 10 * time.Second, context.DeadlineExceeded},
@@ -61,8 +61,8 @@ func TestNothingIsAskedJustAfterAWithdrawal(t *testing.T) {
 	}
 }
 
-// Questions that are answered follow each other at once, in turn, and one whose asker has
-// left is not asked.
+// Answered questions follow each other at once and in order. A question whose peer has left is
+// not asked.
 func TestQuestionsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, start := newQuestions(), time.Now()
@@ -71,7 +71,7 @@ func TestQuestionsTakeTurns(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := q.put(ctx, asking{process: process{carol, 1}, contact: true}, answers(0)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("a question of one who left: %v", err)
+			t.Errorf("question of a peer that left: %v", err)
 		}
 		yes, err := q.put(t.Context(), asking{process: process{carol, 1}, contact: true}, answers(time.Minute))
 		if took := time.Since(start); !yes || err != nil || took != 2*time.Minute {
@@ -83,7 +83,8 @@ func TestQuestionsTakeTurns(t *testing.T) {
 	})
 }
 
-// What two processes of one contact ask is answered one after the other: neither takes the other's back.
+// The questions of two processes of one contact are asked one after the other; neither withdraws the
+// other.
 func TestQuestionsOfTwoProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQuestions()
@@ -105,7 +106,7 @@ func TestQuestionsOfTwoProcesses(t *testing.T) {
 	})
 }
 
-// Strangers ask about once each, ever more rarely while they are declined, and never before a contact.
+// Each stranger asks once, with growing pauses while they are declined, and never before a contact.
 func TestQuestionsOfStrangers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, start := newQuestions(), time.Now()
@@ -141,9 +142,9 @@ func TestQuestionsOfStrangers(t *testing.T) {
 			t.Errorf("a contact: %v, %v after %v", yes, err, time.Since(before))
 		}
 		if !<-done {
-			t.Error("the stranger was not asked about in the end")
+			t.Error("the stranger's question was never asked")
 		}
-		// After a yes nobody waits, and after a while a no is forgotten.
+		// A yes ends the pauses, and a no is forgotten after declinedFor.
 		time.Sleep(declinedFor)
 		before = time.Now()
 		for n := range byte(4) {
@@ -154,7 +155,7 @@ func TestQuestionsOfStrangers(t *testing.T) {
 	})
 }
 
-// Many strangers at once: a few wait, one question each, and a contact goes before them.
+// Of many strangers a few wait, with one question each, and a contact passes them.
 func TestStrangersDoNotFillTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQuestions()
@@ -169,7 +170,7 @@ func TestStrangersDoNotFillTheQueue(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := len(q.open); n > maxQuestions {
-			t.Errorf("%d questions stand or wait", n)
+			t.Errorf("%d questions are open", n)
 		}
 		began := time.Now()
 		if yes, err := q.put(t.Context(), asking{process: process{bob, 1}, contact: true}, answers(0)); !yes || err != nil {

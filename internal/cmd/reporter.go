@@ -11,9 +11,9 @@ import (
 	"p2ptool/p2p"
 )
 
-// A reporter says what happens to a peer: to a person and as events. Of several links with
-// one other peer, such as those of its processes, it tells as of one: that the first is up,
-// how the packets of the oldest travel, and that the last has ended.
+// A reporter prints a peer's events, as text and as JSON. Several links with the same other peer,
+// such as one for each of its processes, appear as one: connected when the first is up, with the
+// path of the oldest, disconnected when the last has ended.
 type reporter struct {
 	p     *program
 	cfg   *config.Config
@@ -21,32 +21,32 @@ type reporter struct {
 	links map[p2p.GUID][]*p2p.Link // those that are up, oldest first
 }
 
-// settling bounds the wait for what went on over a link that has ended.
+// settling bounds the wait for the reports of a link's transfers and chats before that of its end.
 const settling = 2 * time.Second
 
-// tell is the OnEvent of a peer.
-func (r *reporter) tell(e p2p.Event) {
+// onEvent reports an event of the peer.
+func (r *reporter) onEvent(e p2p.Event) {
 	switch e := e.(type) {
 	case p2p.Registered:
 		by := ""
 		if e.TLS {
-			by = ", by TLS over TCP"
+			by = ", over TLS"
 		}
-		r.presence("registered at %s as %s%s", e.Server, r.cfg.GUID(), by)
+		r.presence("registered with %s as %s%s", e.Server, r.cfg.GUID(), by)
 		r.p.out.event(registeredEvent{r.cfg.GUID().String(), e.Observed.String(), e.Server, e.TLS})
 	case p2p.ServerLost:
 		r.note("server %q does not answer; trying again", e.Server)
 	case p2p.ServerRefused:
-		r.p.out.note("%s; trying again until the right server is back", terminal.Visible(e.Err.Error()))
+		r.p.out.note("%s; trying again until the server has the expected key", terminal.Visible(e.Err.Error()))
 	case p2p.Replaced:
-		r.p.out.note("another process with this key takes the calls, as long as it runs")
+		r.p.out.note("another process with this key now receives incoming connections")
 	case p2p.Restored:
-		r.p.out.note("the other process with this key has gone, this one takes the calls again")
+		r.p.out.note("the other process with this key has ended; this one receives incoming connections again")
 	case p2p.Connected:
 		r.connected(e)
 	case p2p.PathLost:
 		if r.first(e.Link) {
-			r.note("no path to %s answers, looking for another", nameOf(r.cfg, e.Link.Peer()))
+			r.note("lost the path to %s, looking for another", nameOf(r.cfg, e.Link.Peer()))
 			r.p.out.event(pathEvent{r.p.fieldsOf(e.Link.Peer(), e.Link.Path())})
 		}
 	case p2p.PathChanged:
@@ -59,7 +59,7 @@ func (r *reporter) tell(e p2p.Event) {
 	}
 }
 
-// first reports whether a link is the one with its peer that is told of.
+// first reports whether a link is the oldest one with its peer, whose path is reported.
 func (r *reporter) first(l *p2p.Link) bool {
 	links := r.links[l.Peer()]
 	return len(links) > 0 && links[0] == l
@@ -106,21 +106,21 @@ func (r *reporter) disconnected(e p2p.Disconnected) {
 	r.p.out.event(disconnectedEvent{r.p.who(peer), reason})
 }
 
-// note says what concerns every command.
+// note prints a line, unless the command is quiet.
 func (r *reporter) note(format string, args ...any) {
 	if !r.role.quiet {
 		r.p.out.note(format, args...)
 	}
 }
 
-// presence says what concerns those that are there to be called.
+// presence prints a line that only matters to a command that accepts calls.
 func (r *reporter) presence(format string, args ...any) {
 	if !r.role.calling && !r.role.joining {
 		r.note(format, args...)
 	}
 }
 
-// describe says in words how packets travel.
+// describe returns a path in words.
 func describe(path p2p.Path) string {
 	s := fmt.Sprintf("%s, %s, %s", path.Kind, path.Addr, terminal.Duration(path.RTT))
 	if path.Limit > 0 {

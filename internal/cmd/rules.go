@@ -11,7 +11,7 @@ import (
 	"p2ptool/transfer"
 )
 
-// A verdict is what the rules say of an offer.
+// A verdict is the decision of the rules about an offer.
 type verdict int
 
 const (
@@ -20,17 +20,16 @@ const (
 	accept
 )
 
-// Rules decide whose files are taken and where they go: the config's, with what
-// the command line says about them.
+// Rules decide whose files are accepted and where they go: those of the config, and those
+// of the command line, which override them.
 type rules struct {
 	cfg  *config.Config
-	yes  bool      // take everything
-	into string    // all files go there; empty: by the config
-	from *p2p.GUID // take from this peer only; nil: from all
+	yes  bool      // accept everything
+	into string    // the folder of all files; empty: by the config
+	from *p2p.GUID // accept from this peer only; nil: from all
 }
 
-// judge applies the rules. The error says why an offer is refused, for both
-// sides to read.
+// judge applies the rules. The error says why an offer is refused; both users may read it.
 func (r rules) judge(peer p2p.GUID, o transfer.Offer) (verdict, error) {
 	contact, known := r.contact(peer)
 	limit := int64(r.cfg.Receive.MaxSize)
@@ -38,24 +37,24 @@ func (r rules) judge(peer p2p.GUID, o transfer.Offer) (verdict, error) {
 	case r.from != nil && *r.from != peer:
 		return refuse, errNotFrom
 	case limit > 0 && o.Bytes > limit:
-		return refuse, fmt.Errorf("it is larger than the %s that are taken", terminal.Bytes(limit))
+		return refuse, fmt.Errorf("larger than the receiver's limit of %s", terminal.Bytes(limit))
 	case r.yes, r.cfg.Receive.Accept == config.AcceptAll:
 		return accept, nil
 	case r.cfg.Receive.Accept == config.AcceptNone:
-		return refuse, errors.New("no files are taken here")
+		return refuse, errors.New("the receiver accepts no files")
 	case known && (contact.Accept || r.cfg.Receive.Accept == config.AcceptContacts):
 		return accept, nil
 	case r.cfg.Receive.Accept == config.AcceptContacts:
-		return refuse, errors.New("files are taken from contacts only")
+		return refuse, errors.New("the receiver accepts files from contacts only")
 	}
 	if o.Resumes {
-		return accept, nil // was asked before
+		return accept, nil // the user accepted it before
 	}
 	return ask, nil
 }
 
-// errNotFrom refuses a peer that the command line does not name.
-var errNotFrom = errors.New("files are taken from another peer only")
+// errNotFrom refuses a peer other than that of --from.
+var errNotFrom = errors.New("the receiver waits for files from another peer")
 
 func (r rules) contact(peer p2p.GUID) (config.Contact, bool) {
 	contact, ok := r.cfg.Contacts[r.cfg.ContactName(peer)]
@@ -73,7 +72,7 @@ func (r rules) dir(peer p2p.GUID) string {
 	return r.cfg.Receive.Dir
 }
 
-// conflict says the same as the config to the transfer package.
+// conflict converts the config's setting for package transfer.
 func (r rules) conflict() transfer.Conflict {
 	switch r.cfg.Receive.Conflict {
 	case config.ConflictSkip:
@@ -84,10 +83,10 @@ func (r rules) conflict() transfer.Conflict {
 	return transfer.Rename
 }
 
-// maxAskedNames is how many names of an offer a question tells.
+// maxAskedNames is how many names of an offer a question shows.
 const maxAskedNames = 3
 
-// question describes an offer to the person who decides on it.
+// question returns the question whether to accept an offer.
 func question(peer string, o transfer.Offer, dir string) string {
 	var names []string
 	for _, name := range o.Names[:min(len(o.Names), maxAskedNames)] {
@@ -111,5 +110,5 @@ func question(peer string, o transfer.Offer, dir string) string {
 	if dir != "" {
 		into = fmt.Sprintf(", into %q", dir)
 	}
-	return fmt.Sprintf("%s wants to send %s, %s%s: take it?", peer, what, size, into)
+	return fmt.Sprintf("%s wants to send %s, %s%s: accept?", peer, what, size, into)
 }

@@ -14,8 +14,8 @@ var (
 	stranger = p2p.GUID{0: 3, 6: 0x80, 8: 0x80}
 )
 
-// rulesOf has bob as a contact whose files are taken, and carol as one who is
-// only known.
+// rulesOf returns rules with two contacts: bob, whose files are accepted without asking, and
+// carol.
 func rulesOf(accept config.Accept) rules {
 	cfg := config.Default()
 	cfg.Receive.Accept = accept
@@ -51,7 +51,7 @@ func TestRulesOfTheCommandLine(t *testing.T) {
 	r := rulesOf(config.AcceptNone)
 	r.yes = true
 	if v, _ := r.judge(stranger, offer); v != accept {
-		t.Error("--yes does not take a stranger's files")
+		t.Error("--yes does not accept a stranger's files")
 	}
 	r.from = &carol
 	if v, err := r.judge(bob, offer); v != refuse || err != errNotFrom {
@@ -61,7 +61,7 @@ func TestRulesOfTheCommandLine(t *testing.T) {
 		t.Error("--from carol refuses carol")
 	}
 	r.cfg.Receive.MaxSize = 9
-	if v, err := r.judge(carol, offer); v != refuse || err.Error() != "it is larger than the 9 B that are taken" {
+	if v, err := r.judge(carol, offer); v != refuse || err.Error() != "larger than the receiver's limit of 9 B" {
 		t.Errorf("too large: %v, %v", v, err)
 	}
 }
@@ -70,10 +70,10 @@ func TestRulesResumedWithoutAsking(t *testing.T) {
 	t.Parallel()
 	offer := transfer.Offer{Bytes: 10, Resumes: true}
 	if v, _ := rulesOf(config.AcceptAsk).judge(stranger, offer); v != accept {
-		t.Error("what was accepted before is asked again")
+		t.Error("a resumed transfer is asked about again")
 	}
 	if v, _ := rulesOf(config.AcceptNone).judge(stranger, offer); v != refuse {
-		t.Error("what was accepted before is taken though nothing is taken now")
+		t.Error("a resumed transfer is accepted although the config accepts nothing")
 	}
 }
 
@@ -95,18 +95,18 @@ func TestQuestion(t *testing.T) {
 		offer transfer.Offer
 		want  string
 	}{
-		{transfer.Offer{Names: []string{"a.txt"}, Count: 1, Files: 1, Bytes: 1 << 20}, `bob wants to send "a.txt", 1.0 MB: take it?`},
-		{transfer.Offer{Names: []string{"\x1b[2Ja"}, Count: 1, Files: -1, Bytes: -1}, `bob wants to send "\\x1b[2Ja", of unknown size: take it?`},
-		{transfer.Offer{Names: []string{"a", "b"}, Count: 2, Files: 7, Bytes: 3}, `bob wants to send "a", "b" (7 files), 3 B: take it?`},
-		{transfer.Offer{Names: []string{"a", "b", "c", "d"}, Count: 400, Files: 400, Bytes: 3}, `bob wants to send "a", "b", "c" and 397 more (400 files), 3 B: take it?`},
-		{transfer.Offer{Count: 2, Files: 2, Bytes: 3}, `bob wants to send 2 items (2 files), 3 B: take it?`},
+		{transfer.Offer{Names: []string{"a.txt"}, Count: 1, Files: 1, Bytes: 1 << 20}, `bob wants to send "a.txt", 1.0 MB: accept?`},
+		{transfer.Offer{Names: []string{"\x1b[2Ja"}, Count: 1, Files: -1, Bytes: -1}, `bob wants to send "\\x1b[2Ja", of unknown size: accept?`},
+		{transfer.Offer{Names: []string{"a", "b"}, Count: 2, Files: 7, Bytes: 3}, `bob wants to send "a", "b" (7 files), 3 B: accept?`},
+		{transfer.Offer{Names: []string{"a", "b", "c", "d"}, Count: 400, Files: 400, Bytes: 3}, `bob wants to send "a", "b", "c" and 397 more (400 files), 3 B: accept?`},
+		{transfer.Offer{Count: 2, Files: 2, Bytes: 3}, `bob wants to send 2 items (2 files), 3 B: accept?`},
 	}
 	for _, tt := range tests {
 		if got := question("bob", tt.offer, ""); got != tt.want {
 			t.Errorf("got %s, want %s", got, tt.want)
 		}
 	}
-	if got, want := question("bob", tests[0].offer, "inbox"), `bob wants to send "a.txt", 1.0 MB, into "inbox": take it?`; got != want {
+	if got, want := question("bob", tests[0].offer, "inbox"), `bob wants to send "a.txt", 1.0 MB, into "inbox": accept?`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

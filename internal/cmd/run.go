@@ -17,13 +17,18 @@ import (
 func (p *program) runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Usage:     "take the role in the config: stay online, take chats and files by its rules",
+		Usage:     "run as the configured peer or server; a peer stays online for chats and files",
 		ArgsUsage: "[WHO]",
-		Flags: append(onlineFlags(),
-			&cli.StringFlag{Name: "require", Usage: "be content with `PATH` only: direct, relay or any", Value: "any"},
-			&cli.StringFlag{Name: "dir", Usage: "put files into `FOLDER`"},
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "take files without asking"},
-			&cli.StringFlag{Name: "script", Usage: "talk with WHO by the steps in `FILE`", TakesFile: true}),
+		Description: about("p2ptool run                                # stay online, accept files by the rules in the config\n"+
+			"p2ptool run bob                            # also stay connected to bob\n"+
+			"p2ptool run bob --script steps.toml        # run a script with bob",
+			"`p2ptool` without a command does the same. "+whoHelp),
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "dir", Usage: "put received files into `FOLDER`"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "accept files without asking"},
+			&cli.StringFlag{Name: "script", Usage: "run the steps in `FILE` with WHO", TakesFile: true},
+			requireFlag(),
+		}, onlineFlags()...),
 		Action: p.run,
 	}
 }
@@ -38,7 +43,7 @@ func (p *program) run(c *cli.Context) error {
 	}
 	if cfg.Mode == config.ModeServer && c.NArg() == 0 {
 		if listen := c.String("listen"); listen != "" {
-			return hint(usage("--listen here is for a peer, and %s is of a server", cfg.File()), "`p2ptool serve --listen %s` says where a server listens", listen)
+			return hint(usage("--listen sets a peer's address here, but %s configures a server", cfg.File()), "use `p2ptool serve --listen %s`", listen)
 		}
 		return p.runServer(c.Context, cfg)
 	}
@@ -52,7 +57,7 @@ func (p *program) run(c *cli.Context) error {
 	return co.stayOnline(ctx, cancel)
 }
 
-// presence reads the command line of run: a conversation with everybody, and with the
+// presence reads the command line of run: a conversation with any peer that calls, and with the
 // target, if there is one, from the start.
 func (p *program) presence(c *cli.Context) (*conversation, error) {
 	cfg, err := p.online(c)
@@ -78,12 +83,12 @@ func (p *program) presence(c *cli.Context) (*conversation, error) {
 	}
 	co.steps, co.commands, err = steps(c.String("script"), cfg)
 	if err == nil && len(co.steps) > 0 && who == "" {
-		err = hint(usage("a script needs somebody to talk with"), "give WHO, or set connect under [peer] in the config")
+		err = hint(usage("a script needs a peer"), "name WHO, or set connect under [peer] in the config")
 	}
 	return co, err
 }
 
-// stayOnline is there until it is interrupted or its script quits.
+// stayOnline runs the node until it is interrupted or its script quits.
 func (co *conversation) stayOnline(ctx context.Context, cancel context.CancelCauseFunc) error {
 	co.role.handlers = co.handlers(ctx)
 	n, err := co.p.start(co.cfg, co.role)
@@ -101,17 +106,17 @@ func (co *conversation) stayOnline(ctx context.Context, cancel context.CancelCau
 	}
 	co.talks.close()
 	cancel(nil)
-	co.errands.Wait()
-	return co.keeps(errors.Join(err, n.Close()))
+	co.tasks.Wait()
+	return co.withResumeHint(errors.Join(err, n.Close()))
 }
 
-// live keeps the link to the target, and takes the steps of the script.
+// live keeps the link to the target and runs the script.
 func (co *conversation) live(ctx context.Context, cancel context.CancelCauseFunc) error {
 	switch {
 	case len(co.steps) > 0:
 		co.talk = co.talks.talk(co.target.GUID)
-		co.errands.Go(func() {
-			if err := co.keep(ctx); err != nil {
+		co.tasks.Go(func() {
+			if err := co.keepConnected(ctx); err != nil {
 				cancel(err)
 			}
 		})
@@ -120,14 +125,14 @@ func (co *conversation) live(ctx context.Context, cancel context.CancelCauseFunc
 			return err
 		}
 	case !co.target.GUID.IsZero():
-		co.errands.Go(func() { co.n.stayLinked(ctx, co.target) })
+		co.tasks.Go(func() { co.n.stayLinked(ctx, co.target) })
 	}
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
 
-// stayLinked connects to the target, and again whenever the link ends, until
-// the context does.
+// stayLinked connects to the target, and reconnects whenever the link ends, until the context
+// ends.
 func (n *node) stayLinked(ctx context.Context, t config.Target) {
 	var pause backoff
 	for ctx.Err() == nil {

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// leakChecked fails a run that leaves goroutines behind.
+// leakChecked fails if a command leaves goroutines behind.
 type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
@@ -45,22 +45,22 @@ func (m leakChecked) Run() int {
 	return status
 }
 
-// The scripts have these commands beside the usual ones:
+// The scripts have these commands besides the usual ones:
 //
-//	status N program [args]    runs it and wants the exit status N
-//	spawn NAME program [args]  starts it in the background
-//	terminal NAME program [args]  starts it on a terminal of its own; all that
-//	                           it prints is output
-//	keys NAME TEXT             types TEXT there, a Go string without its quotes
-//	type NAME FILE             types what is in FILE
-//	hangup NAME                closes the terminal
-//	await NAME REGEXP [VAR]    waits for a line of its output or errors, and
-//	                           sets VAR to the first group
-//	interrupt NAME             sends it SIGINT
-//	signal NAME SIGNAL         sends it another one: HUP, TERM
-//	! said NAME REGEXP         wants no such line so far
-//	ended NAME N               waits for its end and wants the exit status N
-//	random FILE BYTES          makes a file of random bytes
+//	status N program [args]    run a program and check its exit status
+//	spawn NAME program [args]  start it in the background
+//	terminal NAME program [args]  start it on a terminal of its own; everything it prints
+//	                           is output
+//	keys NAME TEXT             type TEXT there, a Go string without its quotes
+//	type NAME FILE             type the content of FILE
+//	hangup NAME                close the terminal
+//	await NAME REGEXP [VAR]    wait for a line of its output or errors, and
+//	                           set VAR to the first group
+//	interrupt NAME             send SIGINT
+//	signal NAME SIGNAL         send another signal: HUP, TERM
+//	! said NAME REGEXP         check that there is no such line so far
+//	ended NAME N               wait for its end and check its exit status
+//	random FILE BYTES          create a file of random bytes
 //	guid CONFIG VAR            sets VAR to the GUID of a config
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -205,7 +205,7 @@ func hangup(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(jobOf(ts, args[0]).tty.Close())
 }
 
-// newJob makes a job that is not started yet.
+// newJob returns a job that is not started yet.
 func newJob(ts *testscript.TestScript, args []string) *job {
 	if len(args) < 2 {
 		ts.Fatalf("usage: spawn NAME program [args]")
@@ -227,8 +227,8 @@ func newJob(ts *testscript.TestScript, args []string) *job {
 	return j
 }
 
-// await is bounded by the time a test may take: a process that never says what
-// is awaited is killed then.
+// await has no limit but that of the whole test, which kills the process if the line never
+// comes.
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	j := jobOf(ts, args[0])
 	re, err := regexp.Compile("(?m)" + args[1])
@@ -245,7 +245,7 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 			return
 		}
 		if j.over {
-			ts.Fatalf("%s ended without %q; it said\n%s", args[0], args[1], j.output)
+			ts.Fatalf("%s ended without %q; its output is\n%s", args[0], args[1], j.output)
 		}
 		j.grown.Wait()
 	}
@@ -256,7 +256,7 @@ func said(ts *testscript.TestScript, neg bool, args []string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if found := regexp.MustCompile("(?m)" + args[1]).Match(j.output); found == neg {
-		ts.Fatalf("%s: %q found: %v; it said\n%s", args[0], args[1], found, j.output)
+		ts.Fatalf("%s: %q found: %v; its output is\n%s", args[0], args[1], found, j.output)
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"p2ptool/internal/script"
 )
 
-// steps returns the steps of the script file, else those of the config.
-// Commands are allowed in a file that the command line names.
+// steps returns the steps of the script file, else those of the config. Only a file that
+// the command line names may run commands.
 func steps(file string, cfg *config.Config) (steps []script.Step, commands bool, err error) {
 	if file == "" {
 		return cfg.Script, false, nil
@@ -24,7 +24,7 @@ func steps(file string, cfg *config.Config) (steps []script.Step, commands bool,
 	return steps, true, nil
 }
 
-// A scriptEnv is the world of a script: a conversation.
+// A scriptEnv runs a script's actions in a conversation.
 type scriptEnv struct{ co *conversation }
 
 // Say sends a line and waits until it is delivered.
@@ -35,7 +35,7 @@ func (e *scriptEnv) Say(ctx context.Context, text string) error {
 	return e.co.talk.room.WaitDelivered(ctx)
 }
 
-// Lines returns what the peer says.
+// Lines returns the lines that the peer sent.
 func (e *scriptEnv) Lines() *script.Lines { return &e.co.talk.lines }
 
 // Send sends a file or a folder.
@@ -48,11 +48,11 @@ func (e *scriptEnv) Send(ctx context.Context, path string) error {
 
 // Receive waits for a file.
 func (e *scriptEnv) Receive(ctx context.Context, glob string) (string, error) {
-	return e.co.arrivals.take(ctx, glob)
+	return e.co.arrivals.await(ctx, glob)
 }
 
-// Exec runs a command in the system's shell. What it prints goes to stdout, but
-// with --json to stderr.
+// Exec runs a command in the system's shell. Its output goes to stdout, with --json to
+// stderr.
 func (e *scriptEnv) Exec(ctx context.Context, command string, stdin []byte) error {
 	env := e.co.p.env
 	c := shellCommand(ctx, command)
@@ -64,18 +64,18 @@ func (e *scriptEnv) Exec(ctx context.Context, command string, stdin []byte) erro
 	return c.Run()
 }
 
-// maxArrivals is how many files are remembered for a script to wait for.
+// maxArrivals is how many received files a script can still wait for.
 const maxArrivals = 10_000
 
-// Arrivals are the files that came and that no step has taken yet. The zero
-// value is empty and ready.
+// Arrivals are the received files that no step has consumed. The zero value is empty and
+// ready.
 type arrivals struct {
 	mu      sync.Mutex
 	paths   []string
-	changed chan struct{} // closed at the next add; nil: nobody waits
+	changed chan struct{} // closed at the next add; nil: nothing waits
 }
 
-// add notes a file; of too many the oldest are forgotten.
+// add adds a file. Beyond maxArrivals it drops the oldest.
 func (a *arrivals) add(path string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -89,8 +89,8 @@ func (a *arrivals) add(path string) {
 	}
 }
 
-// take waits for a file whose name matches the glob, and takes it out.
-func (a *arrivals) take(ctx context.Context, glob string) (string, error) {
+// await waits for a file whose name matches the glob, and removes it.
+func (a *arrivals) await(ctx context.Context, glob string) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for {

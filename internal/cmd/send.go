@@ -22,7 +22,7 @@ import (
 const (
 	// bulkPriority lets chat lines overtake files.
 	bulkPriority = 10
-	// reconnectFor is how long a sender tries to get a broken link back.
+	// reconnectFor is how long a sender tries to reconnect after a link broke.
 	reconnectFor = 30 * time.Second
 )
 
@@ -31,17 +31,22 @@ func (p *program) sendCommand() *cli.Command {
 		Name:      "send",
 		Usage:     "send files and folders, or stdin, to peers",
 		ArgsUsage: "PATH... --to WHO",
-		Flags: append(connectFlags(),
-			&cli.StringSliceFlag{Name: "to", Usage: "send to `WHO`: a GUID, a contact, or GUID@HOST:PORT; may repeat"},
-			&cli.StringFlag{Name: "name", Usage: "call what is read from stdin (-) `NAME`"},
-			&cli.StringFlag{Name: "limit", Usage: "send at most at `RATE`, such as 10MB/s"}),
+		Description: about("p2ptool send photo.jpg holiday/ --to bob\n"+
+			"p2ptool send big.iso --to bob --wait 12h          # when bob comes online\n"+
+			"tar c dir | p2ptool send - --name dir.tar --to bob",
+			"Run the same command again to resume an interrupted transfer.\n"+whoHelp),
+		Flags: append([]cli.Flag{
+			&cli.StringSliceFlag{Name: "to", Usage: "send to `WHO`; repeat it to send to several peers at the same time"},
+			&cli.StringFlag{Name: "name", Usage: "with - for stdin: send it as a file called `NAME`"},
+			&cli.StringFlag{Name: "limit", Usage: "send at `RATE` at most, such as 10MB/s"},
+		}, connectFlags()...),
 		Action: p.send,
 	}
 }
 
 func (p *program) send(c *cli.Context) error {
 	if len(c.StringSlice("to")) == 0 {
-		return hint(usage("send: --to is missing"), "give a GUID or a contact: --to WHO")
+		return hint(usage("send: --to is missing"), "name the receiver, a GUID or a contact: --to WHO")
 	}
 	source, err := p.source(c)
 	if err != nil {
@@ -76,8 +81,7 @@ func orZero(s string) string {
 	return s
 }
 
-// source finds out what to send. What is not there is an error before anything
-// else happens.
+// source returns what to send. It fails early if a path does not exist.
 func (p *program) source(c *cli.Context) (transfer.Source, error) {
 	if err := arguments(c, 1, -1); err != nil {
 		return transfer.Source{}, err
@@ -87,7 +91,7 @@ func (p *program) source(c *cli.Context) (transfer.Source, error) {
 		return p.stdinSource(paths, name, len(c.StringSlice("to")))
 	}
 	if name != "" {
-		return transfer.Source{}, usage("--name is for stdin, \"-\", only")
+		return transfer.Source{}, usage("--name is only for stdin, \"-\"")
 	}
 	paths, err := expandWildcards(paths)
 	if err != nil {
@@ -108,18 +112,18 @@ func (p *program) source(c *cli.Context) (transfer.Source, error) {
 func (p *program) stdinSource(paths []string, name string, targets int) (transfer.Source, error) {
 	switch {
 	case len(paths) > 1:
-		return transfer.Source{}, usage("\"-\", stdin, can only be sent alone")
+		return transfer.Source{}, usage("stdin, \"-\", cannot be sent together with other paths")
 	case targets > 1:
-		return transfer.Source{}, usage("\"-\", stdin, can only be sent to one peer")
+		return transfer.Source{}, usage("stdin, \"-\", cannot be sent to several peers")
 	case name == "":
-		return transfer.Source{}, hint(usage("stdin has no name"), "give it one with --name NAME")
+		return transfer.Source{}, hint(usage("stdin needs a file name"), "use --name NAME")
 	case name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
-		return transfer.Source{}, usage("--name: %q is not the name of a file", name)
+		return transfer.Source{}, usage("--name: %q is not a file name", name)
 	}
 	return transfer.Source{Reader: p.env.Stdin, Name: name}, nil
 }
 
-// checkPaths tells which of the paths cannot be sent.
+// checkPaths returns an error for each path that cannot be sent.
 func checkPaths(paths []string) error {
 	var errs []error
 	for _, path := range paths {
@@ -130,13 +134,13 @@ func checkPaths(paths []string) error {
 		case err != nil:
 			errs = append(errs, err)
 		case !fi.Mode().IsRegular() && !fi.IsDir():
-			errs = append(errs, hint(usage("%q is neither a file nor a folder", path), "what comes from a pipe is sent with - and --name NAME"))
+			errs = append(errs, hint(usage("%q is neither a file nor a folder", path), "to send the output of a pipe, use - with --name NAME"))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// targets reads the config and finds out to whom to send.
+// targets reads the config and resolves the receivers.
 func (p *program) targets(c *cli.Context) (*config.Config, []config.Target, error) {
 	whos := c.StringSlice("to")
 	cfg, err := p.online(c)
@@ -154,16 +158,16 @@ func (p *program) targets(c *cli.Context) (*config.Config, []config.Target, erro
 	return cfg, targets, nil
 }
 
-// A sending is what one command sends, to whomever.
+// A sending is what one command sends.
 type sending struct {
 	n      *node
 	source transfer.Source
-	limit  int64         // bytes a second; 0: none
-	wait   time.Duration // for a peer to come, and to come back
+	limit  int64         // bytes per second; 0: none
+	wait   time.Duration // for a peer to come online, and to come back
 }
 
-// toAll sends to all targets at the same time, and shares the limit among them. Some that failed among others that did
-// not are an error of the kind errPartial; where all failed, it is of the first one's kind.
+// toAll sends to all targets at the same time, and divides the limit among them. If only some fail, the
+// error matches errPartial; if all fail, it matches the first target's error.
 func (s *sending) toAll(ctx context.Context, targets []config.Target) error {
 	if s.limit > 0 {
 		s.limit = max(1, s.limit/int64(len(targets)))
@@ -186,14 +190,14 @@ func (s *sending) toAll(ctx context.Context, targets []config.Target) error {
 	return as(errPartial, errors.New(errors.Join(errs...).Error()))
 }
 
-// allFailed are the errors of all targets. It is of the kind of the first.
+// allFailed joins the errors of all targets and matches the first.
 type allFailed struct{ errs []error }
 
 func (e *allFailed) Error() string { return errors.Join(e.errs...).Error() }
 func (e *allFailed) Unwrap() error { return e.errs[0] }
 
-// to sends to one target. A link that breaks is made anew, and the transfer
-// goes on where it was, with the same ID.
+// to sends to one target. If the link breaks it reconnects and resumes the transfer, with the
+// same ID.
 func (s *sending) to(ctx context.Context, t config.Target) error {
 	var id [16]byte
 	rand.Read(id[:])
@@ -203,17 +207,17 @@ func (s *sending) to(ctx context.Context, t config.Target) error {
 		if err != nil {
 			return err
 		}
-		err = s.over(ctx, link, t, id)
+		err = s.attempt(ctx, link, t, id)
 		if !s.resumes(ctx, err) {
 			return s.explain(t, err)
 		}
-		s.n.p.out.note("transfer to %s was interrupted, trying to go on", t)
+		s.n.p.out.note("transfer to %s was interrupted, trying to resume", t)
 		wait = max(s.wait, reconnectFor)
 	}
 }
 
-// over sends over one link.
-func (s *sending) over(ctx context.Context, link *p2p.Link, t config.Target, id [16]byte) error {
+// attempt sends over one link.
+func (s *sending) attempt(ctx context.Context, link *p2p.Link, t config.Target, id [16]byte) error {
 	stream, err := link.OpenStream(kindFile)
 	if err != nil {
 		return &transfer.Error{Kind: transfer.ErrInterrupted, Resumable: true, Err: err}
@@ -221,7 +225,7 @@ func (s *sending) over(ctx context.Context, link *p2p.Link, t config.Target, id 
 	stream.SetPriority(bulkPriority)
 	defer s.n.p.activities.begin(link)()
 	w := s.n.p.watch(sendingTo, t.String(), link)
-	res, err := transfer.Send(ctx, stream, s.source, transfer.SendOptions{ID: id, Limit: s.limit, OnEvent: w.tell})
+	res, err := transfer.Send(ctx, stream, s.source, transfer.SendOptions{ID: id, Limit: s.limit, OnEvent: w.onEvent})
 	w.end(res, err)
 	if errors.Is(err, transfer.ErrInterrupted) && left(link) {
 		err = &transfer.Error{Kind: transfer.ErrCanceled, Peer: true, Resumable: s.source.Reader == nil, Err: link.Err()}
@@ -229,15 +233,15 @@ func (s *sending) over(ctx context.Context, link *p2p.Link, t config.Target, id 
 	return err
 }
 
-// left reports whether the other side has closed a link on purpose. Of what it
-// said before that on streams some may be lost.
+// left reports whether the other side has closed a link on purpose. Its last stream data may not
+// have arrived.
 func left(link *p2p.Link) bool {
 	closed, ok := errors.AsType[*p2p.CloseError](link.Err())
 	return ok && closed.Remote && closed.Code == p2p.CodeDone
 }
 
-// resumes reports whether it is worth to connect again: when the link broke, and when
-// the receiver went away while we were told to wait.
+// resumes reports whether to reconnect: after a broken link, and with --wait also when the
+// receiver has ended.
 func (s *sending) resumes(ctx context.Context, err error) bool {
 	te, ok := errors.AsType[*transfer.Error](err)
 	if !ok || !te.Resumable || ctx.Err() != nil {
@@ -246,7 +250,7 @@ func (s *sending) resumes(ctx context.Context, err error) bool {
 	return errors.Is(err, transfer.ErrInterrupted) || s.wait > 0 && errors.Is(err, transfer.ErrCanceled)
 }
 
-// explain says whose transfer failed, and how to go on.
+// explain adds the receiver to an error, and how to resume.
 func (s *sending) explain(t config.Target, err error) error {
 	if err == nil {
 		return nil
@@ -254,7 +258,7 @@ func (s *sending) explain(t config.Target, err error) error {
 	te, ok := errors.AsType[*transfer.Error](err)
 	err = fmt.Errorf("sending to %q: %w", t, err)
 	if ok && te.Resumable {
-		return hint(err, "run the same command again to go on where it stopped")
+		return hint(err, "run the same command again to resume")
 	}
 	return err
 }

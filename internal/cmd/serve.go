@@ -13,9 +13,12 @@ import (
 func (p *program) serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
-		Usage: "be the rendezvous server",
+		Usage: "run the rendezvous server",
+		Description: about("p2ptool serve                       # UDP ports 3478 and 3479, TCP port 3478\n"+
+			"p2ptool serve --listen :4000        # UDP ports 4000 and 4001, TCP port 4000",
+			"It needs no config. Without one, it creates its key on the first start and keeps it."),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "listen", Usage: "bind to `ADDRESS`, host:port, and to the next port up"},
+			&cli.StringFlag{Name: "listen", Usage: "bind to `HOST:PORT` and to the next port up (default :3478)"},
 		},
 		Action: p.serve,
 	}
@@ -65,7 +68,7 @@ func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
 		Network: p.env.Machine.Network,
 	})
 	if err != nil {
-		return hint(err, "--listen HOST:PORT binds to another address")
+		return hint(err, "use --listen HOST:PORT to bind to another address")
 	}
 	p.out.payload("listening on %s", server.Addr())
 	p.out.payload("server key %s", server.Key())
@@ -80,7 +83,7 @@ func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
 	return errors.Join(context.Cause(ctx), server.Close())
 }
 
-// serverTLS says how to take peers by TLS.
+// serverTLS returns how to accept peers over TLS.
 func (p *program) serverTLS(cfg *config.Config) (o p2p.TLSOptions, err error) {
 	t := cfg.Server.TLS
 	o = p2p.TLSOptions{Disabled: !t.Enabled, Listen: string(t.Listen), ListenTCP: p.env.Machine.ListenTCP, Certificates: p2p.Certificates{

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// A deed is what one party does toward the other.
-type deed struct {
+// An action is a command that one peer runs toward the other.
+type action struct {
 	command string
-	stays   bool // until it is stopped
-	chats   bool // takes part in a conversation
-	takes   bool // takes files, and calls
+	stays   bool // runs until it is stopped
+	chats   bool // takes part in a chat
+	accepts bool // accepts files and calls
 }
 
-var deeds = []deed{
+var actions = []action{
 	{"chat", true, true, true},
 	{"run", true, true, true},
 	{"receive", true, false, true},
@@ -28,9 +28,9 @@ var deeds = []deed{
 	{"doctor", false, false, false},
 }
 
-// does starts a deed.
-func (w *town) does(side int, d deed, line string) *running {
-	s, other := w.sides[side], w.sides[1-side].guid
+// do starts an action.
+func (w *testbed) do(side int, d action, line string) *testProcess {
+	s, other := w.peers[side], w.peers[1-side].guid
 	switch d.command {
 	case "chat":
 		return w.start(s, line+"\n", "chat", other, "--wait", "10m", "--linger", "10m")
@@ -46,55 +46,55 @@ func (w *town) does(side int, d deed, line string) *running {
 	return w.start(s, "", d.command, other)
 }
 
-// A play is what happens in which order.
-type play []struct {
-	side int
-	deed deed
+// A sequence is a series of actions.
+type sequence []struct {
+	side   int
+	action action
 }
 
-func (p play) String() (s string) {
+func (p sequence) String() (s string) {
 	for i, step := range p {
 		if i > 0 {
 			s += ", "
 		}
-		s += []string{"ann ", "bob "}[step.side] + step.deed.command
+		s += []string{"ann ", "bob "}[step.side] + step.action.command
 	}
 	return s
 }
 
-// there reports whether a party has something running that will do.
-func (p play) there(side int, ok func(deed) bool) bool {
+// has reports whether one side runs a lasting action for which ok returns true.
+func (p sequence) has(side int, ok func(action) bool) bool {
 	return slices.ContainsFunc(p, func(s struct {
-		side int
-		deed deed
+		side   int
+		action action
 	}) bool {
-		return s.side == side && s.deed.stays && ok(s.deed)
+		return s.side == side && s.action.stays && ok(s.action)
 	})
 }
 
-// run has it happen. Nothing that is done ends anything else, and each command gives its result.
-func (p play) run(t *testing.T) {
-	inTown(t, func(t *testing.T, w *town) {
-		var all []*running
+// run runs the actions. None may end another, and each must exit as expected.
+func (p sequence) run(t *testing.T) {
+	onTestbed(t, func(t *testing.T, w *testbed) {
+		var all []*testProcess
 		for i, step := range p {
-			r := w.does(step.side, step.deed, fmt.Sprintf("line %d", i))
+			r := w.do(step.side, step.action, fmt.Sprintf("line %d", i))
 			all = append(all, r)
-			if step.deed.stays {
+			if step.action.stays {
 				time.Sleep(3 * time.Second)
 				continue
 			}
 			status := statusDone
-			if !p[:i].there(1-step.side, func(d deed) bool { return d.takes }) {
+			if !p[:i].has(1-step.side, func(d action) bool { return d.accepts }) {
 				status = 3
 			}
-			r.ends(status)
+			r.wantExit(status)
 		}
-		time.Sleep(20 * time.Second) // who waits tries again by then
+		time.Sleep(20 * time.Second) // a waiting command has tried again by then
 		for i, step := range p {
-			if step.deed.stays && !all[i].lives() {
-				t.Errorf("%s was ended:\n%s", all[i].name, all[i].said())
+			if step.action.stays && !all[i].alive() {
+				t.Errorf("%s was ended:\n%s", all[i].name, all[i].output())
 			}
-			if step.deed.command == "chat" && p.there(1-step.side, func(d deed) bool { return d.chats }) {
+			if step.action.command == "chat" && p.has(1-step.side, func(d action) bool { return d.chats }) {
 				p.checkChat(t, all, i)
 			}
 		}
@@ -104,44 +104,44 @@ func (p play) run(t *testing.T) {
 	})
 }
 
-// checkChat checks the chat that is one of the steps, with somebody there to talk with.
-func (p play) checkChat(t *testing.T, all []*running, i int) {
+// checkChat checks the chat in step i, which has a chat on the other side.
+func (p sequence) checkChat(t *testing.T, all []*testProcess, i int) {
 	t.Helper()
 	r := all[i]
 	if n := r.count("delivered"); n != 1 {
-		t.Errorf("%s had %d lines delivered:\n%s", r.name, n, r.said())
+		t.Errorf("%s had %d lines delivered:\n%s", r.name, n, r.output())
 	}
 	shown := 0
 	for j, step := range p {
-		if step.side != p[i].side && step.deed.chats && slices.Contains(all[j].heard(), fmt.Sprintf("line %d", i)) {
+		if step.side != p[i].side && step.action.chats && slices.Contains(all[j].received(), fmt.Sprintf("line %d", i)) {
 			shown++
 		}
 	}
 	if shown == 0 {
-		t.Errorf("nobody shows what %s said", r.name)
+		t.Errorf("no chat of the other side shows the line of %s", r.name)
 	}
 	if p[i].side == 0 || len(p) == 2 {
 		events := r.events()
-		live := slices.IndexFunc(events, func(e occurrence) bool { return e.Event == "delivered" || e.Event == "message" })
-		if live >= 0 && slices.ContainsFunc(events[live:], func(e occurrence) bool { return e.Event == "disconnected" }) {
-			t.Errorf("%s was told of an end within the conversation:\n%s", r.name, r.said())
+		live := slices.IndexFunc(events, func(e jsonEvent) bool { return e.Event == "delivered" || e.Event == "message" })
+		if live >= 0 && slices.ContainsFunc(events[live:], func(e jsonEvent) bool { return e.Event == "disconnected" }) {
+			t.Errorf("%s reports an end during the chat:\n%s", r.name, r.output())
 		}
 	}
 }
 
-// Everything beside everything, in either order, by one process a side and with a second
-// one on either.
-func TestNothingEndsAnythingElse(t *testing.T) {
-	for _, first := range deeds {
-		for _, second := range deeds {
-			p := play{{0, first}, {1, second}}
+// Every pair of commands runs at the same time, in both orders, with one process on each side
+// and with a second one on either. No command ends another.
+func TestCommandsDoNotEndEachOther(t *testing.T) {
+	for _, first := range actions {
+		for _, second := range actions {
+			p := sequence{{0, first}, {1, second}}
 			t.Run(p.String(), p.run)
 			if !first.stays || !second.stays {
-				continue // a third is checked against each of those by itself
+				continue // a third is paired with each of these elsewhere
 			}
-			for _, third := range deeds {
+			for _, third := range actions {
 				for side := range 2 {
-					p := append(slices.Clone(p), play{{side, third}}...)
+					p := append(slices.Clone(p), sequence{{side, third}}...)
 					t.Run(p.String(), p.run)
 				}
 			}
@@ -149,60 +149,60 @@ func TestNothingEndsAnythingElse(t *testing.T) {
 	}
 }
 
-// Whatever ends a chat, it is a leave for the other side: which ends well, and at once.
-func TestLeave(t *testing.T) {
+// Whatever ends one side's chat, the other side ends at once and successfully.
+func TestLeaveChat(t *testing.T) {
 	for name, leave := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": syscall.SIGTERM, "SIGHUP": syscall.SIGHUP, "the end of input": nil} {
 		t.Run(name, func(t *testing.T) {
-			inTown(t, func(t *testing.T, w *town) {
-				bob := w.does(1, deeds[0], "from bob")
+			onTestbed(t, func(t *testing.T, w *testbed) {
+				bob := w.do(1, actions[0], "from bob")
 				defer bob.stop()
 				time.Sleep(3 * time.Second)
 				linger := "5s"
 				if leave != nil {
 					linger = "10m"
 				}
-				ann := w.start(w.sides[0], "from ann\n", "chat", w.sides[1].guid, "--linger", linger)
+				ann := w.start(w.peers[0], "from ann\n", "chat", w.peers[1].guid, "--linger", linger)
 				time.Sleep(3 * time.Second)
 				if leave != nil {
 					ann.signals <- leave
 				}
 				<-ann.done
 				left := time.Now()
-				bob.ends(statusDone)
+				bob.wantExit(statusDone)
 				if d := time.Since(left); d > time.Second {
 					t.Errorf("bob's chat ended %v later", d)
 				}
-				if !slices.Equal(bob.heard(), []string{"from ann"}) || !slices.Equal(ann.heard(), []string{"from bob"}) {
-					t.Errorf("bob heard %q, ann %q", bob.heard(), ann.heard())
+				if !slices.Equal(bob.received(), []string{"from ann"}) || !slices.Equal(ann.received(), []string{"from bob"}) {
+					t.Errorf("bob received %q, ann %q", bob.received(), ann.received())
 				}
-				bob.order("message", "disconnected")
-				if strings.Contains(bob.said(), "no path") || strings.Contains(bob.said(), "waiting for it\n") && bob.count("connected") != 1 {
-					t.Errorf("bob took it for a broken link:\n%s", bob.said())
+				bob.wantOrder("message", "disconnected")
+				if strings.Contains(bob.output(), "no path") || strings.Contains(bob.output(), "waiting for it\n") && bob.count("connected") != 1 {
+					t.Errorf("bob reports a broken link:\n%s", bob.output())
 				}
 			})
 		})
 	}
 }
 
-// Two chats of one peer, on whichever side the others wait, both show what the other side
-// writes, and each ends for itself.
+// Two chats of one peer both show the other side's lines, whichever side waits first, and ending
+// one does not end the other.
 func TestTwoChatsOfOnePeer(t *testing.T) {
 	for _, first := range []int{0, 1} {
 		t.Run(fmt.Sprintf("%s waits", []string{"ann", "bob"}[first]), func(t *testing.T) {
-			inTown(t, func(t *testing.T, w *town) {
+			onTestbed(t, func(t *testing.T, w *testbed) {
 				script := filepath.Join(w.dir, "script.toml")
 				w.write(script, "[[script]]\nsleep = \"12s\"\n[[script]]\nsay = \"to both\"\n[[script]]\nsleep = \"10s\"\n[[script]]\nsay = \"to the other\"\n")
-				bob := func() *running {
-					return w.start(w.sides[1], "", "chat", w.sides[0].guid, "--wait", "10m", "--linger", "10m", "--script", script)
+				bob := func() *testProcess {
+					return w.start(w.peers[1], "", "chat", w.peers[0].guid, "--wait", "10m", "--linger", "10m", "--script", script)
 				}
-				var ann [2]*running
-				var b *running
+				var ann [2]*testProcess
+				var b *testProcess
 				if first == 1 {
 					b = bob()
 					time.Sleep(2 * time.Second)
 				}
 				for i := range ann {
-					ann[i] = w.does(0, deeds[0], fmt.Sprintf("from ann %d", i))
+					ann[i] = w.do(0, actions[0], fmt.Sprintf("from ann %d", i))
 					time.Sleep(2 * time.Second)
 					if i == 0 && first == 0 {
 						b = bob()
@@ -211,40 +211,40 @@ func TestTwoChatsOfOnePeer(t *testing.T) {
 				}
 				time.Sleep(12 * time.Second)
 				for i, r := range ann {
-					if !slices.Equal(r.heard(), []string{"to both"}) {
-						t.Errorf("ann's chat %d heard %q:\n%s", i, r.heard(), r.said())
+					if !slices.Equal(r.received(), []string{"to both"}) {
+						t.Errorf("ann's chat %d received %q:\n%s", i, r.received(), r.output())
 					}
 				}
 				ann[0].stop()
 				time.Sleep(12 * time.Second)
-				if !ann[1].lives() || !b.lives() {
-					t.Fatal("one chat of ann's ended the others")
+				if !ann[1].alive() || !b.alive() {
+					t.Fatal("one of ann's chats ended the others")
 				}
-				if !slices.Equal(ann[1].heard(), []string{"to both", "to the other"}) {
-					t.Errorf("the chat that is left heard %q", ann[1].heard())
+				if !slices.Equal(ann[1].received(), []string{"to both", "to the other"}) {
+					t.Errorf("the remaining chat received %q", ann[1].received())
 				}
-				if !slices.Equal(b.heard(), []string{"from ann 0", "from ann 1"}) || b.count("delivered") != 2 {
-					t.Errorf("bob heard %q:\n%s", b.heard(), b.said())
+				if !slices.Equal(b.received(), []string{"from ann 0", "from ann 1"}) || b.count("delivered") != 2 {
+					t.Errorf("bob received %q:\n%s", b.received(), b.output())
 				}
 				ann[1].stop()
-				b.ends(statusDone)
+				b.wantExit(statusDone)
 			})
 		})
 	}
 }
 
-// What goes on over a link is told of before its end, on both sides.
+// Both sides report the end of a transfer before the end of its link.
 func TestDoneBeforeDisconnected(t *testing.T) {
-	inTown(t, func(t *testing.T, w *town) {
+	onTestbed(t, func(t *testing.T, w *testbed) {
 		for _, once := range []string{"--once=false", "--once"} {
-			bob := w.start(w.sides[1], "", "receive", once)
+			bob := w.start(w.peers[1], "", "receive", once)
 			time.Sleep(time.Second)
-			ann := w.does(0, deeds[3], "what is in the file")
-			ann.ends(statusDone)
+			ann := w.do(0, actions[3], "what is in the file")
+			ann.wantExit(statusDone)
 			time.Sleep(time.Second)
 			bob.stop()
-			bob.order("done", "disconnected")
-			ann.order("done", "disconnected")
+			bob.wantOrder("done", "disconnected")
+			ann.wantOrder("done", "disconnected")
 		}
 	})
 }

@@ -8,7 +8,8 @@ import (
 	"os/exec"
 )
 
-// shellCommand runs a command line in the system's shell. When ctx ends it is interrupted.
+// shellCommand runs a command line in the system's shell. When ctx ends, the shell receives an
+// interrupt.
 func shellCommand(ctx context.Context, line string) *exec.Cmd {
 	c := exec.CommandContext(ctx, "sh", "-c", line)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }

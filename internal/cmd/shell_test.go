@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What stands in quotes is one word of the command, and quotes stay where a shell leaves them.
+// Quoted text is one word of the command, and the shell sees all quotes.
 func TestShellQuotes(t *testing.T) {
 	t.Parallel()
 	lines := map[string]string{

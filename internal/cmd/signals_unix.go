@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// ignoreTerminalStops keeps the kernel from stopping a process in the background that
-// writes to a terminal with `stty tostop`: a transfer goes on. What changes the terminal's
+// ignoreTerminalStops keeps the kernel from stopping a background process that writes to a
+// terminal with `stty tostop`, so that a transfer continues. Code that changes the terminal's
 // state checks first that the process is in the foreground.
 func ignoreTerminalStops() { signal.Ignore(syscall.SIGTTOU) }

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	stallAfter  = 30 * time.Second // in which nothing moves, until that is said, and said again
-	stallWithin = time.Second      // for the link to tell what it knows
+	stallAfter  = 30 * time.Second // without progress until a report, and until the next one
+	stallWithin = time.Second      // for the link to return the reason
 )
 
-// A stall says when a transfer has not moved for long, and why. Its methods may be called from
-// several goroutines.
+// A stall reports when a transfer makes no progress for stallAfter, and why. Its methods may be
+// called from several goroutines.
 type stall struct {
 	p    *program
 	link *p2p.Link
-	peer string // its name
+	peer string // the peer's name
 
 	mu       sync.Mutex
-	timer    *time.Timer // nil: not begun, or over
+	timer    *time.Timer // nil: not begun, or ended
 	transfer string      // its ID
 	last     time.Time   // when something moved
 	asking   bool        // the peer is being asked whether it accepts
 }
 
-// begin has the time count from now on. Asking says that it is the peer's decision that is
-// waited for, which is no stall.
+// begin starts or restarts the timer. With asking, the transfer waits for the peer to accept, which
+// is not a stall.
 func (s *stall) begin(transfer string, asking bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +41,7 @@ func (s *stall) begin(transfer string, asking bool) {
 	s.timer.Reset(stallAfter)
 }
 
-// moved says that something has moved.
+// moved records progress.
 func (s *stall) moved() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,7 +51,7 @@ func (s *stall) moved() {
 	}
 }
 
-// end has nothing more said. Twice is fine.
+// end stops all reports. Calling it twice is fine.
 func (s *stall) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +61,7 @@ func (s *stall) end() {
 	}
 }
 
-// fire is the timer's.
+// fire reports a stall when the timer expires.
 func (s *stall) fire() {
 	ctx, cancel := context.WithTimeout(context.Background(), stallWithin)
 	defer cancel()
@@ -69,7 +69,7 @@ func (s *stall) fire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil || s.timer == nil {
-		return // whoever transfers hears of it
+		return // the transfer itself reports the link's end
 	}
 	s.timer.Reset(stallAfter)
 	if s.asking && !why.Outgoing() {
@@ -77,6 +77,6 @@ func (s *stall) fire() {
 		return
 	}
 	since := time.Since(s.last).Round(time.Second)
-	s.p.out.note("nothing has moved between here and %s for %s: %s", s.peer, terminal.Duration(since), why)
+	s.p.out.note("transfer with %s has not moved for %s: %s", s.peer, terminal.Duration(since), why)
 	s.p.out.event(stalledEvent{s.p.who(s.link.Peer()), s.transfer, int64(since / time.Second), why.String()})
 }

@@ -15,18 +15,18 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// A stateDir is the folder of what the program remembers by itself:
+// A stateDir is the state folder:
 //
 //	server.key      the key of `serve` without a config
 //	known_servers   the keys of servers, see knownServers
-//	certificates    the folder of those that were got for the server
+//	certificates    a folder with the server's certificates
 //	lock            held while one of them is changed
 //
-// Files are replaced whole, so that a reader needs no lock.
+// Files are replaced atomically, so that readers need no lock.
 type stateDir string
 
-// state returns the folder: $XDG_STATE_HOME/p2ptool, with ~/.local/state where that is
-// unset, and on Windows %LocalAppData%.
+// state returns the state folder: $XDG_STATE_HOME/p2ptool, ~/.local/state/p2ptool if that is
+// unset, and %LocalAppData%\p2ptool on Windows.
 func (p *program) state() (stateDir, error) {
 	base := p.env.Getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(base) {
@@ -37,35 +37,35 @@ func (p *program) state() (stateDir, error) {
 			base = home
 		}
 		if home == "" {
-			return "", usage("HOME is not set, so there is no state folder; set HOME or XDG_STATE_HOME")
+			return "", usage("cannot find the state folder: HOME is not set; set HOME or XDG_STATE_HOME")
 		}
 	}
 	return stateDir(filepath.Join(base, "p2ptool")), nil
 }
 
-// path returns where the file of the name is.
+// path returns the path of a file.
 func (d stateDir) path(name string) string { return filepath.Join(string(d), name) }
 
-// change calls f while no other process is in change, making the folder first.
+// change creates the folder if needed and calls f while it holds the lock.
 func (d stateDir) change(f func() error) (err error) {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return fmt.Errorf("making the state folder: %w", err)
+		return fmt.Errorf("creating the state folder: %w", err)
 	}
 	lock, err := os.OpenFile(d.path("lock"), os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return fmt.Errorf("locking the state folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }() // gives the lock back as well
+	defer func() { err = errors.Join(err, lock.Close()) }() // also releases the lock
 	if err := lockFile(lock); err != nil {
 		return fmt.Errorf("locking the state folder: %w", err)
 	}
 	return f()
 }
 
-// maxStateFile is the most bytes of a file that is read.
+// maxStateFile is the largest file that read returns whole, in bytes.
 const maxStateFile = 16 << 20
 
-// read returns what is in a file. It does not wait for a pipe or a device in the file's place.
+// read returns a file's content. A pipe or a device in its place is an error and does not block.
 func (d stateDir) read(name string) (string, error) {
 	f, err := os.OpenFile(d.path(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -83,13 +83,13 @@ func (d stateDir) read(name string) (string, error) {
 	return string(text), err
 }
 
-// write replaces a file, at once or not at all. It is called within change.
+// write replaces a file atomically. Call it within change.
 func (d stateDir) write(name, text string) error {
 	return config.WriteFile(d.path(name), text, true)
 }
 
-// serverKey returns the key that a server without a config has, making it the
-// first time.
+// serverKey returns the key of a server without a config. It creates the key on the first
+// call.
 func (d stateDir) serverKey() (key identity.SecretKey, err error) {
 	err = d.change(func() error {
 		text, err := d.read("server.key")

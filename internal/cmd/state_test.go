@@ -42,12 +42,12 @@ func TestTrust(t *testing.T) {
 	trust("a:1", other, true, nil)
 	trust("a:12", other, false, nil)
 	_, err := dir.trust("a:1", first)
-	if want := "if the server was set up anew, run `p2ptool forget-server a:1`"; hintOf(err) != want {
+	if want := "if the server was reinstalled, run `p2ptool forget-server a:1`"; hintOf(err) != want {
 		t.Errorf("hint %q, want %q", hintOf(err), want)
 	}
 }
 
-// Processes that meet at the state folder lose nothing of each other's.
+// Concurrent processes lose none of each other's changes to the state folder.
 func TestTrustAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := stateDir(t.TempDir())

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A pipe in the state folder is an error, and nobody waits for it.
+// A pipe in the state folder is an error and does not block.
 func TestPipeInStateFolder(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"server.key", knownServers, "lock"} {

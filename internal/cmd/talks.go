@@ -13,82 +13,82 @@ import (
 	"p2ptool/p2p/chat"
 )
 
-// goodbye is how long the end of a conversation may take.
+// goodbye is how long the end of a chat may take.
 const goodbye = 500 * time.Millisecond
 
-// Talks are the conversations of a node, one with each peer.
+// Talks are the chats of a node, one with each peer.
 type talks struct {
-	p    *program
-	name func(p2p.GUID) string
-	only *p2p.GUID           // talk with this peer only; nil: with all
-	said func(*talk, string) // is told of each line; may be nil
-	mu   sync.Mutex          // guards what is below
-	with map[p2p.GUID]*talk  // those that are not over
-	over bool                // no more are begun, nor expire
-	ends sync.WaitGroup      // a listener for each
+	p         *program
+	name      func(p2p.GUID) string
+	only      *p2p.GUID          // chat with this peer only; nil: with all
+	onLine    func(string)       // is called with each received line; may be nil
+	mu        sync.Mutex         // guards the fields below
+	byPeer    map[p2p.GUID]*talk // those that have not ended
+	closed    bool               // no chat begins or expires any more
+	listeners sync.WaitGroup     // one for each chat
 }
 
-// A talk is a conversation with one peer. Each process of the peer's that takes part has a
-// place in its room, and one stream at a time, of whichever link leads there.
+// A talk is a chat with one peer. Each process of the peer that takes part has a session in the
+// room, and one stream at a time, on any of the links to that process.
 type talk struct {
-	peer    p2p.GUID
-	kept    bool // for as long as the node is there
-	room    *chat.Room
-	stall   *lineStall
-	lines   script.Lines              // what the peer said, for a script
-	link    atomic.Pointer[p2p.Link]  // the one that the last stream was of
-	streams atomic.Int32              // how many there are now
-	left    atomic.Pointer[time.Time] // when the last of them ended
-	begun   chan struct{}             // gets a token when one begins
-	idle    chan struct{}             // gets a token when one ends
-	heard   chan struct{}             // closed when the peer will say no more
+	peer       p2p.GUID
+	persistent bool // does not expire
+	room       *chat.Room
+	stall      *lineStall
+	lines      script.Lines              // the lines that the peer sent, for a script
+	link       atomic.Pointer[p2p.Link]  // the link of the newest stream
+	streams    atomic.Int32              // the number of open streams
+	left       atomic.Pointer[time.Time] // when the last stream ended
+	opened     chan struct{}             // receives a token when a stream opens
+	idle       chan struct{}             // receives a token when a stream ends
+	ended      chan struct{}             // closed when the peer can send no more lines
 }
 
-// talk returns the conversation with a peer that this side wants to talk with; nil if there may be
-// none.
+// talk returns the chat with a peer that this side wants to chat with, or nil if that is not
+// allowed. It never expires.
 func (ts *talks) talk(peer p2p.GUID) *talk {
 	t := ts.join(peer)
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if t != nil {
-		t.kept = true
+		t.persistent = true
 	}
 	return t
 }
 
-// join returns the conversation with the peer, beginning one if there is none;
-// nil if there may be none.
+// join returns the chat with the peer. It begins one if there is none, or returns nil if that is
+// not allowed.
 func (ts *talks) join(peer p2p.GUID) *talk {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if t, ok := ts.with[peer]; ok {
+	if t, ok := ts.byPeer[peer]; ok {
 		return t
 	}
-	if ts.over || ts.only != nil && *ts.only != peer {
+	if ts.closed || ts.only != nil && *ts.only != peer {
 		return nil
 	}
 	t := &talk{
-		peer:  peer,
-		begun: make(chan struct{}, 1),
-		idle:  make(chan struct{}, 1),
-		heard: make(chan struct{}),
+		peer:   peer,
+		opened: make(chan struct{}, 1),
+		idle:   make(chan struct{}, 1),
+		ended:  make(chan struct{}),
 	}
 	t.stall = &lineStall{p: ts.p, talk: t, name: ts.name(peer)}
 	t.room = chat.NewRoom(chat.Options{Delivered: func(id uint64) {
 		t.stall.deliver(id)
 		ts.p.out.event(deliveredEvent{ts.p.who(peer), id})
 	}})
-	if ts.with == nil {
-		ts.with = make(map[p2p.GUID]*talk)
+	if ts.byPeer == nil {
+		ts.byPeer = make(map[p2p.GUID]*talk)
 	}
-	ts.with[peer] = t
-	ts.ends.Go(func() { ts.listen(t) })
+	ts.byPeer[peer] = t
+	ts.listeners.Go(func() { ts.listen(t) })
 	return t
 }
 
-// listen shows what the peer says until the conversation is over.
+// listen prints the peer's lines until the chat ends.
 func (ts *talks) listen(t *talk) {
-	defer close(t.heard)
+	defer close(t.ended)
 	defer t.stall.end()
 	for {
 		m, err := t.room.Receive(context.Background())
@@ -100,8 +100,8 @@ func (ts *talks) listen(t *talk) {
 		ts.p.out.payload("%s: %s", ts.name(t.peer), terminal.VisibleText(m.Text))
 		ts.p.out.event(messageEvent{ts.p.who(t.peer), m.Text, m.ID})
 		t.lines.Add(m.Text)
-		if ts.said != nil {
-			ts.said(t, m.Text)
+		if ts.onLine != nil {
+			ts.onLine(m.Text)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func (ts *talks) listen(t *talk) {
 func (ts *talks) forget(t *talk) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	delete(ts.with, t.peer)
+	delete(ts.byPeer, t.peer)
 }
 
 // take is the handler of chat streams.
@@ -126,21 +126,21 @@ func (ts *talks) take(link *p2p.Link, stream *p2p.Stream) {
 	ts.expire(t)
 }
 
-// returnsWithin is how long a conversation that a peer began is kept when its last stream has
-// broken: longer than a link is silent before it is dead.
-const returnsWithin = 5 * time.Minute
+// idleTimeout is how long a chat that a peer began outlives its last stream: longer than a link
+// waits for a lost path.
+const idleTimeout = 5 * time.Minute
 
-// expire ends a conversation that the peer began if it does not come back in time.
+// expire ends a chat that the peer began, unless the peer opens a stream within idleTimeout.
 func (ts *talks) expire(t *talk) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if t.kept || ts.over || t.streams.Load() > 0 {
+	if t.persistent || ts.closed || t.streams.Load() > 0 {
 		return
 	}
 	left := time.Now()
 	t.left.Store(&left)
-	ts.ends.Go(func() {
-		timer := time.NewTimer(returnsWithin)
+	ts.listeners.Go(func() {
+		timer := time.NewTimer(idleTimeout)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -149,23 +149,23 @@ func (ts *talks) expire(t *talk) {
 		}
 		if t.streams.Load() == 0 && t.left.Load() == &left {
 			ctx, cancel := context.WithCancel(context.Background())
-			cancel() // there is nobody to say goodbye to
+			cancel() // no process is left to say goodbye to
 			t.room.Close(ctx)
 		}
 	})
 }
 
-// serve has the conversation over one stream. No context ends it: who is interrupted
-// says goodbye all the same, by close, which ends it for certain.
+// serve runs the chat over one stream. It has no context: after an interrupt, close says goodbye
+// and ends it.
 func (t *talk) serve(link *p2p.Link, stream *p2p.Stream) error {
 	t.link.Store(link)
 	t.streams.Add(1)
-	wake(t.begun)
+	wake(t.opened)
 	defer wake(t.idle)
 	defer t.streams.Add(-1)
 	err := t.room.Run(context.Background(), link.Instance(), stream)
 	if err != nil && left(link) {
-		t.room.Drop(link.Instance()) // that process has ended
+		t.room.Drop(link.Instance()) // the process has ended
 	}
 	return err
 }
@@ -179,7 +179,7 @@ func (t *talk) say(ctx context.Context, text string) error {
 	return err
 }
 
-// wake puts a token into a channel that holds one at most.
+// wake puts a token into a channel with room for one.
 func wake(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -187,30 +187,29 @@ func wake(c chan struct{}) {
 	}
 }
 
-// courtesy is how long the side that was called leaves it to the other to open
-// the stream, so that they need not agree on one of two.
-const courtesy = time.Second
+// callerOpensWithin is how long the called side waits for the caller to open the stream, so that
+// the two do not open one each.
+const callerOpensWithin = time.Second
 
-// called waits for the stream of a peer that called. It returns soon if there is none.
-func (t *talk) called(ctx context.Context) {
-	timer := time.NewTimer(courtesy)
+// awaitStream waits for the stream of a peer that called, for up to callerOpensWithin.
+func (t *talk) awaitStream(ctx context.Context) {
+	timer := time.NewTimer(callerOpensWithin)
 	defer timer.Stop()
 	select {
-	case <-t.begun:
+	case <-t.opened:
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 }
 
-// keep has the conversation over streams of its own, as often as there is none. It
-// returns nil when the conversation is over, else why it cannot go on. Where the peer takes no
-// chats it is asked again for as long as wait.
-func (t *talk) keep(ctx context.Context, wait time.Duration, connect func(context.Context) (*p2p.Link, error)) error {
+// keepConnected opens a stream whenever the chat has none. It returns nil when the chat has ended,
+// else why it cannot continue. If the peer accepts no chats, it retries for as long as wait.
+func (t *talk) keepConnected(ctx context.Context, wait time.Duration, connect func(context.Context) (*p2p.Link, error)) error {
 	var pause backoff
 	met := time.Now()
 	for !t.over() {
 		if t.streams.Load() > 0 {
-			if err := t.quiet(ctx); err != nil {
+			if err := t.awaitStreamEnd(ctx); err != nil {
 				return err
 			}
 			continue
@@ -224,7 +223,7 @@ func (t *talk) keep(ctx context.Context, wait time.Duration, connect func(contex
 			return context.Cause(ctx)
 		case err == nil, errors.Is(err, chat.ErrClosed), errors.Is(err, chat.ErrPeerLeft), errors.Is(err, chat.ErrReplaced):
 			met, pause = time.Now(), 0
-			continue // of this process, which need not be the end of all
+			continue // that process has left; others may remain
 		case errors.Is(err, p2p.ErrRefused) && time.Since(met) >= wait:
 			return errNoChats
 		case errors.Is(err, chat.ErrProtocol):
@@ -237,11 +236,11 @@ func (t *talk) keep(ctx context.Context, wait time.Duration, connect func(contex
 	return nil
 }
 
-// errNoChats is the end of a conversation with who only takes files.
-var errNoChats = hint(as(p2p.ErrRefused, errors.New("the peer takes no chats now")),
-	"`p2ptool run` there takes chats and files")
+// errNoChats is the error of a chat with a peer that only accepts files.
+var errNoChats = hint(as(p2p.ErrRefused, errors.New("the peer accepts no chats right now")),
+	"`p2ptool run` on the peer's machine accepts chats and files")
 
-// over reports whether the conversation is.
+// over reports whether the chat has ended.
 func (t *talk) over() bool {
 	select {
 	case <-t.room.Done():
@@ -251,7 +250,7 @@ func (t *talk) over() bool {
 	}
 }
 
-// open has the conversation over one stream of its own.
+// open opens a stream and runs the chat over it.
 func (t *talk) open(link *p2p.Link) error {
 	stream, err := link.OpenStream(kindChat)
 	if err != nil {
@@ -260,8 +259,8 @@ func (t *talk) open(link *p2p.Link) error {
 	return t.serve(link, stream)
 }
 
-// quiet waits until a stream has ended, or the conversation has.
-func (t *talk) quiet(ctx context.Context) error {
+// awaitStreamEnd waits until a stream or the chat ends.
+func (t *talk) awaitStreamEnd(ctx context.Context) error {
 	select {
 	case <-t.idle:
 		return nil
@@ -272,13 +271,12 @@ func (t *talk) quiet(ctx context.Context) error {
 	}
 }
 
-// close says goodbye in all conversations and waits for their ends, a moment
-// at most.
+// close says goodbye in all chats and waits until they end, for at most the time of goodbye.
 func (ts *talks) close() {
 	ts.mu.Lock()
-	ts.over = true
+	ts.closed = true
 	var open []*talk
-	for _, t := range ts.with {
+	for _, t := range ts.byPeer {
 		open = append(open, t)
 	}
 	ts.mu.Unlock()
@@ -289,5 +287,5 @@ func (ts *talks) close() {
 		closing.Go(func() { t.room.Close(ctx) })
 	}
 	closing.Wait()
-	ts.ends.Wait()
+	ts.listeners.Wait()
 }

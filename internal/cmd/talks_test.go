@@ -11,11 +11,11 @@ import (
 func (ts *talks) count() int {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	return len(ts.with)
+	return len(ts.byPeer)
 }
 
-// Of strangers who chat and vanish nothing is left after a while; the conversation that a
-// command is about stays, and so does one whose peer came back.
+// Chats of strangers that vanish are removed after idleTimeout. The chat of the command's target
+// stays, and so does one whose peer came back.
 func TestTalksExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ts := &talks{name: func(p2p.GUID) string { return "" }}
@@ -26,22 +26,22 @@ func TestTalksExpire(t *testing.T) {
 		}
 		back := ts.join(carol)
 		ts.expire(back)
-		time.Sleep(returnsWithin / 2)
+		time.Sleep(idleTimeout / 2)
 		if n := ts.count(); n != 102 {
-			t.Errorf("%d conversations after half the time", n)
+			t.Errorf("%d chats after half the time", n)
 		}
 		back.streams.Add(1)
-		time.Sleep(returnsWithin)
+		time.Sleep(idleTimeout)
 		synctest.Wait()
 		if n := ts.count(); n != 2 {
-			t.Errorf("%d conversations are left, want those with bob and carol", n)
+			t.Errorf("%d chats are left, want those with bob and carol", n)
 		}
 		back.streams.Add(-1)
 		ts.expire(back)
-		time.Sleep(returnsWithin + time.Second)
+		time.Sleep(idleTimeout + time.Second)
 		synctest.Wait()
 		if n := ts.count(); n != 1 {
-			t.Errorf("%d conversations are left, want that with bob", n)
+			t.Errorf("%d chats are left, want that with bob", n)
 		}
 		ts.close()
 	})

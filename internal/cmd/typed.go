@@ -15,14 +15,14 @@ import (
 	"p2ptool/transfer"
 )
 
-// typed takes lines from the terminal until /quit, Ctrl-D or Ctrl-C.
-func (co *conversation) typed(ctx context.Context, cancel context.CancelCauseFunc) error {
+// readTerminal reads lines from the terminal until /quit, Ctrl-D or Ctrl-C.
+func (co *conversation) readTerminal(ctx context.Context, cancel context.CancelCauseFunc) error {
 	screen := co.p.env.Stdout
 	if !terminal.IsTerminal(screen) {
 		screen = co.p.env.Stderr
 	}
 	var editor *terminal.Editor
-	giveBack, err := co.p.out.take(func() (_ terminalScreen, err error) {
+	release, err := co.p.out.openScreen(func() (_ terminalScreen, err error) {
 		editor, err = terminal.NewEditor(co.p.env.Stdin, screen, terminal.EditorOptions{
 			Prompt:   "> ",
 			Plain:    co.p.env.Getenv("TERM") == "dumb",
@@ -33,16 +33,16 @@ func (co *conversation) typed(ctx context.Context, cancel context.CancelCauseFun
 	if err != nil {
 		return err
 	}
-	defer giveBack()
+	defer release()
 	co.inbox.setAsk(editor.Ask)
 	defer co.inbox.setAsk(nil)
 	stop := make(chan struct{})
 	defer close(stop)
-	co.errands.Go(func() {
+	co.tasks.Go(func() {
 		select {
 		case <-editor.Interrupted():
 			cancel(errInterrupted)
-		case <-co.talk.heard:
+		case <-co.talk.ended:
 			cancel(errLeft)
 		case <-stop:
 		}
@@ -51,23 +51,22 @@ func (co *conversation) typed(ctx context.Context, cancel context.CancelCauseFun
 	for err == nil {
 		var line string
 		if line, err = editor.ReadLine(ctx); err == nil {
-			err = co.enter(ctx, line)
+			err = co.submit(ctx, line)
 		}
 	}
-	return co.over(ctx, err)
+	return co.inputEnded(ctx, err)
 }
 
-// enter takes what was typed: a command, or a line to send. A paste of several lines is
-// text, whatever is in it.
-func (co *conversation) enter(ctx context.Context, typed string) error {
+// submit runs a typed command or sends a typed line. A paste of several lines is always text.
+func (co *conversation) submit(ctx context.Context, typed string) error {
 	lines := strings.Split(typed, "\n")
 	command, isCommand := strings.CutPrefix(typed, "/")
 	switch {
 	case len(lines) > 1:
 	case isCommand && !strings.HasPrefix(command, "/"):
-		return co.command(ctx, command)
+		return co.slashCommand(ctx, command)
 	default:
-		lines[0] = strings.TrimPrefix(typed, "/") // of two slashes one is sent
+		lines[0] = strings.TrimPrefix(typed, "/") // two slashes send one
 	}
 	for _, line := range lines {
 		if len(line) > chat.MaxText {
@@ -81,13 +80,13 @@ func (co *conversation) enter(ctx context.Context, typed string) error {
 	return nil
 }
 
-// tooLong is the error for a line that is not sent.
+// tooLong is the error for a line that exceeds the limit.
 func tooLong(bytes int) error {
-	return as(errUsage, fmt.Errorf("the line was not sent: it has %d bytes, and a line is at most %d", bytes, chat.MaxText))
+	return as(errUsage, fmt.Errorf("the line was not sent: it has %d bytes, the limit is %d", bytes, chat.MaxText))
 }
 
-// over tells what the end of typing means.
-func (co *conversation) over(ctx context.Context, err error) error {
+// inputEnded returns the command's error for the error that ended the input.
+func (co *conversation) inputEnded(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, terminal.ErrInterrupted):
 		return errInterrupted
@@ -102,17 +101,17 @@ func (co *conversation) over(ctx context.Context, err error) error {
 	return co.ended(ctx, err)
 }
 
-// commands are those that can be typed on a terminal.
+// commands are the commands of a chat on a terminal.
 var commands = []struct{ usage, does string }{
 	{"/send PATH...", "send files and folders; quotes, \\ and ~ as in a shell"},
 	{"/peers", "list who is online"},
-	{"/path", "show how packets travel"},
-	{"/quit", "end the chat; so does Ctrl-D"},
+	{"/path", "show the path to the peer, and why it is not direct"},
+	{"/quit", "end the chat, like Ctrl-D"},
 	{"/help", "list the commands"},
 	{"//text", "send a line that begins with a slash"},
 }
 
-// commandWords returns what stands behind the slash of each.
+// commandWords returns the commands' names without the slash.
 func commandWords() (words []string) {
 	for _, c := range commands {
 		if name, _, _ := strings.Cut(c.usage[1:], " "); name != "/text" {
@@ -122,8 +121,8 @@ func commandWords() (words []string) {
 	return words
 }
 
-// command does what stands behind a slash.
-func (co *conversation) command(ctx context.Context, line string) error {
+// slashCommand runs a command of a chat; line is without the slash.
+func (co *conversation) slashCommand(ctx context.Context, line string) error {
 	name, argument, _ := strings.Cut(line, " ")
 	argument = strings.TrimSpace(argument)
 	switch name {
@@ -138,30 +137,30 @@ func (co *conversation) command(ctx context.Context, line string) error {
 		co.showPath(ctx)
 		return nil
 	case "peers":
-		return co.aside(co.n.listPeers(ctx))
+		return co.warn(co.n.listPeers(ctx))
 	case "send":
 		return co.sendPaths(ctx, argument)
 	}
 	err := usage("unknown command %q", "/"+name)
 	if near, ok := config.Nearest(name, commandWords()); ok {
-		err = hint(err, "did you mean %q? A line that begins with a slash is sent with two", "/"+near)
+		err = hint(err, "did you mean %q? to send a line that begins with a slash, type two slashes", "/"+near)
 	}
-	return co.aside(hint(err, "/help lists the commands; a line that begins with a slash is sent with two"))
+	return co.warn(hint(err, "/help lists the commands; to send a line that begins with a slash, type two slashes"))
 }
 
-// aside tells a person what went wrong, and goes on.
-func (co *conversation) aside(err error) error {
+// warn prints an error that does not end the chat, and returns nil.
+func (co *conversation) warn(err error) error {
 	if err != nil {
 		co.p.complain(err)
 	}
 	return nil
 }
 
-// showPath tells how packets travel, and why they do not directly.
+// showPath prints the path to the peer, and why it is not direct.
 func (co *conversation) showPath(ctx context.Context) {
 	link := co.talk.link.Load()
 	if link == nil {
-		co.p.out.note("there is no link to %s now", co.target)
+		co.p.out.note("no link to %s right now", co.target)
 		return
 	}
 	path := link.Path()
@@ -174,18 +173,18 @@ func (co *conversation) showPath(ctx context.Context) {
 	co.p.out.event(pathEvent{fields})
 }
 
-// sendPaths sends files, beside the chat.
+// sendPaths sends files while the chat goes on.
 func (co *conversation) sendPaths(ctx context.Context, argument string) error {
 	paths, err := co.p.paths(argument)
 	if err != nil {
-		return co.aside(err)
+		return co.warn(err)
 	}
-	co.errands.Go(func() {
+	co.tasks.Go(func() {
 		switch err := co.sending(paths...).to(ctx, co.target); {
 		case err != nil && ctx.Err() == nil:
 			co.p.complain(err)
 		case err != nil:
-			co.cut.Store(true)
+			co.unsent.Store(true)
 		}
 	})
 	return nil

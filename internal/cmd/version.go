@@ -9,9 +9,10 @@ import (
 
 func (p *program) versionCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "version",
-		Usage:  "print the version",
-		Action: p.version,
+		Name:        "version",
+		Usage:       "print the version",
+		Description: about("p2ptool version", ""),
+		Action:      p.version,
 	}
 }
 
@@ -24,8 +25,7 @@ func (p *program) version(c *cli.Context) error {
 	return nil
 }
 
-// version is what the Go command knows of the build: the module's version, which
-// it takes from the repository.
+// version returns the module's version, which the Go command takes from the repository.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {

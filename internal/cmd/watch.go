@@ -14,25 +14,25 @@ import (
 	"p2ptool/transfer"
 )
 
-// A watch says how one transfer goes: by a bar on a terminal, by lines where a
-// phase ends, and by events. The transfer package calls tell, one call at a time.
+// A watch reports one transfer: as a progress bar on a terminal, a line at the end of each phase,
+// and events. The transfer package calls onEvent, one call at a time.
 type watch struct {
 	p       *program
 	verb    string // sendingTo or receivingFrom
 	peer    string // the other side's name
-	dir     string // to which is received, where it is a folder
+	dir     string // the folder of received files; empty: none
 	link    *p2p.Link
-	asked   *time.Timer // says that the other side is being asked
+	asked   *time.Timer // reports that the other side has yet to accept
 	stall   stall
-	bytes   int64              // moved so far
+	bytes   int64              // transferred so far
 	bar     *terminal.Progress // nil: not yet, or another one has the screen
 	release func()
-	quiet   bool // somebody else says how it ended
+	quiet   bool // the caller reports the end
 
-	begun  time.Time // of the part that the rate is taken of
-	before int64     // bytes moved until then
-	whole  bool      // a part before it was a full one
-	rate   float64   // bytes a second
+	begun  time.Time // start of the interval that the rate is measured over
+	before int64     // bytes transferred before it
+	whole  bool      // an earlier interval was complete
+	rate   float64   // bytes per second
 }
 
 const (
@@ -40,19 +40,19 @@ const (
 	receivingFrom = "receiving from"
 )
 
-// askedAfter is how long the other side may take to accept until it is said that it is waited
-// for: a person may be asked there.
+// askedAfter is how long the other side may take to accept before the watch reports that it
+// waits: a user may be asked there.
 const askedAfter = time.Second
 
-// ratePart is how much of a transfer its rate is taken of.
-const ratePart = time.Second
+// rateInterval is the time that a rate is measured over.
+const rateInterval = time.Second
 
 func (p *program) watch(verb, peer string, link *p2p.Link) *watch {
 	return &watch{p: p, verb: verb, peer: peer, link: link, stall: stall{p: p, link: link, peer: peer}}
 }
 
-// draw begins to draw, if nothing else does. It is not before the offer is accepted,
-// so as not to draw over the question.
+// draw shows the progress bar, unless something else draws. It waits until the offer is accepted,
+// so as not to overwrite the question.
 func (w *watch) draw() {
 	bar := terminal.NewProgress(w.p.env.Stderr)
 	release, ok := w.p.out.draw(bar, terminal.IsTerminal(w.p.env.Stdout))
@@ -63,8 +63,8 @@ func (w *watch) draw() {
 	w.bar, w.release = bar, release
 }
 
-// tell is the OnEvent of a transfer.
-func (w *watch) tell(e transfer.Event) {
+// onEvent reports an event of the transfer.
+func (w *watch) onEvent(e transfer.Event) {
 	switch e := e.(type) {
 	case transfer.Offer:
 		if w.verb == sendingTo {
@@ -84,7 +84,7 @@ func (w *watch) tell(e transfer.Event) {
 	}
 }
 
-// answered is told when the other side has decided, or will not.
+// answered stops waiting for the other side's decision.
 func (w *watch) answered() {
 	if w.asked != nil {
 		w.asked.Stop()
@@ -104,15 +104,15 @@ func (w *watch) progress(e transfer.Progress, now time.Time) {
 	w.p.out.event(progressEvent{w.p.who(w.link.Peer()), hex.EncodeToString(e.ID[:]), e.Bytes, e.Total, int64(w.rate), path.Kind.String()})
 }
 
-// measure takes the rate of the last full part, and of what there is before there is one. What
-// was there from before counts for nothing.
+// measure sets the rate to that of the last full interval or, before there is one, of the current
+// one. Resumed bytes do not count.
 func (w *watch) measure(e transfer.Progress, now time.Time) {
 	moved := max(0, e.Bytes-e.Resumed)
 	d := now.Sub(w.begun)
-	if w.begun.IsZero() || d <= 0 || !w.whole && d < ratePart/100 {
+	if w.begun.IsZero() || d <= 0 || !w.whole && d < rateInterval/100 {
 		return
 	}
-	if full := d >= ratePart; full || !w.whole {
+	if full := d >= rateInterval; full || !w.whole {
 		w.rate = float64(max(0, moved-w.before)) / d.Seconds()
 		if full {
 			w.begun, w.before, w.whole = now, moved, true
@@ -128,7 +128,7 @@ func (w *watch) file(e transfer.File) {
 		w.p.out.note("%q is saved as %q", shownName(e.Renamed), w.within(e.Path))
 	}
 	if !w.p.out.json {
-		return // of many files each little thing tells
+		return // saves the work below for each of many small files
 	}
 	event := fileEvent{
 		who:      w.p.who(w.link.Peer()),
@@ -149,7 +149,7 @@ func (w *watch) file(e transfer.File) {
 	w.p.out.event(event)
 }
 
-// root is where the paths of received files begin, or empty.
+// root returns the absolute path of the folder of received files, or "".
 func (w *watch) root() string {
 	if w.dir == "" {
 		return ""
@@ -157,7 +157,7 @@ func (w *watch) root() string {
 	return absolute(w.dir)
 }
 
-// bytesOf returns the bytes of a name that is not UTF-8; nil of any other.
+// bytesOf returns the bytes of a name that is not UTF-8, else nil.
 func bytesOf(name string) []byte {
 	if utf8.ValidString(name) {
 		return nil
@@ -165,7 +165,7 @@ func bytesOf(name string) []byte {
 	return []byte(name)
 }
 
-// within is where a received file is.
+// within returns a received file's path for a message.
 func (w *watch) within(path string) string {
 	if w.dir == "" || w.dir == "." {
 		return shownName(path)
@@ -175,10 +175,10 @@ func (w *watch) within(path string) string {
 
 func shownName(name string) string { return terminal.VisibleName(name, maxShownName) }
 
-// maxShownName is the most columns that a name of the peer's takes.
+// maxShownName is the largest width of a peer's file name, in columns.
 const maxShownName = 60
 
-// end takes the bar away and says what became of the transfer.
+// end removes the bar and reports the result.
 func (w *watch) end(res transfer.Result, err error) {
 	w.answered()
 	w.stall.end()
@@ -204,7 +204,7 @@ func (w *watch) end(res transfer.Result, err error) {
 	})
 }
 
-// summary is the line that a transfer ends with.
+// summary returns the line at the end of a transfer.
 func (w *watch) summary(res transfer.Result) string {
 	word := map[string]string{sendingTo: "sent to", receivingFrom: "received from"}[w.verb]
 	s := fmt.Sprintf("%s %s: %s, %s in %s", word, w.peer, count(res.Files, "file"),
@@ -228,7 +228,7 @@ func (w *watch) summary(res transfer.Result) string {
 	return s
 }
 
-// count writes a number of things.
+// count returns a number with its noun.
 func count(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing

@@ -11,7 +11,7 @@ import (
 	"p2ptool/transfer"
 )
 
-// A rate is told from the first moment on, of what was moved and not of what was there.
+// There is a rate from the first moment on, which does not count resumed bytes.
 func TestRate(t *testing.T) {
 	t.Parallel()
 	begun := time.Now()
@@ -36,7 +36,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// A name that is not UTF-8 can be used all the same.
+// Events carry the bytes of a name that is not UTF-8.
 func TestNameBytes(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

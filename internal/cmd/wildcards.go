@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// expandWildcards replaces the paths that hold * or ? by the files and folders that they match. That is
-// for Windows, where no shell does it; elsewhere a path with an asterisk is one that was meant.
+// expandWildcards replaces the paths with * or ? by the files and folders that they match. It does so
+// only on Windows, where shells do not; elsewhere such a path is meant literally.
 func expandWildcards(paths []string) ([]string, error) {
 	if runtime.GOOS != "windows" {
 		return paths, nil
@@ -25,15 +25,15 @@ func expandWildcards(paths []string) ([]string, error) {
 	return all, nil
 }
 
-// matching returns what a path with wildcards in its last name matches, whatever the case; a path without
-// any as it is.
+// matching returns what a path with wildcards in its last name matches, ignoring case. A path without
+// wildcards is returned as it is.
 func matching(p string) ([]string, error) {
 	dir, pattern := filepath.Split(p)
 	switch {
 	case !strings.ContainsAny(p, "*?"):
 		return []string{p}, nil
 	case strings.ContainsAny(strings.TrimPrefix(dir, `\\?\`), "*?"):
-		return nil, usage("%q: only the last name may hold * or ?", p)
+		return nil, usage("%q: only the last name may contain * or ?", p)
 	}
 	entries, err := os.ReadDir(filepath.Clean(dir))
 	if err != nil {
@@ -51,7 +51,7 @@ func matching(p string) ([]string, error) {
 	return all, nil
 }
 
-// matchesName matches as the shell of Windows does: * and ? alone are special, and *.* is everything.
+// matchesName matches by the rules of Windows: only * and ? are special, and *.* is everything.
 func matchesName(pattern, name string) bool {
 	if pattern == "*.*" {
 		return true

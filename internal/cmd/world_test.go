@@ -18,36 +18,36 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// A town is a network with a server and two machines, on which whole commands run in one
-// process and in virtual time.
-type town struct {
+// A testbed is a simulated network with a server and two machines. Whole commands run on them, in
+// one process and in virtual time.
+type testbed struct {
 	t     *testing.T
 	net   *netsim.Net
 	dir   string
-	sides [2]*party
+	peers [2]*testPeer
 	n     int // commands started
 }
 
-// A party is a person with a machine and a key.
-type party struct {
+// A testPeer is a machine with a key and a config.
+type testPeer struct {
 	name, config, home string
 	guid               string
 	host               *netsim.Host
 }
 
-const townServer = "203.0.113.1"
+const testbedServer = "203.0.113.1"
 
-// inTown runs a test in one, in a bubble.
-func inTown(t *testing.T, f func(t *testing.T, w *town)) {
+// onTestbed runs a test on a testbed, in a synctest bubble.
+func onTestbed(t *testing.T, f func(t *testing.T, w *testbed)) {
 	t.Helper()
-	// A command that is parsed writes to the library's flag for help, which all commands share. So
-	// these tests are not parallel, and their commands have none.
+	// Parsing a command writes to the library's global help flag. So these tests are not parallel,
+	// and their commands have no help flag.
 	help := cli.HelpFlag
 	cli.HelpFlag = nil
 	t.Cleanup(func() { cli.HelpFlag = help })
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		w := &town{t: t, net: netsim.New(1), dir: dir}
+		w := &testbed{t: t, net: netsim.New(1), dir: dir}
 		key, err := identity.GenerateKey()
 		if err != nil {
 			t.Fatal(err)
@@ -57,12 +57,12 @@ func inTown(t *testing.T, f func(t *testing.T, w *town)) {
 			h.Link(netsim.Link{Delay: 5 * time.Millisecond})
 			return h
 		}
-		server, err := p2p.NewServer(p2p.ServerOptions{Key: key, Listen: ":3478", Network: host(townServer)})
+		server, err := p2p.NewServer(p2p.ServerOptions{Key: key, Listen: ":3478", Network: host(testbedServer)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, name := range []string{"ann", "bob"} {
-			w.sides[i] = w.party(name, host(fmt.Sprintf("198.51.100.%d", i+1)), key)
+			w.peers[i] = w.testPeer(name, host(fmt.Sprintf("198.51.100.%d", i+1)), key)
 		}
 		f(t, w)
 		server.Close()
@@ -70,15 +70,15 @@ func inTown(t *testing.T, f func(t *testing.T, w *town)) {
 	})
 }
 
-func (w *town) party(name string, h *netsim.Host, server identity.SecretKey) *party {
+func (w *testbed) testPeer(name string, h *netsim.Host, server identity.SecretKey) *testPeer {
 	key, err := identity.GenerateKey()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := &party{name: name, home: filepath.Join(w.dir, name), host: h, guid: key.GUID().String()}
+	s := &testPeer{name: name, home: filepath.Join(w.dir, name), host: h, guid: key.GUID().String()}
 	s.config = filepath.Join(s.home, "p2ptool.toml")
 	text := fmt.Sprintf("mode = \"peer\"\nsecret_key = %q\n[peer]\nserver = \"%s:3478\"\nserver_key = %q\n[receive]\naccept = \"all\"\ndir = %q\n",
-		key.Reveal(), townServer, server.Public().String(), filepath.Join(s.home, "inbox"))
+		key.Reveal(), testbedServer, server.Public().String(), filepath.Join(s.home, "inbox"))
 	if err := os.MkdirAll(s.home, 0o700); err != nil {
 		w.t.Fatal(err)
 	}
@@ -86,31 +86,31 @@ func (w *town) party(name string, h *netsim.Host, server identity.SecretKey) *pa
 	return s
 }
 
-func (w *town) write(path, text string) {
+func (w *testbed) write(path, text string) {
 	w.t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// A running is a command that was started.
-type running struct {
+// A testProcess is a started command.
+type testProcess struct {
 	t       *testing.T
 	name    string
-	stdout  string // files
-	stderr  string
+	stdout  string // file name
+	stderr  string // file name
 	signals chan os.Signal
 	done    chan struct{}
 	status  int
 }
 
-// start runs a command on a party's machine, with that text on its stdin.
-func (w *town) start(s *party, stdin string, args ...string) *running {
+// start starts a command on a peer's machine with the given stdin.
+func (w *testbed) start(s *testPeer, stdin string, args ...string) *testProcess {
 	w.t.Helper()
 	w.n++
 	base := filepath.Join(w.dir, fmt.Sprintf("%d-%s-%s", w.n, s.name, args[0]))
 	w.write(base+".in", stdin)
-	r := &running{t: w.t, name: s.name + "'s " + args[0], stdout: base + ".out", stderr: base + ".err",
+	r := &testProcess{t: w.t, name: s.name + "'s " + args[0], stdout: base + ".out", stderr: base + ".err",
 		signals: make(chan os.Signal, 1), done: make(chan struct{})}
 	var files [3]*os.File
 	var err error
@@ -142,8 +142,8 @@ func (w *town) start(s *party, stdin string, args ...string) *running {
 	return r
 }
 
-// lives reports whether the command goes on.
-func (r *running) lives() bool {
+// alive reports whether the command still runs.
+func (r *testProcess) alive() bool {
 	synctest.Wait()
 	select {
 	case <-r.done:
@@ -153,49 +153,49 @@ func (r *running) lives() bool {
 	}
 }
 
-// ends waits for its end and wants that status.
-func (r *running) ends(status int) {
+// wantExit waits for the command's end and checks its exit status.
+func (r *testProcess) wantExit(status int) {
 	r.t.Helper()
 	select {
 	case <-r.done:
 		if r.status != status {
-			r.t.Errorf("%s ended with %d, not %d:\n%s", r.name, r.status, status, r.said())
+			r.t.Errorf("%s ended with %d, not %d:\n%s", r.name, r.status, status, r.output())
 		}
 	case <-time.After(time.Minute):
-		r.t.Errorf("%s does not end:\n%s", r.name, r.said())
+		r.t.Errorf("%s does not end:\n%s", r.name, r.output())
 	}
 }
 
-// stop interrupts it.
-func (r *running) stop() {
+// stop interrupts the command and waits for its end.
+func (r *testProcess) stop() {
 	r.t.Helper()
-	if r.lives() {
+	if r.alive() {
 		r.signals <- syscall.SIGINT
 		<-r.done
 	}
 }
 
-// said returns all that it wrote.
-func (r *running) said() string {
+// output returns everything that the command wrote to stderr and stdout.
+func (r *testProcess) output() string {
 	out, _ := os.ReadFile(r.stdout)
 	notes, _ := os.ReadFile(r.stderr)
 	return string(notes) + string(out)
 }
 
-// An occurrence is a line of --json.
-type occurrence struct {
+// A jsonEvent is an event of --json.
+type jsonEvent struct {
 	Event, Text, Status, Peer string
 }
 
-// events returns those that it told so far.
-func (r *running) events() (all []occurrence) {
+// events returns the events so far.
+func (r *testProcess) events() (all []jsonEvent) {
 	r.t.Helper()
 	b, err := os.ReadFile(r.stdout)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	for line := range strings.Lines(string(b)) {
-		var e occurrence
+		var e jsonEvent
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			r.t.Fatalf("%s wrote %q: %v", r.name, line, err)
 		}
@@ -204,8 +204,8 @@ func (r *running) events() (all []occurrence) {
 	return all
 }
 
-// heard returns the lines of chat that it showed.
-func (r *running) heard() (lines []string) {
+// received returns the chat lines received so far.
+func (r *testProcess) received() (lines []string) {
 	for _, e := range r.events() {
 		if e.Event == "message" {
 			lines = append(lines, e.Text)
@@ -214,7 +214,7 @@ func (r *running) heard() (lines []string) {
 	return lines
 }
 
-func (r *running) count(event string) (n int) {
+func (r *testProcess) count(event string) (n int) {
 	for _, e := range r.events() {
 		if e.Event == event {
 			n++
@@ -223,14 +223,14 @@ func (r *running) count(event string) (n int) {
 	return n
 }
 
-// order wants two events, the last of each, to have come one after the other.
-func (r *running) order(first, then string) {
+// wantOrder checks that the last event of one kind came before the last of another.
+func (r *testProcess) wantOrder(first, then string) {
 	r.t.Helper()
 	at := map[string]int{}
 	for i, e := range r.events() {
 		at[e.Event] = i + 1
 	}
 	if at[first] == 0 || at[then] == 0 || at[first] > at[then] {
-		r.t.Errorf("%s: %q came as number %d, %q as %d of\n%s", r.name, first, at[first], then, at[then], r.said())
+		r.t.Errorf("%s: %q is event %d, %q is event %d of\n%s", r.name, first, at[first], then, at[then], r.output())
 	}
 }

@@ -161,10 +161,10 @@ func TestEditorAsk(t *testing.T) {
 		}
 		answers := make(chan answer)
 		go func() {
-			yes, err := e.Ask(t.Context(), "take it?")
+			yes, err := e.Ask(t.Context(), "accept?")
 			answers <- answer{yes, err}
 		}()
-		p.sees("take it? [y/N]\r\n[y/N] > ")
+		p.sees("accept? [y/N]\r\n[y/N] > ")
 		p.keys("a line as ever\r" + keys + "y\r")
 		if a := <-answers; a.yes != want || a.err != nil {
 			t.Errorf("Ask = %v, %v after %q", a.yes, a.err, keys)
@@ -179,7 +179,7 @@ func TestEditorAskUnanswered(t *testing.T) {
 	e, p := newTestEditor(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if yes, err := e.Ask(ctx, "take it?"); yes || err != context.DeadlineExceeded {
+	if yes, err := e.Ask(ctx, "accept?"); yes || err != context.DeadlineExceeded {
 		t.Errorf("Ask = %v, %v", yes, err)
 	}
 	p.keys("y\r\x03")
@@ -308,7 +308,7 @@ func TestEditorAskTypedAhead(t *testing.T) {
 	p.sees("y")
 	answers := make(chan bool)
 	go func() {
-		yes, _ := e.Ask(t.Context(), "take it?")
+		yes, _ := e.Ask(t.Context(), "accept?")
 		answers <- yes
 	}()
 	p.sees("[y/N] > y")
