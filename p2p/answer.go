@@ -23,12 +23,17 @@ func (p *Peer) answer(c *rendezvous.Call) {
 }
 
 func (p *Peer) answerNew(c *rendezvous.Call) {
+	if c.Version != p.opts.version {
+		p.otherVersion(c.Observed, c.Version)
+		c.Refuse()
+		return
+	}
 	if p.opts.Calling {
 		c.Refuse()
 		return
 	}
-	state, payload, err := noise.Respond(p.opts.Key, linkPrologue(), c.Data)
-	if err != nil || c.Version != rendezvous.Version {
+	state, payload, err := noise.Respond(p.opts.Key, p.linkPrologue(), c.Data)
+	if err != nil {
 		c.Refuse()
 		return
 	}

@@ -24,7 +24,7 @@ const responderDelay = 250 * time.Millisecond
 // set. Under WithRequire(ctx, …) only some paths will do, and under WithKind(ctx, …)
 // only a process that takes such streams. No link of others is ended or changed by it.
 // It returns ErrOwnGUID, ErrOffline, ErrRefused, ErrNoPath, ErrNoServer,
-// ErrNotServing, an error that wraps ErrServerKey, or that of ctx.
+// ErrNotServing, an error that wraps ErrServerKey or ErrVersion, or that of ctx.
 func (p *Peer) Connect(ctx context.Context, guid GUID) (*Link, error) {
 	g := goalOf(ctx, guid, "")
 	return p.connect(ctx, g, func(ctx context.Context, a *attempt) (*Link, error) { return p.call(ctx, g, a) })
@@ -66,6 +66,9 @@ func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link
 		case err != nil:
 			return nil, err
 		}
+		if another && found.Version != p.opts.version {
+			return nil, p.incompatible(ctx, g, found)
+		}
 		if another {
 			if err := p.beforeCall(ctx, a, found.Instance); err != nil {
 				return nil, err
@@ -99,17 +102,32 @@ func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link
 func (p *Peer) lookup(ctx context.Context, g goal) (rendezvous.Found, error) {
 	found, err := p.client.Lookup(ctx, g.guid, kindBit(g.kind))
 	if errors.Is(err, rendezvous.ErrNotFound) && g.kind != "" {
-		if _, err := p.client.Lookup(ctx, g.guid, 0); err == nil {
+		any, err := p.client.Lookup(ctx, g.guid, 0)
+		if err == nil && any.Version != p.opts.version {
+			return any, nil
+		}
+		if err == nil {
 			return found, fmt.Errorf("%w: it takes no %q now", ErrRefused, g.kind)
 		}
 	}
 	if err != nil {
 		return found, p.serverError(ctx, err)
 	}
-	if found.Version < rendezvous.Version {
-		return found, fmt.Errorf("%w: the peer speaks version %d", rendezvous.ErrVersion, found.Version)
-	}
 	return found, nil
+}
+
+// incompatiblePatience bounds how long a peer of another version is waited for to refuse a call.
+const incompatiblePatience = time.Second
+
+// incompatible calls a process of another version all the same, so that its user hears of it too, and
+// returns the error.
+func (p *Peer) incompatible(ctx context.Context, g goal, found rendezvous.Found) error {
+	ctx, cancel := context.WithTimeout(ctx, incompatiblePatience)
+	defer cancel()
+	_, _ = p.client.Introduce(ctx, rendezvous.Introduction{ // it can only be refused
+		GUID: g.guid, Instance: found.Instance, Version: p.opts.version, What: rendezvous.WhatNewLink,
+	})
+	return &VersionError{Theirs: found.Version, Ours: p.opts.version}
 }
 
 // An answered is the outcome of an introduction.
@@ -125,10 +143,10 @@ func (p *Peer) introduce(ctx context.Context, g goal, found rendezvous.Found, to
 	r := answered{mine: p.greeting(p.newIndex())}
 	r.mine.apart = g.require != RequireAny
 	var msg []byte
-	r.state, msg, r.err = noise.Initiate(p.opts.Key, found.Key, linkPrologue(), r.mine.append(nil))
+	r.state, msg, r.err = noise.Initiate(p.opts.Key, found.Key, p.linkPrologue(), r.mine.append(nil))
 	if r.err == nil {
 		r.answer, r.err = p.client.Introduce(ctx, rendezvous.Introduction{
-			GUID: g.guid, Instance: found.Instance, Version: rendezvous.Version, What: rendezvous.WhatNewLink, Data: msg,
+			GUID: g.guid, Instance: found.Instance, Version: p.opts.version, What: rendezvous.WhatNewLink, Data: msg,
 		})
 		if r.err != nil {
 			r.err = p.introduceError(ctx, r.err)
@@ -172,7 +190,9 @@ func (p *Peer) introduceError(ctx context.Context, err error) error {
 	return p.serverError(ctx, err)
 }
 
-func linkPrologue() string { return rendezvous.Prologue(rendezvous.Version, rendezvous.PurposeLink) }
+func (p *Peer) linkPrologue() string {
+	return rendezvous.Prologue(p.opts.version, rendezvous.PurposeLink)
+}
 
 // addPaths gives a link the ways that an introduction names.
 func (p *Peer) addPaths(l *Link, observed netip.AddrPort, channel uint64, cs []punch.Candidate, delay time.Duration) {

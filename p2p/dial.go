@@ -94,8 +94,8 @@ func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort, apart b
 	mine = p.greeting(p.newIndex())
 	mine.apart = apart
 	d := rendezvous.NewDial(rendezvous.DialConfig{
-		Key: p.opts.Key, Remote: addr, Purpose: rendezvous.PurposeLink, Index: mine.index,
-		Payload: func(byte) []byte { return mine.append(nil) },
+		Key: p.opts.Key, Remote: addr, Purpose: rendezvous.PurposeLink, Version: p.opts.version, Index: mine.index,
+		Payload: func() []byte { return mine.append(nil) },
 		Check: func(k identity.PublicKey) error {
 			if k.GUID() != guid {
 				return fmt.Errorf("%w: another peer answers at %v: %v", ErrOffline, addr, k.GUID())

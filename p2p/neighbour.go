@@ -165,7 +165,7 @@ func (s *search) neighbours(ctx context.Context, failed error) (*Link, error) {
 			spare, enough, over = l, time.After(lanSpare), nil
 		case err == nil:
 			s.p.spawn(func() { l.CloseWith(CodeReplaced, "") })
-		case errors.Is(err, ErrRefused):
+		case errors.Is(err, ErrRefused), errors.Is(err, ErrVersion):
 			failed = err // it is there
 		}
 	}

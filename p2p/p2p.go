@@ -41,6 +41,7 @@ import (
 
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/punch"
+	"p2ptool/p2p/rendezvous"
 	"p2ptool/p2p/udp"
 )
 
@@ -56,7 +57,12 @@ var (
 	ErrNoMapping  = errors.New("no port mapping is wanted")
 	ErrGone       = errors.New("the peer's process has ended")
 	ErrClosed     = errors.New("closed")
+	ErrVersion    = rendezvous.ErrVersion
 )
+
+// A VersionError says that the peer or the server runs another version of the protocol, and
+// which side to update. It is ErrVersion.
+type VersionError = rendezvous.VersionError
 
 // An UncheckedError of PeerOptions.CheckServerKey says that the key could not be looked up, which
 // says nothing about the key.
@@ -110,10 +116,10 @@ type PeerOptions struct {
 	// ConnectAddr reaches peers and only they reach this one.
 	Server string
 
-	// CheckServerKey is asked whether the server at addr (Server as given) may
-	// have this key, before anything of worth is sent. Nil accepts any key. An error
-	// ends the attempts for good, and is given by Registered: as ErrServerKey, unless it is an
-	// *UncheckedError.
+	// CheckServerKey decides whether the server at addr (Server as given) may
+	// have this key, before anything confidential is sent. Nil accepts any key. Registered
+	// returns its error as ErrServerKey, unless it is an *UncheckedError; the peer tries again
+	// every few seconds.
 	CheckServerKey func(addr string, key identity.PublicKey) error
 
 	// STUN are further servers, "host:port", that are asked how they see this
@@ -183,6 +189,8 @@ type PeerOptions struct {
 	// Proxy tells by which proxy a server is reached over TLS, as that of
 	// http.Transport does; nil: by none.
 	Proxy func(*http.Request) (*url.URL, error)
+
+	version byte // of links; for tests
 }
 
 // A Transport is how a peer reaches its server.
@@ -195,7 +203,7 @@ const (
 )
 
 // An Event is one of Registered, ServerLost, ServerRefused, Replaced, Restored, Connected,
-// PathChanged, PathLost and Disconnected.
+// PathChanged, PathLost, Disconnected and Incompatible.
 type Event interface{ event() }
 
 type (
@@ -208,9 +216,9 @@ type (
 	}
 	// ServerLost says that the server stopped answering. Links go on.
 	ServerLost struct{ Server string }
-	// ServerRefused says that the server that answers does not have the expected key; Err
-	// wraps ErrServerKey. The peer asks again until the right server is back, which Registered
-	// tells. It comes once, and not while a call waits for the server and fails with Err.
+	// ServerRefused says that the server that answers has an unexpected key, or runs another
+	// version; Err wraps ErrServerKey or ErrVersion. The peer tries again until it can register
+	// (Registered). It comes once, and not while a call waits for the server and fails with Err.
 	ServerRefused struct {
 		Server string
 		Err    error
@@ -234,6 +242,13 @@ type (
 	// PathLost says that no path of a link answers. The link waits for two
 	// minutes; PathChanged says that it is back.
 	PathLost struct{ Link *Link }
+	// Incompatible says that a peer tried to connect that runs another version: nothing but
+	// its address is known, and neither is authenticated. It comes at most once a minute, after
+	// three at once.
+	Incompatible struct {
+		Addr  netip.AddrPort
+		Error *VersionError
+	}
 	// Disconnected says that a link has ended, and why.
 	Disconnected struct {
 		Link *Link
@@ -250,6 +265,7 @@ func (Connected) event()     {}
 func (PathChanged) event()   {}
 func (PathLost) event()      {}
 func (Disconnected) event()  {}
+func (Incompatible) event()  {}
 
 // PeerInfo is a line of the server's list.
 type PeerInfo struct {

@@ -42,6 +42,8 @@ type Peer struct {
 	calls     incomingCalls
 	relays    relays
 
+	otherVersion func(from netip.AddrPort, version byte)
+
 	ctx    context.Context // ends with the peer
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // of all goroutines but the readers
@@ -65,6 +67,9 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	if o.Patience <= 0 {
 		o.Patience = defaultPatience
 	}
+	if o.version == 0 {
+		o.version = rendezvous.LinkVersion
+	}
 	system := o.Network == nil
 	if system {
 		o.Network = udp.System{}
@@ -75,17 +80,22 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	}
 	p := &Peer{
 		opts: o, guid: o.Key.GUID(), instance: rand.Uint64() | 1, conns: newSockets(conns), streams: tunnel.NewHub(),
-		responder: rendezvous.NewResponder(rendezvous.ResponderConfig{Key: o.Key, Purpose: rendezvous.PurposeLink}, time.Now()),
-		targets:   link.NewTargets(),
-		accepted:  make(chan *Link, acceptBacklog),
-		inits:     make(chan initiation, initBacklog),
-		sessions:  map[uint32]*link.Link{},
-		dials:     map[uint32]*rendezvous.Dial{},
-		links:     map[*Link]bool{},
-		attempts:  map[goal]*attempt{},
+		targets:  link.NewTargets(),
+		accepted: make(chan *Link, acceptBacklog),
+		inits:    make(chan initiation, initBacklog),
+		sessions: map[uint32]*link.Link{},
+		dials:    map[uint32]*rendezvous.Dial{},
+		links:    map[*Link]bool{},
+		attempts: map[goal]*attempt{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.events.init(o.OnEvent)
+	p.otherVersion = rendezvous.SeldomVersion(time.Now(), func(from netip.AddrPort, version byte) {
+		p.events.put(Incompatible{from, &VersionError{Theirs: version, Ours: o.version}})
+	})
+	p.responder = rendezvous.NewResponder(rendezvous.ResponderConfig{
+		Key: o.Key, Purpose: rendezvous.PurposeLink, Version: o.version, OnVersion: p.otherVersion,
+	}, time.Now())
 	p.nat.init()
 	p.sprays.init()
 	p.calls.init()
@@ -111,7 +121,7 @@ func (p *Peer) clientConfig() rendezvous.ClientConfig {
 	c := rendezvous.ClientConfig{
 		Key: o.Key, Server: o.Server, Instance: p.instance,
 		Listening: p.listens(), Fallback: o.Fallback && !o.Calling, Takes: p.takes(),
-		Listed: o.Listed, Name: o.Name,
+		Listed: o.Listed, Name: o.Name, LinkVersion: o.version,
 		Send: p.sendTo,
 		OnRegistered: func(_ netip.AddrPort, v rendezvous.View) {
 			p.nat.observed(v)
@@ -159,7 +169,8 @@ func (p *Peer) LocalAddrs() []netip.AddrPort {
 
 // Registered waits until the server has registered this peer. It returns
 // ErrNoServer where the server has not answered when ctx ends or after
-// PeerOptions.Patience, with the reason where its name could not be looked up, an error that wraps ErrServerKey where its key was refused, and
+// PeerOptions.Patience, with the reason where its name could not be looked up, an error that wraps
+// ErrServerKey where its key was refused, one that wraps ErrVersion where it runs another version, and
 // ErrNotServing where none is configured.
 func (p *Peer) Registered(ctx context.Context) error {
 	if p.client == nil {
@@ -181,6 +192,8 @@ func (p *Peer) serverError(ctx context.Context, err error) error {
 			return unchecked
 		}
 		return fmt.Errorf("%w: %w", ErrServerKey, key.Err)
+	case errors.Is(err, ErrVersion):
+		return fmt.Errorf("server %q %w", p.opts.Server, err)
 	case errors.Is(err, rendezvous.ErrClosed):
 		return ErrClosed
 	case errors.Is(err, rendezvous.ErrNotFound):

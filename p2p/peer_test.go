@@ -79,6 +79,8 @@ type tester struct {
 	t      *testing.T
 	mu     sync.Mutex
 	events []p2p.Event
+
+	version byte // of links, where a test sets another
 }
 
 // peer starts a peer that is closed at the end of the test.

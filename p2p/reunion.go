@@ -72,7 +72,7 @@ func (p *Peer) seek(l *Link) {
 func (l *Link) introduceAgain(ctx context.Context, instance uint64) (rendezvous.Introduced, error) {
 	p := l.peer
 	return p.client.Introduce(ctx, rendezvous.Introduction{
-		GUID: l.remote, Instance: instance, Version: rendezvous.Version,
+		GUID: l.remote, Instance: instance, Version: p.opts.version,
 		What: rendezvous.WhatOldLink, Data: l.inner.Letter(p.candidates()),
 	})
 }

@@ -26,8 +26,14 @@ type ServerOptions struct {
 	// Relay limits what is carried between peers.
 	Relay RelayOptions
 
+	// OnVersion is called with the address and the version of the protocol of a peer of another version, which cannot
+	// register; for a few peers a minute. Neither is authenticated. It must not block. Nil: nothing is.
+	OnVersion func(addr netip.AddrPort, err *VersionError)
+
 	// Network is where sockets come from; nil: the system.
 	Network udp.Network
+
+	version byte // of the protocol with peers; for tests
 }
 
 // TLSOptions say how a server takes datagrams in TLS over TCP.
@@ -78,7 +84,15 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if o.Network == nil {
 		o.Network = udp.System{}
 	}
-	c := rendezvous.ServerConfig{Key: o.Key, Network: o.Network, Listen: o.Listen, Relay: rendezvous.RelayConfig(o.Relay)}
+	if o.version == 0 {
+		o.version = rendezvous.ServerVersion
+	}
+	c := rendezvous.ServerConfig{Key: o.Key, Network: o.Network, Listen: o.Listen, Relay: rendezvous.RelayConfig(o.Relay), Version: o.version}
+	if report := o.OnVersion; report != nil {
+		c.OnVersion = func(from netip.AddrPort, theirs byte) {
+			report(from, &VersionError{Theirs: theirs, Ours: o.version})
+		}
+	}
 	if _, system := o.Network.(udp.System); !o.TLS.Disabled && (system || o.TLS.ListenTCP != nil) {
 		config, err := tunnel.ServerTLS(o.TLS.Certificates)
 		if err != nil {

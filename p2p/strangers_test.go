@@ -46,7 +46,7 @@ func (w *world) flooder(ip string) *flooder {
 
 // flood asks for introductions to a peer, every so often, until ctx ends.
 func (f *flooder) flood(ctx context.Context, t *testing.T, victim *tester, key p2p.PublicKey, every time.Duration) {
-	_, msg, err := noise.Initiate(newKey(t), key, rendezvous.Prologue(rendezvous.Version, rendezvous.PurposeLink), make([]byte, 30))
+	_, msg, err := noise.Initiate(newKey(t), key, rendezvous.Prologue(rendezvous.LinkVersion, rendezvous.PurposeLink), make([]byte, 30))
 	if err != nil {
 		t.Error(err)
 		return
@@ -57,7 +57,7 @@ func (f *flooder) flood(ctx context.Context, t *testing.T, victim *tester, key p
 			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
 			f.client.Introduce(ctx, rendezvous.Introduction{
-				GUID: victim.GUID(), Version: rendezvous.Version, What: rendezvous.WhatNewLink, Data: msg,
+				GUID: victim.GUID(), Version: rendezvous.LinkVersion, What: rendezvous.WhatNewLink, Data: msg,
 			})
 		})
 		select {

@@ -58,7 +58,7 @@ func (s *sender) takeAccept(m *acceptMsg) error {
 		return unexpected("acceptance of nothing, or a second one")
 	}
 	if m.version != version {
-		return &Error{Kind: ErrVersion}
+		return otherVersion(m.version, false)
 	}
 	s.afresh = m.afresh
 	s.tally.begin()

@@ -152,5 +152,16 @@ func (m *summaryMsg) parse(f *fields) {
 	m.files, m.failed, m.skipped, m.bytes = f.size(false), f.size(false), f.size(false), f.size(false)
 }
 
-func (m *abortMsg) append(b []byte) []byte { return append(append(b, byte(m.code)), cut(m.reason)...) }
-func (m *abortMsg) parse(f *fields)        { m.code, m.reason = f.code(), f.rest(maxReason) }
+func (m *abortMsg) append(b []byte) []byte {
+	if b = append(b, byte(m.code)); m.code == codeVersion {
+		b = append(b, m.version)
+	}
+	return append(b, cut(m.reason)...)
+}
+
+func (m *abortMsg) parse(f *fields) {
+	if m.code = f.code(); m.code == codeVersion {
+		m.version = f.u8()
+	}
+	m.reason = f.rest(maxReason)
+}

@@ -23,7 +23,7 @@ const (
 	codeCanceled       // the context ended
 	codeProtocol       // the other side broke the protocol
 	codeRefused        // not wanted
-	codeVersion        // no version in common
+	codeVersion        // another version
 	codeCount
 )
 

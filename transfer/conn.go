@@ -104,9 +104,9 @@ func abortFor(err error) message {
 		return nil
 	}
 	if cancelled(err) {
-		return &abortMsg{codeCanceled, "cancelled"}
+		return &abortMsg{code: codeCanceled, reason: "cancelled"}
 	}
-	return &abortMsg{codeFor(err), reasonFor(err)}
+	return &abortMsg{code: codeFor(err), version: version, reason: reasonFor(err)}
 }
 
 func (s *session) closeAtEnd() {
@@ -201,7 +201,9 @@ func (s *session) read() (m message, buf []byte, n int, err error) {
 	if kind == typeData {
 		buf, err = s.readChunk(n)
 	}
-	if a, ok := m.(*abortMsg); ok {
+	if a, ok := m.(*abortMsg); ok && a.code == codeVersion {
+		return nil, nil, 0, otherVersion(a.version, true)
+	} else if ok {
 		return nil, nil, 0, peerError(a.code, a.reason)
 	}
 	return m, buf, n, err

@@ -38,7 +38,7 @@
 // Entries are counted from 0. Files, folders and bytes that are not known are -1; sizes are at most 2^49.
 //
 //	from the sender
-//	 1 OFFER    version, 1 (now 3); transfer, 16; files, 8; folders, 8; bytes, 8; of them data, 8: what is not in holes; names, 4: how many there are;
+//	 1 OFFER    version, 1 (now 4); transfer, 16; files, 8; folders, 8; bytes, 8; of them data, 8: what is not in holes; names, 4: how many there are;
 //	            hash over all names, 32; tag over what has them, 16; names here, 2: at most 256; each length, 2, and name
 //	 2 TOTAL    files, 8; folders, 8; bytes, 8; data, 8: what the offer did not know
 //	 3 ENTRY    entry, 4; kind, 1: 0 file, 1 file of unknown size, 2 folder; permissions, 2;
@@ -62,10 +62,10 @@
 //	22 SUMMARY  files, 8; failed, 8; skipped, 8; bytes, 8
 //
 //	from either
-//	31 ABORT    code, 1; reason: the last message
+//	31 ABORT    code, 1; with code 10 the version, 1; reason: the last message
 //
 // Codes: 0 done, 1 held whole from before, 2 skipped as its name is taken, 3 failed otherwise,
-// 4 source changed, 5 integrity, 6 storage, 7 cancelled, 8 protocol broken, 9 refused, 10 no common version.
+// 4 source changed, 5 integrity, 6 storage, 7 cancelled, 8 protocol broken, 9 refused, 10 another version.
 // Reasons are UTF-8 of at most 512 bytes.
 //
 // # Order

@@ -23,9 +23,29 @@ var (
 	ErrCanceled = errors.New("cancelled")
 	// ErrProtocol says that the peer broke the protocol.
 	ErrProtocol = errors.New("peer broke the transfer protocol")
-	// ErrVersion says that the two sides have no version of the protocol in common.
-	ErrVersion = errors.New("peer speaks another version of the transfer protocol")
+	// ErrVersion is what every VersionError is.
+	ErrVersion = errors.New("peer runs another version of the transfer protocol")
 )
+
+// A VersionError says that the peer runs another version of the transfer protocol.
+type VersionError struct{ Theirs, Ours byte }
+
+// Error returns for example "peer runs transfer protocol 3, this is 4: update p2ptool there".
+func (e *VersionError) Error() string {
+	where := "there"
+	if e.Theirs > e.Ours {
+		where = "here"
+	}
+	return fmt.Sprintf("peer runs transfer protocol %d, this is %d: update p2ptool %s", e.Theirs, e.Ours, where)
+}
+
+// Is makes errors.Is(e, ErrVersion) true.
+func (e *VersionError) Is(target error) bool { return target == ErrVersion }
+
+// otherVersion is the error for a peer of another version; peer: it said so.
+func otherVersion(theirs byte, peer bool) error {
+	return &Error{Peer: peer, Err: &VersionError{Theirs: theirs, Ours: version}}
+}
 
 // An Error is what Send and Receive return. The context's own error is wrapped when it
 // was the context that ended a transfer.
@@ -40,7 +60,7 @@ type Error struct {
 // Error says which side failed and why.
 func (e *Error) Error() string {
 	s := e.text()
-	if e.Peer {
+	if e.Peer && !errors.Is(e, ErrVersion) {
 		return "peer: " + s
 	}
 	return s

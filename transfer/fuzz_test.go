@@ -32,7 +32,8 @@ func samples() []message {
 		&againMsg{1, 2},
 		&resultMsg{n: 1, code: codeSkipped, digest: h, reason: "it exists"},
 		&summaryMsg{1, 2, 3, 4},
-		&abortMsg{codeStorage, "no space left on device"},
+		&abortMsg{code: codeStorage, reason: "no space left on device"},
+		&abortMsg{code: codeVersion, version: 9},
 	}
 }
 
@@ -74,7 +75,7 @@ func TestMessageBytes(t *testing.T) {
 			"03000034" + "00000001" + "00" + "01a4" + "0000000000000002" + "00000005" + "0000000000000003" + "0000000000000001" + "04000000000000000000000000000000" + "61"},
 		{&wantMsg{258}, "11000004" + "00000102"},
 		{&haveMsg{n: 1, runs: []run{{2, 3}}}, "1200000f" + "00000001" + "00" + "0001" + "00000002" + "00000003"},
-		{&abortMsg{codeRefused, "no"}, "1f000003" + "09" + "6e6f"},
+		{&abortMsg{code: codeRefused, reason: "no"}, "1f000003" + "09" + "6e6f"},
 	} {
 		if got := hex.EncodeToString(appendMessage(nil, c.m)); got != c.want {
 			t.Errorf("%T is %s, want %s", c.m, got, c.want)

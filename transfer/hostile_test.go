@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -174,7 +175,7 @@ func TestHostileSender(t *testing.T) {
 		"an answer":             {ErrProtocol, []message{offer}, []message{&wantMsg{}}},
 		"bye":                   {ErrProtocol, []message{offer}, []message{&byeMsg{}}},
 		"hashes unasked":        {ErrProtocol, []message{offer}, []message{file(0, "a", 9*chunkSize), &hashesMsg{hashes: make([]cv, 3)}}},
-		"abort":                 {ErrCanceled, []message{offer}, []message{&abortMsg{codeCanceled, "gone"}}},
+		"abort":                 {ErrCanceled, []message{offer}, []message{&abortMsg{code: codeCanceled, reason: "gone"}}},
 		"nothing":               {ErrInterrupted, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -207,6 +208,61 @@ func TestHostileSender(t *testing.T) {
 			got.forgetState(t, dst)
 			sameTree(t, tree(t, dst), map[string]string{})
 		})
+	}
+}
+
+// Of two sides of different versions both know both, whichever is newer.
+func TestAnotherVersion(t *testing.T) {
+	t.Parallel()
+	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 9))
+	for _, theirs := range []byte{version - 1, version + 1} {
+		check := func(what string, err error) {
+			t.Helper()
+			if v, ok := errors.AsType[*VersionError](err); !ok || *v != (VersionError{theirs, version}) || !errors.Is(err, ErrVersion) || strings.Count(err.Error(), "peer") != 1 {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		check("Receive", receiveFrom(t, ReceiveOptions{Dir: t.TempDir()}, func(p *rawPeer) {
+			p.rw.Write(append(appendMessage(nil, &offerMsg{version: theirs}), "of other fields"...))
+			if m, err := hear[*abortMsg](p); err != nil || m.code != codeVersion || m.version != version {
+				t.Errorf("the sender reads %+v, %v", m, err)
+			}
+		}).err)
+		check("Send, aborted", sendTo(t, src, func(p *rawPeer) {
+			hear[*offerMsg](p)
+			p.say(&abortMsg{code: codeVersion, version: theirs})
+		}).err)
+		check("Send, accepted", sendTo(t, src, func(p *rawPeer) {
+			hear[*offerMsg](p)
+			p.say(&acceptMsg{version: theirs})
+			hear[*abortMsg](p)
+		}).err)
+	}
+}
+
+// A partial file and its journal of another version are not used.
+func TestJournalOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	h := journalHeader{size: 9}
+	b := h.append(nil)
+	if !h.parse(b) {
+		t.Fatal("a journal of this version is not read")
+	}
+	b[7]++
+	copy(b[120:], checksum(b[:120]))
+	if h.parse(b) {
+		t.Error("a journal of another version is read")
+	}
+	o := &offerMsg{version: version}
+	b = appendBatchHeader(o)
+	b = append(b, make([]byte, batchAccount)...)
+	if isHeaderOf(b, o) != sameMatch {
+		t.Fatal("a record of this version is not read")
+	}
+	b[7]++
+	copy(b[72:], checksum(b[:72]))
+	if isHeaderOf(b, o) != noMatch {
+		t.Error("a record of another version is read")
 	}
 }
 

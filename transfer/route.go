@@ -96,7 +96,7 @@ func (r *receiver) routeStale(m message, depth *int) error {
 
 func (r *receiver) routeOffer(m *offerMsg) error {
 	if m.version != version {
-		return &Error{Kind: ErrVersion, Reason: fmt.Sprintf("version %d", m.version)}
+		return otherVersion(m.version, false)
 	}
 	if r.offered {
 		return unexpected("a second offer")

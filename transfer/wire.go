@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	version = 3
+	version = 4
 
 	frameHeader = 4       // type, 1; length of the body, 3
 	maxBody     = 1 << 16 // of any message but DATA
@@ -124,8 +124,9 @@ type (
 	}
 	summaryMsg struct{ files, failed, skipped, bytes int64 }
 	abortMsg   struct {
-		code   code
-		reason string
+		code    code
+		version byte // of the receiver, with codeVersion
+		reason  string
 	}
 )
 

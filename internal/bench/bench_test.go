@@ -218,6 +218,37 @@ func TestHostileMessages(t *testing.T) {
 	}
 }
 
+// Of two sides of different versions both know both, whichever is newer, and whatever the length of the request.
+func TestAnotherVersion(t *testing.T) {
+	t.Parallel()
+	for _, theirs := range []byte{version - 1, version + 1} {
+		want := VersionError{theirs, version}
+		p := newPlace(t)
+		rw, _ := p.as("x")()
+		if _, err := rw.Write([]byte{theirs}); err != nil {
+			t.Fatal(err)
+		}
+		var answer [4]byte
+		if _, err := io.ReadFull(rw, answer[:]); err != nil || answer != [4]byte{byte(codeVersion), 0, 0, version} {
+			t.Errorf("answered with %v, %v", answer, err)
+		}
+		rw.Close()
+		p.wg.Wait()
+		if v, ok := errors.AsType[*VersionError](p.errs[0]); !ok || *v != want {
+			t.Errorf("Serve returns %v", p.errs[0])
+		}
+		a, b := net.Pipe()
+		go func() {
+			io.ReadFull(b, make([]byte, requestLen))
+			writeAnswer(b, codeVersion, "", theirs)
+		}()
+		_, err := Run(t.Context(), Options{Dir: t.TempDir(), Open: func() (io.ReadWriteCloser, error) { return a, nil }})
+		if v, ok := errors.AsType[*VersionError](err); !ok || *v != want || !errors.Is(err, ErrVersion) {
+			t.Errorf("Run returns %v", err)
+		}
+	}
+}
+
 func FuzzRequest(f *testing.F) {
 	f.Add(request{up, time.Second, token{1}}.append(nil))
 	f.Add(request{what: session}.append(nil))

@@ -11,7 +11,7 @@
 //
 // All numbers are big-endian. Each stream begins with a request of the side that opened it:
 //
-//	0  version, 1: now 1
+//	0  version, 1: now 2
 //	1  what, 1: 0 session, 1 up, 2 down, 3 disk, 4 send, 5 receive
 //	2  for how long, in ms, 4
 //	6  token of the session, 16; zeros in the request for one

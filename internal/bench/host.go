@@ -42,11 +42,10 @@ func (h *Host) Serve(ctx context.Context, g Guest, rw io.ReadWriteCloser) error 
 	ctx, cancel := context.WithTimeout(ctx, maxSession)
 	defer cancel()
 	defer closeAtEnd(ctx, rw)()
-	b := make([]byte, requestLen)
-	if _, err := io.ReadFull(rw, b); err != nil {
-		return ended(err)
+	r, err := readRequest(rw)
+	if errors.Is(err, ErrVersion) {
+		return errors.Join(err, writeAnswer(rw, codeVersion, "", version))
 	}
-	r, err := parseRequest(b)
 	if err != nil {
 		return errors.Join(err, writeAnswer(rw, codeFailed, err.Error()))
 	}
@@ -62,6 +61,21 @@ func (h *Host) Serve(ctx context.Context, g Guest, rw io.ReadWriteCloser) error 
 	}
 	defer v.end()
 	return v.measure(ctx, r, rw)
+}
+
+// readRequest reads what a stream begins with: of another version the first byte alone.
+func readRequest(r io.Reader) (request, error) {
+	b := make([]byte, requestLen)
+	if _, err := io.ReadFull(r, b[:1]); err != nil {
+		return request{}, ended(err)
+	}
+	if b[0] != version {
+		return parseRequest(b)
+	}
+	if _, err := io.ReadFull(r, b[1:]); err != nil {
+		return request{}, ended(err)
+	}
+	return parseRequest(b)
 }
 
 // closeAtEnd closes rw when the context ends, unless what it returns was called before.

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	version    = 1
+	version    = 2
 	requestLen = 1 + 1 + 4 + 16
 	maxReason  = 512
 	maxBlock   = 256 << 10
@@ -57,7 +57,7 @@ func parseRequest(b []byte) (r request, err error) {
 	case len(b) != requestLen:
 		return r, errMessage
 	case b[0] != version:
-		return r, fmt.Errorf("%w: version %d", errMessage, b[0])
+		return r, &VersionError{Theirs: b[0], Ours: version}
 	}
 	r.what, r.lasts = what(b[1]), time.Duration(binary.BigEndian.Uint32(b[2:]))*time.Millisecond
 	copy(r.token[:], b[6:])
@@ -74,6 +74,7 @@ const (
 	codeRefused
 	codeBusy
 	codeFailed
+	codeVersion // followed by the version
 )
 
 // Kinds of errors; test with errors.Is.
@@ -84,7 +85,24 @@ var (
 	ErrBusy = errors.New("a measurement is under way there")
 	// ErrFailed says that something went wrong at the other side.
 	ErrFailed = errors.New("peer failed")
+	// ErrVersion is what every VersionError is.
+	ErrVersion = errors.New("the other side runs another version of the bench protocol")
 )
+
+// A VersionError says that the other side runs another version of this protocol.
+type VersionError struct{ Theirs, Ours byte }
+
+// Error returns for example "peer runs bench protocol 3, this is 4: update p2ptool there".
+func (e *VersionError) Error() string {
+	where := "there"
+	if e.Theirs > e.Ours {
+		where = "here"
+	}
+	return fmt.Sprintf("peer runs bench protocol %d, this is %d: update p2ptool %s", e.Theirs, e.Ours, where)
+}
+
+// Is makes errors.Is(e, ErrVersion) true.
+func (e *VersionError) Is(target error) bool { return target == ErrVersion }
 
 func writeAnswer(w io.Writer, c code, reason string, more ...byte) error {
 	reason = reason[:min(len(reason), maxReason)]
@@ -115,6 +133,12 @@ func readAnswer(r io.Reader, more []byte) error {
 		return fmt.Errorf("peer: %w: %s", ErrRefused, reason)
 	case codeBusy:
 		return ErrBusy
+	case codeVersion:
+		var theirs [1]byte
+		if _, err := io.ReadFull(r, theirs[:]); err != nil {
+			return ended(err)
+		}
+		return &VersionError{Theirs: theirs[0], Ours: version}
 	}
 	return fmt.Errorf("%w: %s", ErrFailed, reason)
 }

@@ -118,6 +118,12 @@ func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.
 	case errors.Is(err, p2p.ErrNotServing):
 		return nil, noServer()
 	}
+	if v, ok := errors.AsType[*p2p.VersionError](err); ok && err == error(v) {
+		return nil, fmt.Errorf("peer %q %w", t, err)
+	}
+	if errors.Is(err, p2p.ErrVersion) {
+		return nil, err // it is the server's
+	}
 	return nil, fmt.Errorf("peer %q: %w", t, err)
 }
 
@@ -165,7 +171,7 @@ func (n *node) reach(ctx context.Context, t config.Target, wait time.Duration, k
 	for {
 		link, err := n.connect(ctx, t, kind)
 		switch {
-		case err == nil || !mayCome(err) && !(kind == kindChat && mayJoin(err)):
+		case err == nil || !mayCome(err) && !(kind == kindChat && mayJoin(err)) && !(n.role.persistent && serverMayReturn(err)):
 			return link, err
 		case !time.Now().Before(deadline) && wait > 0:
 			return nil, waitedFor(err, wait)

@@ -41,6 +41,10 @@ func (p *program) doctor(c *cli.Context) error {
 	}
 	defer n.Close()
 	link, err := n.reach(c.Context, t, c.Duration("wait"), "")
+	if errors.Is(err, p2p.ErrVersion) {
+		p.row("so", err.Error())
+		return err
+	}
 	if err != nil {
 		return hint(err, "`p2ptool netcheck` examines this side's network")
 	}

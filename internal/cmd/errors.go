@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"syscall"
 
+	"p2ptool/internal/bench"
 	"p2ptool/internal/config"
 	"p2ptool/internal/script"
 	"p2ptool/p2p"
+	"p2ptool/p2p/chat"
 	"p2ptool/transfer"
 )
 
@@ -62,6 +64,7 @@ func codeOf(err error) code {
 		{code{3, "peer_offline"}, []error{p2p.ErrOffline}},
 		{code{4, "refused"}, []error{p2p.ErrRefused, transfer.ErrRefused}},
 		{code{5, "no_path"}, []error{p2p.ErrNoPath}},
+		{code{1, "version"}, []error{p2p.ErrVersion, transfer.ErrVersion, chat.ErrVersion, bench.ErrVersion}},
 		{code{6, "integrity"}, []error{transfer.ErrIntegrity}},
 		{code{7, "storage"}, storageErrors()},
 		{code{9, "timeout"}, []error{errTimeout, script.ErrTimeout, p2p.ErrNoServer, context.DeadlineExceeded}},

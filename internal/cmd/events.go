@@ -37,6 +37,12 @@ type (
 		RTT  float64 `json:"rtt_ms"`
 		Why  string  `json:"why,omitempty"` // why it is not direct, or carries small packets only
 	}
+	incompatibleEvent struct {
+		Addr   string `json:"addr,omitempty"`   // of a peer that tried to connect
+		Server string `json:"server,omitempty"` // or the server
+		Theirs byte   `json:"theirs"`
+		Ours   byte   `json:"ours"`
+	}
 	disconnectedEvent struct {
 		who
 		Reason string `json:"reason,omitempty"`
@@ -151,6 +157,7 @@ func (registeredEvent) event() string   { return "registered" }
 func (connectedEvent) event() string    { return "connected" }
 func (pathEvent) event() string         { return "path" }
 func (disconnectedEvent) event() string { return "disconnected" }
+func (incompatibleEvent) event() string { return "incompatible" }
 func (messageEvent) event() string      { return "message" }
 func (deliveredEvent) event() string    { return "delivered" }
 func (offerEvent) event() string        { return "offer" }

@@ -130,7 +130,7 @@ func TestEventsAreDocumented(t *testing.T) {
 		}
 	}
 	for _, e := range []event{
-		listeningEvent{}, registeredEvent{}, connectedEvent{}, pathEvent{}, disconnectedEvent{}, messageEvent{}, deliveredEvent{},
+		listeningEvent{}, registeredEvent{}, connectedEvent{}, pathEvent{}, disconnectedEvent{}, incompatibleEvent{}, messageEvent{}, deliveredEvent{},
 		offerEvent{}, progressEvent{}, fileEvent{}, doneEvent{}, peerEvent{}, pingEvent{}, benchEvent{}, doctorEvent{}, stalledEvent{}, waitingEvent{},
 		netcheckEvent{}, idEvent{}, checkedEvent{}, unfinishedEvent{}, versionEvent{}, errorEvent{},
 	} {

@@ -37,6 +37,9 @@ type role struct {
 	onCall   func(*p2p.Link) // is called with links that others begin; may be nil
 	friend   p2p.GUID        // not a stranger, even if it is not a contact; zero: nobody
 	quiet    bool            // does not report registration, connections and paths
+
+	persistent bool   // goes on while the server is refused, as while it does not answer
+	registered func() // called whenever the server has registered the node; may be nil
 }
 
 // start starts a node by the config. It registers in the background.
@@ -179,6 +182,12 @@ func (n *node) ready(ctx context.Context) error {
 			return err
 		}
 	}
+	n.announce()
+	return nil
+}
+
+// announce says where and as whom others find the node.
+func (n *node) announce() {
 	for _, addr := range n.LocalAddrs() {
 		n.p.out.event(listeningEvent{Addr: addr.String()})
 		if n.cfg.Peer.Server == "" {
@@ -186,7 +195,6 @@ func (n *node) ready(ctx context.Context) error {
 		}
 	}
 	n.p.out.note("waiting as %s", n.GUID())
-	return nil
 }
 
 // serverError adds the server's name and a hint to ErrNoServer.

@@ -34,10 +34,16 @@ func (r *reporter) onEvent(e p2p.Event) {
 		}
 		r.presence("registered with %s as %s%s", e.Server, r.cfg.GUID(), by)
 		r.p.out.event(registeredEvent{r.cfg.GUID().String(), e.Observed.String(), e.Server, e.TLS})
+		if r.role.registered != nil {
+			r.role.registered()
+		}
 	case p2p.ServerLost:
 		r.note("server %q does not answer; trying again", e.Server)
 	case p2p.ServerRefused:
-		r.p.out.note("%s; trying again until the server has the expected key", terminal.Visible(e.Err.Error()))
+		r.serverRefused(e)
+	case p2p.Incompatible:
+		r.note("a peer at %s %s", e.Addr, e.Error)
+		r.p.out.event(incompatibleEvent{Addr: e.Addr.String(), Theirs: e.Error.Theirs, Ours: e.Error.Ours})
 	case p2p.Replaced:
 		r.p.out.note("another process with this key now receives incoming connections")
 	case p2p.Restored:
@@ -57,6 +63,15 @@ func (r *reporter) onEvent(e p2p.Event) {
 		r.p.activities.settle(e.Link, settling)
 		r.disconnected(e)
 	}
+}
+
+func (r *reporter) serverRefused(e p2p.ServerRefused) {
+	if v, ok := errors.AsType[*p2p.VersionError](e.Err); ok {
+		r.p.out.note("%s; trying again", terminal.Visible(e.Err.Error()))
+		r.p.out.event(incompatibleEvent{Server: e.Server, Theirs: v.Theirs, Ours: v.Ours})
+		return
+	}
+	r.p.out.note("%s; trying again until the server has the expected key", terminal.Visible(e.Err.Error()))
 }
 
 // first reports whether a link is the oldest one with its peer, whose path is reported.

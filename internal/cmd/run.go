@@ -52,6 +52,7 @@ func (p *program) run(c *cli.Context) error {
 		return err
 	}
 	p.service.Store(true)
+	co.role.persistent = true
 	ctx, cancel := context.WithCancelCause(c.Context)
 	defer cancel(nil)
 	return co.stayOnline(ctx, cancel)
@@ -91,15 +92,24 @@ func (p *program) presence(c *cli.Context) (*conversation, error) {
 // stayOnline runs the node until it is interrupted or its script quits.
 func (co *conversation) stayOnline(ctx context.Context, cancel context.CancelCauseFunc) error {
 	co.role.handlers = co.handlers(ctx)
+	registered := make(chan struct{}, 1)
+	co.role.registered = func() { wake(registered) }
 	n, err := co.p.start(co.cfg, co.role)
 	if err != nil {
 		return err
 	}
 	co.n = n
 	err = n.ready(ctx)
-	if errors.Is(err, p2p.ErrNoServer) && ctx.Err() == nil {
+	if serverMayReturn(err) && ctx.Err() == nil {
 		co.p.out.note("%s; trying again", terminal.Visible(err.Error()))
 		err = nil
+		co.tasks.Go(func() {
+			select {
+			case <-registered:
+				n.announce()
+			case <-ctx.Done():
+			}
+		})
 	}
 	if err == nil {
 		err = co.live(ctx, cancel)
@@ -108,6 +118,14 @@ func (co *conversation) stayOnline(ctx context.Context, cancel context.CancelCau
 	cancel(nil)
 	co.tasks.Wait()
 	return co.withResumeHint(errors.Join(err, n.Close()))
+}
+
+// serverMayReturn reports whether an error is one of the server's that it can get over: it does not answer,
+// another one answers in its place, it is being updated, or this machine is out of files or space.
+func serverMayReturn(err error) bool {
+	_, unchecked := errors.AsType[*p2p.UncheckedError](err)
+	return errors.Is(err, p2p.ErrNoServer) || errors.Is(err, p2p.ErrServerKey) || errors.Is(err, p2p.ErrVersion) ||
+		unchecked && !errors.Is(err, errUsage)
 }
 
 // live keeps the link to the target and runs the script.

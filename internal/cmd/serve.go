@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"net/netip"
 
 	"github.com/urfave/cli/v2"
 
@@ -66,6 +67,10 @@ func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
 			TotalRate: int64(cfg.Server.Relay.TotalRate),
 		},
 		Network: p.env.Machine.Network,
+		OnVersion: func(addr netip.AddrPort, err *p2p.VersionError) {
+			p.out.note("a peer at %s %s", addr, err)
+			p.out.event(incompatibleEvent{Addr: addr.String(), Theirs: err.Theirs, Ours: err.Ours})
+		},
 	})
 	if err != nil {
 		return hint(err, "use --listen HOST:PORT to bind to another address")

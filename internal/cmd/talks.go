@@ -120,7 +120,7 @@ func (ts *talks) take(link *p2p.Link, stream *p2p.Stream) {
 		return
 	}
 	defer ts.p.activities.begin(link)()
-	if err := t.serve(link, stream); errors.Is(err, chat.ErrProtocol) {
+	if err := t.serve(link, stream); errors.Is(err, chat.ErrProtocol) || errors.Is(err, chat.ErrVersion) {
 		ts.p.out.note("chat with %s: %s", ts.name(t.peer), err)
 	}
 	ts.expire(t)
@@ -226,7 +226,7 @@ func (t *talk) keepConnected(ctx context.Context, wait time.Duration, connect fu
 			continue // that process has left; others may remain
 		case errors.Is(err, p2p.ErrRefused) && time.Since(met) >= wait:
 			return errNoChats
-		case errors.Is(err, chat.ErrProtocol):
+		case errors.Is(err, chat.ErrProtocol), errors.Is(err, chat.ErrVersion):
 			return err
 		}
 		if err := pause.sleep(ctx, time.Duration(lastPause)); err != nil {

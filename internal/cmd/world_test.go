@@ -26,6 +26,10 @@ type testbed struct {
 	dir   string
 	peers [2]*testPeer
 	n     int // commands started
+
+	key    identity.SecretKey // of the server
+	host   *netsim.Host       // of the server
+	server *p2p.Server
 }
 
 // A testPeer is a machine with a key and a config.
@@ -57,17 +61,24 @@ func onTestbed(t *testing.T, f func(t *testing.T, w *testbed)) {
 			h.Link(netsim.Link{Delay: 5 * time.Millisecond})
 			return h
 		}
-		server, err := p2p.NewServer(p2p.ServerOptions{Key: key, Listen: ":3478", Network: host(testbedServer)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		w.key, w.host = key, host(testbedServer)
+		w.serve(key)
 		for i, name := range []string{"ann", "bob"} {
 			w.peers[i] = w.testPeer(name, host(fmt.Sprintf("198.51.100.%d", i+1)), key)
 		}
 		f(t, w)
-		server.Close()
+		w.server.Close()
 		w.net.Close()
 	})
+}
+
+// serve starts the server with a key.
+func (w *testbed) serve(key identity.SecretKey) {
+	w.t.Helper()
+	var err error
+	if w.server, err = p2p.NewServer(p2p.ServerOptions{Key: key, Listen: ":3478", Network: w.host}); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *testbed) testPeer(name string, h *netsim.Host, server identity.SecretKey) *testPeer {

@@ -15,10 +15,11 @@
 //	5  body
 //
 // The first message of each side is OPEN, sent without waiting for the other's.
-// The version of both is the lower of the two.
+// Where it names another version than the reader's, the reader ends the stream after its own OPEN, so
+// that both sides know both versions.
 //
 //	OPEN, type 1                           LINE, type 2
-//	 0  highest version spoken, 1           0  id, 8
+//	 0  version, 1: now 1                   0  id, 8
 //	 1  the sender's session, 16            8  text, UTF-8, at most 65,536 bytes
 //	17  the other's session, 16
 //	33  id of its last line read, 8        RECEIPT, type 3
@@ -57,7 +58,10 @@
 // bytes is one U+FFFD, on sending and on receiving.
 package chat
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // MaxText is the most bytes of UTF-8 that one line may hold.
 const MaxText = 64 << 10
@@ -79,7 +83,24 @@ var (
 	ErrReplaced = errors.New("chat goes on over another stream")
 	// ErrProtocol says that the other side broke the protocol.
 	ErrProtocol = errors.New("the other side does not speak the chat protocol")
+	// ErrVersion is what every VersionError is.
+	ErrVersion = errors.New("the other side runs another version of the chat protocol")
 )
+
+// A VersionError says that the other side runs another version of the chat protocol.
+type VersionError struct{ Theirs, Ours byte }
+
+// Error returns for example "peer runs chat protocol 3, this is 4: update p2ptool there".
+func (e *VersionError) Error() string {
+	where := "there"
+	if e.Theirs > e.Ours {
+		where = "here"
+	}
+	return fmt.Sprintf("peer runs chat protocol %d, this is %d: update p2ptool %s", e.Theirs, e.Ours, where)
+}
+
+// Is makes errors.Is(e, ErrVersion) true.
+func (e *VersionError) Is(target error) bool { return target == ErrVersion }
 
 // Options configure a Session. The zero value is usable.
 type Options struct {

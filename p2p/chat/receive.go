@@ -51,6 +51,12 @@ func (c *conn) receiveOpen(r *reader) error {
 		return fmt.Errorf("%w: its first message is no opening", ErrProtocol)
 	}
 	theirs, err := parseOpen(body)
+	if errors.Is(err, ErrVersion) {
+		select {
+		case <-c.opened: // so that the other side knows, too
+		case <-c.ctx.Done():
+		}
+	}
 	if err != nil {
 		return err
 	}

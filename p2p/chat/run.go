@@ -20,6 +20,7 @@ type conn struct {
 	ctx    context.Context // ends with this Run; its cause tells why
 	cancel context.CancelCauseFunc
 	ours   open
+	opened chan struct{} // closed once ours is written
 
 	// Guarded by the session's mutex, once the conn is the session's current.
 	rank     rank
@@ -34,7 +35,7 @@ type conn struct {
 // goroutines.
 //
 // It returns nil when either side has said goodbye on this stream. Any other
-// error than ErrClosed, ErrPeerLeft and ErrProtocol leaves a session that can
+// error than ErrClosed, ErrPeerLeft, ErrVersion and ErrProtocol leaves a session that can
 // be run again with a new stream; after ErrReplaced another Run already does.
 // Several Runs may go at once: see the package comment for the one that stands.
 func (s *Session) Run(ctx context.Context, rw io.ReadWriteCloser) error {
@@ -74,7 +75,7 @@ func (s *Session) begin(ctx context.Context, rw io.ReadWriteCloser) (*conn, erro
 	}
 	var random [8]byte
 	rand.Read(random[:])
-	c := &conn{s: s, rw: rw, ours: open{
+	c := &conn{s: s, rw: rw, opened: make(chan struct{}), ours: open{
 		version: version,
 		session: s.id,
 		peer:    s.peer,

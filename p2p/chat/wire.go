@@ -54,6 +54,9 @@ func (o open) append(b []byte) []byte {
 }
 
 func parseOpen(body []byte) (open, error) {
+	if len(body) > 0 && body[0] != version {
+		return open{}, &VersionError{Theirs: body[0], Ours: version}
+	}
 	if len(body) < openSize {
 		return open{}, fmt.Errorf("%w: its opening has %d bytes", ErrProtocol, len(body))
 	}
@@ -65,8 +68,8 @@ func parseOpen(body []byte) (open, error) {
 		attempt: binary.BigEndian.Uint32(body[41:]),
 		random:  binary.BigEndian.Uint64(body[45:]),
 	}
-	if o.version == 0 || o.session == (sessionID{}) {
-		return open{}, fmt.Errorf("%w: its opening has no version or no session", ErrProtocol)
+	if o.session == (sessionID{}) {
+		return open{}, fmt.Errorf("%w: its opening has no session", ErrProtocol)
 	}
 	return o, nil
 }

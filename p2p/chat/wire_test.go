@@ -76,7 +76,7 @@ func TestReader(t *testing.T) {
 }
 
 // hello is an OPEN as a stranger might send it.
-func hello() []byte { return open{version: 9, session: sessionID{1}}.append(nil) }
+func hello() []byte { return open{version: version, session: sessionID{1}}.append(nil) }
 
 // canned is a stream on which the other side has said all that it will say.
 type canned struct{ io.Reader }
@@ -104,9 +104,8 @@ func TestBrokenProtocol(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"line before the opening": appendLine(nil, 1, "x"),
 		"goodbye first":           appendBye(nil),
-		"no version":              open{session: sessionID{1}}.append(nil),
 		"no session":              open{version: 1}.append(nil),
-		"short opening":           append(appendHeader(nil, typeOpen, 52), make([]byte, 52)...),
+		"short opening":           append(append(appendHeader(nil, typeOpen, 52), version), make([]byte, 51)...),
 		"second opening":          append(hello(), hello()...),
 		"short receipt":           append(hello(), short...),
 		"line without an id":      append(hello(), appendHeader(nil, typeLine, 0)...),
@@ -116,6 +115,25 @@ func TestBrokenProtocol(t *testing.T) {
 		s := New(Options{})
 		if err := runWith(s, b); !errors.Is(err, ErrProtocol) {
 			t.Errorf("%s: Run = %v", name, err)
+		}
+	}
+}
+
+// Another version ends the session on both sides, whichever is newer, and either knows both versions.
+func TestAnotherVersion(t *testing.T) {
+	t.Parallel()
+	for _, theirs := range []byte{0, version - 1, version + 1} {
+		s := New(Options{})
+		send(t, s, "never read as a line of another version")
+		x, y := net.Pipe()
+		r := serve(t.Context(), s, x)
+		go y.Write(append(open{version: theirs}.append(nil)[:headerSize+1], make([]byte, openSize-1)...)) // of other fields
+		got, err := io.ReadAll(y)
+		if err != nil || len(got) != headerSize+openSize || got[0] != typeOpen || got[headerSize] != version {
+			t.Errorf("the other side reads %x, %v", got, err)
+		}
+		if v, ok := errors.AsType[*VersionError](r.wait()); !ok || *v != (VersionError{theirs, version}) || !errors.Is(v, ErrVersion) {
+			t.Errorf("Run = %v", r.err)
 		}
 	}
 }

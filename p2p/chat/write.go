@@ -8,9 +8,12 @@ const batchSize = 32 << 10
 // write sends what there is to send until goodbye is said, and returns nil then.
 func (c *conn) write() error {
 	b := c.ours.append(nil)
-	for bye := false; ; {
+	for bye, opened := false, false; ; opened = true {
 		if _, err := c.rw.Write(b); err != nil {
 			return fmt.Errorf("chat stream was cut: %w", err)
+		}
+		if !opened {
+			close(c.opened)
 		}
 		if bye {
 			return nil

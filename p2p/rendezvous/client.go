@@ -37,6 +37,9 @@ type ClientConfig struct {
 	Key    identity.SecretKey
 	Server string // host:port
 
+	Version     byte // of the protocol with the server; 0: ServerVersion
+	LinkVersion byte // of the links that it makes, which others learn by Lookup; 0: LinkVersion
+
 	Instance  uint64 // random, not 0: tells the processes of one key apart
 	Listening bool   // takes calls, before those that listened earlier
 	Fallback  bool   // takes calls while no process of the same key listens; not with Listening
@@ -68,12 +71,14 @@ type ClientConfig struct {
 	OnRegistered func(server netip.AddrPort, v View)
 	// OnMoved is told, before OnRegistered, that the server is reached at another address
 	// than before. Channels of the relay are the same.
-	OnMoved    func(from, to netip.AddrPort)
-	OnLost     func()
-	OnRefused  func(error) // CheckKey refuses the server that answers, and nobody waits in Registered; once until one is accepted
-	OnReplaced func()      // another process listens instead
-	OnRestored func()      // it has gone, and this one listens again
-	OnView     func(View)  // what the server sees has changed
+	OnMoved func(from, to netip.AddrPort)
+	OnLost  func()
+	// OnRefused is called with a KeyError or VersionError where the server that answers is refused, and nobody
+	// waits in Registered; once until one is accepted.
+	OnRefused  func(error)
+	OnReplaced func()     // another process listens instead
+	OnRestored func()     // it has gone, and this one listens again
+	OnView     func(View) // what the server sees has changed
 	OnCall     func(*Call)
 }
 
@@ -101,7 +106,7 @@ type State int
 
 // The states of a client.
 const (
-	Unregistered State = iota // the server's key is refused, or nothing was sent yet
+	Unregistered State = iota // the server's key or version is refused, or nothing was sent yet
 	Registering
 	Registered
 	Lost
@@ -130,7 +135,7 @@ type Client struct {
 	mu         sync.Mutex // guards what follows
 	state      State
 	changed    chan struct{} // closed and made anew when state or err change
-	err        error         // why nothing needs to wait: the server's key is refused, or Close
+	err        error         // why nothing needs to wait: the server is refused, or Close
 	unresolved error         // why the server has no address, as of the last attempt
 	current    netip.AddrPort
 	observers  []netip.AddrPort // that were asked by STUN
@@ -142,7 +147,7 @@ type Client struct {
 	answers    []outgoingAnswer
 
 	// What follows belongs to the goroutine.
-	refusal    bool // OnRefused was called since the server was last accepted
+	refusal    bool // OnRefused or Registered has said so since the server was last accepted
 	replaced   bool
 	replacedAt uint32         // the last request before it was told so
 	last       netip.AddrPort // where the server was reached
@@ -158,6 +163,9 @@ type received struct {
 
 // NewClient begins to register in the background.
 func NewClient(c ClientConfig) *Client {
+	if c.LinkVersion == 0 {
+		c.LinkVersion = LinkVersion
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cl := &Client{
 		config: c, ctx: ctx, cancel: cancel,
@@ -265,8 +273,8 @@ func (c *Client) Unresolved() error {
 }
 
 // Registered blocks until the client is registered, and found by others; a
-// request need not wait for it. It returns a KeyError while
-// the server's key is refused, and ErrClosed after Close.
+// request need not wait for it. While the server is refused it returns a KeyError
+// or a VersionError, and ErrClosed after Close.
 func (c *Client) Registered(ctx context.Context) error {
 	c.waiting.Add(1)
 	defer c.waiting.Add(-1)

@@ -23,8 +23,8 @@ const (
 	lastBackoff  = 30 * time.Second
 	// waitedBackoff is the longest while somebody waits for the registration.
 	waitedBackoff = 3 * time.Second
-	// refusedBackoff is the longest while the server's key is refused: it answers, so that
-	// asking costs little, and a slip of its operator is soon mended.
+	// refusedBackoff is the longest while the server's key or version is refused: it answers, so
+	// that asking costs little, and a slip of its operator is soon mended.
 	refusedBackoff = 8 * time.Second
 )
 
@@ -56,18 +56,18 @@ func (c *Client) run() {
 	c.setState(Gone, ErrClosed)
 }
 
-// refuse notes that the server that answers has a key that will not do. Whoever waits for
-// the registration learns it from Registered, others from OnRefused.
+// refuse notes that the server that answers has a key that will not do, or speaks another version.
+// Whoever waits for the registration learns it from Registered, others from OnRefused.
 func (c *Client) refuse(err error) {
 	waited := c.waiting.Load() > 0
 	c.setState(Unregistered, err)
 	if !waited && !c.refusal && c.config.OnRefused != nil {
-		c.refusal = true
 		c.config.OnRefused(err)
 	}
+	c.refusal = true
 }
 
-// accept notes that one with the right key answers.
+// accept notes that one with the right key and version answers.
 func (c *Client) accept() {
 	c.refusal = false
 	if c.State() == Unregistered {
@@ -116,17 +116,17 @@ func (c *Client) connect() (Session, []netip.AddrPort, error) {
 	return s, servers, err
 }
 
-// refused reports whether an error is that the server's key will not do.
+// refused reports whether an error is that the server's key will not do, or its version.
 func refused(err error) bool {
 	key := (*KeyError)(nil)
-	return errors.As(err, &key)
+	return errors.As(err, &key) || errors.Is(err, ErrVersion)
 }
 
 // dial makes a session with one address of the server.
 func (c *Client) dial(ctx context.Context, server netip.AddrPort) (Session, error) {
 	index := rand.Uint32()
 	d := NewDial(DialConfig{
-		Key: c.config.Key, Remote: server, Purpose: PurposeServer, Index: index,
+		Key: c.config.Key, Remote: server, Purpose: PurposeServer, Version: c.config.Version, Index: index,
 		Payload: c.registration, Check: c.checkKey,
 		Send: func(b []byte) { c.config.Send(server, b) },
 	})
@@ -157,8 +157,8 @@ func (c *Client) feedDials(from netip.AddrPort, b []byte) bool {
 	return taken
 }
 
-func (c *Client) registration(byte) []byte {
-	r := registration{instance: c.config.Instance, version: Version, name: c.config.Name, takes: c.config.Takes}
+func (c *Client) registration() []byte {
+	r := registration{instance: c.config.Instance, version: c.config.LinkVersion, name: c.config.Name, takes: c.config.Takes}
 	// A process that was replaced does not take the place back while the other one is
 	// there: the two would oust each other for ever.
 	switch {

@@ -12,9 +12,6 @@ import (
 	"p2ptool/p2p/noise"
 )
 
-// ErrVersion says that the two ends speak no version of the protocol in common.
-var ErrVersion = errors.New("no version of the protocol in common")
-
 // initPayload is what the payload of an INIT is padded to, and respPayload that of a
 // RESPONSE: both are SureDatagram long then, so that a session is made only where the path
 // carries such, both ways, and no RESPONSE is longer than its INIT.
@@ -38,11 +35,11 @@ type DialConfig struct {
 	Key     identity.SecretKey
 	Remote  netip.AddrPort // where the responder answers
 	Purpose Purpose
+	Version byte   // of the protocol; 0: the purpose's
 	Index   uint32 // what packets to the caller shall bear
 
-	// Payload makes the payload of Noise message 1 for a version. It is padded
-	// with zeros.
-	Payload func(version byte) []byte
+	// Payload makes the payload of Noise message 1. It is padded with zeros.
+	Payload func() []byte
 
 	// Check is asked whether the responder may have this key; its error ends
 	// the attempt. It runs on the goroutine of Run.
@@ -57,7 +54,6 @@ type Session struct {
 	Remote   identity.PublicKey
 	Addr     netip.AddrPort // where the responder answered
 	Index    uint32         // the responder's: stands in packets to it
-	Version  byte
 	Observed netip.AddrPort // the own address as the responder saw it, unauthenticated
 	Payload  []byte         // of Noise message 2
 	Secrets  noise.Secrets
@@ -72,6 +68,9 @@ type Dial struct {
 
 // NewDial prepares to make a session.
 func NewDial(c DialConfig) *Dial {
+	if c.Version == 0 {
+		c.Version = c.Purpose.version()
+	}
 	return &Dial{config: c, received: make(chan []byte, 8)}
 }
 
@@ -91,7 +90,8 @@ func (d *Dial) HandleDatagram(from netip.AddrPort, b []byte) bool {
 
 // Run makes the session: two round trips. It sends lost messages again, and
 // begins anew where the responder has forgotten about it, until ctx ends. The
-// session stands at the responder once it has received a packet of it.
+// session stands at the responder once it has received a packet of it. Where the responder
+// speaks another version, the error is a *VersionError.
 func (d *Dial) Run(ctx context.Context) (Session, error) {
 	for {
 		c, err := d.hello(ctx)
@@ -107,7 +107,7 @@ func (d *Dial) Run(ctx context.Context) (Session, error) {
 
 // hello asks for a cookie until there is one.
 func (d *Dial) hello(ctx context.Context) (cookieReply, error) {
-	h := hello{version: Version, purpose: d.config.Purpose}
+	h := hello{version: d.config.Version, purpose: d.config.Purpose}
 	rand.Read(h.nonce[:])
 	var c cookieReply
 	err := d.exchange(ctx, h.Append(nil), unlimited, func(b []byte) (done bool) {
@@ -118,8 +118,8 @@ func (d *Dial) hello(ctx context.Context) (cookieReply, error) {
 	switch {
 	case err != nil:
 		return c, err
-	case c.version == noVersion || c.version > Version:
-		return c, ErrVersion
+	case c.version != d.config.Version:
+		return c, &VersionError{Theirs: c.version, Ours: d.config.Version}
 	}
 	return c, nil
 }
@@ -136,13 +136,13 @@ func (d *Dial) init(ctx context.Context, c cookieReply) (s Session, again bool, 
 			return s, false, err
 		}
 	}
-	payload := pad(d.config.Payload(c.version), initPayload)
+	payload := pad(d.config.Payload(), initPayload)
 	state, msg, err := noise.Initiate(d.config.Key, key, Prologue(c.version, c.purpose), payload)
 	if err != nil {
 		return s, false, err
 	}
 	m := initiation{version: c.version, purpose: c.purpose, index: d.config.Index, nonce: c.nonce, cookie: c.cookie, noise: msg}
-	s = Session{Remote: key, Addr: d.config.Remote, Version: c.version, Observed: c.observed}
+	s = Session{Remote: key, Addr: d.config.Remote, Observed: c.observed}
 	err = d.exchange(ctx, m.Append(nil), initTries, func(b []byte) bool {
 		r, err := parseResponse(b)
 		if err != nil || r.initiator != m.index || r.version != m.version || r.purpose != m.purpose {

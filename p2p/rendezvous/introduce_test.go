@@ -38,7 +38,7 @@ func TestIntroduce(t *testing.T) {
 		_, a, b := pairOf(t, n, nil)
 		start := time.Now()
 		f, err := a.Lookup(t.Context(), b.key.GUID(), 0)
-		if err != nil || !f.Key.Equal(b.key.Public()) || f.Instance != b.config.Instance || f.Version != Version {
+		if err != nil || !f.Key.Equal(b.key.Public()) || f.Instance != b.config.Instance || f.Version != LinkVersion {
 			t.Fatalf("Lookup: %+v, %v", f, err)
 		}
 		got, err := a.introduce(b.key.GUID(), "hello")

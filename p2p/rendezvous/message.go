@@ -150,7 +150,7 @@ func parseLookup(b []byte) (m lookup, err error) {
 type found struct {
 	key      [identity.KeySize]byte
 	instance uint64
-	version  byte // the highest for links that the peer speaks
+	version  byte // of links
 }
 
 func (m found) Append(b []byte) []byte {

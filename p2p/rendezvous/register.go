@@ -22,7 +22,7 @@ const (
 type registration struct {
 	instance uint64
 	flags    byte
-	version  byte // the highest for links that the peer speaks
+	version  byte // of links
 	name     string
 	takes    uint32 // what it takes: a set of bits that only peers know the meaning of
 }

@@ -61,7 +61,7 @@ func (r *request) shorten() {
 type Found struct {
 	Key      identity.PublicKey // hashes to the GUID that was asked for
 	Instance uint64
-	Version  byte // the highest for links that the peer speaks
+	Version  byte // of the links that the peer makes
 }
 
 // Lookup asks for the process of a peer that gets calls which need all bits of

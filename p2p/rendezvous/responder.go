@@ -28,6 +28,11 @@ type ResponderConfig struct {
 	HelloRate  limit.Rate // by source; zero: 500 a second, 1,000 at once
 	InitRate   limit.Rate // by source; zero: 50 a second, 500 at once
 	MaxPending int        // handshakes that are remembered; zero: 65,536
+	Version    byte       // of the protocol; zero: the purpose's
+
+	// OnVersion is called with the address and the version of a HELLO of another version; nil
+	// ignores it. Neither is authenticated. It must not block.
+	OnVersion func(from netip.AddrPort, version byte)
 }
 
 // A Responder is the answering side of making a session: it keeps nothing for
@@ -47,7 +52,7 @@ type Responder struct {
 }
 
 // responderDrops counts what was not answered.
-type responderDrops struct{ limited, cookie, handshake atomic.Uint64 }
+type responderDrops struct{ limited, cookie, handshake, version atomic.Uint64 }
 
 // A handshake is an INIT that was seen within PendingLife.
 type handshake struct {
@@ -69,6 +74,9 @@ func NewResponder(c ResponderConfig, now time.Time) *Responder {
 	if c.MaxPending == 0 {
 		c.MaxPending = defaultPending
 	}
+	if c.Version == 0 {
+		c.Version = c.Purpose.version()
+	}
 	return &Responder{
 		config: c, start: now, cookies: new(cookieJar),
 		hellos: limit.NewSources(c.HelloRate, sourceSlots), inits: limit.NewSources(c.InitRate, sourceSlots),
@@ -89,7 +97,8 @@ func (r *Responder) HandleDatagram(now time.Time, from netip.AddrPort, d []byte)
 	return r.Init(now, from, d)
 }
 
-// Hello answers a HELLO with a COOKIE, shorter than it, or nil.
+// Hello answers a HELLO with a COOKIE, shorter than it, or nil. The COOKIE of a HELLO of another
+// version tells this version, and holds no cookie.
 func (r *Responder) Hello(now time.Time, from netip.AddrPort, d []byte) []byte {
 	h, err := parseHello(d)
 	if err != nil || h.purpose != r.config.Purpose {
@@ -100,11 +109,16 @@ func (r *Responder) Hello(now time.Time, from netip.AddrPort, d []byte) []byte {
 		return nil
 	}
 	c := cookieReply{
-		version: min(h.version, Version), purpose: h.purpose, nonce: h.nonce,
+		version: r.config.Version, purpose: h.purpose, nonce: h.nonce,
 		key: [identity.KeySize]byte(r.config.Key.Public().Bytes()), observed: from,
 	}
-	if c.version != noVersion {
+	if h.version == c.version {
 		c.cookie = r.cookies.make(now, h.purpose, h.nonce, from)
+		return c.Append(nil)
+	}
+	r.drops.version.Add(1)
+	if r.config.OnVersion != nil {
+		r.config.OnVersion(from, h.version)
 	}
 	return c.Append(nil)
 }
@@ -123,7 +137,7 @@ func (r *Responder) Init(now time.Time, from netip.AddrPort, d []byte) (reply []
 // returns what to send, or nothing.
 func (r *Responder) admit(now time.Time, from netip.AddrPort, d []byte) (*handshake, []byte) {
 	m, err := parseInitiation(d)
-	if err != nil || m.purpose != r.config.Purpose || m.version == noVersion || m.version > Version {
+	if err != nil || m.purpose != r.config.Purpose || m.version != r.config.Version {
 		return nil, nil
 	}
 	if !r.cookies.check(now, m.cookie, m.purpose, m.nonce, from) {
@@ -145,8 +159,8 @@ func (r *Responder) respond(hs *handshake) *Incoming {
 		return nil
 	}
 	in := &Incoming{
-		From: hs.from, Remote: state.Remote(), Index: m.index, Version: m.version, Payload: payload,
-		responder: r, handshake: hs, state: state, purpose: m.purpose, size: len(hs.init),
+		From: hs.from, Remote: state.Remote(), Index: m.index, Payload: payload,
+		responder: r, handshake: hs, state: state, size: len(hs.init),
 	}
 	hs.init = nil
 	return in
@@ -199,13 +213,11 @@ type Incoming struct {
 	From    netip.AddrPort
 	Remote  identity.PublicKey
 	Index   uint32 // the initiator's: stands in packets to it
-	Version byte
 	Payload []byte
 
 	responder *Responder
 	handshake *handshake
 	state     *noise.Responder
-	purpose   Purpose
 	size      int
 }
 
@@ -219,7 +231,8 @@ func (in *Incoming) Accept(index uint32, payload []byte) ([]byte, noise.Secrets,
 	if err != nil {
 		return nil, noise.Secrets{}, err
 	}
-	m := response{version: in.Version, purpose: in.purpose, initiator: in.Index, index: index, noise: msg}
+	c := in.responder.config
+	m := response{version: c.Version, purpose: c.Purpose, initiator: in.Index, index: index, noise: msg}
 	d := m.Append(nil)
 	if len(d) > in.size {
 		return nil, noise.Secrets{}, errMalformed

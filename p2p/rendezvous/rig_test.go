@@ -53,16 +53,16 @@ type member struct {
 // initiate makes the INIT of a peer, after the cookie.
 func (r *rig) initiate(at netip.AddrPort, key identity.SecretKey, reg registration) (*member, *noise.Initiator) {
 	r.t.Helper()
-	h := hello{version: Version, purpose: PurposeServer, nonce: [16]byte{byte(rand.Uint32()), 1}}
+	h := hello{version: ServerVersion, purpose: PurposeServer, nonce: [16]byte{byte(rand.Uint32()), 1}}
 	c, err := parseCookieReply(r.request(at, h.Append(nil)))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	state, msg, err := noise.Initiate(key, r.s.config.Key.Public(), Prologue(Version, PurposeServer), reg.Append(nil))
+	state, msg, err := noise.Initiate(key, r.s.config.Key.Public(), Prologue(ServerVersion, PurposeServer), reg.Append(nil))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	m := initiation{version: Version, purpose: PurposeServer, index: rand.Uint32(), nonce: c.nonce, cookie: c.cookie, noise: msg}
+	m := initiation{version: ServerVersion, purpose: PurposeServer, index: rand.Uint32(), nonce: c.nonce, cookie: c.cookie, noise: msg}
 	return &member{r: r, at: at, key: key, init: m.Append(nil)}, state
 }
 

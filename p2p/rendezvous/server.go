@@ -30,6 +30,11 @@ type ServerConfig struct {
 
 	Relay  RelayConfig
 	Limits Limits
+
+	Version byte // of the protocol with peers; 0: ServerVersion
+	// OnVersion is called with the address and the version of a peer of another version, for a few
+	// peers a minute; nil ignores it. Neither is authenticated. It must not block.
+	OnVersion func(from netip.AddrPort, version byte)
 }
 
 // requestRate is how fast one session may look up, list and introduce.
@@ -87,6 +92,7 @@ func newServer(c ServerConfig, socks sockets, now time.Time) *Server {
 		config: c, start: now, sockets: socks, visitors: newVisitors(c.Tunnel.TLS, c.Limits),
 		responder: NewResponder(ResponderConfig{
 			Key: c.Key, Purpose: PurposeServer, HelloRate: c.Limits.HelloRate, InitRate: c.Limits.InitRate,
+			Version: c.Version, OnVersion: SeldomVersion(now, c.OnVersion),
 		}, now),
 		strangers:     limit.NewSources(c.Limits.StrangerRate, sourceSlots),
 		stales:        limit.NewSources(c.Limits.StrangerRate, sourceSlots),
@@ -156,8 +162,9 @@ type Stats struct {
 
 	// Datagrams dropped: not understood; over a limit by source; INITs with a
 	// wrong cookie, with a handshake that does not verify, for which there
-	// was no worker, no room; of unknown sessions; that did not open.
-	Malformed, Limited, BadCookie, BadHandshake, Busy, Full, Unknown, Unopened uint64
+	// was no worker, no room; of unknown sessions; that did not open; HELLOs of another
+	// version, which are answered with this one.
+	Malformed, Limited, BadCookie, BadHandshake, Busy, Full, Unknown, Unopened, OtherVersion uint64
 }
 
 // Stats returns the current numbers.
@@ -172,6 +179,7 @@ func (s *Server) Stats() Stats {
 		BadCookie: s.responder.drops.cookie.Load(), BadHandshake: s.responder.drops.handshake.Load(),
 		Busy: s.drops.busy.Load(), Full: s.drops.full.Load(),
 		Unknown: s.drops.unknown.Load(), Unopened: s.drops.unopened.Load(),
+		OtherVersion: s.responder.drops.version.Load(),
 	}
 }
 

@@ -84,7 +84,7 @@ func TestStreamWhereUDPIsBlocked(t *testing.T) {
 			t.Errorf("the server sees %+v", v)
 		}
 		q.answerWith(func(c *Call) { c.Answer([]byte("there")) })
-		in, err := p.Introduce(t.Context(), Introduction{GUID: q.key.GUID(), Version: Version, What: WhatNewLink, Data: []byte("hi")})
+		in, err := p.Introduce(t.Context(), Introduction{GUID: q.key.GUID(), Version: LinkVersion, What: WhatNewLink, Data: []byte("hi")})
 		if err != nil || string(in.Data) != "there" || !in.Observed.IsValid() {
 			t.Fatalf("%+v, %v", in, err)
 		}

@@ -74,7 +74,7 @@ func TestStrangerHasToGo(t *testing.T) {
 			case <-talkative:
 				open = false
 			case <-stop.C:
-				h := hello{version: Version, purpose: PurposeServer}
+				h := hello{version: ServerVersion, purpose: PurposeServer}
 				write(hub, addr, h.Append(nil))
 			}
 		}

@@ -24,10 +24,6 @@ const (
 	TypeStale    = 11
 )
 
-// Version is the highest version of the protocol that is spoken here, and so
-// far the only one.
-const Version = 1
-
 // A Purpose is what a session is for.
 type Purpose byte
 
@@ -63,7 +59,6 @@ const (
 	initHeader  = 40
 	respHeader  = 12
 	minRelayed  = RelayOverhead + noise.Overhead
-	noVersion   = 0
 	nonceSize   = 16
 	cookieSize  = 16
 )
@@ -94,7 +89,7 @@ func parseHello(b []byte) (m hello, err error) {
 
 // A cookieReply is the COOKIE datagram.
 type cookieReply struct {
-	version  byte // the one to use; noVersion: none in common
+	version  byte // that the responder speaks; where it is not that of the HELLO, cookie is zero
 	purpose  Purpose
 	nonce    [nonceSize]byte
 	key      [identity.KeySize]byte
