@@ -78,6 +78,9 @@ func codeOf(err error) code {
 	if _, ok := errors.AsType[config.Problems](err); ok {
 		return code{2, "usage"}
 	}
+	if _, ok := errors.AsType[config.Problem](err); ok {
+		return code{2, "usage"}
+	}
 	return code{1, "failed"}
 }
 

@@ -132,7 +132,7 @@ func TestEventsAreDocumented(t *testing.T) {
 	for _, e := range []event{
 		listeningEvent{}, registeredEvent{}, connectedEvent{}, pathEvent{}, disconnectedEvent{}, incompatibleEvent{}, messageEvent{}, deliveredEvent{},
 		offerEvent{}, progressEvent{}, fileEvent{}, doneEvent{}, peerEvent{}, pingEvent{}, benchEvent{}, doctorEvent{}, stalledEvent{}, waitingEvent{},
-		netcheckEvent{}, idEvent{}, checkedEvent{}, unfinishedEvent{}, versionEvent{}, errorEvent{},
+		netcheckEvent{}, idEvent{}, contactEvent{}, checkedEvent{}, unfinishedEvent{}, versionEvent{}, errorEvent{},
 	} {
 		fields := reflect.VisibleFields(reflect.TypeOf(e))
 		for _, f := range fields {

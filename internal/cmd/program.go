@@ -94,7 +94,7 @@ func (p *program) commands() (all []*cli.Command) {
 		name     string
 		commands []*cli.Command
 	}{
-		{"Set up", []*cli.Command{p.initCommand(), p.idCommand(), p.checkCommand()}},
+		{"Set up", []*cli.Command{p.initCommand(), p.idCommand(), p.contactsCommand(), p.checkCommand()}},
 		{"Chat and send files", []*cli.Command{p.chatCommand(), p.sendCommand(), p.receiveCommand(), p.runCommand(), p.peersCommand()}},
 		{"Examine the network", []*cli.Command{p.pingCommand(), p.doctorCommand(), p.benchCommand(), p.netcheckCommand()}},
 		{"Run a server", []*cli.Command{p.serveCommand(), p.forgetServerCommand()}},

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"p2ptool/internal/config"
+	"p2ptool/internal/filelock"
 	"p2ptool/p2p/identity"
 )
 
@@ -56,7 +57,7 @@ func (d stateDir) change(f func() error) (err error) {
 		return fmt.Errorf("locking the state folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }() // also releases the lock
-	if err := lockFile(lock); err != nil {
+	if err := filelock.Lock(lock); err != nil {
 		return fmt.Errorf("locking the state folder: %w", err)
 	}
 	return f()

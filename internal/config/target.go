@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -103,8 +104,12 @@ func checkContactName(name string) error {
 	if _, err := ParseName(name); err != nil {
 		return err
 	}
-	if _, err := identity.ParseGUID(name); err == nil || name == "" || strings.Contains(name, "@") || strings.HasPrefix(name, "-") {
+	_, err := identity.ParseGUID(name)
+	if err == nil || name == "" || strings.ContainsAny(name, "@:") || strings.HasPrefix(name, "-") || codeForm.MatchString(name) {
 		return fmt.Errorf("%q cannot be a contact's name, use letters and digits", name)
 	}
 	return nil
 }
+
+// codeForm is the form of a code by which two people meet: a number, then words.
+var codeForm = regexp.MustCompile(`^[0-9]+([- ]+[A-Za-z]+)+$`)

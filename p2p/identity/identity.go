@@ -40,11 +40,11 @@ type uncomparable [0]func()
 // A GUID names a peer. It is comparable and may be a map key.
 type GUID [16]byte
 
-// ParseGUID reads a GUID in its usual form of 36 characters, in any case.
+// ParseGUID reads a GUID in its usual form of 36 characters, or without its dashes, in any case.
 // It returns an error for anything else, and for a UUID that no key has:
 // one whose version is not 8 or whose variant is not that of RFC 9562.
 func ParseGUID(s string) (GUID, error) {
-	if len(s) != 36 {
+	if len(s) != 36 && len(s) != 32 {
 		return GUID{}, fmt.Errorf("%q is not a GUID: it has %d characters, not 36", s, len(s))
 	}
 	u, err := uuid.Parse(s)

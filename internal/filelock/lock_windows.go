@@ -1,4 +1,4 @@
-package cmd
+package filelock
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockFile takes the lock of the file, waiting until no other process holds it.
-func lockFile(f *os.File) error {
+// Lock takes the lock of the file, waiting until no other process holds it.
+func Lock(f *os.File) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, new(windows.Overlapped))
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package cmd
+package filelock
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile takes the lock of the file, waiting until no other process holds it.
-func lockFile(f *os.File) error {
+// Lock takes the lock of the file, waiting until no other process holds it.
+func Lock(f *os.File) error {
 	for {
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
 			return err

@@ -1,0 +1,166 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"p2ptool/internal/filelock"
+)
+
+// An UnwritableError means that the config cannot be changed here: it is read-only, or
+// its folder is.
+type UnwritableError struct {
+	File  string
+	Lines string // what to add by hand; may be empty
+	Err   error
+}
+
+func (e *UnwritableError) Error() string {
+	return fmt.Sprintf("%q cannot be changed: %v", e.File, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *UnwritableError) Unwrap() error { return e.Err }
+
+// rewrite changes the text of the file at path. The new file takes the old one's place
+// at once, with its mode and owner. A symbolic link stays one: the file that it
+// leads to changes. Two processes that change a file at the same time take turns.
+func rewrite(path string, change func(text string) (string, error)) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	f, err := lockRegular(real)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return err
+	}
+	changed, err := change(string(text))
+	if err != nil {
+		return err
+	}
+	if len(changed) > maxFile {
+		return fmt.Errorf("%s: would be longer than %d bytes", path, maxFile)
+	}
+	err = replaceFile(f, real, text, changed)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return &UnwritableError{File: path, Err: err}
+	}
+	return err
+}
+
+// lockRegular opens the file at path and takes its lock. It opens it again when
+// another process replaced it meanwhile.
+func lockRegular(path string) (*os.File, error) {
+	for {
+		f, err := openRegular(path)
+		if err != nil {
+			return nil, err
+		}
+		if err := filelock.Lock(f); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if same, err := isAt(f, path); err != nil || same {
+			return f, err
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// openRegular opens a file, and refuses what is none: a pipe would block.
+func openRegular(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q is not a regular file", path)
+	}
+	return os.Open(path)
+}
+
+// isAt reports whether the open file is the one at path.
+func isAt(f *os.File, path string) (bool, error) {
+	opened, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	now, err := os.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	return os.SameFile(opened, now), nil
+}
+
+// replaceFile writes a new file and renames it over path. Where that cannot be done since
+// the file is a mount of its own, it keeps a copy as .bak and writes into the file.
+func replaceFile(old *os.File, path string, before []byte, text string) error {
+	info, err := old.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o200 == 0 {
+		return fmt.Errorf("it is read-only: %w", fs.ErrPermission)
+	}
+	temp := path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := create(temp, text); err != nil {
+		return err
+	}
+	if err := likeFile(temp, info); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	now, err := os.ReadFile(path)
+	if err == nil && !bytes.Equal(now, before) {
+		err = fmt.Errorf("%q was changed by another program meanwhile; try again", path)
+	}
+	if err == nil {
+		err = rename(old, temp, path)
+	}
+	if errors.Is(err, syscall.EBUSY) {
+		err = overwrite(path, before, text)
+	}
+	if err != nil {
+		return errors.Join(err, removeIfThere(temp))
+	}
+	return errors.Join(removeIfThere(temp), syncFolder(filepath.Dir(path)))
+}
+
+// overwrite writes into a file that cannot be replaced, and keeps what was in it.
+func overwrite(path string, before []byte, text string) error {
+	backup := path + ".bak"
+	if err := removeIfThere(backup); err != nil {
+		return err
+	}
+	if err := create(backup, string(before)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
