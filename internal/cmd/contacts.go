@@ -17,10 +17,9 @@ func (p *program) contactsCommand() *cli.Command {
 		Name:      "contacts",
 		Usage:     "list, add, rename or remove the contacts in the config",
 		ArgsUsage: "[list | add NAME GUID | rename OLD NEW | remove NAME]",
-		Description: "p2ptool contacts\n" +
-			"p2ptool contacts add bob 1b671a64-40d5-891e-99b0-da01ff1f3341\n" +
-			"p2ptool contacts rename bob robert\n\n" +
-			"The config keeps its comments and its formatting.",
+		Description: about("p2ptool contacts\n"+
+			"p2ptool contacts add bob 1b671a64-40d5-891e-99b0-da01ff1f3341\n"+
+			"p2ptool contacts rename bob robert", "The config keeps its comments and its formatting."),
 		Action: p.contacts,
 	}
 }
