@@ -52,21 +52,37 @@ func (l *Link) AddCandidates(observed netip.AddrPort, cs []punch.Candidate, dela
 	cs = slices.Clone(cs)
 	l.do(func() {
 		if r, ok := l.candidateRoute(observed); ok {
-			l.observed = observed.Addr()
+			l.observed = observed
 			if p := l.addPath(r); p != nil && p.state != valid {
 				p.opener = !punch.Local(observed.Addr())
-				p.schedule = punch.NewSchedule(l.now.Add(delay))
+				p.schedule = l.observedSchedule(l.now.Add(delay))
 			}
 		}
 		l.addCandidates(cs, l.now.Add(delay))
 	})
 }
 
-// hasten ends the delay of AddCandidates when the first packet comes, by
-// whichever path: the other side's own probes have left with it.
+// observedSchedule returns the schedule for the address at which a server saw the other side: a short one
+// while the server may have made that up.
+func (l *Link) observedSchedule(start time.Time) punch.Schedule {
+	if l.unconfirmed() {
+		return punch.NewShortSchedule(start)
+	}
+	return punch.NewSchedule(start)
+}
+
+// unconfirmed reports whether the other side began the link and nothing came from it yet: the handshake may
+// have been a replay.
+func (l *Link) unconfirmed() bool { return !l.cfg.Initiator && !l.met }
+
+// hasten ends the delay of AddCandidates, and begins the full schedule of the observed address, when the
+// first packet comes, by whichever path: the other side's own probes have left with it.
 func (l *Link) hasten() {
 	for _, p := range l.paths {
 		p.schedule.Hasten(l.now)
+		if p.state != valid && !p.relayed() && p.route.Addr == l.observed {
+			p.schedule = punch.NewSchedule(l.now)
+		}
 	}
 }
 

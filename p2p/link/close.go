@@ -123,13 +123,25 @@ func (l *Link) probeTimeout() time.Duration {
 	return l.chosen.rtt.probeTimeout()
 }
 
-// sendClose sends CLOSE on the path in use, or on all where that is not valid.
+// sendClose sends CLOSE on the path in use, or on all where that is not valid; but to no peer from which
+// nothing ever came.
 func (l *Link) sendClose(code uint64, reason string) {
 	for _, p := range l.paths {
+		if !p.relayed() && l.unconfirmed() {
+			continue
+		}
 		if p == l.chosen || l.chosen == nil || l.chosen.state != valid {
-			l.post(p, func(b []byte) []byte { return wire.AppendClose(b, code, reason) })
+			l.post(p, func(b []byte) []byte { return wire.AppendClose(b, code, p.reason(reason)) })
 		}
 	}
+}
+
+// reason returns what a CLOSE on the path says of why: nothing to a host that never answered.
+func (p *path) reason(s string) string {
+	if p.state == candidate && !p.relayed() {
+		return ""
+	}
+	return s
 }
 
 // OnClose takes a CLOSE. One that crosses our own, or answers

@@ -30,7 +30,7 @@ func (l *Link) Open(conns []udp.Conn, to netip.AddrPort, ttl int) (opened <-chan
 		l.fan = f
 		for _, c := range conns {
 			p := path{route: Route{Conn: c, Addr: to}, mtu: minMTU, round: len(conns) > 1}
-			l.postTTL(&p, ttl, func(b []byte) []byte { return wire.AppendPing(b, 0) })
+			l.postTTL(&p, ttl, func(b []byte) []byte { return wire.AppendPaddedPing(b, 0) })
 		}
 		close(left)
 	})

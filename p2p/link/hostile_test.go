@@ -4,10 +4,12 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/link/wire"
+	"p2ptool/p2p/noise"
 	"p2ptool/p2p/punch"
 )
 
@@ -102,6 +104,33 @@ func TestForgedSourcesGetFewProbes(t *testing.T) {
 		}
 		if most := 8 * (probeBudget + int(80*time.Second/probeRefill)); sum == 0 || sum > most {
 			t.Errorf("victims got %d datagrams, want at most %d", sum, most)
+		}
+	})
+}
+
+// Where the source of a PING may be forged, its answer is no longer than what it answers; and a PING of
+// ours has the length that its answer needs.
+func TestAnswersAreNotLonger(t *testing.T) {
+	t.Parallel()
+	against(t, func(t *testing.T, v *maliciousPeer) {
+		v.link.do(func() { v.link.budget.spent = 1 << 30 }) // so that nothing but answers goes there
+		for i, c := range []struct{ padding, most int }{
+			{0, 0}, {wire.PongSize - wire.PingSize - 1, 0}, {wire.PongSize - wire.PingSize, wire.PongSize}, {wire.PongSize - 1, wire.PongSize},
+			{wire.PongSize, wire.PongSize + wire.PingSize}, {minMTU - noise.Overhead - wire.PingSize, wire.PongSize + wire.PingSize},
+		} {
+			from := v.home
+			from.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 9)
+			v.send(from, append(wire.AppendPing(nil, 7), make([]byte, c.padding)...))
+			synctest.Wait()
+			v.mu.Lock()
+			got := max(v.bytes[from.Addr]-noise.Overhead, 0)
+			v.mu.Unlock()
+			if got != c.most {
+				t.Errorf("%d bytes of frames were answered with %d, want %d", wire.PingSize+c.padding, got, c.most)
+			}
+		}
+		if n := len(wire.AppendPaddedPing(nil, 1)); n != wire.PongSize+wire.PingSize {
+			t.Errorf("a PING has %d bytes", n)
 		}
 	})
 }

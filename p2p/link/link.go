@@ -140,7 +140,7 @@ type Link struct {
 	chosen        *path
 	from          *path // that the packet in hand came by
 	budget        budget
-	observed      netip.Addr // where a server saw the other side; invalid: nowhere
+	observed      netip.AddrPort // where a server saw the other side; invalid: nowhere
 	ended         bool
 	turn          []arrival // taken out of the inbox
 	taken         int       // of turn

@@ -39,17 +39,22 @@ const (
 )
 
 // pong answers a ping on the path it came by, and pings back a path that is
-// not yet valid: what reached us may let us through now. The answer to a full ping
-// may be as long.
-func (l *Link) pong(p *path, id uint64, full bool) {
+// not yet valid: the NAT that let that ping through may let ours through now. The source of
+// a ping may be forged, so on such a path the answer is never longer than the frames that it answers.
+func (l *Link) pong(p *path, id uint64, frames int) {
+	if p.state != valid && frames < wire.PongSize {
+		return
+	}
 	l.post(p, func(b []byte) []byte {
 		b = wire.AppendPong(b, id, p.route.Addr)
-		if p.state != valid && l.now.Sub(p.pingedBack) >= pingBackGap {
-			p.pingedBack = l.now
-			b = wire.AppendPing(b, p.newPing(l.now, full, nil))
-			if full {
-				b = p.fill(b)
-			}
+		if p.state == valid || frames < wire.PongSize+wire.PingSize || l.now.Sub(p.pingedBack) < pingBackGap {
+			return b
+		}
+		p.pingedBack = l.now
+		full := frames >= p.floor() && l.mayFill(p)
+		b = wire.AppendPing(b, p.newPing(l.now, full, nil))
+		if full {
+			b = p.fill(b)
 		}
 		return b
 	})
@@ -58,13 +63,13 @@ func (l *Link) pong(p *path, id uint64, full bool) {
 // ping asks a path for an answer. The first packet to a candidate may be an
 // opener, which does not get there.
 func (l *Link) ping(p *path, answer func(time.Duration)) {
-	ttl, full := 0, l.asksFull(p)
+	ttl, full := 0, !p.opener && l.asksFull(p)
 	if p.opener {
-		p.opener, ttl, full = false, l.cfg.OpenerTTL(), false
+		p.opener, ttl = false, l.cfg.OpenerTTL()
 	}
 	p.nextPing = l.now.Add(l.patience(p).again)
 	l.postTTL(p, ttl, func(b []byte) []byte {
-		b = wire.AppendPing(b, p.newPing(l.now, full, answer))
+		b = wire.AppendPaddedPing(b, p.newPing(l.now, full, answer))
 		if full {
 			b = p.fill(b)
 		}
@@ -73,9 +78,10 @@ func (l *Link) ping(p *path, answer func(time.Duration)) {
 }
 
 // asksFull reports whether the next ping is to show that the path carries data: a path
-// that is not valid yet, or on which data waits for an answer. Where some full ones went
-// unanswered the others are short: if one is answered, a full one follows at once
-// (answersShort), and if that is not, it is for its size. So it is where there is no hurry, as the relay is not needed.
+// that is not valid yet, or on which data waits for an answer. The others are short: to a host that only
+// the other end names and that has not answered yet (mayFill), by a relay that is not needed now, and
+// where some full ones went unanswered. If a short one is answered, a full one follows at once
+// (answersShort), and if that is not answered, it is for its size.
 func (l *Link) asksFull(p *path) bool {
 	switch {
 	case p.state == valid:
@@ -83,7 +89,7 @@ func (l *Link) asksFull(p *path) bool {
 	case p.relayed():
 		return p.misses < fullRelayPings && !l.direct()
 	}
-	return p.misses < fullPings
+	return p.misses < fullPings && !l.unconfirmed() && l.mayFill(p)
 }
 
 // fill pads frames to a datagram of minMTU.
@@ -93,10 +99,11 @@ func (p *path) fill(b []byte) []byte {
 	return b[:len(b)+n]
 }
 
-// answersShort takes the answer to a short ping by a path that is not valid. So it is asked for
+// answersShort is called when a short ping on a path that is not valid was answered. It sends
 // a full one at once.
 func (l *Link) answersShort(p *path) {
 	p.narrow = true
+	l.noteAnswer(p)
 	if at, ok := p.schedule.Due(); !ok || at.After(l.now) {
 		l.post(p, func(b []byte) []byte { return p.fill(wire.AppendPing(b, p.newPing(l.now, true, nil))) })
 	}

@@ -20,8 +20,9 @@ type maliciousPeer struct {
 	link   *Link // of the victim
 	home   Route
 
-	mu  sync.Mutex
-	got map[netip.AddrPort]int // datagrams that the victim sent, by address
+	mu    sync.Mutex
+	got   map[netip.AddrPort]int // datagrams that the victim sent, by address
+	bytes map[netip.AddrPort]int // of them
 }
 
 // sink is the victim's socket.
@@ -33,20 +34,24 @@ type sink struct {
 func (s *sink) Write(b udp.Batch) error {
 	s.v.mu.Lock()
 	defer s.v.mu.Unlock()
-	b.Datagrams(func([]byte) { s.v.got[b.Addr]++ })
+	b.Datagrams(func(d []byte) {
+		s.v.got[b.Addr]++
+		s.v.bytes[b.Addr] += len(d)
+	})
 	return nil
 }
 
 func (s *sink) WriteTTL(b udp.Batch, _ int) error { return s.Write(b) }
 
 func newMaliciousPeer() *maliciousPeer {
-	v := &maliciousPeer{got: map[netip.AddrPort]int{}}
+	v := &maliciousPeer{got: map[netip.AddrPort]int{}, bytes: map[netip.AddrPort]int{}}
 	conn := &sink{v: v}
 	route := func(a netip.AddrPort) (Route, bool) { return Route{Conn: conn, Addr: a}, true }
 	v.home, _ = route(netip.MustParseAddrPort("198.51.100.1:1"))
 	var s noise.Secrets
 	s.Receive[0] = 1
 	v.link = New(Config{
+		Targets: NewTargets(),
 		Secrets: s, Route: route, OnPath: func(Path) {}, OnTrouble: func() {},
 		Own: func(netip.Addr) bool { return false },
 	})

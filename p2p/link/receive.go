@@ -45,7 +45,7 @@ func (l *Link) packet(n uint64, plain []byte) {
 		return
 	}
 	if l.answer {
-		l.pong(l.from, l.pinged, len(plain) >= l.from.floor())
+		l.pong(l.from, l.pinged, len(plain))
 	}
 	if eliciting {
 		l.fed = l.now

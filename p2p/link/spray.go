@@ -120,7 +120,7 @@ func (l *Link) probe(s *spray, port uint16, ttl int) {
 	q := probe{port, rand.Uint64(), l.now}
 	s.probes = append(s.probes, q)
 	s.path.route.Addr = netip.AddrPortFrom(s.path.route.Addr.Addr(), port)
-	l.postTTL(&s.path, ttl, func(b []byte) []byte { return wire.AppendPing(b, q.id) })
+	l.postTTL(&s.path, ttl, func(b []byte) []byte { return wire.AppendPaddedPing(b, q.id) })
 }
 
 // finish sends no more.

@@ -18,6 +18,9 @@ var (
 	namedRate = limit.Rate{PerSecond: 0.1, Burst: 16}
 	// observedRate is for hosts at which a server saw the other end.
 	observedRate = limit.Rate{PerSecond: 0.5, Burst: 64}
+	// fullRate is for those of the packets to a host at which a server saw the other end that have
+	// minMTU bytes. Hosts that only the other end names get none before they have answered.
+	fullRate = limit.Rate{PerSecond: 0.05, Burst: 8}
 )
 
 const (
@@ -31,8 +34,8 @@ const (
 // one link is not bounded for the others, and neither is a relay. It is safe for
 // concurrent use.
 type Targets struct {
-	began           time.Time
-	named, observed *limit.Sources
+	began                 time.Time
+	named, observed, full *limit.Sources
 
 	mu     sync.Mutex // guards proven
 	proven map[netip.Addr]time.Time
@@ -41,7 +44,9 @@ type Targets struct {
 // NewTargets returns one for which nothing was sent yet.
 func NewTargets() *Targets {
 	return &Targets{
-		began: time.Now(), named: limit.NewSources(namedRate, targetSlots), observed: limit.NewSources(observedRate, targetSlots),
+		began: time.Now(),
+		named: limit.NewSources(namedRate, targetSlots), observed: limit.NewSources(observedRate, targetSlots),
+		full:   limit.NewSources(fullRate, targetSlots),
 		proven: make(map[netip.Addr]time.Time),
 	}
 }
@@ -56,6 +61,11 @@ func (t *Targets) allow(now time.Time, to netip.Addr, observed bool) bool {
 		limit = t.observed
 	}
 	return limit.Allow(now.Sub(t.began), to)
+}
+
+// allowFull reports whether a packet may have minMTU bytes, and counts it.
+func (t *Targets) allowFull(now time.Time, to netip.Addr, observed bool) bool {
+	return t.answers(now, to) || observed && t.full.Allow(now.Sub(t.began), to)
 }
 
 // answered notes that a host has answered a ping.
@@ -88,11 +98,23 @@ func (l *Link) mayReach(p *path) bool {
 	if t == nil || p.state != candidate || p.route.Channel != 0 || p.round {
 		return true
 	}
-	host := p.route.Addr.Addr()
-	return t.allow(l.now, host, p.vouched || host == l.observed)
+	return t.allow(l.now, p.route.Addr.Addr(), l.vouched(p))
 }
 
-// noteAnswer tells the other links of a host that has answered.
+// mayFill reports whether a ping on a path that is not valid may have minMTU bytes: one of any size was
+// answered there, or a server saw the other end at that host and few went there yet.
+func (l *Link) mayFill(p *path) bool {
+	t := l.cfg.Targets
+	if t == nil || p.state != candidate || p.route.Channel != 0 || p.narrow {
+		return true
+	}
+	return t.allowFull(l.now, p.route.Addr.Addr(), l.vouched(p))
+}
+
+// vouched reports whether not only the other end says that it receives at the path's host.
+func (l *Link) vouched(p *path) bool { return p.vouched || p.route.Addr.Addr() == l.observed.Addr() }
+
+// noteAnswer lets the other links know that a host has answered.
 func (l *Link) noteAnswer(p *path) {
 	if l.cfg.Targets != nil && p.route.Channel == 0 && p.kind != punch.PathRelay {
 		l.cfg.Targets.answered(l.now, p.route.Addr.Addr())

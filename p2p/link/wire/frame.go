@@ -35,6 +35,12 @@ const (
 	maxReason = 200 // bytes of a reason that we send, or pass on
 )
 
+// The lengths of a PING and a PONG.
+const (
+	PingSize = 1 + 8
+	PongSize = 1 + 8 + punch.AddrSize
+)
+
 var ErrMalformed = errors.New("malformed frame")
 
 // A Handler receives the frames of a packet, in order. Data and ranges are valid during the
@@ -101,6 +107,12 @@ func AppendAck(b []byte, got spans.Set, delay time.Duration, room int) (out []by
 // AppendPing appends a PING.
 func AppendPing(b []byte, id uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, FramePing), id)
+}
+
+// AppendPaddedPing appends a PING and as much PADDING that both together are as long as a PONG and a PING,
+// the answer where the path is not valid at the other end either.
+func AppendPaddedPing(b []byte, id uint64) []byte {
+	return append(AppendPing(b, id), make([]byte, PongSize)...)
 }
 
 // AppendPong appends a PONG with the address from which the PING came.
