@@ -17,61 +17,61 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A place is a Host, and streams to it over pipes.
-type place struct {
+// A testHost is a Host with streams to it over pipes.
+type testHost struct {
 	t    *testing.T
 	host Host
 	dir  string
-	slow int // bytes a second that a stream carries; 0: any number
-	no   error
+	slow int   // rate of a stream in bytes per second; 0: no limit
+	no   error // the result of Consent
 	wg   sync.WaitGroup
 	mu   sync.Mutex
 	errs []error // of Serve
 }
 
-func newPlace(t *testing.T) *place {
-	p := &place{t: t, dir: t.TempDir()}
+func newTestHost(t *testing.T) *testHost {
+	p := &testHost{t: t, dir: t.TempDir()}
 	t.Cleanup(p.wg.Wait)
 	return p
 }
 
-func (p *place) as(peer string) func() (io.ReadWriteCloser, error) {
+func (p *testHost) as(peer string) func() (io.ReadWriteCloser, error) {
 	return func() (io.ReadWriteCloser, error) {
 		a, b := net.Pipe()
 		p.wg.Go(func() {
-			g := Guest{Peer: peer, Dir: p.dir, Consent: func(context.Context) error { return p.no }}
-			err := p.host.Serve(context.Background(), g, slowed{b, p.slow})
+			g := Client{Peer: peer, Dir: p.dir, Consent: func(context.Context) error { return p.no }}
+			err := p.host.Serve(context.Background(), g, slowStream{b, p.slow})
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.errs = append(p.errs, err)
 		})
-		return slowed{a, p.slow}, nil
+		return slowStream{a, p.slow}, nil
 	}
 }
 
-// slowed takes its time to write.
-type slowed struct {
+// A slowStream limits the rate of writing.
+type slowStream struct {
 	io.ReadWriteCloser
 	rate int
 }
 
-func (s slowed) Write(b []byte) (int, error) {
+func (s slowStream) Write(b []byte) (int, error) {
 	if s.rate > 0 {
 		time.Sleep(time.Duration(len(b)) * time.Second / time.Duration(s.rate))
 	}
 	return s.ReadWriteCloser.Write(b)
 }
 
-func (p *place) options(peer string, lasts time.Duration) Options {
+func (p *testHost) options(peer string, lasts time.Duration) Options {
 	return Options{
-		Duration: lasts, Dir: p.t.TempDir(), Open: p.as(peer), Tell: func(string) {},
+		Duration: lasts, Dir: p.t.TempDir(), Open: p.as(peer), Progress: func(string) {},
 		Ping: func(context.Context) (time.Duration, error) { return time.Millisecond, nil },
 	}
 }
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newTestHost(t)
 	o := p.options("ann", 100*time.Millisecond)
 	r, err := Run(t.Context(), o)
 	if err != nil {
@@ -93,18 +93,18 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// In virtual time rates are what the streams carry.
+// In virtual time the measured rates are those of the streams.
 func TestNetworkRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(t)
+		p := newTestHost(t)
 		p.slow = 10 << 20
-		p.enterAs("ann", func(v *visitor) {
+		p.withSession("ann", func(v *runner) {
 			if err := errors.Join(v.up(t.Context()), v.down(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 			for _, rate := range []float64{v.r.Up, v.r.Down} {
 				if rate < 9<<20 || rate > 11<<20 {
-					t.Errorf("%.0f bytes a second", rate)
+					t.Errorf("%.0f bytes per second", rate)
 				}
 			}
 			if v.r.RTTUp != time.Millisecond {
@@ -115,10 +115,10 @@ func TestNetworkRates(t *testing.T) {
 	})
 }
 
-// enterAs has fn act in a session.
-func (p *place) enterAs(peer string, fn func(*visitor)) {
+// withSession calls fn within a session.
+func (p *testHost) withSession(peer string, fn func(*runner)) {
 	p.t.Helper()
-	v := &visitor{Options: p.options(peer, 2*time.Second)}
+	v := &runner{Options: p.options(peer, 2*time.Second)}
 	rw, _ := v.Open()
 	defer rw.Close()
 	if err := v.enter(rw); err != nil {
@@ -129,7 +129,7 @@ func (p *place) enterAs(peer string, fn func(*visitor)) {
 
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newTestHost(t)
 	p.no = errors.New("not you")
 	_, err := Run(t.Context(), p.options("ann", time.Second))
 	if !errors.Is(err, ErrRefused) || err.Error() != "peer: refused: not you" {
@@ -140,19 +140,19 @@ func TestRefused(t *testing.T) {
 		t.Errorf("Serve: %v", p.errs[0])
 	}
 	if es, _ := os.ReadDir(p.dir); len(es) > 0 {
-		t.Errorf("made before consent: %v", es)
+		t.Errorf("created before consent: %v", es)
 	}
 }
 
-// There is one session at a time, and nobody measures in that of another.
+// There is one session at a time, and no peer can measure in another's session.
 func TestOneAtATime(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
-	p.enterAs("ann", func(ann *visitor) {
+	p := newTestHost(t)
+	p.withSession("ann", func(ann *runner) {
 		if _, err := Run(t.Context(), p.options("bob", time.Second)); !errors.Is(err, ErrBusy) {
-			t.Errorf("a second session: %v", err)
+			t.Errorf("second session: %v", err)
 		}
-		bob := &visitor{Options: p.options("bob", time.Second), token: ann.token}
+		bob := &runner{Options: p.options("bob", time.Second), token: ann.token}
 		if err := bob.diskThere(t.Context()); !errors.Is(err, ErrBusy) {
 			t.Errorf("with another's token: %v", err)
 		}
@@ -162,17 +162,17 @@ func TestOneAtATime(t *testing.T) {
 		}
 	})
 	p.wg.Wait()
-	p.enterAs("bob", func(*visitor) {})
+	p.withSession("bob", func(*runner) {})
 }
 
-// A guest that says nothing, or goes on for ever, is shown out.
-func TestPatience(t *testing.T) {
+// A client that sends nothing, or never stops, is disconnected.
+func TestSlowClientIsDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(t)
+		p := newTestHost(t)
 		p.slow = 1 << 20
 		silent, _ := p.as("bob")()
 		defer silent.Close()
-		p.enterAs("ann", func(v *visitor) {
+		p.withSession("ann", func(v *runner) {
 			rw, _ := v.Open()
 			defer rw.Close()
 			rw.Write(request{up, time.Second, v.token}.append(nil))
@@ -181,16 +181,16 @@ func TestPatience(t *testing.T) {
 			}
 			begun := time.Now()
 			if err := sendBlocks(rw, time.Hour); err == nil {
-				t.Error("an hour was borne")
+				t.Error("the host received for an hour")
 			}
 			if d := time.Since(begun); d > time.Second+grace+time.Second {
-				t.Errorf("shown out after %v", d)
+				t.Errorf("disconnected after %v", d)
 			}
 		})
 		begun := time.Now()
 		io.ReadAll(silent)
 		if d := time.Since(begun); d > maxSession {
-			t.Errorf("silence was borne for %v", d)
+			t.Errorf("a silent client was disconnected after %v", d)
 		}
 		p.wg.Wait()
 	})
@@ -202,7 +202,7 @@ func TestHostileMessages(t *testing.T) {
 		"nothing":       {},
 		"short":         {version, 0},
 		"version":       append([]byte{9}, make([]byte, requestLen-1)...),
-		"what":          request{what: whats, lasts: 1e9}.append(nil),
+		"kind":          request{what: whats, lasts: 1e9}.append(nil),
 		"no time":       request{what: up}.append(nil),
 		"too much time": request{what: up, lasts: MaxDuration + time.Second}.append(nil),
 	} {
@@ -210,7 +210,7 @@ func TestHostileMessages(t *testing.T) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
-	if _, err := takeBlocks(bytes.NewReader([]byte{0xff, 0, 0, 0}), time.Second); !errors.Is(err, errMessage) {
+	if _, err := receiveBlocks(bytes.NewReader([]byte{0xff, 0, 0, 0}), time.Second); !errors.Is(err, errMessage) {
 		t.Errorf("long block: %v", err)
 	}
 	if err := readAnswer(bytes.NewReader([]byte{0, 0xff, 0xff}), nil); !errors.Is(err, errMessage) {
@@ -218,12 +218,12 @@ func TestHostileMessages(t *testing.T) {
 	}
 }
 
-// Of two sides of different versions both know both, whichever is newer, and whatever the length of the request.
+// With different versions both sides learn both, whichever is newer and whatever the length of the request.
 func TestAnotherVersion(t *testing.T) {
 	t.Parallel()
 	for _, theirs := range []byte{version - 1, version + 1} {
 		want := VersionError{theirs, version}
-		p := newPlace(t)
+		p := newTestHost(t)
 		rw, _ := p.as("x")()
 		if _, err := rw.Write([]byte{theirs}); err != nil {
 			t.Fatal(err)

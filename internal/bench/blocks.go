@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// sendBlocks writes blocks for so long. Nothing can compress them.
+// sendBlocks writes blocks of incompressible data for the given time.
 func sendBlocks(w io.Writer, lasts time.Duration) error {
 	b := make([]byte, 4+maxBlock)
 	rand.Read(b[4:])
@@ -21,9 +21,9 @@ func sendBlocks(w io.Writer, lasts time.Duration) error {
 	return err
 }
 
-// takeBlocks reads blocks up to the last one, and returns their rate, but for the first moments of what is to
-// last so long.
-func takeBlocks(r io.Reader, lasts time.Duration) (rate float64, err error) {
+// receiveBlocks reads blocks up to the last one and returns their rate, without the first fifth of the
+// given time.
+func receiveBlocks(r io.Reader, lasts time.Duration) (rate float64, err error) {
 	m := newMeter(lasts)
 	b := make([]byte, maxBlock)
 	for {
@@ -49,7 +49,7 @@ func takeBlocks(r io.Reader, lasts time.Duration) (rate float64, err error) {
 	}
 }
 
-// A meter counts bytes, from a while after the first on.
+// A meter measures a rate, beginning some time after the first byte.
 type meter struct {
 	skip        time.Duration
 	first, from time.Time
@@ -71,7 +71,7 @@ func (m *meter) add(n int, now time.Time) {
 	}
 }
 
-// rate returns bytes a second; 0: there were too few to tell.
+// rate returns the bytes per second, or 0 if there were too few.
 func (m *meter) rate(now time.Time) float64 {
 	if d := now.Sub(m.from); !m.from.IsZero() && d > 0 {
 		return float64(m.bytes) / d.Seconds()

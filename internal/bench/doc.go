@@ -1,37 +1,37 @@
-// Package bench measures what the network between two peers, each one's disk, and all of them together
-// carry. Run asks, a Host answers; both speak over streams that are reliable, ordered and
-// authenticated, one for each measurement and one that lasts for all of them.
+// Package bench measures the throughput of the network between two peers, of each peer's disk, and of
+// a transfer from disk to disk. Run measures, with the help of a Host on the other side. They communicate
+// over reliable, ordered and authenticated streams: one for the session and one for each measurement.
 //
-// Whom it trusts. The Host trusts the other side with its time and a part of its disk only, and only after
-// consent: one session at a time, of five minutes at most, one measurement at a time, of 30 s at most; a
-// file of at most 1 GiB and half of what is free, which has no name and is gone with the session.
-// Run believes what the Host says that it measured.
+// Whom it trusts. The Host gives the other side, after consent, some of its time and disk: one session at a
+// time, of at most five minutes; one measurement at a time, of at most 30 s; and one file of at most 1 GiB
+// and half of the free space, which has no name and disappears with the session. Run trusts the rates that
+// the Host reports.
 //
 // # Messages
 //
-// All numbers are big-endian. Each stream begins with a request of the side that opened it:
+// All numbers are big-endian. Each stream begins with a request from the side that opened it:
 //
 //	0  version, 1: now 2
 //	1  what, 1: 0 session, 1 up, 2 down, 3 disk, 4 send, 5 receive
-//	2  for how long, in ms, 4
-//	6  token of the session, 16; zeros in the request for one
+//	2  duration in ms, 4
+//	6  token of the session, 16; zero in the request for a session
 //
 // The answer is
 //
 //	0  code, 1: 0 yes, 1 refused, 2 a session or measurement is under way, 3 failed
-//	1  length, 2, and a reason, UTF-8 of at most 512 bytes
-//	   of a session: its token, 16
+//	1  length, 2, and a reason, UTF-8, at most 512 bytes
+//	   for a session: its token, 16
 //
-// and after a yes comes
+// After a yes follows
 //
-//	session  nothing: it lasts while the stream does
-//	up       blocks, then an answer of the other side, and a rate, 8, in bytes a second
-//	down     blocks of the other side
-//	disk     the other side's answer, once more, and two rates, 8 each: of writing and of reading
-//	send     a transfer, of the kind "file", of a stream that the opening side reads from its disk
+//	session  nothing: the session lasts as long as the stream
+//	up       blocks, then an answer from the host with a rate, 8, in bytes per second
+//	down     blocks from the host
+//	disk     a second answer from the host with two rates, 8 each: of writing and of reading
+//	send     a transfer, as on a stream of kind "file", that the opening side reads from its disk
 //	receive  the same in the other direction
 //
-// A block has a length, 4, and so many bytes, at most 262,144. One of length 0 is the last.
-// The rates of up and down leave the first fifth of the time out, in which a path is still
-// being filled.
+// A block has a length, 4, and that many bytes, at most 262,144. A block of length 0 is the last.
+// The rates of up and down exclude the first fifth of the time, in which the link fills the
+// path.
 package bench

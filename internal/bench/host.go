@@ -12,32 +12,33 @@ import (
 	"p2ptool/transfer"
 )
 
-// A Host answers those who measure, one at a time. The zero value is ready.
+// A Host serves the peers that measure, one at a time. The zero value is ready.
 type Host struct {
-	mu  sync.Mutex
-	now *visit // nil: there is none
+	mu      sync.Mutex
+	session *hostSession // nil: none
 }
 
-// A visit is a session, with the one it is of.
-type visit struct {
+// A hostSession is the session of one peer.
+type hostSession struct {
 	peer    string
 	token   token
 	scratch *transfer.Scratch
-	turn    chan struct{} // holds a token while something is measured
+	turn    chan struct{} // holds a token during a measurement
 }
 
-// A Guest is who measures here.
-type Guest struct {
-	Peer string // in any form that stays the same
+// A Client is the peer that measures.
+type Client struct {
+	Peer string // identifies the peer
 	Dir  string // the folder whose disk is measured
 
-	// Consent decides, and may take its time. An error refuses, and its text is told.
+	// Consent decides whether the peer may measure, and may take its time. The peer receives the
+	// text of its error as the reason of the refusal.
 	Consent func(context.Context) error
 }
 
-// Serve answers what a guest asks on one stream. It closes the stream, and returns when what was asked is
-// over: with nil, or why it failed; a refusal matches ErrRefused.
-func (h *Host) Serve(ctx context.Context, g Guest, rw io.ReadWriteCloser) error {
+// Serve handles one stream of a client. It returns when the stream's measurement or session has ended,
+// and closes the stream. The error of a refusal matches ErrRefused.
+func (h *Host) Serve(ctx context.Context, g Client, rw io.ReadWriteCloser) error {
 	defer rw.Close()
 	ctx, cancel := context.WithTimeout(ctx, maxSession)
 	defer cancel()
@@ -63,7 +64,8 @@ func (h *Host) Serve(ctx context.Context, g Guest, rw io.ReadWriteCloser) error 
 	return v.measure(ctx, r, rw)
 }
 
-// readRequest reads what a stream begins with: of another version the first byte alone.
+// readRequest reads the request of a stream. Of a request with another version it reads only the
+// first byte.
 func readRequest(r io.Reader) (request, error) {
 	b := make([]byte, requestLen)
 	if _, err := io.ReadFull(r, b[:1]); err != nil {
@@ -78,14 +80,14 @@ func readRequest(r io.Reader) (request, error) {
 	return parseRequest(b)
 }
 
-// closeAtEnd closes rw when the context ends, unless what it returns was called before.
+// closeAtEnd closes rw when the context ends. The returned function cancels that.
 func closeAtEnd(ctx context.Context, rw io.Closer) func() bool {
 	return context.AfterFunc(ctx, func() { rw.Close() })
 }
 
-// serveSession lasts until the guest ends the stream.
-func (h *Host) serveSession(ctx context.Context, g Guest, rw io.ReadWriteCloser) error {
-	v := &visit{peer: g.Peer, turn: make(chan struct{}, 1)}
+// serveSession serves a session until the client ends the stream.
+func (h *Host) serveSession(ctx context.Context, g Client, rw io.ReadWriteCloser) error {
+	v := &hostSession{peer: g.Peer, turn: make(chan struct{}, 1)}
 	if !h.enter(v) {
 		return errors.Join(ErrBusy, writeAnswer(rw, codeBusy, ""))
 	}
@@ -104,49 +106,49 @@ func (h *Host) serveSession(ctx context.Context, g Guest, rw io.ReadWriteCloser)
 	if err := writeAnswer(rw, codeYes, "", v.token[:]...); err != nil {
 		return err
 	}
-	rw.Read(make([]byte, 1)) // whatever comes is the end
+	rw.Read(make([]byte, 1)) // returns at the end of the stream
 	return nil
 }
 
-// refused is ErrRefused with the reason.
+// refused is ErrRefused with a reason.
 type refused struct{ error }
 
 func (r refused) Unwrap() []error { return []error{ErrRefused, r.error} }
 
-// enter makes v the session, if there is none.
-func (h *Host) enter(v *visit) bool {
+// enter makes v the session, unless there is one.
+func (h *Host) enter(v *hostSession) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.now != nil {
+	if h.session != nil {
 		return false
 	}
-	h.now = v
+	h.session = v
 	return true
 }
 
-// leave ends the session, after what is being measured.
-func (h *Host) leave(v *visit) {
-	v.turn <- struct{}{} // and nobody gets it any more
+// leave ends the session after the current measurement.
+func (h *Host) leave(v *hostSession) {
+	v.turn <- struct{}{} // no other measurement can begin
 	if v.scratch != nil {
 		v.scratch.Close()
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.now = nil
+	h.session = nil
 }
 
-func (h *Host) find(peer string, t token) *visit {
+func (h *Host) find(peer string, t token) *hostSession {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	v := h.now
+	v := h.session
 	if v == nil || v.scratch == nil || v.peer != peer || subtle.ConstantTimeCompare(v.token[:], t[:]) == 0 {
 		return nil
 	}
 	return v
 }
 
-// begin waits for the measurement before to end: what it wrote may be being synced.
-func (v *visit) begin(ctx context.Context) bool {
+// begin waits for the end of the previous measurement, which may still be syncing.
+func (v *hostSession) begin(ctx context.Context) bool {
 	select {
 	case v.turn <- struct{}{}:
 		return true
@@ -155,16 +157,16 @@ func (v *visit) begin(ctx context.Context) bool {
 	}
 }
 
-func (v *visit) end() { <-v.turn }
+func (v *hostSession) end() { <-v.turn }
 
-// measure does what was asked.
-func (v *visit) measure(ctx context.Context, r request, rw io.ReadWriteCloser) error {
+// measure runs the requested measurement.
+func (v *hostSession) measure(ctx context.Context, r request, rw io.ReadWriteCloser) error {
 	if err := writeAnswer(rw, codeYes, ""); err != nil {
 		return err
 	}
 	switch r.what {
 	case up:
-		rate, err := takeBlocks(rw, r.lasts)
+		rate, err := receiveBlocks(rw, r.lasts)
 		if err != nil {
 			return err
 		}
@@ -178,23 +180,24 @@ func (v *visit) measure(ctx context.Context, r request, rw io.ReadWriteCloser) e
 		}
 		return writeAnswer(rw, codeYes, "", appendRate(appendRate(nil, d.write), d.read)...)
 	case send:
-		_, err := take(ctx, rw, v.scratch, r.lasts)
+		_, err := receiveFile(ctx, rw, v.scratch, r.lasts)
 		return err
 	}
-	return give(ctx, rw, v.scratch, r.lasts)
+	return sendFile(ctx, rw, v.scratch, r.lasts)
 }
 
-// give sends what a disk holds, for so long, in the way of files.
-func give(ctx context.Context, rw io.ReadWriteCloser, s *transfer.Scratch, lasts time.Duration) error {
+// sendFile sends a file from the disk for the given time.
+func sendFile(ctx context.Context, rw io.ReadWriteCloser, s *transfer.Scratch, lasts time.Duration) error {
 	s.Forget()
-	r := &lasting{r: s, until: time.Now().Add(lasts)}
+	r := &timedReader{r: s, until: time.Now().Add(lasts)}
 	defer r.stop()
 	_, err := transfer.Send(ctx, rw, transfer.Source{Reader: r, Name: "bench"}, transfer.SendOptions{})
 	return err
 }
 
-// take receives what give sends onto a disk, and returns the rate in which it was safe there.
-func take(ctx context.Context, rw io.ReadWriteCloser, s *transfer.Scratch, lasts time.Duration) (rate float64, err error) {
+// receiveFile receives the file of sendFile onto the disk, and returns the rate at which it was
+// written and synced.
+func receiveFile(ctx context.Context, rw io.ReadWriteCloser, s *transfer.Scratch, lasts time.Duration) (rate float64, err error) {
 	w := &counting{s: s, meter: newMeter(lasts)}
 	if _, err = transfer.Receive(ctx, rw, transfer.ReceiveOptions{Writer: w}); err == nil {
 		err = s.Sync()
@@ -202,7 +205,7 @@ func take(ctx context.Context, rw io.ReadWriteCloser, s *transfer.Scratch, lasts
 	return w.meter.rate(time.Now()), err
 }
 
-// counting writes to a disk and counts.
+// A counting writer writes to the disk and measures.
 type counting struct {
 	s     *transfer.Scratch
 	meter *meter

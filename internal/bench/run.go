@@ -21,22 +21,22 @@ type Options struct {
 	// Ping measures a round trip.
 	Ping func(context.Context) (time.Duration, error)
 
-	// Tell is told what is measured next, in words.
-	Tell func(string)
+	// Progress is called with the name of each measurement before it begins.
+	Progress func(string)
 }
 
-// A Result is what was measured: rates in bytes a second, as seen from here, and round trips.
+// A Result has rates in bytes per second, as seen from this side, and round trips.
 type Result struct {
-	Up, Down              float64 // of the network alone
-	WriteHere, ReadHere   float64 // of the disk here alone
-	WriteThere, ReadThere float64 // of the other side's
-	Sending, Receiving    float64 // of a transfer from disk to disk
+	Up, Down              float64 // the network
+	WriteHere, ReadHere   float64 // this side's disk
+	WriteThere, ReadThere float64 // the other side's disk
+	Sending, Receiving    float64 // a transfer from disk to disk
 
-	// RTT is the round trip while nothing else is sent, RTTUp and RTTDown are those under load: medians.
+	// RTT is the median round trip of an idle link, RTTUp and RTTDown are those under load.
 	RTT, RTTUp, RTTDown time.Duration
 }
 
-// Run measures, one thing after the other. Refused, the error matches ErrRefused.
+// Run runs all measurements in turn. If the other side refuses, the error matches ErrRefused.
 func Run(ctx context.Context, o Options) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -45,7 +45,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer scratch.Close()
-	v := &visitor{Options: o, scratch: scratch}
+	v := &runner{Options: o, scratch: scratch}
 	rw, err := v.Open()
 	if err != nil {
 		return Result{}, err
@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return v.r, nil
 }
 
-// orCause returns why the context ended, if it has, else err.
+// orCause returns the cause of the context's end, or err if it has not ended.
 func orCause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -71,23 +71,23 @@ func orCause(ctx context.Context, err error) error {
 	return err
 }
 
-// A visitor is the state of Run.
-type visitor struct {
+// A runner is the state of Run.
+type runner struct {
 	Options
 	scratch *transfer.Scratch
 	token   token
 	r       Result
 }
 
-func (v *visitor) enter(rw io.ReadWriter) error {
+func (v *runner) enter(rw io.ReadWriter) error {
 	if _, err := rw.Write(request{what: session}.append(nil)); err != nil {
 		return err
 	}
 	return readAnswer(rw, v.token[:])
 }
 
-// ask opens a stream for one measurement and has fn do its part on it.
-func (v *visitor) ask(ctx context.Context, w what, fn func(io.ReadWriteCloser) error) error {
+// ask opens a stream for one measurement and calls fn with it.
+func (v *runner) ask(ctx context.Context, w what, fn func(io.ReadWriteCloser) error) error {
 	ctx, cancel := context.WithTimeout(ctx, v.Duration+2*grace)
 	defer cancel()
 	rw, err := v.Open()
@@ -105,7 +105,7 @@ func (v *visitor) ask(ctx context.Context, w what, fn func(io.ReadWriteCloser) e
 	return fn(rw)
 }
 
-func (v *visitor) idle(ctx context.Context) (err error) {
+func (v *runner) idle(ctx context.Context) (err error) {
 	v.r.RTT, err = v.pinging(ctx, func() error {
 		t := time.NewTimer(v.Duration / 5)
 		defer t.Stop()
@@ -118,8 +118,8 @@ func (v *visitor) idle(ctx context.Context) (err error) {
 	return err
 }
 
-func (v *visitor) up(ctx context.Context) (err error) {
-	v.Tell("the network, from here")
+func (v *runner) up(ctx context.Context) (err error) {
+	v.Progress("the network, sending")
 	v.r.RTTUp, err = v.pinging(ctx, func() error {
 		return v.ask(ctx, up, func(rw io.ReadWriteCloser) error {
 			if err := sendBlocks(rw, v.Duration); err != nil {
@@ -134,26 +134,26 @@ func (v *visitor) up(ctx context.Context) (err error) {
 	return err
 }
 
-func (v *visitor) down(ctx context.Context) (err error) {
-	v.Tell("the network, to here")
+func (v *runner) down(ctx context.Context) (err error) {
+	v.Progress("the network, receiving")
 	v.r.RTTDown, err = v.pinging(ctx, func() error {
 		return v.ask(ctx, down, func(rw io.ReadWriteCloser) (err error) {
-			v.r.Down, err = takeBlocks(rw, v.Duration)
+			v.r.Down, err = receiveBlocks(rw, v.Duration)
 			return err
 		})
 	})
 	return err
 }
 
-func (v *visitor) diskHere(context.Context) error {
-	v.Tell("the disk here")
+func (v *runner) diskHere(context.Context) error {
+	v.Progress("this disk")
 	d, err := measureDisk(v.scratch, v.Duration)
 	v.r.WriteHere, v.r.ReadHere = d.write, d.read
 	return err
 }
 
-func (v *visitor) diskThere(ctx context.Context) error {
-	v.Tell("the other side's disk")
+func (v *runner) diskThere(ctx context.Context) error {
+	v.Progress("the peer's disk")
 	return v.ask(ctx, disk, func(rw io.ReadWriteCloser) error {
 		var b [16]byte
 		err := readAnswer(rw, b[:])
@@ -162,18 +162,18 @@ func (v *visitor) diskThere(ctx context.Context) error {
 	})
 }
 
-func (v *visitor) sending(ctx context.Context) error {
-	v.Tell("all together, from here")
+func (v *runner) sending(ctx context.Context) error {
+	v.Progress("all together, sending")
 	return v.ask(ctx, send, func(rw io.ReadWriteCloser) error {
 		begun := time.Now()
 		s := &counted{rw, 0}
-		err := give(ctx, s, v.scratch, v.Duration)
+		err := sendFile(ctx, s, v.scratch, v.Duration)
 		v.r.Sending = float64(s.written) / time.Since(begun).Seconds()
 		return err
 	})
 }
 
-// counted counts what is written.
+// A counted stream counts the bytes written.
 type counted struct {
 	io.ReadWriteCloser
 	written int64
@@ -185,18 +185,18 @@ func (c *counted) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (v *visitor) receiving(ctx context.Context) error {
-	v.Tell("all together, to here")
+func (v *runner) receiving(ctx context.Context) error {
+	v.Progress("all together, receiving")
 	return v.ask(ctx, receive, func(rw io.ReadWriteCloser) (err error) {
-		v.r.Receiving, err = take(ctx, rw, v.scratch, v.Duration)
+		v.r.Receiving, err = receiveFile(ctx, rw, v.scratch, v.Duration)
 		return err
 	})
 }
 
 const pingEvery = 100 * time.Millisecond
 
-// pinging returns the median of the round trips while fn runs, and its error.
-func (v *visitor) pinging(ctx context.Context, fn func() error) (time.Duration, error) {
+// pinging returns the median round trip while fn runs, and fn's error.
+func (v *runner) pinging(ctx context.Context, fn func() error) (time.Duration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var trips []time.Duration
 	var wg sync.WaitGroup

@@ -9,11 +9,11 @@ import (
 	"p2ptool/transfer"
 )
 
-// A rates is how fast a disk is written and read, in bytes a second.
+// Rates are the write and read rate of a disk in bytes per second.
 type rates struct{ write, read float64 }
 
-// measureDisk writes and syncs data that cannot be compressed for half of the time, and reads it for
-// the other half.
+// measureDisk writes and syncs incompressible data for half of the time, and reads it for the other
+// half.
 func measureDisk(s *transfer.Scratch, lasts time.Duration) (r rates, err error) {
 	b := make([]byte, maxBlock)
 	noise := rand.NewChaCha8([32]byte{1})
@@ -45,22 +45,22 @@ func measureDisk(s *transfer.Scratch, lasts time.Duration) (r rates, err error) 
 	}
 }
 
-// A lasting reader reads for so long, and not once it was stopped: a Read may come late, of a
-// transfer that is over.
-type lasting struct {
+// A timedReader ends at a given time, or when it is stopped: the goroutines of a transfer that has
+// failed may still call Read.
+type timedReader struct {
 	mu      sync.Mutex
 	r       io.Reader
 	until   time.Time
 	stopped bool
 }
 
-func (l *lasting) stop() {
+func (l *timedReader) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stopped = true
 }
 
-func (l *lasting) Read(b []byte) (int, error) {
+func (l *timedReader) Read(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped || !time.Now().Before(l.until) {

@@ -2,11 +2,11 @@ package bench
 
 import "cmp"
 
-// A Part is what bounds a transfer.
+// A Part is a possible bottleneck of a transfer.
 type Part string
 
-// The parts of the way from disk to disk. Rest is all that is none of the others by itself: the
-// processors, and what two of the parts take from each other.
+// The parts between two disks. Rest is everything else: the processors, and resources that the other
+// parts share.
 const (
 	Network  Part = "network"
 	Disk     Part = "disk"
@@ -14,16 +14,16 @@ const (
 	Rest     Part = "rest"
 )
 
-// together is the share of the slowest part that a transfer gets at least, if it is that
-// part that bounds it.
+// together is the smallest share of the slowest part's rate at which that part counts as the
+// bottleneck of a transfer.
 const together = 0.6
 
-// Sender returns what bounds sending.
+// Sender returns the bottleneck of sending.
 func (r Result) Sender() Part {
 	return slowest(r.Sending, bound{Network, r.Up}, bound{Disk, r.ReadHere}, bound{PeerDisk, r.WriteThere})
 }
 
-// Receiver returns what bounds receiving.
+// Receiver returns the bottleneck of receiving.
 func (r Result) Receiver() Part {
 	return slowest(r.Receiving, bound{Network, r.Down}, bound{PeerDisk, r.ReadThere}, bound{Disk, r.WriteHere})
 }

@@ -15,12 +15,12 @@ const (
 	maxBlock   = 256 << 10
 )
 
-// Bounds of what a Host does.
+// Limits of a Host.
 const (
 	MaxDuration = 30 * time.Second // of a measurement
 	maxSession  = 5 * time.Minute
 	maxScratch  = 1 << 30          // bytes
-	grace       = 10 * time.Second // for what is on the way when a measurement's time is over
+	grace       = 10 * time.Second // for data in flight at the end of a measurement
 )
 
 type what byte
@@ -37,7 +37,7 @@ const (
 
 type token [16]byte
 
-// A request is what a stream begins with.
+// A request is the first message of a stream.
 type request struct {
 	what  what
 	lasts time.Duration
@@ -79,13 +79,13 @@ const (
 
 // Kinds of errors; test with errors.Is.
 var (
-	// ErrRefused says that the other side does not want to be measured.
+	// ErrRefused says that the other side refused the session.
 	ErrRefused = errors.New("refused")
-	// ErrBusy says that the other side is being measured already.
-	ErrBusy = errors.New("a measurement is under way there")
-	// ErrFailed says that something went wrong at the other side.
+	// ErrBusy says that the other side has another session or measurement.
+	ErrBusy = errors.New("another measurement is running there")
+	// ErrFailed says that the measurement failed on the other side.
 	ErrFailed = errors.New("peer failed")
-	// ErrVersion is what every VersionError is.
+	// ErrVersion matches every VersionError.
 	ErrVersion = errors.New("the other side runs another version of the bench protocol")
 )
 
@@ -111,7 +111,7 @@ func writeAnswer(w io.Writer, c code, reason string, more ...byte) error {
 	return err
 }
 
-// readAnswer reads an answer and, after a yes, what follows it into more.
+// readAnswer reads an answer and, after a yes, the bytes that follow it into more.
 func readAnswer(r io.Reader, more []byte) error {
 	var head [3]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -143,7 +143,7 @@ func readAnswer(r io.Reader, more []byte) error {
 	return fmt.Errorf("%w: %s", ErrFailed, reason)
 }
 
-// ended says what the end of a stream in the middle of something is.
+// ended converts the end of a stream within a message to io.ErrUnexpectedEOF.
 func ended(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -151,7 +151,7 @@ func ended(err error) error {
 	return err
 }
 
-// maxRate bounds what is believed, in bytes a second.
+// maxRate bounds a received rate, in bytes per second.
 const maxRate = 1 << 50
 
 func appendRate(b []byte, rate float64) []byte {

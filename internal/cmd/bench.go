@@ -75,7 +75,7 @@ func (n *node) bench(ctx context.Context, link *p2p.Link, t config.Target, o ben
 		rtt, _, err := link.Ping(ctx)
 		return rtt, err
 	}
-	o.Tell = func(what string) { n.p.out.note("measuring %s", what) }
+	o.Progress = func(what string) { n.p.out.note("measuring %s", what) }
 	r, err := bench.Run(ctx, o)
 	switch {
 	case errors.Is(err, bench.ErrRefused):
@@ -137,7 +137,7 @@ func bits(bytesPerSecond float64) string {
 // measured is the handler of bench streams. A peer that may send files may measure.
 func (in *inbox) measured(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 	stream.SetPriority(bulkPriority)
-	g := bench.Guest{
+	g := bench.Client{
 		Peer: link.Peer().String(),
 		Dir:  in.rules.dir(link.Peer()),
 		Consent: func(ctx context.Context) error {

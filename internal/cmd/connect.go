@@ -122,7 +122,7 @@ func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.
 		return nil, fmt.Errorf("peer %q %w", t, err)
 	}
 	if errors.Is(err, p2p.ErrVersion) {
-		return nil, err // it is the server's
+		return nil, err // the server's version
 	}
 	return nil, fmt.Errorf("peer %q: %w", t, err)
 }

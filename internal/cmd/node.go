@@ -38,8 +38,8 @@ type role struct {
 	friend   p2p.GUID        // not a stranger, even if it is not a contact; zero: nobody
 	quiet    bool            // does not report registration, connections and paths
 
-	persistent bool   // goes on while the server is refused, as while it does not answer
-	registered func() // called whenever the server has registered the node; may be nil
+	persistent bool   // keeps trying while the server is refused, as while it does not answer
+	registered func() // is called at each registration; may be nil
 }
 
 // start starts a node by the config. It registers in the background.
@@ -186,7 +186,7 @@ func (n *node) ready(ctx context.Context) error {
 	return nil
 }
 
-// announce says where and as whom others find the node.
+// announce prints where the node listens, and its GUID.
 func (n *node) announce() {
 	for _, addr := range n.LocalAddrs() {
 		n.p.out.event(listeningEvent{Addr: addr.String()})

@@ -120,8 +120,8 @@ func (co *conversation) stayOnline(ctx context.Context, cancel context.CancelCau
 	return co.withResumeHint(errors.Join(err, n.Close()))
 }
 
-// serverMayReturn reports whether an error is one of the server's that it can get over: it does not answer,
-// another one answers in its place, it is being updated, or this machine is out of files or space.
+// serverMayReturn reports whether an error of the server may go away: it does not answer, another server
+// answers in its place, it is being updated, or this machine is out of files or space.
 func serverMayReturn(err error) bool {
 	_, unchecked := errors.AsType[*p2p.UncheckedError](err)
 	return errors.Is(err, p2p.ErrNoServer) || errors.Is(err, p2p.ErrServerKey) || errors.Is(err, p2p.ErrVersion) ||

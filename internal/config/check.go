@@ -12,11 +12,10 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// maxSTUN is how many further STUN servers a peer asks.
+// maxSTUN is the largest number of additional STUN servers.
 const maxSTUN = 4
 
-// check finds what is wrong beyond single values, and reads the secret key's
-// file.
+// check finds problems that involve more than one value, and reads the secret key's file.
 func (d *decoder) check(c *Config, exposed bool) {
 	d.checkPaths(c)
 	d.resolve(c)
@@ -28,18 +27,18 @@ func (d *decoder) check(c *Config, exposed bool) {
 		}
 	}
 	if len(c.Peer.STUN) > maxSTUN {
-		d.reportKey("peer.stun", fmt.Sprintf("names %d servers, use %d at most", len(c.Peer.STUN), maxSTUN))
+		d.reportKey("peer.stun", fmt.Sprintf("has %d servers, use %d at most", len(c.Peer.STUN), maxSTUN))
 	}
 	if c.Server.Listen == "" {
 		d.reportKey("server.listen", "is empty, use for example \":3478\"")
 	}
 	switch t := c.Server.TLS; {
 	case t.Cert != "" && t.Domain != "":
-		d.reportKey("server.tls.domain", "is given beside cert and key, use one of them")
+		d.reportKey("server.tls.domain", "cannot be combined with cert and key")
 	case t.Cert != "" && t.Key == "":
-		d.reportKey("server.tls.cert", "has no key beside it, name its file in key")
+		d.reportKey("server.tls.cert", "needs a key: name its file in key")
 	case t.Cert == "" && t.Key != "":
-		d.reportKey("server.tls.key", "has no certificate beside it, name its file in cert")
+		d.reportKey("server.tls.key", "needs a certificate: name its file in cert")
 	}
 	if c.Peer.Connect == "" {
 		return
@@ -53,8 +52,8 @@ func (d *decoder) check(c *Config, exposed bool) {
 	}
 }
 
-// checkPaths reports paths that hold control characters: those of a Windows path in double quotes, where
-// "C:\temp" has a tab.
+// checkPaths reports paths with control characters, such as the tab in "C:\temp", a Windows path in
+// double quotes.
 func (d *decoder) checkPaths(c *Config) {
 	paths := map[string]string{"receive.dir": c.Receive.Dir, "secret_key_file": c.SecretKeyFile}
 	for name, contact := range c.Contacts {
@@ -62,12 +61,12 @@ func (d *decoder) checkPaths(c *Config) {
 	}
 	for key, path := range paths {
 		if strings.ContainsFunc(path, unicode.IsControl) {
-			d.reportKey(key, fmt.Sprintf("%q holds a control character, %s", path, quoteWindowsPath))
+			d.reportKey(key, fmt.Sprintf("%q contains a control character, %s", path, quoteWindowsPath))
 		}
 	}
 }
 
-// resolve finds out where the folders for files are.
+// resolve makes the config's paths relative to the working folder, or absolute.
 func (d *decoder) resolve(c *Config) {
 	for key, path := range map[string]string{
 		"secret_key_file": c.SecretKeyFile, "server.tls.cert": c.Server.TLS.Cert, "server.tls.key": c.Server.TLS.Key,
@@ -83,10 +82,10 @@ func (d *decoder) resolve(c *Config) {
 	}
 }
 
-// path returns where a path of the file is. "." is the working folder, not the file's.
+// path resolves a path of the file. "." is the working folder, not the file's.
 func (d *decoder) path(c *Config, key, path string) string {
 	if inHome(path) && c.home == "" {
-		d.reportKey(key, fmt.Sprintf("%q begins with the home folder, and HOME is not set; use an absolute path", path))
+		d.reportKey(key, fmt.Sprintf("%q begins with the home folder, but HOME is not set; use an absolute path", path))
 	}
 	if path == "." {
 		return path
@@ -94,20 +93,20 @@ func (d *decoder) path(c *Config, key, path string) string {
 	return c.Path(path)
 }
 
-// checkContacts finds those who are one.
+// checkContacts finds contacts with the same GUID.
 func (d *decoder) checkContacts(c *Config) {
 	first := make(map[identity.GUID]string)
 	for _, name := range slices.Sorted(maps.Keys(c.Contacts)) {
 		guid := c.Contacts[name].GUID
 		if other, ok := first[guid]; ok && !guid.IsZero() {
-			d.reportKey(toml.Key{"contacts", name, "guid"}.String(), fmt.Sprintf("is the GUID of contact %q, too; remove one of the two", other))
+			d.reportKey(toml.Key{"contacts", name, "guid"}.String(), fmt.Sprintf("is also the GUID of contact %q; remove one of the two", other))
 			continue
 		}
 		first[guid] = name
 	}
 }
 
-// reportKey notes a problem with a key, or with the whole file if key is empty.
+// reportKey records a problem with a key, or with the whole file if key is empty.
 func (d *decoder) reportKey(key, text string) {
 	p := Problem{File: d.file, Key: key, Text: text}
 	if prim, ok := d.prims[key]; ok {
@@ -118,13 +117,13 @@ func (d *decoder) reportKey(key, text string) {
 
 func (d *decoder) checkSecret(c *Config, exposed bool) {
 	if exposed && d.holdsSecret() {
-		d.reportKey("", fmt.Sprintf("holds a secret key and may be read by others, run `%s`", closingCommand(d.file)))
+		d.reportKey("", fmt.Sprintf("contains a secret key but other users may read it, run `%s`", closingCommand(d.file)))
 	}
 	if c.SecretKeyFile == "" {
 		return
 	}
 	if c.HasKey() {
-		d.reportKey("secret_key_file", "is given beside secret_key, use one of them")
+		d.reportKey("secret_key_file", "cannot be combined with secret_key")
 		return
 	}
 	if err := c.readSecretFile(); err != nil {
@@ -132,7 +131,7 @@ func (d *decoder) checkSecret(c *Config, exposed bool) {
 	}
 }
 
-// holdsSecret reports whether the text has a secret key, be it a valid one or not.
+// holdsSecret reports whether the text has a secret key, valid or not.
 func (d *decoder) holdsSecret() bool {
 	var text string
 	prim, ok := d.prims["secret_key"]
@@ -147,13 +146,13 @@ func (c *Config) readSecretFile() error {
 		return err
 	}
 	if exposed {
-		return fmt.Errorf("%q may be read by others, run `%s`", path, closingCommand(path))
+		return fmt.Errorf("other users may read %q, run `%s`", path, closingCommand(path))
 	}
 	if err := c.SecretKey.UnmarshalText([]byte(strings.TrimSpace(text))); err != nil {
 		return fmt.Errorf("in %q: %w", path, err)
 	}
 	if !c.HasKey() {
-		return fmt.Errorf("%q is empty, `p2ptool init` makes a key", path)
+		return fmt.Errorf("%q is empty, `p2ptool init` creates a key", path)
 	}
 	return nil
 }

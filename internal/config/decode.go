@@ -15,18 +15,17 @@ import (
 	"p2ptool/internal/script"
 )
 
-// A decoder fills a Config key by key, so that one bad value does not hide the
-// next, and collects what is wrong. Every value is decoded on its own by the
-// toml package, which also knows the lines.
+// A decoder fills a Config key by key and collects the problems, so that one bad value does not
+// hide the next. The toml package decodes every value separately; it also knows the lines.
 type decoder struct {
 	md       toml.MetaData
 	file     string
 	text     string
-	prims    map[string]toml.Primitive // every known key that the file has
+	prims    map[string]toml.Primitive // the known keys of the file
 	problems Problems
 }
 
-// decode reads the text of a file over what c holds.
+// decode reads the text of a file into c, which has the defaults.
 func (d *decoder) decode(text string, c *Config) {
 	var root map[string]toml.Primitive
 	md, err := toml.Decode(text, &root)
@@ -39,8 +38,8 @@ func (d *decoder) decode(text string, c *Config) {
 	d.table(nil, root, reflect.ValueOf(c).Elem())
 }
 
-// syntax reports what keeps the text from being TOML at all. The toml package
-// may quote what it found, so of a line with a secret it says less.
+// syntax reports text that is not TOML. The toml package may quote the text, so near a secret
+// the report is less detailed.
 func (d *decoder) syntax(text string, err error) {
 	p := Problem{File: d.file, Text: "not TOML"}
 	if pe, ok := errors.AsType[toml.ParseError](err); ok {
@@ -52,7 +51,7 @@ func (d *decoder) syntax(text string, err error) {
 	}
 	for _, line := range lines[max(0, p.Line-2):min(len(lines), p.Line+1)] {
 		if strings.Contains(line, "secret") || strings.Contains(line, "p2psec") {
-			p.Text = `not TOML, a key is written as secret_key = "..." on a line of its own`
+			p.Text = `not TOML, write the key as secret_key = "..." on a line of its own`
 		}
 	}
 	d.problems = append(d.problems, p)
@@ -97,7 +96,7 @@ func (d *decoder) unknown(key toml.Key, prim toml.Primitive, known []string) {
 	d.report(key, prim, text)
 }
 
-// value decodes one value, whatever it is, into a field.
+// value decodes one value of any type into a field.
 func (d *decoder) value(key toml.Key, prim toml.Primitive, into reflect.Value) {
 	switch {
 	case isText(into):
@@ -119,7 +118,7 @@ func (d *decoder) value(key toml.Key, prim toml.Primitive, into reflect.Value) {
 	}
 }
 
-// isText reports whether a value stands in quotes in the file.
+// isText reports whether a value is a string in the file.
 func isText(v reflect.Value) bool {
 	_, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
 	return ok || v.Kind() == reflect.String
@@ -138,7 +137,7 @@ func (d *decoder) leaf(key toml.Key, prim toml.Primitive, into reflect.Value, wa
 	}
 }
 
-// list decodes a list of texts; an empty one is as none.
+// list decodes a list of strings.
 func (d *decoder) list(key toml.Key, prim toml.Primitive, into reflect.Value) {
 	var texts []string
 	if got := d.md.Type(key...); got != "Array" {
@@ -146,7 +145,7 @@ func (d *decoder) list(key toml.Key, prim toml.Primitive, into reflect.Value) {
 		return
 	}
 	if d.md.PrimitiveDecode(prim, &texts) != nil {
-		d.report(key, prim, "is a list of something else, use texts in quotes")
+		d.report(key, prim, "is not a list of texts, put each in quotes")
 		return
 	}
 	for _, text := range texts {
@@ -159,7 +158,7 @@ func (d *decoder) list(key toml.Key, prim toml.Primitive, into reflect.Value) {
 	}
 }
 
-// typeName says what a value of the toml package's type is.
+// typeName returns the name of a type of the toml package, for an error message.
 func typeName(t string) string {
 	switch t {
 	case "Integer", "Float":
@@ -168,7 +167,7 @@ func typeName(t string) string {
 		return "true or false"
 	case "String":
 		return "text"
-	case "Hash", "": // a table that only its own tables name has no type
+	case "Hash", "": // an implicit table has no type
 		return "a table"
 	case "Array", "ArrayHash":
 		return "a list"
@@ -176,7 +175,7 @@ func typeName(t string) string {
 	return "a date or time"
 }
 
-// entries gives what stands in a table.
+// entries returns the values of a table.
 func (d *decoder) entries(key toml.Key, prim toml.Primitive) (map[string]toml.Primitive, bool) {
 	var prims map[string]toml.Primitive
 	name := typeName(d.md.Type(key...))
@@ -187,7 +186,7 @@ func (d *decoder) entries(key toml.Key, prim toml.Primitive) (map[string]toml.Pr
 	return prims, true
 }
 
-// contacts decodes a table of tables, each over the defaults of a contact.
+// contacts decodes a table of contacts, each on top of the defaults.
 func (d *decoder) contacts(path toml.Key, prims map[string]toml.Primitive, into reflect.Value) {
 	into.Set(reflect.MakeMap(into.Type()))
 	for _, name := range slices.Sorted(maps.Keys(prims)) {
@@ -202,27 +201,27 @@ func (d *decoder) contacts(path toml.Key, prims map[string]toml.Primitive, into 
 		c := defaultContact()
 		d.table(key, entries, reflect.ValueOf(&c).Elem())
 		if _, ok := entries["guid"]; !ok {
-			d.report(key, prims[name], "has no guid, add the one that `p2ptool id` prints there")
+			d.report(key, prims[name], "has no guid, add the one that `p2ptool id` prints on that machine")
 		}
 		into.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(c))
 	}
 }
 
-// report notes a problem with the value of a key.
+// report records a problem with the value of a key.
 func (d *decoder) report(key toml.Key, prim toml.Primitive, text string) {
 	d.problems = append(d.problems, Problem{
 		File: d.file, Line: d.line(prim), Key: key.String(), Text: text,
 	})
 }
 
-// line finds where a value stands. The toml package tells that only of a value
-// that will not decode, so this one is given to something that never does.
+// line returns the line of a value. The toml package reports a line only in an error, so line
+// decodes the value into a type that always fails.
 func (d *decoder) line(prim toml.Primitive) int {
 	pe, _ := errors.AsType[toml.ParseError](d.md.PrimitiveDecode(prim, new(refusing)))
 	return pe.Position.Line
 }
 
-// refusing takes no value.
+// refusing accepts no value.
 type refusing struct{}
 
 // UnmarshalTOML always fails.

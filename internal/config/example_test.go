@@ -33,11 +33,11 @@ func TestExampleIsTheDefault(t *testing.T) {
 	}
 	got.file = ""
 	if want := Default(); !reflect.DeepEqual(got, want) {
-		t.Errorf("the example says\n%+v\nthe defaults are\n%+v", got, want)
+		t.Errorf("the example has\n%+v\nthe defaults are\n%+v", got, want)
 	}
 }
 
-// A setting of the example that is commented out has no space behind its "#".
+// A commented-out setting of the example has no space after its "#".
 var commentedOut = regexp.MustCompile(`(?m)^#([a-z_]+ = |\[)`)
 
 func TestExampleHasEveryKey(t *testing.T) {
@@ -49,12 +49,12 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 	var got []string
 	for _, k := range md.Keys() {
-		if k[0] != "script" { // the script package's
+		if k[0] != "script" { // its keys belong to package script
 			got = append(got, k.String())
 		}
 	}
 	got = append(got, "script")
-	got = append(got, "contacts") // named by its tables only
+	got = append(got, "contacts") // it is only in the names of its tables
 	want := keysOf(reflect.TypeFor[Config](), "")
 	slices.Sort(got)
 	slices.Sort(want)
@@ -63,8 +63,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 }
 
-// keysOf lists the keys of a struct and of the tables in it, with bob for any
-// contact.
+// keysOf lists the keys of a struct and its tables, with bob as the only contact.
 func keysOf(typ reflect.Type, prefix string) (keys []string) {
 	for name, i := range fieldsOf(typ) {
 		field, key := typ.Field(i).Type, prefix+name
@@ -133,6 +132,6 @@ func TestFillAndWrite(t *testing.T) {
 func TestFillUnknownKey(t *testing.T) {
 	t.Parallel()
 	if _, err := Fill(readExample(t), map[string]string{"peer.colour": "red"}); err == nil {
-		t.Error("a key that is not in the example was filled in")
+		t.Error("Fill accepted a key that is not in the example")
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// Fill returns the text of an example with some of its keys given other texts
-// as values; everything else, comments too, stays as it is. Keys are dotted, and each
-// must stand in the example on a line of its own, as "key = ".
+// Fill returns the text of an example with new values for some of its keys. Everything else,
+// including comments, stays as it is. Keys are dotted, and each must be in the example on a line
+// of its own, as "key = ".
 func Fill(example string, values map[string]string) (string, error) {
 	lines := strings.SplitAfter(example, "\n")
 	section, filled := "", 0
@@ -32,12 +32,12 @@ func Fill(example string, values map[string]string) (string, error) {
 		filled++
 	}
 	if filled != len(values) {
-		return "", errors.New("the example lacks a key to fill in")
+		return "", errors.New("the example has no such key")
 	}
 	return strings.Join(lines, ""), nil
 }
 
-// comment returns what stands behind a value without a "#" in it.
+// comment returns the comment after a value, which must not contain " #".
 func comment(rest string) string {
 	if i := strings.Index(rest, " #"); i >= 0 {
 		return " " + strings.TrimLeft(rest[i:], " ")

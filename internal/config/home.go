@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Home returns the user's home folder; empty: it is not known.
+// Home returns the user's home folder, or "" if it is unknown.
 func Home(getenv func(string) string) string {
 	if runtime.GOOS == "windows" {
 		return getenv("USERPROFILE")
@@ -14,8 +14,7 @@ func Home(getenv func(string) string) string {
 	return getenv("HOME")
 }
 
-// ExpandHome puts the home folder in place of a leading ~ that stands for it. Where home is empty the
-// path stays as it is.
+// ExpandHome replaces a leading ~ by the home folder, unless home is empty.
 func ExpandHome(path, home string) string {
 	if !inHome(path) || home == "" {
 		return path

@@ -9,11 +9,11 @@ import (
 	"runtime"
 )
 
-// maxFile is the most bytes a config may have.
+// maxFile is the largest size of a config, in bytes.
 const maxFile = 1 << 20
 
-// Load reads the file at path; home is what ~ stands for in it, see Home. An error is of type
-// Problems if the file is there but will not do, else it tells why it cannot be read.
+// Load reads the file at path; home replaces ~ in it, see Home. If the content is invalid, the error
+// is of type Problems; other errors say why the file cannot be read.
 func Load(path, home string) (*Config, error) {
 	text, exposed, err := readFile(path)
 	if err != nil {
@@ -31,7 +31,7 @@ func Load(path, home string) (*Config, error) {
 	return c, nil
 }
 
-// readFile returns the text of a file, and whether others may read or write it.
+// readFile returns the text of a file, and whether other users may read or write it.
 func readFile(path string) (text string, exposed bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -43,15 +43,14 @@ func readFile(path string) (text string, exposed bool, err error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {
-		err = fmt.Errorf("%s: longer than %d bytes", path, maxFile)
+		err = fmt.Errorf("%s: larger than %d bytes", path, maxFile)
 	}
 	return string(b), exposed, err
 }
 
-// Find returns the path of the config to use: flag if not empty, else
-// $P2PTOOL_CONFIG, else FileName in the working folder, else UserFile. The last two
-// count only if there is something; without anything the path is empty. What is there, but is no
-// file, is an error: nobody asked to read from it, and that could wait for ever.
+// Find returns the path of the config: flag if not empty, else $P2PTOOL_CONFIG, else FileName in the
+// working folder if that exists, else UserFile if that exists, else "". If one of the last two is
+// not a regular file, that is an error: the user did not name it, and reading a pipe could block.
 func Find(flag string, getenv func(string) string) (string, error) {
 	if flag != "" {
 		return flag, nil
@@ -61,7 +60,7 @@ func Find(flag string, getenv func(string) string) (string, error) {
 	}
 	user, err := UserFile(getenv)
 	if err != nil {
-		user = "" // without a home there is no such file
+		user = "" // without a home folder there is no such file
 	}
 	for _, path := range []string{FileName, user} {
 		if _, err := os.Lstat(path); path == "" || err != nil {
@@ -75,9 +74,8 @@ func Find(flag string, getenv func(string) string) (string, error) {
 	return "", nil
 }
 
-// UserFile returns where the user's config belongs:
-// $XDG_CONFIG_HOME/p2ptool/config.toml, with ~/.config where that is unset, and
-// on Windows %AppData%.
+// UserFile returns the path of the user's config: $XDG_CONFIG_HOME/p2ptool/config.toml,
+// ~/.config/p2ptool/config.toml if that is unset, and %AppData%\p2ptool\config.toml on Windows.
 func UserFile(getenv func(string) string) (string, error) {
 	dir := getenv("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(dir) {
@@ -88,7 +86,7 @@ func UserFile(getenv func(string) string) (string, error) {
 			dir = home
 		}
 		if home == "" {
-			return "", errors.New("HOME is not set, so there is no place for a config; give --config FILE")
+			return "", errors.New("cannot find a place for the config: HOME is not set; use --config FILE")
 		}
 	}
 	return filepath.Join(dir, "p2ptool", "config.toml"), nil

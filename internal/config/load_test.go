@@ -23,7 +23,7 @@ func someKey(t *testing.T) (identity.SecretKey, string) {
 	return k, k.Reveal()
 }
 
-// write makes a file of the mode in a folder of its own and returns its path.
+// write creates a file with the mode in a new folder and returns its path.
 func write(t *testing.T, text string, mode fs.FileMode) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "c.toml")
@@ -31,7 +31,7 @@ func write(t *testing.T, text string, mode fs.FileMode) string {
 	return path
 }
 
-// writeTo makes a file: for its owner alone if the mode says so, also where modes mean nothing.
+// writeTo creates a file. With mode 0600 only its owner may read it, even on Windows.
 func writeTo(t *testing.T, path, text string, mode fs.FileMode) {
 	t.Helper()
 	err := os.WriteFile(path, []byte(text), mode)
@@ -85,38 +85,38 @@ func TestProblems(t *testing.T) {
 		{"text for table", "peer = \"x\"\n", `F:1: peer: is text, use a table: [peer]`},
 		{"table for text", "[mode.x]\ny = 1\n", `F: mode: is a table, use text in quotes`},
 		{"list for table", "[[peer]]\nserver = \"\"\n", `F:1: peer: is a list, use a table: [peer]`},
-		{"choice", "mode = \"client\"\n", `F:1: mode: "client" is not known, use "peer" or "server"`},
-		{"choice of four", "[receive]\naccept = \"maybe\"\n", `F:2: receive.accept: "maybe" is not known, use "ask", "contacts", "all" or "none"`},
-		{"size", "[receive]\nmax_size = \"10 elephants\"\n", `F:2: receive.max_size: "10 elephants" is not a size, use for example "10GB", or "0"`},
-		{"rate", "[server.relay]\ntotal_rate = \"fast\"\n", `F:2: server.relay.total_rate: "fast" is not a rate, use for example "10MB/s", or "0"`},
+		{"choice", "mode = \"client\"\n", `F:1: mode: unknown value "client", use "peer" or "server"`},
+		{"choice of four", "[receive]\naccept = \"maybe\"\n", `F:2: receive.accept: unknown value "maybe", use "ask", "contacts", "all" or "none"`},
+		{"size", "[receive]\nmax_size = \"10 elephants\"\n", `F:2: receive.max_size: "10 elephants" is not a size such as "10GB" or "0"`},
+		{"rate", "[server.relay]\ntotal_rate = \"fast\"\n", `F:2: server.relay.total_rate: "fast" is not a rate such as "10MB/s" or "0"`},
 		{"script is no list", "script = 3\n", `F:1: script: is a number, use a table for each step: [[script]]`},
 		{"rate without a unit", "[server.relay]\nlink_rate = \"5\"\n", `F:2: server.relay.link_rate: "5" has no unit, use for example "5MB/s"`},
 		{"two contacts, one GUID", "[contacts.ann]\nguid = \"1b671a64-40d5-891e-99b0-da01ff1f3341\"\n[contacts.bob]\nguid = \"1b671a64-40d5-891e-99b0-da01ff1f3341\"\n",
-			`F:4: contacts.bob.guid: is the GUID of contact "ann", too; remove one of the two`},
-		{"no home", "[receive]\ndir = \"~/inbox\"\n", `F:2: receive.dir: "~/inbox" begins with the home folder, and HOME is not set; use an absolute path`},
-		{"address", "[peer]\nserver = \"example.org:http\"\n", `F:2: peer.server: "example.org:http" has no port from 0 to 65535, use for example "rendezvous.example.org:3478"`},
-		{"port", "[peer]\nlisten = \":70000\"\n", `F:2: peer.listen: ":70000" has no port from 0 to 65535, use for example "rendezvous.example.org:3478"`},
-		{"server without host", "[peer]\nserver = \":3478\"\n", `F:2: peer.server: ":3478" names no host and port to reach, use for example "rendezvous.example.org:3478"`},
+			`F:4: contacts.bob.guid: is also the GUID of contact "ann"; remove one of the two`},
+		{"no home", "[receive]\ndir = \"~/inbox\"\n", `F:2: receive.dir: "~/inbox" begins with the home folder, but HOME is not set; use an absolute path`},
+		{"address", "[peer]\nserver = \"example.org:http\"\n", `F:2: peer.server: "example.org:http" has no port from 0 to 65535, such as "rendezvous.example.org:3478"`},
+		{"port", "[peer]\nlisten = \":70000\"\n", `F:2: peer.listen: ":70000" has no port from 0 to 65535, such as "rendezvous.example.org:3478"`},
+		{"server without host", "[peer]\nserver = \":3478\"\n", `F:2: peer.server: ":3478" lacks a host or a port, such as in "rendezvous.example.org:3478"`},
 		{"stun is no list", "[peer]\nstun = \"a:1\"\n", `F:2: peer.stun: is text, use a list of texts in quotes`},
-		{"stun is a list of numbers", "[peer]\nstun = [1]\n", `F:2: peer.stun: is a list of something else, use texts in quotes`},
-		{"stun without port", "[peer]\nstun = [\"a:1\", \"b\"]\n", `F:2: peer.stun: "b" is not host:port, use for example "rendezvous.example.org:3478"`},
-		{"stun without host", "[peer]\nstun = [\":1\"]\n", `F:2: peer.stun: ":1" names no host and port to reach, use for example "rendezvous.example.org:3478"`},
-		{"stun empty", "[peer]\nstun = [\"\"]\n", `F:2: peer.stun: "" is not host:port, use for example "rendezvous.example.org:3478"`},
-		{"stun too many", "[peer]\nstun = [\"a:1\", \"a:2\", \"a:3\", \"a:4\", \"a:5\"]\n", `F:2: peer.stun: names 5 servers, use 4 at most`},
+		{"stun is a list of numbers", "[peer]\nstun = [1]\n", `F:2: peer.stun: is not a list of texts, put each in quotes`},
+		{"stun without port", "[peer]\nstun = [\"a:1\", \"b\"]\n", `F:2: peer.stun: "b" is not host:port, such as "rendezvous.example.org:3478"`},
+		{"stun without host", "[peer]\nstun = [\":1\"]\n", `F:2: peer.stun: ":1" lacks a host or a port, such as in "rendezvous.example.org:3478"`},
+		{"stun empty", "[peer]\nstun = [\"\"]\n", `F:2: peer.stun: "" is not host:port, such as "rendezvous.example.org:3478"`},
+		{"stun too many", "[peer]\nstun = [\"a:1\", \"a:2\", \"a:3\", \"a:4\", \"a:5\"]\n", `F:2: peer.stun: has 5 servers, use 4 at most`},
 		{"empty listen", "[server]\nlisten = \"\"\n", `F:2: server.listen: is empty, use for example ":3478"`},
-		{"long name", "[peer]\nname = \"" + strings.Repeat("x", 65) + "\"\n", `F:2: peer.name: a name of 65 bytes is too long, use at most 64`},
-		{"name with escape", "[peer]\nname = \"a\\u001b[2J\"\n", `F:2: peer.name: "a\x1b[2J" holds characters that cannot be shown, use letters, digits and spaces`},
+		{"long name", "[peer]\nname = \"" + strings.Repeat("x", 65) + "\"\n", `F:2: peer.name: the name has 65 bytes, use at most 64`},
+		{"name with escape", "[peer]\nname = \"a\\u001b[2J\"\n", `F:2: peer.name: "a\x1b[2J" contains characters that cannot be shown, use letters, digits and spaces`},
 		{"contact to connect to", "[peer]\nconnect = \"bob\"\n", `F:2: peer.connect: no such contact: "bob" is neither a GUID nor a name under [contacts]`},
 		{"guid", "[contacts.bob]\nguid = \"x\"\n", `F:2: contacts.bob.guid: "x" is not a GUID: it has 1 characters, not 36`},
-		{"contact without guid", "[contacts.bob]\naccept = true\n", "F:1: contacts.bob: has no guid, add the one that `p2ptool id` prints there"},
+		{"contact without guid", "[contacts.bob]\naccept = true\n", "F:1: contacts.bob: has no guid, add the one that `p2ptool id` prints on that machine"},
 		{"contact's name", "[contacts.\"a@b\"]\nguid = \"00000000-0000-8000-8000-000000000000\"\n", `F:1: contacts."a@b": "a@b" cannot be a contact's name, use letters and digits`},
-		{"server's key", "[peer]\nserver_key = \"p2psec-x\"\n", "F:2: peer.server_key: not a public key: it does not begin with \"p2ppub-\", use what `p2ptool serve` prints"},
-		{"script", "[[script]]\nsay = \"a\"\n[[script]]\nrun = \"b\"\n", `F:3: step 2 (run = "b"): a command is run only from a script file named on the command line`},
+		{"server's key", "[peer]\nserver_key = \"p2psec-x\"\n", "F:2: peer.server_key: not a public key: it does not begin with \"p2ppub-\", use the key that `p2ptool serve` prints"},
+		{"script", "[[script]]\nsay = \"a\"\n[[script]]\nrun = \"b\"\n", `F:3: step 2 (run = "b"): only a script file named on the command line may run commands`},
 		{"script's key", "[[script]]\nsey = \"a\"\n", "F:1: step 1: unknown key \"sey\", use one of say, expect, send, receive, sleep, run, quit, and timeout"},
 		{"script's type", "[[script]]\nsleep = \"a\"\n", `F:1: step 1: sleep: "a" is not a duration such as "1.5s" or "2m"`},
 		{"not TOML", "\nmode = peer\n", `F:2: not TOML: expected value but found "peer" instead`},
 		{"Windows path", "[receive]\ndir = \"C:\\Users\\ann\"\n", `F:2: not TOML: \ in double quotes begins an escape, put a Windows path in single quotes, as in dir = 'C:\Users\ann'`},
-		{"Windows path with a tab", "[receive]\ndir = \"C:\\temp\"\n", `F:2: receive.dir: "C:\temp" holds a control character, put a Windows path in single quotes, as in dir = 'C:\Users\ann'`},
+		{"Windows path with a tab", "[receive]\ndir = \"C:\\temp\"\n", `F:2: receive.dir: "C:\temp" contains a control character, put a Windows path in single quotes, as in dir = 'C:\Users\ann'`},
 		{"twice", "mode = \"peer\"\nmode = \"peer\"\n", `F:2: not TOML: Key 'mode' has already been defined.`},
 		{"not UTF-8", "mode = \"\xff\"\n", `F:1: not TOML: invalid UTF-8 byte: 0xff`},
 	}
@@ -152,21 +152,21 @@ accept = "yes"
 `, 0o600)
 	_, err := Load(path, "")
 	got := strings.ReplaceAll(err.Error(), path, "F")
-	want := `F:1: mode: "client" is not known, use "peer" or "server"
+	want := `F:1: mode: unknown value "client", use "peer" or "server"
 F:3: receive.accept: is a number, use text in quotes
-F:4: receive.max_size: "-5" is not a size, use for example "10GB", or "0"
+F:4: receive.max_size: "-5" is not a size such as "10GB" or "0"
 F:6: peer.listed: is text, use true or false
 F:7: peer.nme: unknown key, did you mean "name"?
 F:8: step 1: sleep: "1 week" is not a duration such as "1.5s" or "2m"
 F:8: step 1: timeout: "later" is not a duration such as "1.5s" or "2m"
-F:11: contacts.bob: has no guid, add the one that ` + "`p2ptool id`" + ` prints there
+F:11: contacts.bob: has no guid, add the one that ` + "`p2ptool id`" + ` prints on that machine
 F:12: contacts.bob.accept: is text, use true or false`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
-// Paths count from the file's folder, but for the two that mean the working folder.
+// Paths start at the file's folder, except "" and ".", which mean the working folder.
 func TestPaths(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir() // absolute on every system
@@ -186,7 +186,7 @@ func TestPaths(t *testing.T) {
 		want = filepath.Clean(want)
 		bob := want
 		if dir == "" {
-			bob = "" // as for everybody
+			bob = "" // Receive.Dir is used
 		}
 		if filepath.Clean(c.Receive.Dir) != want || filepath.FromSlash(c.Contacts["bob"].Dir) != bob {
 			t.Errorf("%q: receive.dir is %q, contacts.bob.dir %q; want %q", dir, c.Receive.Dir, c.Contacts["bob"].Dir, want)
@@ -216,7 +216,7 @@ func TestExposedSecret(t *testing.T) {
 	_, text := someKey(t)
 	path := filepath.Join(t.TempDir(), "c.toml")
 	expose(t, path, "secret_key = \""+text+"\"\n")
-	want := path + ": holds a secret key and may be read by others, run `" + closingCommand(path) + "`"
+	want := path + ": contains a secret key but other users may read it, run `" + closingCommand(path) + "`"
 	if _, err := Load(path, ""); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -228,11 +228,11 @@ func TestExposedSecret(t *testing.T) {
 	}
 	for _, mode := range []fs.FileMode{0o640, 0o604, 0o660, 0o644} {
 		path := write(t, "secret_key = \""+text+"\"\n", mode)
-		if err := os.Chmod(path, mode); err != nil { // whatever the umask
+		if err := os.Chmod(path, mode); err != nil { // regardless of the umask
 			t.Fatal(err)
 		}
 		_, err := Load(path, "")
-		want := path + ": holds a secret key and may be read by others, run `chmod 600 " + path + "`"
+		want := path + ": contains a secret key but other users may read it, run `chmod 600 " + path + "`"
 		if err == nil || err.Error() != want {
 			t.Errorf("mode %v: got %v, want %s", mode, err, want)
 		}
@@ -248,7 +248,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 	} {
 		_, err := Load(write(t, "secret_key = "+broken+"\n", 0o600), "")
 		if err == nil || strings.Contains(err.Error(), text[7:30]) {
-			t.Errorf("error shows the secret, or is none: %v", err)
+			t.Errorf("no error, or it shows the secret: %v", err)
 		}
 	}
 }
@@ -322,7 +322,7 @@ func FuzzDecode(f *testing.F) {
 		d.check(c, false)
 		for _, p := range d.problems {
 			if p.Text == "" {
-				t.Errorf("a problem without a text: %+v", p)
+				t.Errorf("problem without a text: %+v", p)
 			}
 		}
 	})

@@ -2,13 +2,12 @@ package config
 
 import "strings"
 
-// Nearest returns the candidate that name was most likely meant to be: one that
-// is at most a third of its letters, and at least one letter, away (two neighbours that are
-// swapped are one), or that it is the beginning of.
-func Nearest(name string, candidates []string) (string, bool) {
+// Nearest returns the known name that a misspelled name most likely means: one within an edit
+// distance of a third of its letters, but at least 1, or one that begins with it.
+func Nearest(name string, known []string) (string, bool) {
 	limit := max(1, len(name)/3)
 	best, least := "", limit+1
-	for _, c := range candidates {
+	for _, c := range known {
 		n := distance(name, c)
 		if len(name) > 2 && strings.HasPrefix(c, name) {
 			n = min(n, limit)
@@ -20,8 +19,8 @@ func Nearest(name string, candidates []string) (string, bool) {
 	return best, best != ""
 }
 
-// distance is how many letters have to be added, taken away, changed or swapped with their neighbour
-// to make b of a (optimal string alignment), in bytes.
+// distance returns the edit distance of a and b in bytes, where swapping neighbours is one edit
+// (optimal string alignment).
 func distance(a, b string) int {
 	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

@@ -4,7 +4,7 @@ package config
 
 import "testing"
 
-// expose makes a file that everybody may read.
+// expose creates a file that everyone may read.
 func expose(t *testing.T, path, text string) {
 	t.Helper()
 	writeTo(t, path, text, 0o644)

@@ -8,16 +8,16 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// isExposed reports whether others than the user, the system and its administrators may read or write
-// a file.
+// isExposed reports whether anyone but the user, the system and its administrators may read or
+// write a file.
 func isExposed(f *os.File) (bool, error) {
 	sd, err := windows.GetSecurityInfo(windows.Handle(f.Fd()), windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
-		return false, nil // FAT, say, or a pipe: there is nothing to protect it with
+		return false, nil // FAT or a pipe, for example: it cannot be protected
 	}
 	acl, _, err := sd.DACL()
 	if err != nil || acl == nil {
-		return err == nil, nil // no list at all: open to everybody
+		return err == nil, nil // no list: open to everyone
 	}
 	trusted, err := trustedSIDs(sd)
 	if err != nil {
@@ -26,8 +26,8 @@ func isExposed(f *os.File) (bool, error) {
 	return grantsOthers(acl, trusted), nil
 }
 
-// trustedSIDs returns who may read a private file: its owner, this user, the system and administrators,
-// who can read anything.
+// trustedSIDs returns who may read a private file: its owner, this user, and the system and the
+// administrators, who can read anything.
 func trustedSIDs(sd *windows.SECURITY_DESCRIPTOR) ([]*windows.SID, error) {
 	user, err := userSID()
 	if err != nil {
@@ -47,7 +47,7 @@ func trustedSIDs(sd *windows.SECURITY_DESCRIPTOR) ([]*windows.SID, error) {
 	return trusted, nil
 }
 
-// grantsOthers reports whether a list lets anybody but the trusted read or write.
+// grantsOthers reports whether a list allows anyone but the trusted to read or write.
 func grantsOthers(acl *windows.ACL, trusted []*windows.SID) bool {
 	const readOrWrite = windows.FILE_READ_DATA | windows.FILE_WRITE_DATA | windows.FILE_APPEND_DATA | windows.WRITE_DAC | windows.WRITE_OWNER |
 		windows.GENERIC_READ | windows.GENERIC_WRITE | windows.GENERIC_ALL
@@ -84,13 +84,13 @@ func userSID() (*windows.SID, error) {
 	return user.User.Sid.Copy()
 }
 
-// closingCommand is what to run so that others cannot read a file.
+// closingCommand returns a command that makes a file private.
 func closingCommand(path string) string {
 	return fmt.Sprintf(`icacls "%s" /inheritance:r /grant:r "%%USERNAME%%:F"`, path)
 }
 
-// createPrivate makes a file that this user, the system and administrators alone may read. It has that list
-// from the start, and inherits none.
+// createPrivate creates a file that only this user, the system and administrators may read. It is
+// created with that list and inherits none.
 func createPrivate(path string) (*os.File, error) {
 	user, err := userSID()
 	if err != nil {

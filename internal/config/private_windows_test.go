@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// expose makes a file that everybody may read.
+// expose creates a file that everyone may read.
 func expose(t *testing.T, path, text string) {
 	t.Helper()
 	writeTo(t, path, text, 0o644)

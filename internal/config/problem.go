@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// A Problem is one thing that is wrong with a file.
+// A Problem is one problem of a file.
 type Problem struct {
 	File string // empty: Text names the place
-	Line int    // 0: the file as a whole; without File for the order alone
-	Key  string // dotted; empty: the file as a whole
-	Text string // what is wrong, and what would do
+	Line int    // 0: the whole file; without File only for the order
+	Key  string // dotted; empty: the whole file
+	Text string // what is wrong, and what would be valid
 }
 
-// Error returns "file:line: key: text", without what is not known.
+// Error returns "file:line: key: text", without the parts that are unknown.
 func (p Problem) Error() string {
 	var b strings.Builder
 	if p.File == "" {
@@ -30,10 +30,10 @@ func (p Problem) Error() string {
 	return b.String() + ": " + p.Text
 }
 
-// Problems are all that is wrong with a file, by line. It has at least one.
+// Problems are all problems of a file, ordered by line. There is at least one.
 type Problems []Problem
 
-// Error returns the problems, one a line.
+// Error returns the problems, one per line.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -42,8 +42,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sort orders by line, and for the same line by key, so that the order is
-// always the same.
+// sort orders by line, then by key, so that the order is always the same.
 func (ps Problems) sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		if a.Line != b.Line {

@@ -10,38 +10,37 @@ import (
 // A Size is a number of bytes.
 type Size int64
 
-// UnmarshalText is ParseSize.
+// UnmarshalText parses like ParseSize.
 func (s *Size) UnmarshalText(b []byte) (err error) {
 	*s, err = ParseSize(string(b))
 	return err
 }
 
-// A Rate is a number of bytes a second.
+// A Rate is a number of bytes per second.
 type Rate int64
 
-// UnmarshalText is ParseRate.
+// UnmarshalText parses like ParseRate.
 func (r *Rate) UnmarshalText(b []byte) (err error) {
 	*r, err = ParseRate(string(b))
 	return err
 }
 
-// ParseSize reads a number of bytes such as "1500", "10GB" or "1.5 MiB": K, M, G
-// and T, with or without B, are powers of 1000, KiB to TiB those of 1024, in
-// any case.
+// ParseSize parses a number of bytes such as "1500", "10GB" or "1.5 MiB". K, M, G and T, with or
+// without B, are powers of 1000; KiB to TiB are powers of 1024. Case does not matter.
 func ParseSize(s string) (Size, error) {
 	n, ok := parseBytes(s)
 	if !ok {
-		return 0, fmt.Errorf("%q is not a size, use for example \"10GB\", or \"0\"", s)
+		return 0, fmt.Errorf("%q is not a size such as \"10GB\" or \"0\"", s)
 	}
 	return Size(n), nil
 }
 
-// ParseRate reads what ParseSize does, with or without "/s". A bare number but 0 is an error: somebody who
-// writes 2 does not mean two bytes a second.
+// ParseRate parses a size with or without "/s". A number without a unit, except 0, is an error: a
+// user who writes 2 does not mean two bytes per second.
 func ParseRate(s string) (Rate, error) {
 	n, ok := parseBytes(strings.TrimSuffix(s, "/s"))
 	if !ok {
-		return 0, fmt.Errorf("%q is not a rate, use for example \"10MB/s\", or \"0\"", s)
+		return 0, fmt.Errorf("%q is not a rate such as \"10MB/s\" or \"0\"", s)
 	}
 	if n != 0 && strings.Trim(strings.TrimSpace(s), "0123456789.") == "" {
 		return 0, fmt.Errorf("%q has no unit, use for example \"%sMB/s\"", s, strings.TrimSpace(s))
@@ -57,7 +56,7 @@ func parseBytes(s string) (int64, bool) {
 		return 0, false
 	}
 	if n, err := strconv.ParseInt(s[:end], 10, 64); err == nil && n <= math.MaxInt64/unit {
-		return n * unit, true // exact, beyond what a float holds
+		return n * unit, true // exact, unlike a large float
 	}
 	f, err := strconv.ParseFloat(s[:end], 64)
 	f *= float64(unit)
@@ -67,7 +66,7 @@ func parseBytes(s string) (int64, bool) {
 	return int64(f), true
 }
 
-// unitSize returns how many bytes the unit stands for.
+// unitSize returns the number of bytes of a unit.
 func unitSize(unit string) (int64, bool) {
 	unit = strings.ToLower(unit)
 	if unit == "" || unit == "b" {

@@ -11,17 +11,17 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// ErrNoContact says that a name is no contact's.
+// ErrNoContact says that no contact has the name.
 var ErrNoContact = errors.New("no such contact")
 
 // A Target is a peer to reach.
 type Target struct {
 	GUID identity.GUID
-	Addr Address // where it answers without a server; empty: ask the server
+	Addr Address // its address, to reach it without a server; empty: ask the server
 	Name string  // the contact's name; empty: it has none
 }
 
-// String returns what to call the target: its name, or its GUID.
+// String returns the target's name, or its GUID.
 func (t Target) String() string {
 	if t.Name != "" {
 		return t.Name
@@ -29,9 +29,8 @@ func (t Target) String() string {
 	return t.GUID.String()
 }
 
-// Target finds out who is meant by a GUID, a contact's name, or either with
-// "@host:port" behind it. An error wraps ErrNoContact when it is a name
-// that nobody has.
+// Target resolves a GUID or a contact's name, either with "@host:port" after it. The error wraps
+// ErrNoContact if it is neither a GUID nor a contact.
 func (c *Config) Target(who string) (Target, error) {
 	name, hostport, direct := strings.Cut(who, "@")
 	t, err := c.lookup(name)
@@ -62,7 +61,7 @@ func (c *Config) noContact(who string) error {
 		return fmt.Errorf("%w: %q, did you mean %q?", ErrNoContact, who, near)
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("%w: %q, known are %s", ErrNoContact, who, quoteAll(names, 10))
+		return fmt.Errorf("%w: %q, the contacts are %s", ErrNoContact, who, quoteAll(names, 10))
 	}
 	return fmt.Errorf("%w: %q is neither a GUID nor a name under [contacts]", ErrNoContact, who)
 }
@@ -82,14 +81,14 @@ func quoteAll(names []string, most int) string {
 	return b.String()
 }
 
-// looksLikeGUID reports whether somebody who wrote s had a GUID in mind: hex
-// digits and hyphens only, and many of them.
+// looksLikeGUID reports whether s was probably meant to be a GUID: many characters, all of them
+// hex digits or hyphens.
 func looksLikeGUID(s string) bool {
 	return len(s) >= 16 && strings.Trim(strings.ToLower(s), "0123456789abcdef-") == "" || strings.Count(s, "-") == 4 && len(s) > 30
 }
 
-// ContactName returns the name of the contact with the GUID; of several the
-// first by name. Empty: none.
+// ContactName returns the name of the contact with the GUID, or "". If there are several it returns
+// the first in alphabetical order.
 func (c *Config) ContactName(guid identity.GUID) string {
 	for _, name := range slices.Sorted(maps.Keys(c.Contacts)) {
 		if c.Contacts[name].GUID == guid {
@@ -99,7 +98,7 @@ func (c *Config) ContactName(guid identity.GUID) string {
 	return ""
 }
 
-// checkContactName refuses names that WHO could not tell from something else.
+// checkContactName rejects names that would be ambiguous as WHO.
 func checkContactName(name string) error {
 	if _, err := ParseName(name); err != nil {
 		return err

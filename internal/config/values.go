@@ -11,7 +11,7 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// Mode is what a bare command does.
+// Mode is the role that the program runs without a command.
 type Mode string
 
 const (
@@ -22,14 +22,14 @@ const (
 // UnmarshalText accepts the modes.
 func (m *Mode) UnmarshalText(b []byte) error { return oneOf(m, b, ModePeer, ModeServer) }
 
-// Accept is whose files are taken.
+// Accept says whose files are accepted.
 type Accept string
 
 const (
-	AcceptAsk      Accept = "ask"      // on the terminal; without one nobody's
-	AcceptContacts Accept = "contacts" // those of contacts
-	AcceptAll      Accept = "all"      // everybody's
-	AcceptNone     Accept = "none"     // nobody's
+	AcceptAsk      Accept = "ask" // ask on the terminal; without one decline
+	AcceptContacts Accept = "contacts"
+	AcceptAll      Accept = "all"
+	AcceptNone     Accept = "none"
 )
 
 // UnmarshalText accepts the four values.
@@ -37,13 +37,13 @@ func (a *Accept) UnmarshalText(b []byte) error {
 	return oneOf(a, b, AcceptAsk, AcceptContacts, AcceptAll, AcceptNone)
 }
 
-// Conflict is what happens to a file whose name exists already.
+// Conflict says what happens to a received file whose name exists already.
 type Conflict string
 
 const (
 	ConflictRename    Conflict = "rename"    // it becomes "name (1).ext"
-	ConflictSkip      Conflict = "skip"      // it is not taken
-	ConflictOverwrite Conflict = "overwrite" // it takes the other's place
+	ConflictSkip      Conflict = "skip"      // it is not received
+	ConflictOverwrite Conflict = "overwrite" // it replaces the existing file
 )
 
 // UnmarshalText accepts the three values.
@@ -51,11 +51,11 @@ func (c *Conflict) UnmarshalText(b []byte) error {
 	return oneOf(c, b, ConflictRename, ConflictSkip, ConflictOverwrite)
 }
 
-// Transport is how a server is reached.
+// Transport says how to reach the server.
 type Transport string
 
 const (
-	TransportAuto Transport = "auto" // UDP, and TLS while that does not pass
+	TransportAuto Transport = "auto" // UDP, and TLS while UDP is blocked
 	TransportUDP  Transport = "udp"
 	TransportTLS  Transport = "tls"
 )
@@ -75,13 +75,13 @@ func oneOf[T ~string](into *T, b []byte, allowed ...T) error {
 		quoted[i] = strconv.Quote(string(a))
 	}
 	last := len(quoted) - 1
-	return fmt.Errorf("%q is not known, use %s or %s", b, strings.Join(quoted[:last], ", "), quoted[last])
+	return fmt.Errorf("unknown value %q, use %s or %s", b, strings.Join(quoted[:last], ", "), quoted[last])
 }
 
-// An Address is "host:port"; the host may be empty where one listens.
+// An Address is "host:port". The host of an address to listen on may be empty.
 type Address string
 
-// UnmarshalText accepts an empty text and whatever ParseAddress does.
+// UnmarshalText accepts an empty text and what ParseAddress accepts.
 func (a *Address) UnmarshalText(b []byte) error {
 	if len(b) == 0 {
 		*a = ""
@@ -96,16 +96,15 @@ func (a *Address) UnmarshalText(b []byte) error {
 func ParseAddress(s string) (Address, error) {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
-		return "", fmt.Errorf("%q is not host:port, use for example \"rendezvous.example.org:3478\"", s)
+		return "", fmt.Errorf("%q is not host:port, such as \"rendezvous.example.org:3478\"", s)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", fmt.Errorf("%q has no port from 0 to 65535, use for example \"rendezvous.example.org:3478\"", s)
+		return "", fmt.Errorf("%q has no port from 0 to 65535, such as \"rendezvous.example.org:3478\"", s)
 	}
 	return Address(s), nil
 }
 
-// ParseRemote checks what ParseAddress does, and that there is a host and a port
-// to send to.
+// ParseRemote parses like ParseAddress, and requires a host and a port that is not 0.
 func ParseRemote(s string) (Address, error) {
 	a, err := ParseAddress(s)
 	if err == nil {
@@ -117,13 +116,13 @@ func ParseRemote(s string) (Address, error) {
 	return a, nil
 }
 
-// DefaultPort is a server's where none is given.
+// DefaultPort is the default port of a server.
 const DefaultPort = "3478"
 
-// A ServerAddress is "host:port" of a server to reach; the port may be left out in the file.
+// A ServerAddress is the "host:port" of a server. In the file the port is optional.
 type ServerAddress string
 
-// UnmarshalText accepts an empty text and whatever ParseServer does.
+// UnmarshalText accepts an empty text and what ParseServer accepts.
 func (a *ServerAddress) UnmarshalText(b []byte) (err error) {
 	*a = ""
 	if len(b) > 0 {
@@ -132,7 +131,7 @@ func (a *ServerAddress) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// ParseServer does what ParseRemote does, and adds DefaultPort to a host alone.
+// ParseServer parses like ParseRemote, but adds DefaultPort if there is no port.
 func ParseServer(s string) (ServerAddress, error) {
 	host := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
 	if ip := net.ParseIP(host); ip != nil || host != "" && !strings.ContainsAny(s, ":[] /\t") {
@@ -142,19 +141,19 @@ func ParseServer(s string) (ServerAddress, error) {
 	return ServerAddress(a), err
 }
 
-// remote checks that a, if not empty, names a host and a port to send to.
+// remote checks that a, if not empty, has a host and a port that is not 0.
 func (a Address) remote() error {
 	host, port, _ := net.SplitHostPort(string(a))
 	if n, _ := strconv.Atoi(port); a != "" && (host == "" || n == 0) {
-		return fmt.Errorf("%q names no host and port to reach, use for example \"rendezvous.example.org:3478\"", a)
+		return fmt.Errorf("%q lacks a host or a port, such as in \"rendezvous.example.org:3478\"", a)
 	}
 	return nil
 }
 
-// MaxName is the most bytes a name may have, after docs/protocol.md.
+// MaxName is the largest length of a name in bytes, see docs/protocol.md.
 const MaxName = 64
 
-// A Name is what a peer is called in the server's list.
+// A Name is the name of a peer in the server's list.
 type Name string
 
 // UnmarshalText accepts printable text of at most MaxName bytes.
@@ -168,14 +167,14 @@ func (n *Name) UnmarshalText(b []byte) error {
 func ParseName(s string) (Name, error) {
 	switch {
 	case len(s) > MaxName:
-		return "", fmt.Errorf("a name of %d bytes is too long, use at most %d", len(s), MaxName)
+		return "", fmt.Errorf("the name has %d bytes, use at most %d", len(s), MaxName)
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }):
-		return "", fmt.Errorf("%q holds characters that cannot be shown, use letters, digits and spaces", s)
+		return "", fmt.Errorf("%q contains characters that cannot be shown, use letters, digits and spaces", s)
 	}
 	return Name(s), nil
 }
 
-// A SecretKey is a key in the file; the zero value is none.
+// A SecretKey is a secret key in the file. The zero value is no key.
 type SecretKey struct{ identity.SecretKey }
 
 // UnmarshalText accepts an empty text or the text form of a key.
@@ -185,12 +184,12 @@ func (k *SecretKey) UnmarshalText(b []byte) (err error) {
 		k.SecretKey, err = identity.ParseSecretKey(string(b))
 	}
 	if err != nil {
-		return fmt.Errorf("%w, `p2ptool init` makes one", err)
+		return fmt.Errorf("%w, `p2ptool init` creates one", err)
 	}
 	return nil
 }
 
-// A PublicKey is a server's key in the file; the zero value is none.
+// A PublicKey is a server's key in the file. The zero value is no key.
 type PublicKey struct{ identity.PublicKey }
 
 // UnmarshalText accepts an empty text or the text form of a key.
@@ -200,7 +199,7 @@ func (k *PublicKey) UnmarshalText(b []byte) (err error) {
 		k.PublicKey, err = identity.ParsePublicKey(string(b))
 	}
 	if err != nil {
-		return fmt.Errorf("%w, use what `p2ptool serve` prints", err)
+		return fmt.Errorf("%w, use the key that `p2ptool serve` prints", err)
 	}
 	return nil
 }

@@ -82,13 +82,13 @@ func TestTarget(t *testing.T) {
 func TestTargetErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ who, want string }{
-		{"xyz", `no such contact: "xyz", known are "bob", "carol"`},
+		{"xyz", `no such contact: "xyz", the contacts are "bob", "carol"`},
 		{"bop", `no such contact: "bop", did you mean "bob"?`},
-		{"", `no such contact: "", known are "bob", "carol"`},
+		{"", `no such contact: "", the contacts are "bob", "carol"`},
 		{"1b671a64-40d5-891e-99b0-da01ff1f334", `"1b671a64-40d5-891e-99b0-da01ff1f334" is not a GUID: it has 35 characters, not 36`},
 		{"1b671a64-40d5-491e-99b0-da01ff1f3341", `"1b671a64-40d5-491e-99b0-da01ff1f3341" is not a peer's GUID: it is a UUID of version 4, and a peer's has version 8`},
-		{"bob@example.org", `"example.org" is not host:port, use for example "rendezvous.example.org:3478"`},
-		{"bob@:12", `":12" names no host and port to reach, use for example "rendezvous.example.org:3478"`},
+		{"bob@example.org", `"example.org" is not host:port, such as "rendezvous.example.org:3478"`},
+		{"bob@:12", `":12" lacks a host or a port, such as in "rendezvous.example.org:3478"`},
 	}
 	for _, tt := range tests {
 		_, err := contacts(t).Target(tt.who)

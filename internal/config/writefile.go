@@ -7,9 +7,8 @@ import (
 	"path/filepath"
 )
 
-// WriteFile makes the file at path, readable by its owner alone, with the folders
-// that lead there. An existing one is an error that wraps fs.ErrExist, unless
-// replace: then the new one takes its place at once, or not at all.
+// WriteFile creates the file at path, readable only by its owner, and its folders. If the file
+// exists, the error wraps fs.ErrExist; with replace it is replaced atomically instead.
 func WriteFile(path, text string, replace bool) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -30,7 +29,7 @@ func WriteFile(path, text string, replace bool) error {
 	return nil
 }
 
-// create writes a file that must not be there yet, and leaves none if it fails.
+// create writes a file that must not exist yet. If it fails it leaves no file behind.
 func create(path, text string) error {
 	f, err := createPrivate(path)
 	if err != nil {

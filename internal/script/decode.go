@@ -11,17 +11,17 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// A Problem is one thing that is wrong with a step: it names the file and the line where the step begins,
-// if they are known, and the step.
+// A Problem is one problem of a step. Its text names the file and the line where the step begins, if
+// they are known, and the step.
 type Problem struct {
-	Line int // 0: not known
+	Line int // 0: unknown
 	Text string
 }
 
 func (p *Problem) Error() string { return p.Text }
 
-// Decode reads and validates the steps of a TOML document, a table each, and returns all that is wrong with
-// them. The file's name and its text are for the places in that.
+// Decode decodes and validates the steps of a TOML document, one per table, and returns all their
+// problems. The file's name and text are only for the problems' places.
 func Decode(md toml.MetaData, tables []toml.Primitive, file string, text []byte, o Options) (steps []Step, problems []*Problem) {
 	return decode(md, tables, file, text, func(s Step) error { return s.validate(o) })
 }
@@ -50,17 +50,17 @@ func decode(md toml.MetaData, tables []toml.Primitive, file string, text []byte,
 	return steps, problems
 }
 
-// problem makes one of a text that begins with the step's place.
+// problem returns a Problem with a text that begins with the step's place.
 func (s *Step) problem(text string) *Problem {
 	line, _ := strconv.Atoi(s.pos[strings.LastIndex(s.pos, ":")+1:])
 	return &Problem{line, text}
 }
 
-// decode reads one table, value by value, so that a bad one hides no other.
+// decode decodes one table value by value, so that one bad value does not hide another.
 func (s *Step) decode(md toml.MetaData, table toml.Primitive) (errs []error) {
 	var values map[string]toml.Primitive
 	if err := md.PrimitiveDecode(table, &values); err != nil {
-		return []error{fmt.Errorf("it is no table: %s", message(err))}
+		return []error{fmt.Errorf("not a table: %s", message(err))}
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		into, use := s.field(key)
@@ -73,10 +73,10 @@ func (s *Step) decode(md toml.MetaData, table toml.Primitive) (errs []error) {
 	return errs
 }
 
-// wrongValue says what would do where the toml package speaks of types of Go.
+// wrongValue replaces a message about Go types by one that names a valid type.
 func wrongValue(text, use string) string {
 	if strings.HasPrefix(text, "incompatible types") {
-		return "the value is of another kind, use " + use
+		return "wrong type, use " + use
 	}
 	return text
 }
@@ -84,7 +84,7 @@ func wrongValue(text, use string) string {
 // kinds are the keys of actions.
 var kinds = []string{"say", "expect", "send", "receive", "sleep", "run", "quit"}
 
-// field returns where the value of a key goes, and what it is; nil: there is no such key.
+// field returns the field of a key and a name of its type; nil for an unknown key.
 func (s *Step) field(key string) (into any, use string) {
 	const text = "text in quotes"
 	switch key {

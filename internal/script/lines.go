@@ -13,33 +13,33 @@ const (
 	maxBytes = 4 << 20
 )
 
-// Lines holds the lines that the peer has sent until steps use them. The zero
-// value is empty and ready; its methods may be called from several goroutines
-// at once. Of too many lines the oldest are forgotten: taking them in never
-// waits for the script, so that two scripts cannot wait for each other.
+// Lines keeps the lines that the peer has sent until steps consume them. The zero value
+// is empty and ready; its methods may be called from several goroutines. If there are too
+// many lines it drops the oldest: Add never waits for the script, so that two scripts
+// cannot wait for each other.
 type Lines struct {
 	mu       sync.Mutex
-	changed  chan struct{} // closed when a line or the end comes; nil: nobody waits
+	changed  chan struct{} // closed at the next line or the end; nil: nothing waits
 	lines    []string
 	bytes    int
-	expected int // how many of lines an expect step has seen
-	ran      int // how many of lines a run step has had
+	expected int // how many of lines expect steps have consumed
+	ran      int // how many of lines run steps have consumed
 	end      error
 }
 
-// Add takes a line in.
+// Add appends a line.
 func (l *Lines) Add(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, text)
 	l.bytes += len(text)
 	for len(l.lines) > maxLines || l.bytes > maxBytes {
-		l.forgetLocked()
+		l.dropLocked()
 	}
 	l.wakeLocked()
 }
 
-// End says that no more lines come, and why. Only the first call counts.
+// End marks the end of the lines and its reason. Only the first call counts.
 func (l *Lines) End(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -49,7 +49,7 @@ func (l *Lines) End(err error) {
 	l.wakeLocked()
 }
 
-func (l *Lines) forgetLocked() {
+func (l *Lines) dropLocked() {
 	l.bytes -= len(l.lines[0])
 	l.lines[0] = ""
 	l.lines = l.lines[1:]
@@ -64,8 +64,8 @@ func (l *Lines) wakeLocked() {
 	}
 }
 
-// expect waits for a line that matches and uses up all lines up to it. The
-// error is that of End, where no line matched before, or the context's.
+// expect waits for a line that matches, and consumes all lines up to it. If none matches it
+// returns the error of End, or the context's.
 func (l *Lines) expect(ctx context.Context, re *regexp.Regexp) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,8 +100,7 @@ func (l *Lines) waitLocked(ctx context.Context) error {
 	}
 }
 
-// sinceRun returns the lines that came since the last call, each with a line
-// feed behind it.
+// sinceRun returns the lines since the last call, each with a line feed.
 func (l *Lines) sinceRun() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,11 +11,11 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// maxFile is the most bytes that a script may have.
+// maxFile is the largest size of a script, in bytes.
 const maxFile = 1 << 20
 
-// Load reads and validates a script file that was named on the command line;
-// its commands are allowed. Errors name the file and the line, and tell all that is wrong.
+// Load reads and validates a script file that the command line names; it may have run steps.
+// The error lists all problems with file and line.
 func Load(file string) ([]Step, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -27,13 +27,13 @@ func Load(file string) ([]Step, error) {
 		return nil, err
 	}
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s: a script has at most 1 MiB", file)
+		return nil, fmt.Errorf("%s: a script may have at most 1 MiB", file)
 	}
 	return parse(file, data, func(s Step) error { return s.validate(Options{Commands: true}) })
 }
 
-// Parse reads the steps of a TOML document that holds nothing else; file is
-// its name in errors. It does not validate them.
+// Parse parses the steps of a TOML document that contains nothing else, without validating
+// them. File is its name in errors.
 func Parse(file string, data []byte) ([]Step, error) {
 	return parse(file, data, func(Step) error { return nil })
 }
@@ -57,13 +57,13 @@ func parse(file string, data []byte, check func(Step) error) ([]Step, error) {
 		errs = append(errs, p)
 	}
 	if len(steps) == 0 && len(errs) == 0 {
-		errs = append(errs, fmt.Errorf("%s: no [[script]] in it", file))
+		errs = append(errs, fmt.Errorf("%s: no [[script]] found", file))
 	}
 	return steps, errors.Join(errs...)
 }
 
-// Locate notes, for errors, where in a TOML document each step begins. Steps
-// that are not written as [[script]] tables are left without a place.
+// Locate records where in a TOML document each step begins, for errors. Steps that are not
+// written as [[script]] tables have no place.
 func Locate(steps []Step, file string, data []byte) {
 	var lines []int
 	for n, line := range strings.Split(string(data), "\n") {
@@ -80,7 +80,7 @@ func Locate(steps []Step, file string, data []byte) {
 	}
 }
 
-// place returns the file with the first line that sets the key, if one does.
+// place returns the file with the number of the first line that sets the key, if there is one.
 func place(file string, data []byte, key string) string {
 	for n, line := range strings.Split(string(data), "\n") {
 		if k, _, ok := strings.Cut(line, "="); ok && strings.TrimSpace(k) == key {
@@ -90,7 +90,7 @@ func place(file string, data []byte, key string) string {
 	return file
 }
 
-// syntaxError names the line of what is no TOML.
+// syntaxError adds the file and the line to an error of the toml package.
 func syntaxError(file string, err error) error {
 	var p toml.ParseError
 	if !errors.As(err, &p) {
@@ -99,7 +99,7 @@ func syntaxError(file string, err error) error {
 	return fmt.Errorf("%s:%d: %s", file, p.Position.Line, message(err))
 }
 
-// message is the error of the toml package without its place.
+// message returns the message of an error of the toml package, without its place.
 func message(err error) string {
 	var p toml.ParseError
 	if errors.As(err, &p) && p.Message != "" {
@@ -115,7 +115,7 @@ func message(err error) string {
 // validGlob checks the pattern of a receive step, in the syntax of path.Match.
 func validGlob(pattern string) error {
 	if _, err := path.Match(pattern, ""); err != nil {
-		return fmt.Errorf("%q is not a pattern of file names", pattern)
+		return fmt.Errorf("%q is not a valid file name pattern", pattern)
 	}
 	return nil
 }

@@ -46,16 +46,16 @@ func TestLoadErrors(t *testing.T) {
 		{"[[script]]\n\n[[script]]\nquit = true\n", "s.toml:1: step 1 (nothing): has no action"},
 		{"[[script]]\nquit = true\n[[script]]\nsay = \"x\"\nsend = \"y\"\n", "s.toml:3: step 2 (say = \"x\"): has 2 actions"},
 		{"[[script]]\nexpect = \"(\"\n", "missing closing )"},
-		{"[[script]]\nreceive = \"[\"\n", "not a pattern"},
+		{"[[script]]\nreceive = \"[\"\n", "not a valid file name pattern"},
 		{"[[script]]\nsend = \"\"\n", "must not be empty"},
 		{"[[script]]\nrun = \"\"\n", "must not be empty"},
 		{"[[script]]\nsleep = 5\n", "s.toml:1: step 1: "},
 		{"[[script]]\nsleep = \"5\"\n", "is not a duration"},
 		{"[[script]]\nsleep = \"-5s\"\n", "is not a duration"},
 		{"[[script]]\nsay = \"x\"\ntimeout = \"soon\"\n", "s.toml:1: step 1: timeout: \"soon\" is not a duration"},
-		{"[[script]]\nsleep = \"5s\"\ntimeout = \"4s\"\n", "its timeout of 4s is shorter"},
-		{"[[script]]\nsay = 5\n[[script]]\nsay = \"x\"\n", "s.toml:1: step 1: say: the value is of another kind, use text in quotes"},
-		{"script = [{say = \"x\"}, {quit = 1}]\n", "s.toml: step 2: quit: the value is of another kind, use true or false"},
+		{"[[script]]\nsleep = \"5s\"\ntimeout = \"4s\"\n", "the timeout of 4s is shorter"},
+		{"[[script]]\nsay = 5\n[[script]]\nsay = \"x\"\n", "s.toml:1: step 1: say: wrong type, use text in quotes"},
+		{"script = [{say = \"x\"}, {quit = 1}]\n", "s.toml: step 2: quit: wrong type, use true or false"},
 		{"[[script]]\nsleep = \"x\"\ntimeout = \"y\"\n[[script]]\nsleep = \"z\"\n[[script]]\n",
 			"timeout: \"y\" is not a duration such as \"1.5s\" or \"2m\"\n"},
 		{"[[script]]\nsleep = \"x\"\ntimeout = \"y\"\n[[script]]\nsleep = \"z\"\n[[script]]\n",
@@ -76,11 +76,11 @@ func TestLoadErrors(t *testing.T) {
 		}
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "none.toml")); !os.IsNotExist(err) {
-		t.Errorf("no file: %v", err)
+		t.Errorf("missing file: %v", err)
 	}
 }
 
-// Steps written in another form have no place, rather than a wrong one.
+// Steps written in another form have no place instead of a wrong one.
 func TestLocate(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -8,41 +8,41 @@ import (
 	"time"
 )
 
-// Errors that a step fails with, besides those of its Env; test with errors.Is.
+// Errors of a step, besides those of its Env; test with errors.Is.
 var (
-	// ErrTimeout says that the step's time was up.
+	// ErrTimeout says that the step exceeded its timeout.
 	ErrTimeout = errors.New("timed out")
-	// ErrNoMatch says that the lines ended and none matched.
+	// ErrNoMatch says that no line matched before the lines ended.
 	ErrNoMatch = errors.New("no line matched")
 )
 
-// An Env is the world that a script acts on. Each call returns soon after its
-// context ends. An error of a call fails the step and is wrapped.
+// An Env performs the actions of a script. Each call returns soon after its context ends.
+// The error of a call fails the step, whose error wraps it.
 type Env interface {
 	// Say sends a line and returns when it is delivered.
 	Say(ctx context.Context, text string) error
-	// Lines returns where received lines go, from before the script began.
-	// It is always the same.
+	// Lines returns the received lines, including those from before the script began.
+	// It always returns the same pointer.
 	Lines() *Lines
 	// Send sends a file or a folder and returns when it has arrived.
 	Send(ctx context.Context, path string) error
-	// Receive waits for a file whose name matches the glob, in the syntax of
-	// path.Match, and returns where it is. A file that arrived before counts,
-	// if no Receive has given it yet.
+	// Receive waits for a file whose name matches the glob, in the syntax of path.Match,
+	// and returns its path. It also returns a file that arrived earlier, but each file
+	// only once.
 	Receive(ctx context.Context, glob string) (path string, err error)
-	// Exec runs a command line in the system's shell with stdin, and fails
-	// when the command does.
+	// Exec runs a command line in the system's shell with the given stdin. It fails if
+	// the command fails.
 	Exec(ctx context.Context, command string, stdin []byte) error
 }
 
-// A StepError tells which step failed, and why.
+// A StepError says which step failed and why.
 type StepError struct {
 	Number int // from 1
 	Step   Step
 	Err    error
 }
 
-// Error names the place of the step, its number and itself.
+// Error returns the place of the step, its number, the step and the error.
 func (e *StepError) Error() string {
 	pos := ""
 	if e.Step.pos != "" {
@@ -51,12 +51,11 @@ func (e *StepError) Error() string {
 	return fmt.Sprintf("%sstep %d (%s): %v", pos, e.Number, e.Step, e.Err)
 }
 
-// Unwrap gives what went wrong: ErrTimeout, an error of the Env, or the
-// context's.
+// Unwrap returns ErrTimeout, ErrNoMatch, an error of the Env, or the context's error.
 func (e *StepError) Unwrap() error { return e.Err }
 
-// Run validates the steps and takes them one after the other. It stops at the
-// first that fails, with a *StepError, and at a quit step, which quit reports.
+// Run validates the steps and runs them in order. It stops at the first step that fails, with
+// a *StepError, and at a quit step, with quit.
 func Run(ctx context.Context, steps []Step, env Env, o Options) (quit bool, err error) {
 	if err := Validate(steps, o); err != nil {
 		return false, err
@@ -65,15 +64,15 @@ func Run(ctx context.Context, steps []Step, env Env, o Options) (quit bool, err 
 		if s.Quit {
 			return true, nil
 		}
-		if err := s.take(ctx, env); err != nil {
+		if err := s.run(ctx, env); err != nil {
 			return false, &StepError{Number: i + 1, Step: s, Err: err}
 		}
 	}
 	return false, nil
 }
 
-// take takes a step within its timeout.
-func (s Step) take(ctx context.Context, env Env) error {
+// run runs a step within its timeout.
+func (s Step) run(ctx context.Context, env Env) error {
 	limit := s.timeout()
 	if limit == 0 {
 		return s.act(ctx, env)

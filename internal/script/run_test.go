@@ -14,15 +14,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is an Env that takes notes.
-type world struct {
+// A fakeEnv records the calls.
+type fakeEnv struct {
 	lines Lines
 	notes []string
 	slow  time.Duration // how long each call takes
 	err   error         // of each call
 }
 
-func (w *world) note(ctx context.Context, format string, args ...any) error {
+func (w *fakeEnv) note(ctx context.Context, format string, args ...any) error {
 	w.notes = append(w.notes, fmt.Sprintf(format, args...))
 	if err := sleep(ctx, w.slow); err != nil {
 		return err
@@ -30,20 +30,20 @@ func (w *world) note(ctx context.Context, format string, args ...any) error {
 	return w.err
 }
 
-func (w *world) Say(ctx context.Context, text string) error  { return w.note(ctx, "say %s", text) }
-func (w *world) Lines() *Lines                               { return &w.lines }
-func (w *world) Send(ctx context.Context, path string) error { return w.note(ctx, "send %s", path) }
+func (w *fakeEnv) Say(ctx context.Context, text string) error  { return w.note(ctx, "say %s", text) }
+func (w *fakeEnv) Lines() *Lines                               { return &w.lines }
+func (w *fakeEnv) Send(ctx context.Context, path string) error { return w.note(ctx, "send %s", path) }
 
-func (w *world) Receive(ctx context.Context, glob string) (string, error) {
+func (w *fakeEnv) Receive(ctx context.Context, glob string) (string, error) {
 	return glob, w.note(ctx, "receive %s", glob)
 }
 
-func (w *world) Exec(ctx context.Context, command string, stdin []byte) error {
+func (w *fakeEnv) Exec(ctx context.Context, command string, stdin []byte) error {
 	return w.note(ctx, "run %s < %q", command, stdin)
 }
 
-// steps reads a script in which each line is a step, such as `say = "x"`, or
-// one with its timeout behind a semicolon.
+// steps parses a script in which each line is a step, such as `say = "x"`, optionally with a
+// timeout after a semicolon.
 func steps(t *testing.T, lines ...string) []Step {
 	t.Helper()
 	text := "[[script]]\n" + strings.Join(lines, "\n[[script]]\n")
@@ -57,7 +57,7 @@ func steps(t *testing.T, lines ...string) []Step {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{slow: time.Second}
+		w := &fakeEnv{slow: time.Second}
 		w.lines.Add("early")
 		go func() {
 			time.Sleep(5 * time.Second)
@@ -76,18 +76,18 @@ func TestRun(t *testing.T) {
 		}
 		want := `say hello yourself|send notes.txt|receive report-*.csv|run wc -l < "early\nnot this\nhello bob\nmore\n"`
 		if got := strings.Join(w.notes, "|"); got != want {
-			t.Errorf("it did %s", got)
+			t.Errorf("calls are %s", got)
 		}
 		if took := time.Since(start); took != 10500*time.Millisecond {
-			t.Errorf("it took %s", took)
+			t.Errorf("took %s", took)
 		}
 	})
 }
 
-func TestExpectUsesLinesUp(t *testing.T) {
+func TestExpectConsumesLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{}
+		w := &fakeEnv{}
 		for _, line := range []string{"a1", "b", "a2", "c"} {
 			w.lines.Add(line)
 		}
@@ -97,7 +97,7 @@ func TestExpectUsesLinesUp(t *testing.T) {
 			t.Errorf("Run = %v", err)
 		}
 		if got := strings.Join(w.notes, "|"); got != `run x < "a1\nb\na2\nc\n"|run y < ""` {
-			t.Errorf("it did %s", got)
+			t.Errorf("calls are %s", got)
 		}
 	})
 }
@@ -106,25 +106,25 @@ func TestFailures(t *testing.T) {
 	t.Parallel()
 	left := errors.New("the peer left")
 	for _, c := range []struct {
-		name  string
-		step  string
-		world *world
-		end   error
-		want  error
-		text  string
+		name    string
+		step    string
+		fakeEnv *fakeEnv
+		end     error
+		want    error
+		text    string
 	}{
-		{"say times out", `say = "x"; timeout = "2s"`, &world{slow: time.Hour}, nil, ErrTimeout, "step 2 (say = \"x\"): timed out after 2s"},
-		{"default timeout", `say = "x"`, &world{slow: time.Hour}, nil, ErrTimeout, "after 1m0s"},
-		{"receive times out", `receive = "*"; timeout = "2h"`, &world{slow: 3 * time.Hour}, nil, ErrTimeout, "after 2h"},
-		{"send fails", `send = "x"`, &world{err: left}, nil, left, "step 2 (send = \"x\"): the peer left"},
-		{"command fails", `run = "false"`, &world{err: left}, nil, left, "step 2 (run"},
-		{"peer leaves", `expect = "x"`, &world{}, left, ErrNoMatch, "no line matched: the peer left"},
-		{"peer leaves, as its cause", `expect = "x"`, &world{}, left, left, ""},
+		{"say times out", `say = "x"; timeout = "2s"`, &fakeEnv{slow: time.Hour}, nil, ErrTimeout, "step 2 (say = \"x\"): timed out after 2s"},
+		{"default timeout", `say = "x"`, &fakeEnv{slow: time.Hour}, nil, ErrTimeout, "after 1m0s"},
+		{"receive times out", `receive = "*"; timeout = "2h"`, &fakeEnv{slow: 3 * time.Hour}, nil, ErrTimeout, "after 2h"},
+		{"send fails", `send = "x"`, &fakeEnv{err: left}, nil, left, "step 2 (send = \"x\"): the peer left"},
+		{"command fails", `run = "false"`, &fakeEnv{err: left}, nil, left, "step 2 (run"},
+		{"peer leaves", `expect = "x"`, &fakeEnv{}, left, ErrNoMatch, "no line matched: the peer left"},
+		{"peer leaves, as its cause", `expect = "x"`, &fakeEnv{}, left, left, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := c.world
+				w := c.fakeEnv
 				if c.end != nil {
 					w.lines.End(c.end)
 					w.lines.End(errors.New("a second end"))
@@ -135,17 +135,17 @@ func TestFailures(t *testing.T) {
 					t.Errorf("Run = %v", err)
 				}
 				if strings.Contains(strings.Join(w.notes, "|"), "never") {
-					t.Error("it went on")
+					t.Error("the script continued")
 				}
 			})
 		})
 	}
 }
 
-// The end of the lines does not take those away that came before.
+// Lines from before the end can still be expected.
 func TestLinesBeforeTheEnd(t *testing.T) {
 	t.Parallel()
-	w := &world{}
+	w := &fakeEnv{}
 	w.lines.Add("x")
 	w.lines.End(errors.New("over"))
 	if quit, err := Run(t.Context(), steps(t, `expect = "x"`), w, Options{}); quit || err != nil {
@@ -159,7 +159,7 @@ func TestInterrupted(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
-			_, err := Run(ctx, steps(t, step), &world{slow: time.Hour}, Options{})
+			_, err := Run(ctx, steps(t, step), &fakeEnv{slow: time.Hour}, Options{})
 			if !errors.Is(err, context.Canceled) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrNoMatch) {
 				t.Errorf("%s: Run = %v", step, err)
 			}
@@ -169,7 +169,7 @@ func TestInterrupted(t *testing.T) {
 
 func TestRunValidatesFirst(t *testing.T) {
 	t.Parallel()
-	w := &world{}
+	w := &fakeEnv{}
 	_, err := Run(t.Context(), steps(t, `say = "x"`, `run = "rm"`, `expect = "("`), w, Options{})
 	if err == nil || strings.Count(err.Error(), "\n") != 1 || len(w.notes) > 0 {
 		t.Errorf("Run = %v after %q", err, w.notes)
@@ -193,6 +193,6 @@ func TestLinesAreBounded(t *testing.T) {
 		l.Add(strings.Repeat("x", maxBytes/4))
 	}
 	if got := len(l.sinceRun()); got != maxBytes+4 {
-		t.Errorf("%d bytes are kept", got)
+		t.Errorf("kept %d bytes", got)
 	}
 }

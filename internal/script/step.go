@@ -1,5 +1,5 @@
-// Package script runs a conversation from a list of steps, in the manner of
-// expect(1): say a line, wait for one, send and receive files, run a command.
+// Package script automates a chat with a list of steps, like expect(1): say a line, wait
+// for one, send and receive files, run a command.
 //
 // Steps come from a TOML file, as an array of tables:
 //
@@ -10,13 +10,11 @@
 //	expect = "^go (\\w+)$"
 //	timeout = "10s"
 //
-// The package knows neither peers nor files: what a step does to the world
-// it asks of an Env.
+// The package knows neither peers nor files: an Env performs the actions.
 //
-// Whom it trusts: steps are the user's own. Lines come from the peer and are
-// only ever matched against and handed to commands on their stdin; the last
-// 10,000 of them are kept, up to 4 MiB. Commands run only where the
-// Options say so.
+// Whom it trusts: steps are the user's own. Lines come from the peer; they are only
+// matched against expressions and passed to commands on stdin. The last 10,000 lines are
+// kept, up to 4 MiB. Commands run only if the Options allow them.
 package script
 
 import (
@@ -26,30 +24,30 @@ import (
 	"time"
 )
 
-// DefaultTimeout is the timeout of a say, expect or run step that names none.
-// A send or a receive step may take as long as it takes.
+// DefaultTimeout is the default timeout of a say, expect or run step. Send and receive steps
+// have no default timeout.
 const DefaultTimeout = time.Minute
 
 // A Step is one action: exactly one field but Timeout is set.
 type Step struct {
-	Say     *string   `toml:"say"`     // send a line, until it is delivered
+	Say     *string   `toml:"say"`     // send a line and wait until it is delivered
 	Expect  *string   `toml:"expect"`  // wait for a line that matches the regular expression
-	Send    *string   `toml:"send"`    // send the file or folder of that path
+	Send    *string   `toml:"send"`    // send the file or folder with this path
 	Receive *string   `toml:"receive"` // wait for a file whose name matches the glob
 	Sleep   *Duration `toml:"sleep"`
-	Run     *string   `toml:"run"`  // run a command, with the lines received since the last on its stdin
-	Quit    bool      `toml:"quit"` // end the script and the conversation
+	Run     *string   `toml:"run"`  // run a command; stdin has the lines since the last run
+	Quit    bool      `toml:"quit"` // end the script and the chat
 
-	// Timeout is how long the step may take; zero is the default of its kind.
+	// Timeout limits the step; zero is the default of its kind.
 	Timeout Duration `toml:"timeout"`
 
-	pos string // "file:line", where known
+	pos string // "file:line", if known
 }
 
-// A Duration is a time.Duration that reads itself from text such as "1m30s".
+// A Duration is a time.Duration that is written as text, such as "1m30s".
 type Duration time.Duration
 
-// UnmarshalText reads a duration with its unit. Negative ones are an error.
+// UnmarshalText parses a duration with a unit. Negative durations are an error.
 func (d *Duration) UnmarshalText(b []byte) error {
 	v, err := time.ParseDuration(string(b))
 	if err != nil || v < 0 {
@@ -59,11 +57,10 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// String is that of time.Duration.
+// String formats like time.Duration.
 func (d Duration) String() string { return time.Duration(d).String() }
 
-// Kind returns the name of the step's action as it stands in the file, or ""
-// where it has none.
+// Kind returns the key of the step's action, or "" if it has none.
 func (s Step) Kind() string {
 	if a := s.actions(); len(a) > 0 {
 		return a[0]
@@ -71,7 +68,7 @@ func (s Step) Kind() string {
 	return ""
 }
 
-// String returns the step as it stands in the file.
+// String returns the step as in the file.
 func (s Step) String() string {
 	for _, f := range s.texts() {
 		if f.text != nil {
@@ -113,7 +110,7 @@ func (s Step) actions() []string {
 	return a
 }
 
-// timeout returns how long the step may take, or zero for no limit.
+// timeout returns the limit of the step, or zero for none.
 func (s Step) timeout() time.Duration {
 	switch {
 	case s.Timeout > 0:
@@ -124,15 +121,14 @@ func (s Step) timeout() time.Duration {
 	return 0
 }
 
-// Options say what a script may do.
+// Options limit what a script may do.
 type Options struct {
-	// Commands allows run steps: only for a script from a file that was given
-	// on the command line.
+	// Commands allows run steps. Set it only for a script from a file that the command
+	// line names.
 	Commands bool
 }
 
-// Validate returns an error that tells everything that is wrong with the
-// steps, a line each, or nil.
+// Validate returns an error with all problems of the steps, one per line, or nil.
 func Validate(steps []Step, o Options) error {
 	var errs []error
 	for i, s := range steps {
@@ -157,16 +153,16 @@ func (s Step) validate(o Options) error {
 	case s.Send != nil && *s.Send == "", s.Run != nil && *s.Run == "":
 		return errors.New("must not be empty")
 	case s.Run != nil && !o.Commands:
-		return errors.New("a command is run only from a script file named on the command line")
+		return errors.New("only a script file named on the command line may run commands")
 	case s.Sleep != nil && s.Timeout > 0 && s.Timeout < *s.Sleep:
-		return fmt.Errorf("its timeout of %s is shorter", s.Timeout)
+		return fmt.Errorf("the timeout of %s is shorter", s.Timeout)
 	}
 	return nil
 }
 
 func wrongActions(a []string) error {
 	if len(a) == 0 {
-		return errors.New("has no action: one of say, expect, send, receive, sleep, run, quit")
+		return errors.New("has no action, use one of say, expect, send, receive, sleep, run, quit")
 	}
-	return fmt.Errorf("has %d actions, %q: write a [[script]] for each", len(a), a)
+	return fmt.Errorf("has %d actions, %q; write one [[script]] for each", len(a), a)
 }
