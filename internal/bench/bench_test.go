@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"p2ptool/transfer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -192,6 +194,34 @@ func TestSlowClientIsDisconnected(t *testing.T) {
 		if d := time.Since(begun); d > maxSession {
 			t.Errorf("a silent client was disconnected after %v", d)
 		}
+		p.wg.Wait()
+	})
+}
+
+// On a slow path, and with a fast disk, a measurement ends in time.
+func TestSlowPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTestHost(t)
+		p.slow = 100 << 10
+		pace := func(n int) { time.Sleep(time.Duration(n) * time.Second / (100 << 20)) }
+		p.withSession("ann", func(v *runner) {
+			var err error
+			if v.scratch, err = transfer.NewScratch(v.Dir, 8<<20); err != nil {
+				t.Fatal(err)
+			}
+			defer v.scratch.Close()
+			v.Duration, v.Pace = time.Second, pace
+			if err := v.diskHere(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			begun := time.Now()
+			if err := v.sending(t.Context()); err != nil || time.Since(begun) > 2*grace {
+				t.Errorf("sending took %v: %v", time.Since(begun), err)
+			}
+			if v.r.Sending < 80<<10 || v.r.Sending > 100<<10 {
+				t.Errorf("%.0f bytes a second", v.r.Sending)
+			}
+		})
 		p.wg.Wait()
 	})
 }

@@ -23,6 +23,7 @@ type hostSession struct {
 	peer    string
 	token   token
 	scratch *transfer.Scratch
+	pace    Pace
 	turn    chan struct{} // holds a token during a measurement
 }
 
@@ -30,6 +31,7 @@ type hostSession struct {
 type Client struct {
 	Peer string // identifies the peer
 	Dir  string // the folder whose disk is measured
+	Pace Pace   // of that disk
 
 	// Consent decides whether the peer may measure, and may take its time. The peer receives the
 	// text of its error as the reason of the refusal.
@@ -87,7 +89,7 @@ func closeAtEnd(ctx context.Context, rw io.Closer) func() bool {
 
 // serveSession serves a session until the client ends the stream.
 func (h *Host) serveSession(ctx context.Context, g Client, rw io.ReadWriteCloser) error {
-	v := &hostSession{peer: g.Peer, turn: make(chan struct{}, 1)}
+	v := &hostSession{peer: g.Peer, pace: g.Pace, turn: make(chan struct{}, 1)}
 	if !h.enter(v) {
 		return errors.Join(ErrBusy, writeAnswer(rw, codeBusy, ""))
 	}
@@ -174,7 +176,7 @@ func (v *hostSession) measure(ctx context.Context, r request, rw io.ReadWriteClo
 	case down:
 		return sendBlocks(rw, r.lasts)
 	case disk:
-		d, err := measureDisk(v.scratch, r.lasts)
+		d, err := measureDisk(v.scratch, r.lasts, v.pace)
 		if err != nil {
 			return errors.Join(err, writeAnswer(rw, codeFailed, err.Error()))
 		}
@@ -183,15 +185,7 @@ func (v *hostSession) measure(ctx context.Context, r request, rw io.ReadWriteClo
 		_, err := receiveFile(ctx, rw, v.scratch, r.lasts)
 		return err
 	}
-	return sendFile(ctx, rw, v.scratch, r.lasts)
-}
-
-// sendFile sends a file from the disk for the given time.
-func sendFile(ctx context.Context, rw io.ReadWriteCloser, s *transfer.Scratch, lasts time.Duration) error {
-	s.Forget()
-	r := &timedReader{r: s, until: time.Now().Add(lasts)}
-	defer r.stop()
-	_, err := transfer.Send(ctx, rw, transfer.Source{Reader: r, Name: "bench"}, transfer.SendOptions{})
+	_, err := sendFile(ctx, rw, v.scratch, r.lasts)
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Duration time.Duration // of each measurement; at most MaxDuration
 	Dir      string        // the folder whose disk is measured here
+	Pace     Pace          // of this disk
 
 	// Open opens a stream to the other side's Host.
 	Open func() (io.ReadWriteCloser, error)
@@ -147,7 +148,7 @@ func (v *runner) down(ctx context.Context) (err error) {
 
 func (v *runner) diskHere(context.Context) error {
 	v.Progress("this disk")
-	d, err := measureDisk(v.scratch, v.Duration)
+	d, err := measureDisk(v.scratch, v.Duration, v.Pace)
 	v.r.WriteHere, v.r.ReadHere = d.write, d.read
 	return err
 }
@@ -166,23 +167,10 @@ func (v *runner) sending(ctx context.Context) error {
 	v.Progress("all together, sending")
 	return v.ask(ctx, send, func(rw io.ReadWriteCloser) error {
 		begun := time.Now()
-		s := &counted{rw, 0}
-		err := sendFile(ctx, s, v.scratch, v.Duration)
-		v.r.Sending = float64(s.written) / time.Since(begun).Seconds()
+		written, err := sendFile(ctx, rw, v.scratch, v.Duration)
+		v.r.Sending = float64(written) / time.Since(begun).Seconds()
 		return err
 	})
-}
-
-// A counted stream counts the bytes written.
-type counted struct {
-	io.ReadWriteCloser
-	written int64
-}
-
-func (c *counted) Write(b []byte) (int, error) {
-	n, err := c.ReadWriteCloser.Write(b)
-	c.written += int64(n)
-	return n, err
 }
 
 func (v *runner) receiving(ctx context.Context) error {

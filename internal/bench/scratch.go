@@ -1,9 +1,7 @@
 package bench
 
 import (
-	"io"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"p2ptool/transfer"
@@ -12,9 +10,19 @@ import (
 // Rates are the write and read rate of a disk in bytes per second.
 type rates struct{ write, read float64 }
 
+// A Pace is called after each block that a disk has written or read, with its bytes. In virtual
+// time, where disks take no time, it sleeps. Nil does nothing.
+type Pace func(bytes int)
+
+func (p Pace) after(bytes int) {
+	if p != nil {
+		p(bytes)
+	}
+}
+
 // measureDisk writes and syncs incompressible data for half of the time, and reads it for the other
 // half.
-func measureDisk(s *transfer.Scratch, lasts time.Duration) (r rates, err error) {
+func measureDisk(s *transfer.Scratch, lasts time.Duration, pace Pace) (r rates, err error) {
 	b := make([]byte, maxBlock)
 	noise := rand.NewChaCha8([32]byte{1})
 	begun := time.Now()
@@ -23,6 +31,7 @@ func measureDisk(s *transfer.Scratch, lasts time.Duration) (r rates, err error) 
 		if _, err := s.Write(b); err != nil {
 			return r, err
 		}
+		pace.after(maxBlock)
 		if n += maxBlock; time.Since(begun) >= lasts/2 {
 			if err := s.Sync(); err != nil {
 				return r, err
@@ -38,33 +47,10 @@ func measureDisk(s *transfer.Scratch, lasts time.Duration) (r rates, err error) 
 		if err != nil {
 			return r, err
 		}
+		pace.after(k)
 		if n += int64(k); time.Since(begun) >= lasts/2 {
 			r.read = float64(n) / time.Since(begun).Seconds()
 			return r, nil
 		}
 	}
-}
-
-// A timedReader ends at a given time, or when it is stopped: the goroutines of a transfer that has
-// failed may still call Read.
-type timedReader struct {
-	mu      sync.Mutex
-	r       io.Reader
-	until   time.Time
-	stopped bool
-}
-
-func (l *timedReader) stop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stopped = true
-}
-
-func (l *timedReader) Read(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stopped || !time.Now().Before(l.until) {
-		return 0, io.EOF
-	}
-	return l.r.Read(b)
 }

@@ -58,7 +58,7 @@ func (p *program) bench(c *cli.Context) error {
 			return err
 		}
 	}
-	return n.bench(c.Context, link, t, bench.Options{Duration: lasts, Dir: dir})
+	return n.bench(c.Context, link, t, bench.Options{Duration: lasts, Dir: dir, Pace: p.env.Machine.DiskPace})
 }
 
 // bench measures and prints the result.
@@ -140,6 +140,7 @@ func (in *inbox) measured(ctx context.Context, link *p2p.Link, stream *p2p.Strea
 	g := bench.Client{
 		Peer: link.Peer().String(),
 		Dir:  in.rules.dir(link.Peer()),
+		Pace: in.p.env.Machine.DiskPace,
 		Consent: func(ctx context.Context) error {
 			return in.consent(ctx, link)
 		},

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 
+	"p2ptool/internal/bench"
 	"p2ptool/p2p/udp"
 )
 
@@ -17,6 +18,9 @@ type Machine struct {
 	// DialTCP and ListenTCP are for TLS. If Network is set and they are nil, TLS is off.
 	DialTCP   func(ctx context.Context, network, hostport string) (net.Conn, error)
 	ListenTCP func(addr string) (net.Listener, error)
+
+	// DiskPace is that of the disks that bench measures.
+	DiskPace bench.Pace
 
 	// Signals replaces the signals of the process.
 	Signals <-chan os.Signal

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"p2ptool/internal/netsim"
 )
 
 // An action is a command that one peer runs toward the other.
@@ -26,6 +28,7 @@ var actions = []action{
 	{"send", false, false, false},
 	{"ping", false, false, false},
 	{"doctor", false, false, false},
+	{"bench", false, false, false},
 }
 
 // do starts an action.
@@ -42,6 +45,11 @@ func (w *testbed) do(side int, d action, line string) *testProcess {
 		return w.start(s, "", "send", path, "--to", other)
 	case "ping":
 		return w.start(s, "", "ping", other, "-n", "1")
+	case "bench":
+		for _, p := range w.peers {
+			p.host.Link(netsim.Link{Delay: 5 * time.Millisecond, Rate: 500_000})
+		}
+		return w.start(s, "", "bench", other, "--duration", "100ms")
 	}
 	return w.start(s, "", d.command, other)
 }

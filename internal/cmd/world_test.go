@@ -141,7 +141,7 @@ func (w *testbed) start(s *testPeer, stdin string, args ...string) *testProcess 
 			return map[string]string{"HOME": s.home, "GOMEMLIMIT": "off"}[name]
 		},
 		Exit:    func(int) { panic("a command did not end in time") },
-		Machine: Machine{Network: s.host, Signals: r.signals},
+		Machine: Machine{Network: s.host, Signals: r.signals, DiskPace: diskPace},
 	}
 	go func() {
 		defer close(r.done)
@@ -152,6 +152,9 @@ func (w *testbed) start(s *testPeer, stdin string, args ...string) *testProcess 
 	}()
 	return r
 }
+
+// diskPace makes the disks that bench measures read and write 10 MB/s.
+func diskPace(bytes int) { time.Sleep(time.Duration(bytes) * 100 * time.Nanosecond) }
 
 // alive reports whether the command still runs.
 func (r *testProcess) alive() bool {
