@@ -8,18 +8,18 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// tabStop is how far apart the columns are that tabs go to.
+// tabStop is the distance of tab stops in columns.
 const tabStop = 8
 
-// A layout is text in the rows of a screen, and where the cursor is.
+// A layout is text broken into rows, and the position of the cursor.
 type layout struct {
 	rows     []string
 	row, col int
 }
 
-// lay breaks text into rows of at most so many columns. Characters stay whole: where a wide one does not
-// fit at the end of a row it begins the next. The cursor is between before and after.
-func lay(before, after string, columns int) layout {
+// layOut breaks text into rows of at most the given columns. A wide character that does not fit at the
+// end of a row begins the next. The cursor is between before and after.
+func layOut(before, after string, columns int) layout {
 	w := wrapper{columns: columns}
 	w.text(before)
 	if w.col == columns {
@@ -31,7 +31,7 @@ func lay(before, after string, columns int) layout {
 	return l
 }
 
-// A wrapper makes rows of text.
+// A wrapper breaks text into rows.
 type wrapper struct {
 	columns int
 	rows    []string
@@ -45,8 +45,7 @@ func (w *wrapper) breakRow() {
 	w.col = 0
 }
 
-// text adds text of which only \n and tabs do something; whatever else a terminal might obey is made
-// visible.
+// text adds text. Only \n and tabs are interpreted; all other control characters are made visible.
 func (w *wrapper) text(s string) {
 	for s != "" {
 		n := strings.IndexAny(s, "\n\t")
@@ -80,16 +79,16 @@ func (w *wrapper) visible(s string) {
 	}
 }
 
-// An area is the rows at the bottom of the screen in which a line is edited. It draws only what
-// has changed, into a buffer that the caller writes.
+// An area is the rows at the bottom of the screen in which a line is edited. It draws only changes,
+// into a buffer that the caller writes.
 type area struct {
 	columns, lines int // of the screen
 	rows           []string
-	row, col       int // where the cursor is, from the area's beginning
-	top            int // the first row of the layout that is seen
+	row, col       int // of the cursor, from the area's beginning
+	top            int // the first visible row of the layout
 }
 
-// draw makes the screen show a layout, or as much of it around the cursor as fits.
+// draw shows a layout, or as much of it around the cursor as fits.
 func (a *area) draw(b *bytes.Buffer, l layout) {
 	if most := max(1, a.lines-1); len(l.rows) > most {
 		a.top = max(min(a.top, l.row, len(l.rows)-most), l.row-most+1, 0)
@@ -119,20 +118,21 @@ func (a *area) drawRow(b *bytes.Buffer, i int, row string) {
 		b.WriteString(row)
 	case a.rows[i] == row:
 		return
-	case strings.HasPrefix(row, a.rows[i]) && row[len(a.rows[i])] < 0x80: // no mark for what is there
+	case strings.HasPrefix(row, a.rows[i]) && row[len(a.rows[i])] < 0x80: // not a combining mark
 		a.move(b, i, Width(a.rows[i]))
 		b.WriteString(row[len(a.rows[i]):])
 	default:
 		a.move(b, i, 0)
 		b.WriteString(row)
-		if Width(row) < a.columns { // else the last character would be erased
+		if Width(row) < a.columns { // in a full row it would erase the last character
 			b.WriteString("\x1b[K")
 		}
 	}
 	a.col = Width(row)
 }
 
-// move puts the cursor on a row that is there. From behind the last column every move begins at the first.
+// move moves the cursor to an existing row. Every move starts at the first column, since the cursor may be
+// past the last.
 func (a *area) move(b *bytes.Buffer, row, col int) {
 	if row == a.row && col == a.col {
 		return
@@ -150,7 +150,7 @@ func (a *area) move(b *bytes.Buffer, row, col int) {
 	a.row, a.col = row, col
 }
 
-// leave puts the cursor on a row of its own below the area, which is over then: what it shows stays.
+// leave moves the cursor below the area and ends the area, which stays on the screen.
 func (a *area) leave(b *bytes.Buffer) {
 	if len(a.rows) > 0 {
 		a.move(b, len(a.rows)-1, 0)
@@ -159,18 +159,18 @@ func (a *area) leave(b *bytes.Buffer) {
 	a.forget()
 }
 
-// clear takes the area away.
+// clear erases the area.
 func (a *area) clear(b *bytes.Buffer) {
 	a.move(b, 0, 0)
 	b.WriteString("\r\x1b[J")
 	a.forget()
 }
 
-// forget begins an area at the cursor, which is at the beginning of a row.
+// forget begins a new area at the cursor, which is at the beginning of a row.
 func (a *area) forget() { a.rows, a.row, a.col, a.top = nil, 0, 0, 0 }
 
-// resize follows the screen. Most terminals break the rows anew that are too long now; what is drawn next
-// begins where the first of them went.
+// resize sets the size of the screen. Most terminals wrap rows that have become too long; the area then
+// begins at the new place of its first row.
 func (a *area) resize(columns, lines int) {
 	if columns < a.columns {
 		row := a.col / columns

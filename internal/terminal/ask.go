@@ -9,20 +9,19 @@ import (
 	"os"
 )
 
-// maxAnswer is how many bytes of an answer are looked at.
+// maxAnswer is how many bytes of an answer are read.
 const maxAnswer = 256
 
-// Ask writes a question to out and returns whether the line typed at in says
-// yes: "y" or "yes". Where in is no terminal the answer is no, and nothing is
-// written or read. What was typed before the question answers nothing: it is dropped. The
-// question must not hold control characters.
+// Ask writes a question to out, reads a line from in, and returns whether it is "y" or "yes".
+// If in is not a terminal, the answer is no and nothing is written or read. Input typed before
+// the question is discarded. The question must not contain control characters.
 //
-// The error is the context's, or that of reading; the answer is no then.
+// The error is the context's or that of reading; the answer is then no.
 func Ask(ctx context.Context, in *os.File, out io.Writer, question string) (bool, error) {
 	if !IsTerminal(in) {
 		return false, nil
 	}
-	if err := forgetTyped(in); err != nil {
+	if err := discardInput(in); err != nil {
 		return false, err
 	}
 	fmt.Fprintf(out, "%s [y/N] ", question)
@@ -35,8 +34,8 @@ func Ask(ctx context.Context, in *os.File, out io.Writer, question string) (bool
 	return yes, nil
 }
 
-// readAnswer reads a line. Where a Read cannot be interrupted it stays behind
-// when the context ends, and takes the next line.
+// readAnswer reads a line. On systems that cannot interrupt a Read, it stays blocked after the
+// context ends and consumes the next line.
 func readAnswer(ctx context.Context, f *os.File) (string, error) {
 	in, err := newInput(f)
 	if err != nil {
@@ -64,7 +63,7 @@ func readAnswer(ctx context.Context, f *os.File) (string, error) {
 	}
 }
 
-// readLine reads up to the end of a line, of which it keeps the beginning.
+// readLine reads a line and returns the beginning of it.
 func readLine(r io.Reader) (string, error) {
 	var line, buf []byte
 	for buf = make([]byte, maxAnswer); ; {

@@ -14,17 +14,17 @@ const (
 	widestBar    = 30
 	narrowestBar = 8
 	widestDesc   = 40
-	leastCut     = 8  // columns below which the rest of a text is not worth showing
-	leastFile    = 16 // columns that a file's name gets before the bar
+	leastCut     = 8  // fewer columns of a text are not worth showing
+	leastFile    = 16 // columns reserved for a file's name before the bar
 	gap          = "  "
 	barExtra     = len(" 100% ") + len(gap)
 )
 
-// lineLocked is the line of a Progress, in columns at most: a bar, the rate, the time left, the
-// bytes, the description and the file. Where room is short the file is cut first, then the bar goes, then
+// lineLocked returns the line of a Progress, at most columns wide: a bar, the rate, the time left, the
+// bytes, the description and the file. On a narrow terminal it cuts the file first, then drops the bar,
 // the bytes, the time left and the description.
 func (p *Progress) lineLocked(columns int) string {
-	head := string(`|/-\`[p.turn%4])
+	head := string(`|/-\`[p.spin%4])
 	if p.total > 0 {
 		head = fmt.Sprintf("%4d%%", int(100*fraction(p.done, p.total)))
 	}
@@ -53,8 +53,8 @@ func (p *Progress) lineLocked(columns int) string {
 	return fit(columns, []string{head, line})
 }
 
-// fileRoom returns how many columns the file's name may have, of so many that are left. The bar has
-// some of them, unless the name is short of room itself.
+// fileRoom returns how many of the columns left the file's name may use. The bar gets some of them, unless
+// the name would become too short.
 func (p *Progress) fileRoom(left int) int {
 	most := min(left, widestDesc)
 	if withBar := left - narrowestBar - barExtra + len(" 100%"); p.total > 0 && withBar >= leastFile {
@@ -66,7 +66,7 @@ func (p *Progress) fileRoom(left int) int {
 	return most
 }
 
-// figuresLocked are the rate, the time left, if it is known, and the bytes.
+// figuresLocked returns the rate, the time left if known, and the bytes.
 func (p *Progress) figuresLocked() (rate, left, bytes string) {
 	r := p.meter.rate()
 	if r > 0 && p.total > p.done {
@@ -80,8 +80,7 @@ func (p *Progress) figuresLocked() (rate, left, bytes string) {
 	return Rate(r), left, bytes
 }
 
-// fit joins as many of the parts as fit into columns; the one that does not is
-// cut if something of it can be seen.
+// fit joins as many of the parts as fit into columns, and cuts the next one if enough of it fits.
 func fit(columns int, parts []string) string {
 	line := ""
 	for _, part := range parts {
@@ -103,14 +102,13 @@ func fit(columns int, parts []string) string {
 	return line
 }
 
-// fraction is how much of total is done, from 0 to 1.
+// fraction returns done/total, from 0 to 1.
 func fraction(done, total int64) float64 {
 	return min(1, max(0, float64(done)/float64(total)))
 }
 
-// bar draws a bar of width columns with its percentage before it. The library
-// is used for its drawing alone, afresh each time: when to draw, how wide and
-// what beside the bar is decided here.
+// bar returns a bar of width columns with a percentage before it. It uses the library only to
+// draw, with a new bar each time; Progress decides when and how wide to draw.
 func bar(part float64, width int) string {
 	const steps = 1000
 	b := progressbar.NewOptions64(steps,

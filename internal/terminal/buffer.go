@@ -8,24 +8,24 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// maxText is the most bytes that may be typed or pasted before Enter: more than what any
-// caller takes as a line, so that it can say what is too long.
+// maxText is the largest text that can be typed or pasted before Enter, in bytes. It is larger than
+// any caller's limit, so that the caller can report a line that is too long.
 const maxText = 1 << 20
 
-// A buffer is the text that is being edited and the place of the cursor in it. What it moves over
-// and deletes are whole characters as a person sees them: grapheme clusters.
+// A buffer is the text that is being edited and the cursor. It moves over and deletes whole
+// user-perceived characters: grapheme clusters (UAX #29).
 type buffer struct {
 	text []byte // UTF-8
-	at   int    // in bytes
-	cut  string // what was deleted last in one piece, to insert it again
+	at   int    // the cursor, in bytes
+	cut  string // the last killed text, for yank
 }
 
 func (b *buffer) String() string { return string(b.text) }
 
-// set replaces the text and goes to its end.
+// set replaces the text and moves to its end.
 func (b *buffer) set(s string) { b.text, b.at = []byte(s), len(s) }
 
-// insert reports false where there would be too much.
+// insert inserts at the cursor. It returns false if the text would become too long.
 func (b *buffer) insert(s string) bool {
 	if len(b.text)+len(s) > maxText {
 		return false
@@ -43,7 +43,7 @@ func (b *buffer) before() int {
 	if b.text[b.at-1] < utf8.RuneSelf {
 		return b.at - 1
 	}
-	from := b.at - 1 // a place where a character begins, a while before
+	from := b.at - 1 // an earlier place where a character begins
 	for from > 0 && b.text[from] >= utf8.RuneSelf {
 		from--
 	}
@@ -68,7 +68,8 @@ func clusterLen(text []byte) int {
 	return len(cluster)
 }
 
-// wordBefore returns where the word before the cursor begins. Words are what isWord says.
+// wordBefore returns where the word before the cursor begins; isWord reports which runes are part of
+// words.
 func (b *buffer) wordBefore(isWord func(rune) bool) int {
 	at := b.at
 	for inWord := false; at > 0; {
@@ -96,19 +97,19 @@ func (b *buffer) wordAfter(isWord func(rune) bool) int {
 	return at
 }
 
-// isLetter tells words from what is between them, for moving.
+// isLetter is the isWord of moving.
 func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) }
 
-// notSpace does, for erasing.
+// notSpace is the isWord of erasing.
 func notSpace(r rune) bool { return !unicode.IsSpace(r) }
 
-// delete deletes from one place to another, and leaves the cursor there.
+// delete deletes a range and moves the cursor there.
 func (b *buffer) delete(from, to int) {
 	b.text = slices.Delete(b.text, from, to)
 	b.at = from
 }
 
-// kill is delete of what can be inserted again.
+// kill deletes a range and keeps it for yank.
 func (b *buffer) kill(from, to int) {
 	if from < to {
 		b.cut = string(b.text[from:to])
@@ -116,7 +117,7 @@ func (b *buffer) kill(from, to int) {
 	}
 }
 
-// transpose swaps the characters before and at the cursor, at the end the last two.
+// transpose swaps the characters before and at the cursor, or the last two at the end.
 func (b *buffer) transpose() {
 	if b.at == len(b.text) {
 		b.at = b.before()

@@ -20,11 +20,11 @@ func newTestEditor(t *testing.T) (*Editor, *pty) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
-	p.sees("> ")
+	p.expect("> ")
 	return e, p
 }
 
-func (p *pty) reads(e *Editor, want string, wantErr error) {
+func (p *pty) wantLine(e *Editor, want string, wantErr error) {
 	p.t.Helper()
 	if line, err := e.ReadLine(p.t.Context()); line != want || !errors.Is(err, wantErr) {
 		p.t.Fatalf("ReadLine = %q, %v; want %q, %v", line, err, want, wantErr)
@@ -35,24 +35,24 @@ func TestEditorReadsLines(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
 	p.keys("hello\rgrün\x7f\x7fau\r\r")
-	p.reads(e, "hello", nil)
-	p.reads(e, "grau", nil)
-	p.reads(e, "", nil)
+	p.wantLine(e, "hello", nil)
+	p.wantLine(e, "grau", nil)
+	p.wantLine(e, "", nil)
 	p.keys("\x1b[A\r") // up: the history
-	p.reads(e, "grau", nil)
+	p.wantLine(e, "grau", nil)
 }
 
 func TestEditorPrintsAboveTheLine(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
 	p.keys("hal")
-	p.sees("hal")
+	p.expect("hal")
 	e.Println("incoming")
-	p.sees("incoming\r\n> hal")
+	p.expect("incoming\r\n> hal")
 	e.Println("two\nlines")
-	p.sees("two\r\nlines\r\n> hal")
+	p.expect("two\r\nlines\r\n> hal")
 	p.keys("f\r")
-	p.reads(e, "half", nil)
+	p.wantLine(e, "half", nil)
 }
 
 func TestEditorCtrlC(t *testing.T) {
@@ -60,18 +60,18 @@ func TestEditorCtrlC(t *testing.T) {
 	e, p := newTestEditor(t)
 	p.keys("unread\rhalf a li\x03")
 	<-e.Interrupted()
-	p.reads(e, "", ErrInterrupted)
-	p.reads(e, "", ErrInterrupted)
+	p.wantLine(e, "", ErrInterrupted)
+	p.wantLine(e, "", ErrInterrupted)
 }
 
 func TestEditorCtrlD(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
 	p.keys("one\r\x1b[200~two \x03 pasted\x1b[201~\r\x04")
-	p.reads(e, "one", nil)
-	p.reads(e, "two \x03 pasted", nil) // a pasted Ctrl-C is no Ctrl-C
-	p.reads(e, "", io.EOF)
-	p.reads(e, "", io.EOF)
+	p.wantLine(e, "one", nil)
+	p.wantLine(e, "two \x03 pasted", nil) // a pasted Ctrl-C does not interrupt
+	p.wantLine(e, "", io.EOF)
+	p.wantLine(e, "", io.EOF)
 	select {
 	case <-e.Interrupted():
 		t.Error("Ctrl-D interrupts")
@@ -83,12 +83,12 @@ func TestEditorPaste(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
 	p.keys("\x1b[200~one\rtwo\rthree\x1b[201~")
-	p.keys("!\r") // nothing is entered by pasting
-	p.reads(e, "one\ntwo\nthree!", nil)
+	p.keys("!\r") // a paste does not enter the line
+	p.wantLine(e, "one\ntwo\nthree!", nil)
 	p.keys("\x1b[200~a\tb\r\n\x1b[201~\r")
-	p.reads(e, "a\tb", nil) // the last line's end is pressed by hand
+	p.wantLine(e, "a\tb", nil) // the line end of a paste is dropped
 	p.keys("c\td\r")
-	p.reads(e, "c\td", nil)
+	p.wantLine(e, "c\td", nil)
 }
 
 func TestEditorContext(t *testing.T) {
@@ -101,7 +101,7 @@ func TestEditorContext(t *testing.T) {
 		t.Errorf("ReadLine = %v", err)
 	}
 	p.keys("t\r")
-	p.reads(e, "kept", nil)
+	p.wantLine(e, "kept", nil)
 }
 
 func TestEditorCloseRestores(t *testing.T) {
@@ -123,8 +123,8 @@ func TestEditorCloseRestores(t *testing.T) {
 	if p.mode() != before {
 		t.Error("the terminal is left in raw mode")
 	}
-	p.sees("\x1b[?2004l") // and no brackets around pastes
-	p.reads(e, "", os.ErrClosed)
+	p.expect("\x1b[?2004l") // bracketed paste is off
+	p.wantLine(e, "", os.ErrClosed)
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
@@ -132,23 +132,23 @@ func TestEditorCloseRestores(t *testing.T) {
 		t.Errorf("Ask = %v", err)
 	}
 	p.tty.WriteString("x") // still open
-	p.sees("x")
+	p.expect("x")
 }
 
-// Nobody reads, and more is typed than is kept: Close does not wait for that.
+// Close does not wait for typed lines that nobody reads.
 func TestEditorCloseWithUnreadLines(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
-	for range typedAhead + 1 {
+	for range maxTypedAhead + 1 {
 		p.keys("x\r")
-		p.sees("\n")
+		p.expect("\n")
 	}
 	p.keys("x\r")
 	e.Close()
-	for range typedAhead {
-		p.reads(e, "x", nil)
+	for range maxTypedAhead {
+		p.wantLine(e, "x", nil)
 	}
-	p.reads(e, "", os.ErrClosed)
+	p.wantLine(e, "", os.ErrClosed)
 }
 
 func TestEditorAsk(t *testing.T) {
@@ -164,13 +164,13 @@ func TestEditorAsk(t *testing.T) {
 			yes, err := e.Ask(t.Context(), "accept?")
 			answers <- answer{yes, err}
 		}()
-		p.sees("accept? [y/N]\r\n[y/N] > ")
+		p.expect("accept? [y/N]\r\n[y/N] > ")
 		p.keys("a line as ever\r" + keys + "y\r")
 		if a := <-answers; a.yes != want || a.err != nil {
 			t.Errorf("Ask = %v, %v after %q", a.yes, a.err, keys)
 		}
-		p.reads(e, "a line as ever", nil)
-		p.reads(e, "y", nil) // no question is open any more
+		p.wantLine(e, "a line as ever", nil)
+		p.wantLine(e, "y", nil) // the question is closed
 	}
 }
 
@@ -193,14 +193,14 @@ func TestEditorWraps(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
 	p.keys(strings.Repeat("x", 70) + "\r")
-	p.sees(strings.Repeat("x", 70))
+	p.expect(strings.Repeat("x", 70))
 	p.resize(40)
-	p.reads(e, strings.Repeat("x", 70), nil)
+	p.wantLine(e, strings.Repeat("x", 70), nil)
 	if err := unix.Kill(os.Getpid(), unix.SIGWINCH); err != nil {
 		t.Fatal(err)
 	}
 	p.keys(strings.Repeat("y", 50) + "\r")
-	p.reads(e, strings.Repeat("y", 50), nil)
+	p.wantLine(e, strings.Repeat("y", 50), nil)
 }
 
 func TestNoEditorWithoutTerminal(t *testing.T) {
@@ -213,7 +213,7 @@ func TestNoEditorWithoutTerminal(t *testing.T) {
 	defer w.Close()
 	if e, err := NewEditor(r, w, EditorOptions{Prompt: "> "}); err == nil {
 		e.Close()
-		t.Error("an editor on a pipe")
+		t.Error("NewEditor accepted a pipe")
 	}
 }
 
@@ -240,21 +240,21 @@ func TestAsk(t *testing.T) {
 		"y\n": true, "YES\n": true, "\n": false, "n\n": false, "maybe\n": false, long + "\n": false, "\x7fy\n": true,
 	} {
 		p := newPTY(t)
-		p.keys("y\n") // before it is asked
+		p.keys("y\n") // typed before the question
 		if yes, err := p.ask(t.Context(), keys); yes != want || err != nil {
 			t.Errorf("Ask = %v, %v after %.9q", yes, err, keys)
 		}
 	}
 }
 
-// ask asks, and types what it is given once the question stands there.
+// ask asks a question, and types keys once it is shown.
 func (p *pty) ask(ctx context.Context, keys string) (yes bool, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		yes, err = Ask(ctx, p.tty, p.tty, "go on?")
 	}()
-	p.sees("go on? [y/N] ")
+	p.expect("go on? [y/N] ")
 	p.keys(keys)
 	<-done
 	return yes, err
@@ -268,7 +268,7 @@ func TestAskEnds(t *testing.T) {
 	if yes, err := Ask(ctx, p.tty, p.tty, "go on?"); yes || err != context.DeadlineExceeded {
 		t.Errorf("Ask = %v, %v", yes, err)
 	}
-	p.sees("go on? [y/N] \r\n")
+	p.expect("go on? [y/N] \r\n")
 	if yes, err := p.ask(t.Context(), "\x04"); yes || err != io.EOF {
 		t.Errorf("Ask = %v, %v", yes, err)
 	}
@@ -276,7 +276,7 @@ func TestAskEnds(t *testing.T) {
 
 func TestAskWithoutTerminal(t *testing.T) {
 	t.Parallel()
-	r, w, err := os.Pipe() // and nothing is ever written
+	r, w, err := os.Pipe() // nothing is ever written to it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestAskWithoutTerminal(t *testing.T) {
 		t.Errorf("Ask = %v, %v, wrote %q", yes, err, out.String())
 	}
 	if IsTerminal(r) || IsTerminal(nil) || Columns(r) != defaultColumns {
-		t.Error("a pipe passes for a terminal")
+		t.Error("a pipe counts as a terminal")
 	}
 }
 
@@ -300,38 +300,38 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// What was typed before a question answers nothing, whether it was entered or not.
+// Input typed before a question does not answer it, whether Enter was pressed or not.
 func TestEditorAskTypedAhead(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
 	p.keys("y")
-	p.sees("y")
+	p.expect("y")
 	answers := make(chan bool)
 	go func() {
 		yes, _ := e.Ask(t.Context(), "accept?")
 		answers <- yes
 	}()
-	p.sees("[y/N] > y")
+	p.expect("[y/N] > y")
 	p.keys("\r")
-	p.reads(e, "y", nil)
+	p.wantLine(e, "y", nil)
 	p.keys("\r") // neither an answer nor a line
-	p.sees("\a")
+	p.expect("\a")
 	p.keys("\x04") // no
 	if <-answers {
 		t.Error("Ctrl-D says yes")
 	}
 	p.keys("on\r")
-	p.reads(e, "on", nil)
+	p.wantLine(e, "on", nil)
 }
 
 func TestEditorHangUp(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
-	p.person.Close()
-	p.reads(e, "", ErrHungUp)
+	p.master.Close()
+	p.wantLine(e, "", ErrHungUp)
 }
 
-// A line may be as long as a person wishes: the one who reads it says what is too long.
+// The editor accepts long lines: its caller has the limit.
 func TestEditorLongLines(t *testing.T) {
 	t.Parallel()
 	e, p := newTestEditor(t)
@@ -339,9 +339,9 @@ func TestEditorLongLines(t *testing.T) {
 	defer drain()
 	long := strings.Repeat("0123456789", 7000)
 	p.keys("\x1b[200~" + long + "\x1b[201~\r")
-	p.reads(e, long, nil)
+	p.wantLine(e, long, nil)
 	p.keys(long[:20_000] + "\r")
-	p.reads(e, long[:20_000], nil)
-	p.keys("\x1b[200~" + strings.Repeat(long, 16) + "\x1b[201~\r") // too much is not taken at all
-	p.reads(e, "", nil)
+	p.wantLine(e, long[:20_000], nil)
+	p.keys("\x1b[200~" + strings.Repeat(long, 16) + "\x1b[201~\r") // a paste beyond maxText is dropped
+	p.wantLine(e, "", nil)
 }

@@ -4,5 +4,5 @@ package terminal
 
 import "os"
 
-// obeyEscapes does nothing where every terminal understands escape sequences.
-func obeyEscapes(*os.File) (undo func()) { return func() {} }
+// enableEscapes does nothing: terminals understand escape sequences here.
+func enableEscapes(*os.File) (undo func()) { return func() {} }

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// obeyEscapes makes a console understand escape sequences, and returns what
-// undoes that.
-func obeyEscapes(out *os.File) (undo func()) {
+// enableEscapes enables escape sequences on a console, and returns a function that restores its
+// mode.
+func enableEscapes(out *os.File) (undo func()) {
 	var mode uint32
 	h := windows.Handle(out.Fd())
 	if windows.GetConsoleMode(h, &mode) != nil {

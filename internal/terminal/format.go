@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Bytes returns a size for a person: whole below 1,000, else with one decimal
-// and a unit of powers of 1000, such as "1.2 GB". The config and the flags take it.
+// Bytes formats a size: a whole number below 1,000, else one decimal and a unit in powers of 1000,
+// such as "1.2 GB". The config and the flags accept that format.
 func Bytes(n int64) string {
 	if n < 1000 && n > -1000 {
 		return fmt.Sprintf("%d B", n)
@@ -21,7 +21,7 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %cB", v, "_kMGTPE"[unit])
 }
 
-// Rate returns a rate in bytes per second as Bytes does, such as "12.3 MB/s".
+// Rate formats a rate in bytes per second, such as "12.3 MB/s".
 func Rate(bytesPerSecond float64) string {
 	if !(bytesPerSecond > 0) {
 		return "0 B/s"
@@ -29,7 +29,8 @@ func Rate(bytesPerSecond float64) string {
 	return Bytes(int64(min(bytesPerSecond, math.MaxInt64/2))) + "/s"
 }
 
-// Left returns how long something will still take: in whole seconds, since it is a guess.
+// Left formats the time that something will still take, in whole seconds since it is an
+// estimate.
 func Left(d time.Duration) string {
 	if d = max(d.Round(time.Second), time.Second); d < time.Minute {
 		return fmt.Sprintf("%d s", d/time.Second)
@@ -37,7 +38,7 @@ func Left(d time.Duration) string {
 	return Duration(d)
 }
 
-// Duration returns a duration for a person, with the figures that matter:
+// Duration formats a duration with two or three significant digits:
 // "85 µs", "12.5 ms", "4.2 s", "16 s", "2m03s", "1h02m", "3d04h".
 func Duration(d time.Duration) string {
 	switch {

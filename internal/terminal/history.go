@@ -2,22 +2,22 @@ package terminal
 
 import "strings"
 
-// History keeps at most this many lines, and bytes of them.
+// Limits of the history.
 const (
 	maxHistory      = 500
 	maxHistoryBytes = 4 << 20
 )
 
-// A history is the lines entered before, the newest last, and a place among them. The zero
-// value is empty.
+// A history is the lines entered before, the newest last, and a position among them. The zero value
+// is empty.
 type history struct {
 	lines []string
 	bytes int
-	at    int    // len(lines): the line that is not entered yet
-	draft string // that line, while at is elsewhere
+	at    int    // len(lines) is the line that is not entered yet
+	draft string // that line, while at points to another
 }
 
-// add appends a line and goes to the end.
+// add appends a line and moves to the end.
 func (h *history) add(line string) {
 	if line != "" && (len(h.lines) == 0 || h.lines[len(h.lines)-1] != line) {
 		h.lines = append(h.lines, line)
@@ -30,8 +30,8 @@ func (h *history) add(line string) {
 	h.at, h.draft = len(h.lines), ""
 }
 
-// move goes by so many lines, and returns the one there; ok is false at the end.
-// The current line is kept as the draft.
+// move moves by the given number of lines and returns the line there; ok is false beyond the ends. It
+// keeps the current line as the draft.
 func (h *history) move(by int, current string) (line string, ok bool) {
 	to := h.at + by
 	if to < 0 || to > len(h.lines) {
@@ -47,14 +47,14 @@ func (h *history) move(by int, current string) (line string, ok bool) {
 	return h.lines[to], true
 }
 
-// A search goes back through a history.
+// A search searches a history backwards.
 type search struct {
 	query string
-	at    int    // the line that matches
-	old   buffer // what was being edited
+	at    int    // the matching line
+	old   buffer // the buffer before the search
 }
 
-// find goes to the last line before the given place that holds the query.
+// find moves to the last line before the given position that contains the query.
 func (s *search) find(h *history, before int) bool {
 	for i := min(before, len(h.lines)) - 1; i >= 0; i-- {
 		if strings.Contains(h.lines[i], s.query) {

@@ -2,8 +2,8 @@ package terminal
 
 import "errors"
 
-// Why input.poll has found nothing to read.
+// Errors of input.poll when there is nothing to read.
 var (
-	errNoInput    = errors.New("nothing was typed")
+	errNoInput    = errors.New("no input")
 	errBackground = errors.New("in the background")
 )

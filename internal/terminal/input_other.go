@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// An input reads from a terminal. Here a Read that has begun cannot be
-// stopped: it stays behind until a key is pressed or the process ends.
+// An input reads from a terminal. A Read cannot be interrupted here: it blocks until a key is
+// pressed or the process ends.
 type input struct {
 	f       *os.File
 	stopped atomic.Bool
-	rest    []byte // was read and not taken
+	rest    []byte // read by poll
 	buf     [4096]byte
 }
 
-// newInput does not take f over: closing the input leaves it open.
+// newInput returns an input on f. Closing it does not close f.
 func newInput(f *os.File) (*input, error) { return &input{f: f}, nil }
 
 // Read reads from the terminal. After cancel it returns fs.ErrClosed.
@@ -26,18 +26,17 @@ func (in *input) Read(b []byte) (int, error) {
 	if err := in.poll(0); err != nil {
 		return 0, err
 	}
-	return in.take(b)
+	return in.readAvailable(b)
 }
 
-// take reads what poll has found.
-func (in *input) take(b []byte) (int, error) {
+// readAvailable returns input that poll has found.
+func (in *input) readAvailable(b []byte) (int, error) {
 	n := copy(b, in.rest)
 	in.rest = in.rest[n:]
 	return n, nil
 }
 
-// poll returns nil when there is something to take, and fs.ErrClosed after cancel. It cannot
-// give up waiting.
+// poll returns nil when there is input, and fs.ErrClosed after cancel. It has no time limit.
 func (in *input) poll(time.Duration) error {
 	if len(in.rest) > 0 {
 		return nil
@@ -53,7 +52,7 @@ func (in *input) poll(time.Duration) error {
 	return err
 }
 
-// cancel makes later Reads fail. It reports false: one that has begun goes on.
+// cancel makes later Reads fail. It returns false: a Read that has begun continues.
 func (in *input) cancel() bool {
 	in.stopped.Store(true)
 	return false

@@ -12,15 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An input reads from a terminal and can be told to stop, which a plain Read
-// of one cannot.
+// An input reads from a terminal. Unlike a plain Read it can be interrupted.
 type input struct {
 	f          *os.File
 	stop, wake *os.File // a pipe: stop becomes readable when wake is closed
 	once       sync.Once
 }
 
-// newInput does not take f over: closing the input leaves it open.
+// newInput returns an input on f. Closing it does not close f.
 func newInput(f *os.File) (*input, error) {
 	stop, wake, err := os.Pipe()
 	if err != nil {
@@ -29,18 +28,17 @@ func newInput(f *os.File) (*input, error) {
 	return &input{f: f, stop: stop, wake: wake}, nil
 }
 
-// foregroundEvery is how often a process in the background looks whether it is in the
-// foreground again: no signal tells.
+// foregroundEvery is how often a background process checks whether it is in the foreground again:
+// there is no signal for that.
 const foregroundEvery = 200 * time.Millisecond
 
-// Read reads from the terminal. After cancel it returns fs.ErrClosed. In the background
-// it waits: what is typed there is for another process, and reading would
-// stop this one.
+// Read reads from the terminal. After cancel it returns fs.ErrClosed. In the background it waits:
+// the input is for another process, and reading would stop this one.
 func (in *input) Read(b []byte) (int, error) {
 	for {
 		switch err := in.poll(0); err {
 		case nil:
-			return in.take(b)
+			return in.readAvailable(b)
 		case errBackground:
 		default:
 			return 0, err
@@ -48,11 +46,11 @@ func (in *input) Read(b []byte) (int, error) {
 	}
 }
 
-// take reads what poll has found.
-func (in *input) take(b []byte) (int, error) { return in.f.Read(b) }
+// readAvailable reads input that poll has found.
+func (in *input) readAvailable(b []byte) (int, error) { return in.f.Read(b) }
 
-// poll returns nil when there is something to read, errNoInput when there was nothing for a
-// time unless that is 0, errBackground every now and then in the background, and fs.ErrClosed after cancel.
+// poll returns nil when there is input, errNoInput when there is none for the limit (0: no limit),
+// errBackground regularly in the background, and fs.ErrClosed after cancel.
 func (in *input) poll(limit time.Duration) error {
 	foreground := Foreground(in.f)
 	fds := []unix.PollFd{
@@ -82,13 +80,13 @@ func (in *input) poll(limit time.Duration) error {
 	return nil
 }
 
-// cancel ends a Read, now or later. It reports true: no Read stays behind.
+// cancel interrupts the current and later Reads. It returns true: no Read stays blocked.
 func (in *input) cancel() bool {
 	in.once.Do(func() { in.wake.Close() })
 	return true
 }
 
-// close gives back what newInput took. No Read may be under way.
+// close releases the resources of newInput. No Read may be running.
 func (in *input) close() {
 	in.cancel()
 	in.stop.Close()

@@ -4,16 +4,16 @@ package terminal
 
 import "os"
 
-// There is no job control here, and the size is looked up before each line.
+// There is no job control here, and the size is queried before each line.
 
-func stopSelf() {}
+func stopProcess() {}
 
 func onContinue(func()) (stop func()) { return func() {} }
 
 func onResize(func()) (stop func()) { return func() {} }
 
-// waiting returns 0: what was typed and not read is not known.
-func waiting(*os.File) int { return 0 }
+// unreadBytes returns 0: the number is unknown here.
+func unreadBytes(*os.File) int { return 0 }
 
-// echoes reports true: nobody else shows what is typed.
+// echoes returns true: only the Editor shows typed characters here.
 func echoes(*os.File) bool { return true }

@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// A keyKind is what a key does.
+// A keyKind is the function of a key.
 type keyKind int
 
 const (
 	keyNone  keyKind = iota
 	keyText          // inserts its text
-	keyPaste         // inserts its text, which may hold any characters, and \n between lines
+	keyPaste         // inserts its text, which may contain any characters, with \n between lines
 	keyEnter
 	keyTab
 	keyBackspace
@@ -39,13 +39,13 @@ const (
 	keySuspend
 )
 
-// A key is one that was pressed, or a paste.
+// A key is a pressed key or a paste.
 type key struct {
 	kind keyKind
 	text string
 }
 
-// controls are the keys of single bytes, those of Emacs as in every shell.
+// controls are the keys of control characters, as in Emacs and most shells.
 var controls = map[byte]keyKind{
 	'A' & 31: keyHome, 'B' & 31: keyLeft, 'C' & 31: keyInterrupt, 'D' & 31: keyEOF, 'E' & 31: keyEnd,
 	'F' & 31: keyRight, 'G' & 31: keyEscape, 'H' & 31: keyBackspace, '\t': keyTab, '\n': keyEnter, '\r': keyEnter,
@@ -54,8 +54,7 @@ var controls = map[byte]keyKind{
 	'Z' & 31: keySuspend, 0x7f: keyBackspace,
 }
 
-// sequences are the keys of escape sequences, without the escape. Modifiers but for Ctrl and
-// Alt are taken out before.
+// sequences are the keys of escape sequences, without the escape.
 var sequences = map[string]keyKind{
 	"[A": keyUp, "[B": keyDown, "[C": keyRight, "[D": keyLeft, "[H": keyHome, "[F": keyEnd,
 	"OA": keyUp, "OB": keyDown, "OC": keyRight, "OD": keyLeft, "OH": keyHome, "OF": keyEnd,
@@ -70,13 +69,13 @@ const (
 	pasteBegin = "[200~"
 	pasteEnd   = "\x1b[201~"
 
-	// longestSequence bounds what is taken for one escape sequence.
+	// longestSequence bounds an escape sequence.
 	longestSequence = 32
 )
 
-// A keyDecoder turns the bytes of a terminal into keys. The zero value is ready.
+// A keyDecoder decodes the bytes of a terminal to keys. The zero value is ready.
 type keyDecoder struct {
-	rest    []byte // the beginning of a key, or of what may end a paste
+	rest    []byte // the beginning of a key, or of the end of a paste
 	pasting bool
 	paste   []byte
 }
@@ -97,13 +96,15 @@ func (d *keyDecoder) feed(b []byte) (keys []key) {
 	return keys
 }
 
-// hesitates reports whether an escape came, which is either a key or the beginning of
-// one: time tells.
-func (d *keyDecoder) hesitates() bool { return len(d.rest) > 0 && d.rest[0] == escape && !d.pasting }
+// escapePending reports whether the input ends with an escape, which is either a key or the
+// beginning of one. If nothing follows soon, it is a key.
+func (d *keyDecoder) escapePending() bool {
+	return len(d.rest) > 0 && d.rest[0] == escape && !d.pasting
+}
 
-// settle decides that the escape was a key.
-func (d *keyDecoder) settle() []key {
-	if !d.hesitates() {
+// endEscape decodes the pending escape as a key.
+func (d *keyDecoder) endEscape() []key {
+	if !d.escapePending() {
 		return nil
 	}
 	rest := d.rest[1:]
@@ -111,7 +112,7 @@ func (d *keyDecoder) settle() []key {
 	return append([]key{{kind: keyEscape}}, d.feed(rest)...)
 }
 
-// next decodes the first key; 0 bytes: it is not complete.
+// next decodes the first key and returns its length, or 0 if it is not complete.
 func (d *keyDecoder) next() (key, int) {
 	b := d.rest
 	switch {
@@ -133,10 +134,10 @@ func (d *keyDecoder) next() (key, int) {
 	return key{keyText, strings.ToValidUTF8(string(b[:n]), string(utf8.RuneError))}, n
 }
 
-// pasted takes a paste up to its end.
+// pasted decodes a paste up to its end.
 func (d *keyDecoder) pasted() (key, int) {
 	text, _, ended := bytes.Cut(d.rest, []byte(pasteEnd))
-	if !ended { // some of the end may be there
+	if !ended { // part of the end may be there
 		text = text[:max(0, len(text)-len(pasteEnd)+1)]
 	}
 	d.paste = append(d.paste, text[:min(len(text), max(0, maxText+1-len(d.paste)))]...)
@@ -148,13 +149,13 @@ func (d *keyDecoder) pasted() (key, int) {
 	return k, len(text) + len(pasteEnd)
 }
 
-// lines makes \n of all line ends and takes the last one away: it is pressed by hand.
+// lines converts all line ends to \n and removes the last one: the user presses Enter.
 func lines(s string) string {
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(s, string(utf8.RuneError)))
 	return strings.TrimSuffix(s, "\n")
 }
 
-// sequence takes an escape sequence.
+// sequence decodes an escape sequence.
 func (d *keyDecoder) sequence() (key, int) {
 	n := sequenceLen(d.rest)
 	if n == 0 {
@@ -168,8 +169,8 @@ func (d *keyDecoder) sequence() (key, int) {
 	return key{kind: sequences[s]}, n
 }
 
-// sequenceLen returns how many of the bytes, of which the first is an escape, are one
-// sequence; 0: it is not complete.
+// sequenceLen returns the length of the sequence at the beginning of b, which begins with an
+// escape, or 0 if it is not complete.
 func sequenceLen(b []byte) int {
 	if len(b) < 2 {
 		return 0

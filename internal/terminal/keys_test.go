@@ -11,7 +11,7 @@ func TestKeys(t *testing.T) {
 	for bytes, want := range map[string][]key{
 		"a日\x7f":                                 {{keyText, "a日"}, {kind: keyBackspace}},
 		"\x1b[A\x1bOB\x1b[1;5C":                  {{kind: keyUp}, {kind: keyDown}, {kind: keyWordRight}},
-		"\x1b[999;9~x":                           {{keyText, "x"}}, // of no meaning here
+		"\x1b[999;9~x":                           {{keyText, "x"}}, // has no meaning
 		"\x1b\x1bb":                              {{kind: keyWordLeft}},
 		"\xff\xfe":                               {{keyText, "\ufffd"}},
 		"\x1b[200~a\r\nb\x1b[A\x03\r\x1b[201~\r": {{keyPaste, "a\nb\x1b[A\x03"}, {kind: keyEnter}},
@@ -22,15 +22,15 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	var d keyDecoder
-	if d.feed([]byte{escape}); !d.hesitates() {
-		t.Error("an escape alone is decided on at once")
+	if d.feed([]byte{escape}); !d.escapePending() {
+		t.Error("a single escape is not pending")
 	}
-	if got := d.settle(); !slices.Equal(got, []key{{kind: keyEscape}}) || d.hesitates() {
-		t.Errorf("an escape alone: %v", got)
+	if got := d.endEscape(); !slices.Equal(got, []key{{kind: keyEscape}}) || d.escapePending() {
+		t.Errorf("single escape: %v", got)
 	}
 }
 
-// The keys are the same however their bytes come.
+// The keys do not depend on how the bytes are split.
 func FuzzKeys(f *testing.F) {
 	f.Add([]byte("x\x1b[A\x1b[200~p\r\n\x1b[20\x1b[201~\xe6\x97\xa5\xff\x1b\x1bO"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -46,7 +46,7 @@ func FuzzKeys(f *testing.F) {
 	})
 }
 
-// joined writes keys such that it does not matter how a text is split.
+// joined formats keys so that it does not matter how text is split.
 func joined(keys []key) string {
 	var b strings.Builder
 	for _, k := range keys {
@@ -58,12 +58,12 @@ func joined(keys []key) string {
 	return b.String()
 }
 
-// A layout keeps to the columns, and the cursor is in it.
-func FuzzLay(f *testing.F) {
+// A layout is not wider than the columns, and contains the cursor.
+func FuzzLayOut(f *testing.F) {
 	f.Add("> 日本\tx", "é\n\x1b[A", 10)
 	f.Fuzz(func(t *testing.T, before, after string, columns int) {
 		columns = max(2, columns%200)
-		l := lay(before, after, columns)
+		l := layOut(before, after, columns)
 		for _, row := range l.rows {
 			if strings.ContainsAny(row, "\n\x1b") || Width(row) > columns+8 {
 				t.Errorf("a row of %d of %d columns: %q", Width(row), columns, row)

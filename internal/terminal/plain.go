@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// A plainLine edits on a terminal that understands no escape sequences (TERM=dumb): only at the end of
-// the line, with backspaces and spaces.
+// A plainLine draws on a terminal without escape sequences (TERM=dumb): it edits only at the end of
+// the line, with carriage returns and spaces.
 type plainLine struct {
 	columns int
 	shown   string
 }
 
-// draw makes the screen show a line.
+// draw shows a line.
 func (p *plainLine) draw(b *bytes.Buffer, line string) {
 	old := p.shown
 	p.shown = line
 	switch {
 	case strings.HasPrefix(line, old):
 		b.WriteString(line[len(old):])
-	case Width(old) >= p.columns: // it cannot be gone back to
+	case Width(old) >= p.columns: // it has wrapped and cannot be erased
 		b.WriteString("\r\n" + line)
 	default:
 		b.WriteString("\r" + strings.Repeat(" ", Width(old)) + "\r" + line)
@@ -32,7 +32,7 @@ func (p *plainLine) leave(b *bytes.Buffer) {
 	p.shown = ""
 }
 
-// clear takes the line away, or leaves it where it is too long.
+// clear erases the line, or leaves it if it has wrapped.
 func (p *plainLine) clear(b *bytes.Buffer) {
 	if Width(p.shown) >= p.columns {
 		p.leave(b)

@@ -9,18 +9,17 @@ import (
 	"time"
 )
 
-// drawEvery is how often a Progress is drawn, whatever happens.
+// drawEvery is the interval at which a Progress is drawn.
 const drawEvery = 200 * time.Millisecond
 
-// A Progress shows how far something is, on one line that is drawn over and
-// over: a bar, bytes, rate, time left and a description. Without a terminal it
-// draws nothing. Other lines are printed through it. Its methods may be called
-// from several goroutines at once.
+// A Progress shows progress on one line, which it redraws regularly: a bar, bytes, rate, time
+// left and a description. Without a terminal it draws nothing. Other lines are printed
+// through it. Its methods may be called from several goroutines.
 type Progress struct {
 	w       io.Writer
-	columns func() int // of the terminal, 0: not now; nil: there is none
+	columns func() int // of the terminal; 0: do not draw now; nil: no terminal
 	stop    chan struct{}
-	drawing sync.WaitGroup
+	drawer  sync.WaitGroup
 
 	mu          sync.Mutex
 	done, total int64
@@ -28,19 +27,19 @@ type Progress struct {
 	meter       meter
 	begun       bool // by the first Update
 	finished    bool
-	drawn       int // columns that the line on the screen takes
-	turn        int // of the spinner
+	drawn       int // width of the line on the screen
+	spin        int // of the spinner
 }
 
-// NewProgress makes a Progress on f, which is usually stderr. It is seen from
-// the first Update on, and ends with Finish, which must be called.
+// NewProgress returns a Progress on f, usually stderr. It is visible from the first Update on. The
+// caller must call Finish.
 func NewProgress(f *os.File) *Progress {
 	if !IsTerminal(f) {
 		return newProgress(f, nil)
 	}
 	return newProgress(f, func() int {
 		if !Foreground(f) {
-			return 0 // the screen is another process's
+			return 0 // another process has the screen
 		}
 		return Columns(f)
 	})
@@ -49,15 +48,14 @@ func NewProgress(f *os.File) *Progress {
 func newProgress(w io.Writer, columns func() int) *Progress {
 	p := &Progress{w: w, columns: columns, stop: make(chan struct{})}
 	if columns != nil {
-		p.drawing.Go(p.keepDrawing)
+		p.drawer.Go(p.keepDrawing)
 	}
 	return p
 }
 
-// Update says that done of total bytes are done; a total of 0 or below is
-// unknown. What was done at the first Update counts for no rate. The
-// description and the file's name may hold any text; the name is cut in its middle. Update is
-// cheap: it only notes.
+// Update sets the progress: done of total bytes; a total of 0 or below is unknown. Bytes done at
+// the first Update do not count for the rate. The description and the file's name may contain any
+// text; a long name is shortened in the middle. Update is cheap: it does not draw.
 func (p *Progress) Update(done, total int64, desc, file string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,8 +66,8 @@ func (p *Progress) Update(done, total int64, desc, file string) {
 	}
 }
 
-// Println prints a line above the progress. It must not hold control
-// characters: see Visible.
+// Println prints a line above the progress. The line must not contain control characters: see
+// Visible.
 func (p *Progress) Println(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,12 +76,11 @@ func (p *Progress) Println(line string) {
 	p.drawLocked()
 }
 
-// Finish takes the progress away and prints a line instead, if it is not
-// empty. It waits for the Progress' goroutine. Twice is fine: the second one
-// only prints.
+// Finish removes the progress and prints a line instead, if it is not empty. It waits for the
+// Progress's goroutine. Calling it twice is fine: the second call only prints.
 func (p *Progress) Finish(line string) {
 	p.end()
-	p.drawing.Wait()
+	p.drawer.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clearLocked()
@@ -101,8 +98,7 @@ func (p *Progress) end() {
 	}
 }
 
-// keepDrawing draws until Finish, also when nothing moves: then that is
-// what is to be seen.
+// keepDrawing draws until Finish, even without progress, so that the rate falls.
 func (p *Progress) keepDrawing() {
 	tick := time.NewTicker(drawEvery)
 	defer tick.Stop()
@@ -121,7 +117,7 @@ func (p *Progress) tick(now time.Time) {
 	defer p.mu.Unlock()
 	if p.begun {
 		p.meter.add(now, p.done)
-		p.turn++
+		p.spin++
 		p.drawLocked()
 	}
 }

@@ -16,8 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A screen is a terminal that knows carriage returns and line feeds, and
-// wraps lines as terminals do.
+// A screen emulates a terminal with carriage returns, line feeds and wrapping.
 type screen struct {
 	columns int
 
@@ -64,7 +63,7 @@ func (s *screen) put(c string, width int) {
 	s.col += width
 }
 
-// text returns the rows without the spaces at their ends.
+// text returns the rows without trailing spaces.
 func (s *screen) text() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +105,7 @@ func TestProgress(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		if !strings.Contains(s.last(), "  0 B/s  ") || strings.Contains(s.last(), "left") {
-			t.Errorf("when nothing moves: %q", s.last())
+			t.Errorf("without progress: %q", s.last())
 		}
 		p.Finish("done")
 		p.Update(1, 2, "late", "")
@@ -175,7 +174,7 @@ func TestProgressOnAnyWidth(t *testing.T) {
 	}
 }
 
-// A terminal that became narrower gets shorter lines.
+// On a terminal that became narrower the line is shorter.
 func TestProgressResized(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -195,7 +194,7 @@ func TestProgressResized(t *testing.T) {
 		p.mu.Unlock()
 		p.Finish("")
 		if drawn > 19 {
-			t.Errorf("%d columns are drawn on", drawn)
+			t.Errorf("%d columns are drawn", drawn)
 		}
 	})
 }
@@ -212,7 +211,7 @@ func TestProgressWithoutTerminal(t *testing.T) {
 	}
 }
 
-// The peer's name stays, and the file's is cut in its middle.
+// The peer's name stays, and the file's name is shortened in the middle.
 func TestProgressNames(t *testing.T) {
 	t.Parallel()
 	p := &Progress{done: 140e6, total: 300e6, desc: "to a-peer-with-a-name, direct", file: "holiday/a-very-long-name-of-a-film.mkv"}
@@ -229,12 +228,12 @@ func TestProgressNames(t *testing.T) {
 	}
 }
 
-func TestMeterStartsAfresh(t *testing.T) {
+func TestMeterRestarts(t *testing.T) {
 	t.Parallel()
 	var m meter
 	now := time.Now()
 	if m.rate() != 0 {
-		t.Error("a rate of nothing")
+		t.Error("a rate without samples")
 	}
 	for i := range 100 {
 		m.add(now.Add(time.Duration(i)*time.Second), int64(i)*1000)
@@ -245,6 +244,6 @@ func TestMeterStartsAfresh(t *testing.T) {
 	m.add(now.Add(101*time.Second), 5) // the next file
 	m.add(now.Add(102*time.Second), 15)
 	if m.rate() != 10 {
-		t.Errorf("rate %g behind a step back", m.rate())
+		t.Errorf("rate %g after a step back", m.rate())
 	}
 }

@@ -11,23 +11,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A pty is a terminal with the test in front of it.
+// A pty is a pseudoterminal that the test types on and reads from.
 type pty struct {
 	t      *testing.T
-	person *os.File // the keys and the screen
-	tty    *os.File // what the program has
+	master *os.File // the test's side
+	tty    *os.File // the program's side
 	screen strings.Builder
-	all    strings.Builder // that was ever seen
+	all    strings.Builder // all output so far
 }
 
 func newPTY(t *testing.T) *pty {
 	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Skipf("no terminals here: %v", err)
 	}
-	t.Cleanup(func() { person.Close() })
-	fd := int(person.Fd())
+	t.Cleanup(func() { master.Close() })
+	fd := int(master.Fd())
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err == nil {
 		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
@@ -43,7 +43,7 @@ func newPTY(t *testing.T) *pty {
 		t.Skipf("no terminals here: %v", err)
 	}
 	t.Cleanup(func() { tty.Close() })
-	p := &pty{t: t, person: person, tty: tty}
+	p := &pty{t: t, master: master, tty: tty}
 	p.resize(80)
 	return p
 }
@@ -60,21 +60,20 @@ func (p *pty) size(columns, rows int) {
 
 func (p *pty) keys(s string) {
 	p.t.Helper()
-	if _, err := p.person.WriteString(s); err != nil {
+	if _, err := p.master.WriteString(s); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
-// sees waits until s is written to the screen, and forgets what came before
-// its end.
-func (p *pty) sees(s string) {
+// expect waits until s is written to the screen, and discards the output up to its end.
+func (p *pty) expect(s string) {
 	p.t.Helper()
 	var buf [4096]byte
-	p.person.SetReadDeadline(time.Now().Add(10 * time.Second))
+	p.master.SetReadDeadline(time.Now().Add(10 * time.Second))
 	for !strings.Contains(p.screen.String(), s) {
-		n, err := p.person.Read(buf[:])
+		n, err := p.master.Read(buf[:])
 		if err != nil {
-			p.t.Fatalf("%q did not come, but %q: %v", s, p.screen.String(), err)
+			p.t.Fatalf("want %q, got %q: %v", s, p.screen.String(), err)
 		}
 		p.screen.Write(buf[:n])
 		p.all.Write(buf[:n])
@@ -84,16 +83,16 @@ func (p *pty) sees(s string) {
 	p.screen.WriteString(rest)
 }
 
-// drain reads the screen and forgets it, until the returned function is called.
+// drain discards all output until the returned function is called.
 func (p *pty) drain() (stop func()) {
-	p.person.SetReadDeadline(time.Time{})
+	p.master.SetReadDeadline(time.Time{})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		io.Copy(io.Discard, p.person)
+		io.Copy(io.Discard, p.master)
 	}()
 	return func() {
-		p.person.SetReadDeadline(time.Now())
+		p.master.SetReadDeadline(time.Now())
 		<-done
 	}
 }

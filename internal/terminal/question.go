@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// A question is what an Editor asks. Its answer is a line that was begun after it was shown: what
-// was typed before answers nothing.
+// A question is an open question of an Editor. Only a line that was begun after the question was
+// shown can answer it.
 type question struct {
-	answer chan bool // where Ask waits; nil: nothing is asked
-	ahead  int       // bytes that were typed before it and are not read yet
-	stale  bool      // the line that is being typed was begun before
+	answer chan bool // Ask waits on it; nil: no question
+	ahead  int       // bytes typed before the question that are not read yet
+	stale  bool      // the current line was begun before the question
 }
 
-// limit returns how much to read at once, so that bytes from before the question come alone.
+// limit returns how much to read at once, so that bytes typed before the question are read separately.
 func (q *question) limit(most int) int {
 	if q.ahead > 0 {
 		return min(q.ahead, most)
@@ -22,7 +22,7 @@ func (q *question) limit(most int) int {
 	return most
 }
 
-// read notes that bytes were read.
+// read records that bytes were read.
 func (q *question) read(n int) {
 	if q.ahead > 0 {
 		q.ahead -= n
@@ -30,14 +30,14 @@ func (q *question) read(n int) {
 	}
 }
 
-// settle notes, after each key, whether the line is empty.
+// settle is called after each key: an empty line that is not older than the question can answer it.
 func (q *question) settle(empty bool) {
 	if empty && q.ahead <= 0 {
 		q.stale = false
 	}
 }
 
-// decide answers; false: nothing is asked.
+// decide answers the question. It returns false if there is none.
 func (q *question) decide(yes bool) bool {
 	if q.answer == nil {
 		return false
@@ -47,20 +47,20 @@ func (q *question) decide(yes bool) bool {
 	return true
 }
 
-// Ask shows a question above the line that is being typed, and returns
-// whether the next line that is "y", "yes", "n" or "no" said yes. Ctrl-D is a no. Other lines
-// go to ReadLine as ever, and so does one that was begun before. One question is asked at a time. The error is
-// ErrInterrupted, os.ErrClosed, ErrHungUp, io.EOF or the context's, with false.
+// Ask shows a question above the line that is being typed. The next line that is "y", "yes", "n" or
+// "no" answers it; Ctrl-D is a no. Other lines go to ReadLine as usual, and so does a line that was
+// begun before the question. Questions are asked one at a time. The error is ErrInterrupted,
+// os.ErrClosed, ErrHungUp, io.EOF or the context's; the answer is then no.
 func (e *Editor) Ask(ctx context.Context, text string) (bool, error) {
 	e.asking.Lock()
 	defer e.asking.Unlock()
 	answer := make(chan bool, 1)
-	e.locked(func() {
-		ahead := waiting(e.in)
-		e.open = question{answer: answer, ahead: ahead, stale: ahead > 0 || len(e.typing.text) > 0 || len(e.typing.keys.rest) > 0}
+	e.update(func() {
+		ahead := unreadBytes(e.in)
+		e.question = question{answer: answer, ahead: ahead, stale: ahead > 0 || len(e.typing.text) > 0 || len(e.typing.keys.rest) > 0}
 		e.view.above(text + " [y/N]")
 	})
-	defer e.locked(func() { e.open = question{} })
+	defer e.update(func() { e.question = question{} })
 	select {
 	case yes := <-answer:
 		return yes, nil
@@ -71,13 +71,13 @@ func (e *Editor) Ask(ctx context.Context, text string) (bool, error) {
 	}
 }
 
-// answers takes a line that is the answer to a question.
+// answers reports whether a line answers the question.
 func (e *Editor) answers(line string) bool {
 	yes, ok := yesOrNo(line)
-	return ok && !e.open.stale && e.open.decide(yes)
+	return ok && !e.question.stale && e.question.decide(yes)
 }
 
-// yesOrNo reads an answer; ok tells whether it is one.
+// yesOrNo parses an answer; ok is false if the line is not an answer.
 func yesOrNo(line string) (yes, ok bool) {
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":

@@ -2,13 +2,13 @@ package terminal
 
 import "time"
 
-// rateWindow is over how many samples a rate is taken.
+// rateWindow is the number of samples that a rate is measured over.
 const rateWindow = 20
 
-// A meter tells the rate of late. The zero value is ready.
+// A meter measures the recent rate. The zero value is ready.
 type meter struct {
 	samples [rateWindow]sample // a ring
-	n       int                // samples ever added
+	n       int                // samples added so far
 }
 
 type sample struct {
@@ -16,8 +16,7 @@ type sample struct {
 	done int64
 }
 
-// add notes how much is done now. Where less is done than before the meter
-// begins afresh.
+// add adds a sample. If done has decreased, the meter restarts.
 func (m *meter) add(now time.Time, done int64) {
 	if m.n > 0 && done < m.newest().done {
 		*m = meter{}
@@ -28,8 +27,7 @@ func (m *meter) add(now time.Time, done int64) {
 
 func (m *meter) newest() sample { return m.samples[(m.n-1)%rateWindow] }
 
-// rate returns bytes per second over the window, or 0 where that says nothing
-// yet.
+// rate returns the bytes per second over the window, or 0 with too few samples.
 func (m *meter) rate() float64 {
 	if m.n < 2 {
 		return 0

@@ -11,14 +11,13 @@ import (
 	"github.com/charmbracelet/x/vt"
 )
 
-// A screenTest is an Editor on a terminal of so many columns and 10 rows, of which the
-// screen is known.
+// A screenTest is an Editor on an emulated terminal with 10 rows.
 type screenTest struct {
 	*pty
 	e *Editor
 
 	mu sync.Mutex
-	vt *vt.Emulator // its own locked one gives cells away unlocked
+	vt *vt.Emulator // vt's own locked type returns cells without the lock
 }
 
 func (s *screenTest) Write(b []byte) (int, error) {
@@ -38,13 +37,13 @@ func newScreenTest(t *testing.T, columns int, o EditorOptions) *screenTest {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.e.Close() })
-	go io.Copy(s, p.person) // ends with the terminal
+	go io.Copy(s, p.master) // ends with the terminal
 	return s
 }
 
-// shows waits for a screen: its rows, without those below that are empty, and | where
-// the cursor is.
-func (s *screenTest) shows(want ...string) {
+// wantScreen waits until the screen has the given rows, without empty ones at the bottom; | marks
+// the cursor.
+func (s *screenTest) wantScreen(want ...string) {
 	s.t.Helper()
 	var got string
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -79,41 +78,41 @@ func TestScreenWideCharacters(t *testing.T) {
 	t.Parallel()
 	s := newScreenTest(t, 20, EditorOptions{})
 	s.keys("日本語")
-	s.shows("> 日本語|")
+	s.wantScreen("> 日本語|")
 	s.keys("\x01x")
-	s.shows("> x|日本語")
+	s.wantScreen("> x|日本語")
 	s.keys("\x1b[C\x1b[C\x7f")
-	s.shows("> x日|語")
+	s.wantScreen("> x日|語")
 	s.keys("\x05e\u0301a") // a combining accent
 	s.keys("\x1b[D\x7f")
-	s.shows("> x日語|a")
+	s.wantScreen("> x日語|a")
 	s.keys("\r")
-	s.reads(s.e, "x日語a", nil)
+	s.wantLine(s.e, "x日語a", nil)
 }
 
 func TestScreenWraps(t *testing.T) {
 	t.Parallel()
 	s := newScreenTest(t, 10, EditorOptions{})
 	s.keys("12345678")
-	s.shows("> 12345678", "|")
+	s.wantScreen("> 12345678", "|")
 	s.keys("\x1b[D")
-	s.shows("> 1234567|8")
+	s.wantScreen("> 1234567|8")
 	s.keys("\x05" + "abc")
-	s.shows("> 12345678", "abc|")
+	s.wantScreen("> 12345678", "abc|")
 	s.keys("\x01")
-	s.shows("> |12345678", "abc")
+	s.wantScreen("> |12345678", "abc")
 	s.keys("xyz")
-	s.shows("> xyz|12345", "678abc")
+	s.wantScreen("> xyz|12345", "678abc")
 	s.e.Println("hello there, you")
-	s.shows("hello ther", "e, you", "> xyz|12345", "678abc")
-	s.keys("\x05日本語日本") // the wide one that does not fit begins the next row
-	s.shows("hello ther", "e, you", "> xyz12345", "678abc日本", "語日本|")
+	s.wantScreen("hello ther", "e, you", "> xyz|12345", "678abc")
+	s.keys("\x05日本語日本") // a wide character that does not fit begins the next row
+	s.wantScreen("hello ther", "e, you", "> xyz12345", "678abc日本", "語日本|")
 	s.keys("\x15" + "ok\r")
-	s.reads(s.e, "ok", nil)
-	s.shows("hello ther", "e, you", "> ok", "> |")
+	s.wantLine(s.e, "ok", nil)
+	s.wantScreen("hello ther", "e, you", "> ok", "> |")
 }
 
-// Of a line that is longer than the screen the part around the cursor is seen.
+// Of a line that is longer than the screen, the part around the cursor is visible.
 func TestScreenLongLine(t *testing.T) {
 	t.Parallel()
 	s := newScreenTest(t, 10, EditorOptions{})
@@ -122,16 +121,16 @@ func TestScreenLongLine(t *testing.T) {
 		rows = append(rows, fmt.Sprintf("line %5d", i))
 	}
 	s.keys(strings.Join(rows, "")[2:] + "x")
-	s.shows(append(append([]string{}, rows[12:]...), "x|")...)
+	s.wantScreen(append(append([]string{}, rows[12:]...), "x|")...)
 }
 
 func TestScreenPaste(t *testing.T) {
 	t.Parallel()
 	s := newScreenTest(t, 40, EditorOptions{})
 	s.keys("\x1b[200~a\tb\r\x1b[31mred\r\x1b[201~")
-	s.shows(`> a     b`, `\x1b[31mred|`)
+	s.wantScreen(`> a     b`, `\x1b[31mred|`)
 	s.keys("\r")
-	s.reads(s.e, "a\tb\n\x1b[31mred", nil)
+	s.wantLine(s.e, "a\tb\n\x1b[31mred", nil)
 }
 
 func TestScreenHistorySearch(t *testing.T) {
@@ -139,18 +138,18 @@ func TestScreenHistorySearch(t *testing.T) {
 	s := newScreenTest(t, 40, EditorOptions{})
 	for _, line := range []string{"make tea", "drink tea", "sleep"} {
 		s.keys(line + "\r")
-		s.reads(s.e, line, nil)
+		s.wantLine(s.e, line, nil)
 	}
 	s.keys("\x0c")
-	s.shows("> |")
+	s.wantScreen("> |")
 	s.keys("draft\x12tea")
-	s.shows(`(search "tea") drink tea|`)
+	s.wantScreen(`(search "tea") drink tea|`)
 	s.keys("\x12")
-	s.shows(`(search "tea") make tea|`)
+	s.wantScreen(`(search "tea") make tea|`)
 	s.keys("\x07")
-	s.shows("> draft|")
+	s.wantScreen("> draft|")
 	s.keys("\x12mak\r")
-	s.reads(s.e, "make tea", nil)
+	s.wantLine(s.e, "make tea", nil)
 }
 
 func TestScreenCompletion(t *testing.T) {
@@ -168,32 +167,31 @@ func TestScreenCompletion(t *testing.T) {
 		return 0, words
 	}})
 	s.keys("/s\t")
-	s.shows("> /send |")
+	s.wantScreen("> /send |")
 	s.keys("\x15/\t")
-	s.shows("/path   /peers   /send", "> /|")
+	s.wantScreen("/path   /peers   /send", "> /|")
 	s.keys("p\t")
-	s.shows("/path   /peers   /send", "/path   /peers", "> /p|")
+	s.wantScreen("/path   /peers   /send", "/path   /peers", "> /p|")
 	s.keys("\x15a\tb")
-	s.shows("/path   /peers   /send", "/path   /peers", "> a     b|")
+	s.wantScreen("/path   /peers   /send", "/path   /peers", "> a     b|")
 }
 
-// Terminals break long rows anew when they become narrower, and this one does not: what is
-// left above is theirs, but the line is edited in one piece.
+// After a resize the line is drawn in one piece.
 func TestScreenResize(t *testing.T) {
 	t.Parallel()
 	s := newScreenTest(t, 20, EditorOptions{})
 	s.keys("0123456789")
-	s.shows("> 0123456789|")
+	s.wantScreen("> 0123456789|")
 	s.mu.Lock()
 	s.vt.Resize(30, 10)
 	s.mu.Unlock()
 	s.size(30, 10)
-	s.e.locked(s.e.resize)
+	s.e.update(s.e.resize)
 	s.keys("abcdefghijklmnopqrstuvwxyz")
-	s.shows("> 0123456789abcdefghijklmnopqr", "stuvwxyz|")
+	s.wantScreen("> 0123456789abcdefghijklmnopqr", "stuvwxyz|")
 }
 
-// On a terminal that knows no escape sequences there are none.
+// A plain editor writes no escape sequences.
 func TestScreenPlain(t *testing.T) {
 	t.Parallel()
 	p := newPTY(t)
@@ -203,14 +201,14 @@ func TestScreenPlain(t *testing.T) {
 	}
 	defer e.Close()
 	p.keys("日x\x7f\x1b[A本\tend")
-	p.sees("end")
+	p.expect("end")
 	e.Println("incoming")
-	p.sees("incoming\r\n> 日本")
+	p.expect("incoming\r\n> 日本")
 	p.keys("\r")
-	p.reads(e, "日本\tend", nil)
+	p.wantLine(e, "日本\tend", nil)
 	e.Close()
 	p.keys("last\n")
-	p.sees("last")
+	p.expect("last")
 	if all := p.all.String(); strings.Contains(all, "\x1b") {
 		t.Errorf("escape sequences in %q", all)
 	}

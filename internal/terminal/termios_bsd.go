@@ -6,5 +6,5 @@ import "golang.org/x/sys/unix"
 
 const (
 	ioctlGetTermios = unix.TIOCGETA
-	ioctlWaiting    = 0x4004667f // FIONREAD
+	ioctlUnread     = 0x4004667f // FIONREAD
 )

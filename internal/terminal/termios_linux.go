@@ -4,5 +4,5 @@ import "golang.org/x/sys/unix"
 
 const (
 	ioctlGetTermios = unix.TCGETS
-	ioctlWaiting    = unix.TIOCINQ
+	ioctlUnread     = unix.TIOCINQ
 )

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forgetTyped drops what was typed and not read yet.
-func forgetTyped(f *os.File) error {
-	const read = 1 // FREAD: the input alone
+// discardInput discards typed input that is not read yet.
+func discardInput(f *os.File) error {
+	const read = 1 // FREAD: only the input
 	return unix.IoctlSetPointerInt(int(f.Fd()), unix.TIOCFLUSH, read)
 }

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forgetTyped drops what was typed and not read yet.
-func forgetTyped(f *os.File) error {
+// discardInput discards typed input that is not read yet.
+func discardInput(f *os.File) error {
 	return unix.IoctlSetInt(int(f.Fd()), unix.TCFLSH, unix.TCIFLUSH)
 }

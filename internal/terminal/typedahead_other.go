@@ -4,5 +4,5 @@ package terminal
 
 import "os"
 
-// forgetTyped would drop what was typed and not read yet; here there is no way to.
-func forgetTyped(*os.File) error { return nil }
+// discardInput does nothing: there is no way to discard input here.
+func discardInput(*os.File) error { return nil }

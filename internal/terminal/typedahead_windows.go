@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// forgetTyped drops what was typed and not read yet.
-func forgetTyped(f *os.File) error {
+// discardInput discards typed input that is not read yet.
+func discardInput(f *os.File) error {
 	return windows.FlushConsoleInputBuffer(windows.Handle(f.Fd()))
 }

@@ -2,16 +2,15 @@ package terminal
 
 import "fmt"
 
-// typing is the line that is being typed, and what it may be made of: keys, the lines before, and
-// a search through them.
+// Typing is the state of editing: the line, undecoded keys, the history and a search through it.
 type typing struct {
 	buffer
 	keys    keyDecoder
 	history history
-	search  *search // nil: none is under way
+	search  *search // nil: none
 }
 
-// press obeys a key that edits; false: it does nothing here.
+// press handles an editing key. It returns false if the key has no effect.
 func (t *typing) press(k key) bool {
 	if t.search != nil {
 		if done, ok := t.searching(k); done {
@@ -71,7 +70,7 @@ func (t *typing) erase(k keyKind) {
 	}
 }
 
-// recall goes to the line before or after in the history.
+// recall moves to the previous or next line of the history.
 func (t *typing) recall(k keyKind) bool {
 	by := 1
 	if k == keyUp {
@@ -84,8 +83,8 @@ func (t *typing) recall(k keyKind) bool {
 	return ok
 }
 
-// searching obeys a key during a search. Keys that are for editing end it, and are not
-// done with by that.
+// searching handles a key during a search. An editing key ends the search and is then handled as
+// usual: done is false.
 func (t *typing) searching(k key) (done, ok bool) {
 	s := t.search
 	switch k.kind {
@@ -114,7 +113,7 @@ func (t *typing) searching(k key) (done, ok bool) {
 	return true, ok
 }
 
-// enter returns the line and notes it in the history. It stays until clear.
+// enter returns the line and adds it to the history. The line stays until clear.
 func (t *typing) enter() string {
 	t.search = nil
 	t.at = len(t.text)
@@ -125,7 +124,7 @@ func (t *typing) enter() string {
 
 func (t *typing) clear() { t.set("") }
 
-// replace puts text in place of what is between a place and the cursor; false: it is the same.
+// replace replaces the text between from and the cursor. It returns false if that is no change.
 func (t *typing) replace(from int, text string) bool {
 	if string(t.text[from:t.at]) == text {
 		return false
@@ -134,7 +133,7 @@ func (t *typing) replace(from int, text string) bool {
 	return t.insert(text)
 }
 
-// shown returns what is on the screen before and after the cursor.
+// shown returns the text before and after the cursor, with the prompt.
 func (t *typing) shown(prompt string) (before, after string) {
 	if t.search != nil {
 		prompt = fmt.Sprintf("(search %q) ", t.search.query)

@@ -1,12 +1,11 @@
-// Package terminal is how the commands speak with a person: text made safe to
-// show, figures made easy to read, a line editor, questions and progress.
+// Package terminal is the user interface of the commands: text that is safe to show, readable
+// figures, a line editor, questions and progress.
 //
-// It is given the files to use and asks nothing of the environment. Only
-// internal/cmd uses it.
+// It uses only the files that it is given, and no environment variables. Only internal/cmd
+// uses it.
 //
-// Whom it trusts: nobody's text. What came from a peer goes through Visible or
-// VisibleName before it is shown; Progress does that itself, an Editor does
-// not.
+// Whom it trusts: no text. Callers pass text from a peer through Visible or VisibleName
+// before they show it; Progress does that itself, an Editor does not.
 package terminal
 
 import (
@@ -16,19 +15,18 @@ import (
 	"unicode/utf8"
 )
 
-// Visible returns s with everything that a terminal might obey, or that a
-// reader could not see, written as an escape such as \x1b, \n or \u202e:
-// control and format characters, line and paragraph separators, bytes that are
-// not UTF-8, noncharacters. Ordinary text of any script stays as it is, and so
-// do joiners and variation selectors where they do what they are for: within
-// emoji, and within words of the scripts that need them. Of combining marks in a row
-// maxMarks stay: more of them reach into the lines around.
+// Visible returns s with everything that a terminal interprets, or that a reader cannot see,
+// replaced by an escape such as \x1b, \n or \u202e: control and format characters, line and
+// paragraph separators, bytes that are not UTF-8, and noncharacters. Ordinary text of any script
+// stays as it is. So do joiners and variation selectors where they have a purpose: within emoji,
+// and within words of scripts that need them. Of consecutive combining marks, maxMarks stay: more
+// would reach into other lines.
 //
-// A backslash stays a backslash: the result is for eyes, not for parsing.
+// A backslash stays a backslash: the result is for reading, not for parsing.
 func Visible(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
-	before := rune(-1) // the last rune that was let through, or -1
+	before := rune(-1) // the previous rune if it was not escaped, else -1
 	marks := 0         // in a row
 	for i := 0; i < len(s); {
 		if n := flagLen(s[i:]); n > 0 {
@@ -56,7 +54,7 @@ func Visible(s string) string {
 	return b.String()
 }
 
-// VisibleText is Visible for text that stands alone on its lines: tabs stay.
+// VisibleText is like Visible but keeps tabs, for text on lines of its own.
 func VisibleText(s string) string {
 	parts := strings.Split(s, "\t")
 	for i, p := range parts {
@@ -65,7 +63,7 @@ func VisibleText(s string) string {
 	return strings.Join(parts, "\t")
 }
 
-// maxMarks is more than any script puts on a letter.
+// maxMarks is more than any script puts on one letter.
 const maxMarks = 8
 
 func writeEscape(b *strings.Builder, r rune) {
@@ -96,11 +94,11 @@ const (
 	lastTone    = '\U0001f3ff'
 	firstTag    = '\U000e0030'
 	lastTag     = '\U000e007a'
-	longestFlag = 8 // tags in a flag: two letters of a country, up to three of a part, some room
+	longestFlag = 8 // tags in a flag: two letters of a country, up to three of a region, and some room
 )
 
-// harmless reports whether r may be shown between the rune before it, -1 if
-// there is none, and the text behind it.
+// harmless reports whether r may be shown between the rune before it, or -1, and the text after
+// it.
 func harmless(before, r rune, behind string) bool {
 	switch {
 	case r < 0x7f:
@@ -113,12 +111,12 @@ func harmless(before, r rune, behind string) bool {
 	case unicode.Is(unicode.Variation_Selector, r):
 		return varies(before, r)
 	case unicode.Is(unicode.Prepended_Concatenation_Mark, r):
-		return true // Cf, but with a shape of their own
+		return true // of category Cf, but visible
 	}
 	return !hidden(r)
 }
 
-// hidden reports whether r has no shape, or one that looks like nothing.
+// hidden reports whether r is invisible.
 func hidden(r rune) bool {
 	switch r {
 	case '\u034f', // combining grapheme joiner
@@ -131,8 +129,8 @@ func hidden(r rune) bool {
 		unicode.Noncharacter_Code_Point, unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// joins reports whether r is a letter or mark of a script in which joiners
-// make a difference to the shape of words.
+// joins reports whether r is a letter or mark of a script in which joiners change the shape of
+// words.
 func joins(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M) && unicode.In(r,
 		unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Nko, unicode.Mandaic,
@@ -141,15 +139,14 @@ func joins(r rune) bool {
 		unicode.Khmer, unicode.Myanmar, unicode.Tibetan, unicode.Balinese, unicode.Javanese)
 }
 
-// pictographic reports whether r can stand beside a joiner in an emoji.
+// pictographic reports whether r can be next to a joiner in an emoji.
 func pictographic(r rune) bool {
 	return r == emojiStyle || r >= firstTone && r <= lastTone ||
 		unicode.Is(unicode.So, r) && r != utf8.RuneError ||
 		r == '\u2194' || r == '\u2195' || r == '\u27a1' || r == '\u2640' || r == '\u2642'
 }
 
-// varies reports whether the variation selector r means something behind
-// the rune before it.
+// varies reports whether the variation selector r has a meaning after the rune before it.
 func varies(before, r rune) bool {
 	switch {
 	case r == textStyle || r == emojiStyle:
@@ -162,9 +159,8 @@ func varies(before, r rune) bool {
 	return unicode.In(before, unicode.Han, unicode.Sm, unicode.Myanmar)
 }
 
-// flagLen returns the length in bytes of the flag that s begins with: the
-// black flag, the letters of a region as tags, and their end. Anywhere else
-// tags are a way to hide text.
+// flagLen returns the length in bytes of a regional flag at the beginning of s: a black flag, tag
+// characters for the region, and a cancel tag. Anywhere else tag characters hide text.
 func flagLen(s string) int {
 	rest, ok := strings.CutPrefix(s, blackFlag)
 	if !ok {

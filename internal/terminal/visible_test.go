@@ -65,7 +65,7 @@ func TestVisible(t *testing.T) {
 	}
 }
 
-// forbidden tells what must never reach a terminal from outside.
+// forbidden reports whether r must never reach a terminal.
 func forbidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp, unicode.Cs) ||
 		r == '\u200b' || r == '\ufeff' || r == '\u2060'
@@ -79,7 +79,7 @@ func TestVisibleEveryRune(t *testing.T) {
 		for r := first; r < first+page; r++ {
 			all.WriteRune(r)
 			if shape := unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S); shape && !hidden(r) && !harmless(-1, r, "") {
-				t.Errorf("%U %q is not shown", r, r)
+				t.Errorf("%U %q is escaped", r, r)
 			}
 		}
 		if v := Visible(all.String()); !utf8.ValidString(v) || strings.ContainsFunc(v, forbidden) {

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/term"
 )
 
-// defaultColumns is the width that is assumed where it cannot be known.
+// defaultColumns is the width of a terminal whose width is unknown.
 const defaultColumns = 80
 
 // IsTerminal reports whether f is a terminal.
 func IsTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
 
-// Columns returns the width of the terminal f, or 80 where it has none.
+// Columns returns the width of the terminal f, or 80 if it is unknown.
 func Columns(f *os.File) int {
 	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
 		return w
@@ -22,14 +22,13 @@ func Columns(f *os.File) int {
 	return defaultColumns
 }
 
-// Width returns how many columns s takes on a terminal.
+// Width returns the width of s on a terminal in columns.
 func Width(s string) int { return uniseg.StringWidth(s) }
 
-// VisibleName is Visible for a name on a line with other things: at most
-// columns wide, longer ones without their middle, so that a file keeps its
-// extension.
+// VisibleName is like Visible, for a name within a line: at most columns wide. A longer name is
+// shortened in the middle, so that a file keeps its extension.
 func VisibleName(s string, columns int) string {
-	// Names are cut in bytes first, so that a huge one costs no more.
+	// Names are first cut in bytes, so that a huge name costs no more.
 	if most := 16 * max(columns, 1); len(s) > 2*most {
 		s = s[:most] + "…" + s[len(s)-most:]
 	}
@@ -41,8 +40,7 @@ func VisibleName(s string, columns int) string {
 	return prefix(v, columns-1-Width(tail)) + ellipsis(columns) + tail
 }
 
-// Cut returns the beginning of s, at most columns wide and with "…" in place of
-// what is missing.
+// Cut returns the beginning of s, at most columns wide, with "…" at the end if it was cut.
 func Cut(s string, columns int) string {
 	if Width(s) <= columns {
 		return s
@@ -57,7 +55,7 @@ func ellipsis(columns int) string {
 	return "…"
 }
 
-// prefix returns as many of the first characters of s as fit.
+// prefix returns as many characters from the beginning of s as fit.
 func prefix(s string, columns int) string {
 	var b strings.Builder
 	for g := uniseg.NewGraphemes(s); g.Next(); {
@@ -69,7 +67,7 @@ func prefix(s string, columns int) string {
 	return b.String()
 }
 
-// suffix returns as many of the last characters of s as fit.
+// suffix returns as many characters from the end of s as fit.
 func suffix(s string, columns int) string {
 	skip := Width(s) - columns
 	g := uniseg.NewGraphemes(s)
