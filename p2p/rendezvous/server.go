@@ -52,19 +52,20 @@ const (
 
 // A Server is a rendezvous server.
 type Server struct {
-	config    ServerConfig
-	start     time.Time
-	sockets   sockets
-	visitors  *visitors
-	responder *Responder
-	strangers *limit.Sources
-	stales    *limit.Sources // for STALE alone: a transfer causes many, and UNKNOWN must not wait for them
-	relay     *relay
-	inits     chan *handshake // that wait for a worker
-	done      chan struct{}
-	closing   sync.Once
-	running   sync.WaitGroup
-	drops     serverDrops
+	config          ServerConfig
+	start           time.Time
+	sockets         sockets
+	visitors        *visitors
+	responder       *Responder
+	strangers       *limit.Sources
+	unauthenticated *unauthenticated
+	stales          *limit.Sources // for STALE alone: a transfer causes many, and UNKNOWN must not wait for them
+	relay           *relay
+	inits           chan *handshake // that wait for a worker
+	done            chan struct{}
+	closing         sync.Once
+	running         sync.WaitGroup
+	drops           serverDrops
 
 	mu            sync.Mutex // guards what follows
 	registry      *registry
@@ -94,13 +95,14 @@ func newServer(c ServerConfig, socks sockets, now time.Time) *Server {
 			Key: c.Key, Purpose: PurposeServer, HelloRate: c.Limits.HelloRate, InitRate: c.Limits.InitRate,
 			Version: c.Version, OnVersion: SeldomVersion(now, c.OnVersion),
 		}, now),
-		strangers:     limit.NewSources(c.Limits.StrangerRate, sourceSlots),
-		stales:        limit.NewSources(c.Limits.StrangerRate, sourceSlots),
-		relay:         newRelay(c.Relay),
-		inits:         make(chan *handshake, initQueue),
-		done:          make(chan struct{}),
-		registry:      newRegistry(c.Limits.Peers, c.Limits.PeersPerSource),
-		introductions: newIntroductions(),
+		strangers:       limit.NewSources(c.Limits.StrangerRate, sourceSlots),
+		stales:          limit.NewSources(c.Limits.StrangerRate, sourceSlots),
+		unauthenticated: newUnauthenticated(),
+		relay:           newRelay(c.Relay),
+		inits:           make(chan *handshake, initQueue),
+		done:            make(chan struct{}),
+		registry:        newRegistry(c.Limits.Peers, c.Limits.PeersPerSource),
+		introductions:   newIntroductions(),
 	}
 }
 
@@ -120,6 +122,7 @@ func (s *Server) run() {
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
 		s.running.Go(s.register)
 	}
+	s.running.Go(s.answerUnauthenticated)
 	s.running.Go(s.sweep)
 }
 
@@ -183,7 +186,8 @@ func (s *Server) Stats() Stats {
 	}
 }
 
-// handle takes a batch that has arrived on a main port.
+// handle is called with each batch that arrives on a main port. What belongs to a session or
+// a channel is dealt with at once, all else once there is nothing of that to do.
 func (s *Server) handle(c udp.Conn, b udp.Batch) {
 	now := s.now()
 	for len(b.Data) > 0 {
@@ -192,14 +196,16 @@ func (s *Server) handle(c udp.Conn, b udp.Batch) {
 			run := relayRun(b)
 			n = len(run.Data)
 			s.forward(now, c, run)
-		} else if reply := s.datagram(now, b.Addr, d); reply != nil {
-			write(c, b.Addr, reply)
+		} else if s.ofSession(b.Addr, d) {
+			write(c, b.Addr, s.data(now, b.Addr, d))
+		} else {
+			s.later(c, b.Addr, d)
 		}
 		b.Data = b.Data[n:]
 	}
 }
 
-// datagram takes anything but a RELAY and returns what its sender gets for it.
+// datagram returns the answer to a datagram, or nil. A RELAY is not relayed: it has no channel.
 func (s *Server) datagram(now time.Duration, from netip.AddrPort, d []byte) []byte {
 	switch {
 	case len(d) > MaxDatagram || len(d) == 0:
@@ -211,6 +217,8 @@ func (s *Server) datagram(now time.Duration, from netip.AddrPort, d []byte) []by
 		return s.admit(now, from, d)
 	case d[0] == TypeData && len(d) >= noise.Overhead:
 		return s.data(now, from, d)
+	case d[0] == TypeRelay:
+		return s.stale(now, from, d)
 	}
 	s.drops.malformed.Add(1)
 	return nil
@@ -245,10 +253,31 @@ func (s *Server) allow(l *limit.Sources, now time.Duration, from netip.AddrPort)
 	return false
 }
 
-// forward takes datagrams for one channel of the relay.
+// ofSession reports whether a datagram claims to be of a session and comes from its address.
+func (s *Server) ofSession(from netip.AddrPort, d []byte) bool {
+	if len(d) < noise.Overhead || d[0] != TypeData || len(d) > MaxDatagram {
+		return false
+	}
+	h, _ := noise.ParseHeader(d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.registry.get(h.Index)
+	return p != nil && p.state != stateReserved && p.at == endpointOf(from)
+}
+
+// stale answers a RELAY of no channel.
+func (s *Server) stale(now time.Duration, from netip.AddrPort, d []byte) []byte {
+	channel, _, err := ParseRelay(d)
+	if err != nil || !s.allow(s.stales, now, from) {
+		return nil
+	}
+	return AppendStale(nil, channel)
+}
+
+// forward relays datagrams of one channel.
 func (s *Server) forward(now time.Duration, c udp.Conn, run udp.Batch) {
-	channel, _, err := ParseRelay(run.Data[:min(run.Size, len(run.Data))])
-	if err != nil {
+	first := run.Data[:min(run.Size, len(run.Data))]
+	if _, _, err := ParseRelay(first); err != nil {
 		s.drops.malformed.Add(1)
 		return
 	}
@@ -258,8 +287,8 @@ func (s *Server) forward(now time.Duration, c udp.Conn, run udp.Batch) {
 		if c := s.to(out.Addr); c != nil {
 			c.Write(out)
 		}
-	} else if stale && s.allow(s.stales, now, from) {
-		write(c, from, AppendStale(nil, channel))
+	} else if stale {
+		s.later(c, from, first[:minRelayed]) // all that the answer needs
 	}
 }
 

@@ -8,13 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/noise"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // An appender is any message.
 type appender interface{ Append([]byte) []byte }
