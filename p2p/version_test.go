@@ -127,6 +127,7 @@ func TestServerOfAnotherVersion(t *testing.T) {
 		if _, err := a.Connect(t.Context(), newKey(t).GUID()); !errors.Is(err, p2p.ErrVersion) {
 			t.Errorf("Connect returns %v", err)
 		}
+		synctest.Wait()
 		if reported == nil || *reported != (p2p.VersionError{Theirs: 2, Ours: 9}) {
 			t.Errorf("the server reports %v", reported)
 		}

@@ -39,6 +39,7 @@ func TestServerOfAnotherVersion(t *testing.T) {
 					t.Errorf("Lookup returns %v", err)
 				}
 				time.Sleep(20 * time.Second)
+				synctest.Wait()
 				if len(reported) == 0 || len(reported) > 3 || reported[0] != ServerVersion || s.Stats().OtherVersion < 3 {
 					t.Errorf("the server reported versions %v and counted %d", reported, s.Stats().OtherVersion)
 				}
@@ -75,6 +76,7 @@ func TestServerChangesItsVersion(t *testing.T) {
 		s.config.Version = ServerVersion + 1
 		s.start()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(refused) != 1 || !errors.Is(refused[0], ErrVersion) || p.State() != Unregistered {
 			t.Errorf("refused with %v, state %v", refused, p.State())
 		}
