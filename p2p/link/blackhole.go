@@ -33,33 +33,33 @@ type arrivedSize struct {
 
 // acked takes the arrival of a packet.
 func (h *blackHole) acked(p *sentPacket) {
-	if h.lost > 0 && int(p.size) >= h.least && p.seq > h.since {
+	if h.lost > 0 && int(p.Size) >= h.least && p.seq > h.since {
 		h.lost = 0
 	}
-	if n := len(h.arrived); n == 1 && h.arrived[0].size <= p.size && h.arrived[0].seq <= p.seq {
-		h.arrived[0] = arrivedSize{p.size, p.seq}
+	if n := len(h.arrived); n == 1 && h.arrived[0].size <= p.Size && h.arrived[0].seq <= p.seq {
+		h.arrived[0] = arrivedSize{p.Size, p.seq}
 		return
 	}
-	if slices.ContainsFunc(h.arrived, func(a arrivedSize) bool { return a.size >= p.size && a.seq >= p.seq }) {
+	if slices.ContainsFunc(h.arrived, func(a arrivedSize) bool { return a.size >= p.Size && a.seq >= p.seq }) {
 		return
 	}
-	h.arrived = slices.DeleteFunc(h.arrived, func(a arrivedSize) bool { return a.size <= p.size && a.seq <= p.seq })
+	h.arrived = slices.DeleteFunc(h.arrived, func(a arrivedSize) bool { return a.size <= p.Size && a.seq <= p.seq })
 	if len(h.arrived) == holeSizes {
 		h.arrived = slices.Delete(h.arrived, 0, 1)
 	}
-	h.arrived = append(h.arrived, arrivedSize{p.size, p.seq})
+	h.arrived = append(h.arrived, arrivedSize{p.Size, p.seq})
 }
 
 // missed takes the loss of a packet that is larger than any that is known to get through.
 func (h *blackHole) missed(p *sentPacket, carried int) {
-	if int(p.size) <= carried || slices.ContainsFunc(h.arrived, func(a arrivedSize) bool { return a.size >= p.size && a.seq > p.seq }) {
+	if int(p.Size) <= carried || slices.ContainsFunc(h.arrived, func(a arrivedSize) bool { return a.size >= p.Size && a.seq > p.seq }) {
 		return
 	}
 	if h.lost == 0 {
-		h.least, h.since = int(p.size), p.seq
+		h.least, h.since = int(p.Size), p.seq
 	}
 	h.lost++
-	h.least = min(h.least, int(p.size))
+	h.least = min(h.least, int(p.Size))
 }
 
 // carries returns what a path's packets may have, of those that it uses, without being
@@ -100,7 +100,7 @@ func (l *Link) shrink(p *path) {
 	}
 	p.shrank = l.now
 	for s := range l.inFlightOn(p) {
-		if s.size > minMTU {
+		if s.Size > minMTU {
 			l.losePacket(s)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/link/wire"
 )
 
@@ -118,9 +119,9 @@ func (l *Link) advanceClose() {
 
 func (l *Link) probeTimeout() time.Duration {
 	if l.chosen == nil {
-		return 2 * initialRTT
+		return 2 * rtt.Initial
 	}
-	return l.chosen.rtt.probeTimeout()
+	return l.chosen.rtt.ProbeTimeout()
 }
 
 // sendClose sends CLOSE on the path in use, or on all where that is not valid; but to no peer from which

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"p2ptool/p2p/link/congestion"
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
@@ -35,24 +36,24 @@ func newFakeLink(t *testing.T) *fakeLink {
 
 func (tr *fakeLink) newPath(port uint16) *path {
 	p := tr.link.addPath(Route{Conn: nowhere{}, Channel: uint64(port)})
-	p.cc = &logged{congestion: p.cc, tr: tr}
+	p.cc = &logged{Controller: p.cc, tr: tr}
 	return p
 }
 
 // logged is a controller whose verdicts are noted.
 type logged struct {
-	congestion
+	congestion.Controller
 	tr *fakeLink
 }
 
-func (c *logged) stalled() {
+func (c *logged) PersistentCongestion() {
 	c.tr.note("stall")
-	c.congestion.stalled()
+	c.Controller.PersistentCongestion()
 }
 
-func (c *logged) regained(now time.Time, p *sentPacket) {
+func (c *logged) SpuriousLoss(now time.Time, p *congestion.Sent) {
 	c.tr.note("regained")
-	c.congestion.regained(now, p)
+	c.Controller.SpuriousLoss(now, p)
 }
 
 func (tr *fakeLink) note(s string) { tr.log = append(tr.log, s) }

@@ -1,8 +1,7 @@
 package link
 
 import (
-	"time"
-
+	"p2ptool/p2p/link/congestion"
 	"p2ptool/p2p/link/spans"
 )
 
@@ -38,15 +37,13 @@ type sentFrame struct {
 
 // A sentPacket is what is remembered of a packet that wants an acknowledgement.
 type sentPacket struct {
+	congestion.Sent
 	number uint64
-	time   time.Time
 	path   *path
 	seq    uint64 // its place among the packets of its path
 	told   uint64 // its own ACK told of all numbers below this one
 	skip   uint64 // once settled: no place before this one is not
-	size   int32
 	state  packetState
-	flight flight
 
 	count uint8 // of frames
 	few   [2]sentFrame

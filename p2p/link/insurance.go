@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/link/wire"
 )
@@ -33,7 +34,7 @@ type insurance struct {
 }
 
 // insures reports whether a path loses so much that it is worth while.
-func (p *path) insures() bool { return p.inFlight > 0 && p.cc.lostByChance() >= insureFrom }
+func (p *path) insures() bool { return p.inFlight > 0 && p.cc.RandomLoss() >= insureFrom }
 
 // insure makes the oldest data due again, if there is a copy left to make of it,
 // and reports whether there is any.
@@ -43,10 +44,10 @@ func (l *Link) insure(p *path) bool {
 	}
 	in := &p.insurance
 	if !l.now.Before(in.until) {
-		lost := p.cc.lostByChance()
-		in.until = l.now.Add(max(p.rtt.estimate()*5/4, granularity)) // with the time that ACKs wait
+		lost := p.cc.RandomLoss()
+		in.until = l.now.Add(max(p.rtt.Estimate()*5/4, rtt.Granularity)) // with the time that ACKs wait
 		in.copies = min(int(math.Ceil(math.Log(insureDoubt)/math.Log(lost))), insureCopies)
-		in.bytes = max(insureLeast*p.mtu, p.cc.window()/insureShare) / in.copies
+		in.bytes = max(insureLeast*p.mtu, p.cc.Window()/insureShare) / in.copies
 		l.streams.age()
 	}
 	if in.copies == 0 {

@@ -42,6 +42,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/punch"
@@ -196,7 +197,7 @@ func newLink(cfg Config) *Link {
 	l.memory.from = cfg.Memory
 	l.streams.init(l, cfg.Initiator)
 	l.sendBuffer.Store(minSendBuf)
-	l.smoothed.Store(int64(initialRTT))
+	l.smoothed.Store(int64(rtt.Initial))
 	l.current.Store(&Path{})
 	return l
 }

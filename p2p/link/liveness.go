@@ -169,7 +169,7 @@ func (l *Link) deathDue(p *path) (at time.Time, ok bool) {
 	if l.doubted(p) && l.alternative(p) {
 		wait = doubtPatience
 	}
-	return p.missing.Add(max(wait, 4*p.rtt.estimate())), true
+	return p.missing.Add(max(wait, 4*p.rtt.Estimate())), true
 }
 
 // trouble asks for help, and asks the other paths for a sign of life.

@@ -32,7 +32,7 @@ func (l packetHandler) OnAck(a wire.Ack) error {
 		if p.recovery.news {
 			p.recovery.news = false
 			l.detectLost(p)
-			if p == l.chosen && p.cc.dropped() {
+			if p == l.chosen && p.cc.RateFell() {
 				l.probes = probePackets
 				l.streams.expedite(probePackets * p.room())
 			}
@@ -53,7 +53,7 @@ func (l *Link) sampleRTT(a wire.Ack) {
 	}
 	p := l.history.at(at)
 	if p.number == largest && p.state != settled && p.path == l.from {
-		p.path.rtt.sample(l.now.Sub(p.time), a.Delay)
+		p.path.rtt.Sample(l.now.Sub(p.Time), a.Delay)
 	}
 }
 
@@ -64,10 +64,10 @@ func (l *Link) ackPacket(p *sentPacket) {
 	at.recovery.acked(p, late)
 	at.hole.acked(p)
 	if late {
-		at.cc.regained(l.now, p)
+		at.cc.SpuriousLoss(l.now, &p.Sent)
 	} else {
-		at.inFlight -= int(p.size)
-		at.cc.acked(l.now, p, at.inFlight, &at.rtt)
+		at.inFlight -= int(p.Size)
+		at.cc.Acked(l.now, &p.Sent, at.inFlight, &at.rtt)
 	}
 	l.acks.forget(p.told)
 	for i := range int(p.count) {
@@ -89,7 +89,7 @@ func (l *Link) proveBy(p *sentPacket) {
 	switch {
 	case at.state == valid:
 		at.prove(l.now)
-	case at.state == dead && p.time.After(at.died) && (!at.narrow || p.size >= minMTU):
+	case at.state == dead && p.Time.After(at.died) && (!at.narrow || p.Size >= minMTU):
 		l.revive(at)
 	}
 }
@@ -109,10 +109,10 @@ func (l *Link) detectLost(p *path) {
 		}
 		l.losePacket(s)
 		p.hole.missed(s, p.carries())
-		p.cc.lost(l.now, s)
+		p.cc.Lost(l.now, &s.Sent)
 		if p.recovery.stalled(s, &p.rtt) {
-			p.cc.stalled()
-			p.rtt.min = p.rtt.latest // RFC 9002, section 5.2
+			p.cc.PersistentCongestion()
+			p.rtt.ResetMin() // RFC 9002, section 5.2
 		}
 	}
 }
@@ -145,7 +145,7 @@ func (l *Link) inFlightOn(p *path) func(yield func(*sentPacket) bool) {
 // losePacket takes a packet out of flight and makes what it carried due again.
 func (l *Link) losePacket(s *sentPacket) {
 	p := s.path
-	p.inFlight -= int(s.size)
+	p.inFlight -= int(s.Size)
 	p.recovery.missed(s)
 	s.state = lost
 	l.lostPackets++
@@ -208,7 +208,7 @@ const probePackets = 2 // RFC 9002, section 6.2.4
 func (l *Link) trimHistory() {
 	full := l.history.full()
 	l.history.trim(func(p *sentPacket) bool {
-		keep := min(max(rememberTrips*p.path.rtt.estimate(), rememberMin), rememberMax)
-		return full || l.now.Sub(p.time) > keep
+		keep := min(max(rememberTrips*p.path.rtt.Estimate(), rememberMin), rememberMax)
+		return full || l.now.Sub(p.Time) > keep
 	})
 }

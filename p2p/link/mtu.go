@@ -51,7 +51,7 @@ type mtuProbe struct {
 
 // mtuDue returns when the search is to go on; ok is false where there is none.
 func (l *Link) mtuDue(p *path) (at time.Time, ok bool) {
-	if p != l.chosen || p.state != valid || !p.rtt.sampled {
+	if p != l.chosen || p.state != valid || !p.rtt.Sampled {
 		return at, false
 	}
 	return p.search.next, !p.search.resting || p.recovery.sent > p.search.idle
@@ -78,7 +78,7 @@ func (l *Link) searchMTU(p *path) {
 			return
 		}
 	}
-	s.next = l.now.Add(p.rtt.probeTimeout())
+	s.next = l.now.Add(p.rtt.ProbeTimeout())
 	for i := range s.probes {
 		q := &s.probes[i]
 		q.id = rand.Uint64()
@@ -183,5 +183,5 @@ func (p *path) packet(datagram int) int {
 func (p *path) setMTU(n int) {
 	p.mtu = n
 	p.hole = blackHole{}
-	p.cc.setPacket(n)
+	p.cc.SetPacket(n)
 }

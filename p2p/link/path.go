@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"p2ptool/p2p/link/congestion"
+	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/punch"
 	"p2ptool/p2p/tunnel"
@@ -68,9 +70,9 @@ type path struct {
 	missing    time.Time // when the first of them was sent
 	died       time.Time
 
-	rtt      rtt
-	cc       congestion
-	pacer    pacer
+	rtt      rtt.Estimator
+	cc       congestion.Controller
+	pacer    congestion.Pacer
 	inFlight int
 	recovery recovery
 }
@@ -94,7 +96,7 @@ func newPath(r Route, now time.Time) *path {
 		}
 		p.header = binary.BigEndian.AppendUint64([]byte{typeRelay}, r.Channel)
 	}
-	p.cc = newBBR(now, p.mtu)
+	p.cc = congestion.NewBBR(now, p.mtu)
 	return p
 }
 
@@ -149,9 +151,9 @@ func (p *path) prove(now time.Time) {
 // the present one of a path in use has the queue in it that we make, and an
 // idle one through the same bottleneck would look better.
 func (p *path) quality() punch.Quality {
-	q := punch.Quality{Kind: p.kind, Addr: p.route.Addr.Addr(), RTT: p.rtt.estimate()}
-	if p.rtt.sampled {
-		q.RTT = p.rtt.min
+	q := punch.Quality{Kind: p.kind, Addr: p.route.Addr.Addr(), RTT: p.rtt.Estimate()}
+	if p.rtt.Sampled {
+		q.RTT = p.rtt.Min
 	}
 	return q
 }

@@ -150,7 +150,7 @@ func (l *Link) seenAs(p *path, own netip.Addr) {
 func (l *Link) AddProven(r Route, roundTrip time.Duration, seen netip.Addr) {
 	l.do(func() {
 		if p := l.addPath(r); p != nil {
-			p.rtt.sample(roundTrip, 0)
+			p.rtt.Sample(roundTrip, 0)
 			l.seenAs(p, seen)
 			l.validate(p)
 		}

@@ -77,7 +77,7 @@ func (l packetHandler) OnPong(id uint64, seen netip.AddrPort) {
 	if !ok {
 		return
 	}
-	p.rtt.sample(took, 0)
+	p.rtt.Sample(took, 0)
 	p.refused = false
 	if p.state != valid && !full {
 		l.answersShort(p)

@@ -1,6 +1,10 @@
 package link
 
-import "time"
+import (
+	"time"
+
+	"p2ptool/p2p/link/rtt"
+)
 
 const (
 	packetThreshold = 3           // RFC 9002, section 6.1.1
@@ -37,9 +41,9 @@ type recovery struct {
 
 // window is how long a packet may be overtaken before it is lost (RFC 8985,
 // section 6.2, step 4).
-func (r *recovery) window(t *rtt) time.Duration {
-	w := t.min / 4 * time.Duration(1+r.steps)
-	return max(min(w, t.smoothed), granularity)
+func (r *recovery) window(t *rtt.Estimator) time.Duration {
+	w := t.Min / 4 * time.Duration(1+r.steps)
+	return max(min(w, t.Smoothed), rtt.Granularity)
 }
 
 // acked notes that a packet arrived; late says that it had been declared lost.
@@ -69,7 +73,7 @@ func (r *recovery) widen(p *sentPacket) {
 // missed notes that a packet was lost.
 func (r *recovery) missed(p *sentPacket) {
 	if p.seq != r.missNext || r.missFirst.IsZero() {
-		r.missFirst = p.time
+		r.missFirst = p.Time
 	}
 	r.missNext = p.seq + 1
 	if p.seq < r.episode {
@@ -84,32 +88,32 @@ func (r *recovery) missed(p *sentPacket) {
 // stalled reports persistent congestion (RFC 9002, section 7.6), p being the
 // packet lost last: of all that was sent over some probe timeouts nothing
 // arrived.
-func (r *recovery) stalled(p *sentPacket, t *rtt) bool {
-	if !t.sampled || p.time.Sub(r.missFirst) <= stallTimeouts*t.probeTimeout() {
+func (r *recovery) stalled(p *sentPacket, t *rtt.Estimator) bool {
+	if !t.Sampled || p.Time.Sub(r.missFirst) <= stallTimeouts*t.ProbeTimeout() {
 		return false
 	}
-	r.missFirst = p.time
+	r.missFirst = p.Time
 	return true
 }
 
 // overdue returns when a packet is to be declared lost: a time that may have
 // passed. ok is false where nothing later has arrived.
-func (r *recovery) overdue(p *sentPacket, t *rtt) (at time.Time, ok bool) {
+func (r *recovery) overdue(p *sentPacket, t *rtt.Estimator) (at time.Time, ok bool) {
 	if p.seq >= r.ackedSeq {
 		return time.Time{}, false
 	}
 	if !r.reordered && r.ackedSeq-1-p.seq >= packetThreshold {
-		return p.time, true
+		return p.Time, true
 	}
-	return p.time.Add(max(t.latest, t.smoothed) + r.window(t)), true
+	return p.Time.Add(max(t.Latest, t.Smoothed) + r.window(t)), true
 }
 
 // timeout returns when the next probe is due, if anything is in flight.
-func (r *recovery) timeout(t *rtt, inFlight int) time.Time {
+func (r *recovery) timeout(t *rtt.Estimator, inFlight int) time.Time {
 	if inFlight == 0 || r.lastSent.IsZero() {
 		return time.Time{}
 	}
-	d := t.probeTimeout()
+	d := t.ProbeTimeout()
 	most := max(d, min(backOffs*d, maxProbeTimeout))
 	return r.lastSent.Add(min(d<<min(r.probes, 10), most))
 }

@@ -97,6 +97,7 @@ func TestRecoveryOfAPathThatWasLeft(t *testing.T) {
 	t.Parallel()
 	tr := newFakeLink(t)
 	old := tr.path
+	window := old.cc.Window()
 	tr.send(old, 5)
 	other := tr.newPath(2)
 	tr.link.validate(other)
@@ -109,7 +110,7 @@ func TestRecoveryOfAPathThatWasLeft(t *testing.T) {
 	if want := []string{"probe at 500", "lost 0", "lost 1", "lost 2", "lost 3", "lost 4"}; !slices.Equal(tr.log, want) || old.inFlight != 0 {
 		t.Errorf("in flight: %d; %v", old.inFlight, tr.log)
 	}
-	if tr.path.cc.window() < initialWindow*baseMTU {
+	if old.cc.Window() < window {
 		t.Error("that was taken for congestion")
 	}
 }

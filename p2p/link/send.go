@@ -3,6 +3,7 @@ package link
 import (
 	"time"
 
+	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/udp"
 )
@@ -41,10 +42,10 @@ func (l *Link) write(p *path, b udp.Batch) {
 // the pace and a batch allow. It returns their length and that of each.
 func (l *Link) fillBatch(p *path) (n, size int) {
 	l.now = time.Now()
-	if p.pacer.late(l.now) {
-		p.cc.idle(p.inFlight) // what arrives now tells the host's rate, not the path's
+	if p.pacer.Late(l.now) {
+		p.cc.Idle(p.inFlight) // what arrives now tells the host's rate, not the path's
 	}
-	p.pacer.fill(l.now, p.cc.rate(&p.rtt), max(p.mtu, baseMTU))
+	p.pacer.Fill(l.now, p.cc.Rate(&p.rtt), max(p.mtu, baseMTU))
 	for range maxSegments {
 		if n+p.mtu > udp.MaxBatch {
 			break
@@ -60,18 +61,18 @@ func (l *Link) fillBatch(p *path) (n, size int) {
 		l.streams.yield(s, control) // the others' turn
 	}
 	if !l.hasData() && l.windowOpen(p) {
-		p.cc.idle(p.inFlight)
+		p.cc.Idle(p.inFlight)
 	}
 	return n, size
 }
 
 func (l *Link) windowOpen(p *path) bool {
-	return p.inFlight+p.mtu <= p.cc.window() && !l.history.full()
+	return p.inFlight+p.mtu <= p.cc.Window() && !l.history.full()
 }
 
 // mayData reports whether the window and the pace let a full packet go.
 func (l *Link) mayData(p *path) bool {
-	return l.probes > 0 || l.windowOpen(p) && p.pacer.ready()
+	return l.probes > 0 || l.windowOpen(p) && p.pacer.Ready()
 }
 
 // hasData reports whether anything but an ACK waits to be sent.
@@ -161,13 +162,13 @@ func (l *Link) appendData(b []byte, room int, rec *sentPacket) []byte {
 
 // track puts a packet in flight.
 func (l *Link) track(p *path, rec *sentPacket, n int) {
-	rec.time, rec.path, rec.size, rec.state = l.now, p, int32(n), inFlight
+	rec.Time, rec.path, rec.Size, rec.state = l.now, p, int32(n), inFlight
 	rec.seq = p.recovery.sent
 	p.recovery.sent++
-	p.cc.sent(l.now, rec, p.inFlight)
+	p.cc.Sent(l.now, &rec.Sent, p.inFlight)
 	p.recovery.lastSent = l.now
 	p.inFlight += n
-	p.pacer.spend(n)
+	p.pacer.Spend(n)
 	l.probes = max(l.probes-1, 0)
 }
 
@@ -213,5 +214,5 @@ func (l *Link) postTTL(p *path, ttl int, add func(b []byte) []byte) {
 
 // ackDelay is how long an ACK may wait for company.
 func (l *Link) ackDelay() time.Duration {
-	return min(maxAckDelay, max(l.roundTrip()/8, granularity))
+	return min(rtt.MaxAckDelay, max(l.roundTrip()/8, rtt.Granularity))
 }

@@ -102,8 +102,8 @@ func (p *path) report(inUse bool) PathReport {
 	} else if p.narrow {
 		r.Limited = true
 	}
-	if p.rtt.sampled {
-		r.RTT = p.rtt.min
+	if p.rtt.Sampled {
+		r.RTT = p.rtt.Min
 	}
 	return r
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"p2ptool/p2p/link/rtt"
 )
 
 // A tcp is an endless TCP flow through a bottleneck that is shared with links: a
@@ -19,23 +21,31 @@ type tcp struct {
 
 	mu        sync.Mutex
 	stopped   bool
-	flights   map[uint64]*sentPacket
+	flights   map[uint64]*tcpSegment
 	next      uint64
 	oldest    uint64 // no transmission before this one is in flight
 	acked     uint64 // one more than the highest that has arrived
 	recovery  uint64 // an episode of loss ends with this transmission
 	bytes     int    // that have arrived
 	inFlight  int
-	trip      rtt
+	trip      rtt.Estimator
 	pace      time.Time // when the next may be sent
 	pacer, at *time.Timer
+}
+
+// A tcpSegment is a transmission, with what bbr1 notes of it.
+type tcpSegment struct {
+	number                 uint64
+	time                   time.Time
+	delivered              uint64        // bytes delivered when it was sent
+	deliveredAt, firstSent time.Duration // see tcpDelivery
 }
 
 // A tcpControl decides how much may be in flight and, unless pace is 0, at which
 // distance in time.
 type tcpControl interface {
-	sent(now time.Time, p *sentPacket, inFlight int)
-	acked(now time.Time, p *sentPacket, inFlight int, t *rtt)
+	sent(now time.Time, p *tcpSegment, inFlight int)
+	acked(now time.Time, p *tcpSegment, inFlight int, t *rtt.Estimator)
 	lost(now time.Time) // once an episode
 	timeout()
 	window() float64 // segments
@@ -50,7 +60,7 @@ const (
 
 // newTCP starts a flow, which ends with stop.
 func newTCP(neck *bottleneck, delay time.Duration, cc tcpControl) *tcp {
-	f := &tcp{neck: neck, delay: delay, cc: cc, flights: map[uint64]*sentPacket{}}
+	f := &tcp{neck: neck, delay: delay, cc: cc, flights: map[uint64]*tcpSegment{}}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pacer = time.AfterFunc(0, f.wake)
@@ -93,7 +103,7 @@ func (f *tcp) send() {
 }
 
 func (f *tcp) transmit(now time.Time) {
-	p := &sentPacket{number: f.next, time: now, size: segment}
+	p := &tcpSegment{number: f.next, time: now}
 	f.cc.sent(now, p, f.inFlight)
 	f.flights[f.next] = p
 	f.next++
@@ -103,7 +113,7 @@ func (f *tcp) transmit(now time.Time) {
 	}
 }
 
-func (f *tcp) ack(p *sentPacket) {
+func (f *tcp) ack(p *tcpSegment) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stopped || f.flights[p.number] == nil {
@@ -113,14 +123,14 @@ func (f *tcp) ack(p *sentPacket) {
 	f.forget(p)
 	f.bytes += segment
 	f.acked = max(f.acked, p.number+1)
-	f.trip.sample(now.Sub(p.time), 0)
+	f.trip.Sample(now.Sub(p.time), 0)
 	f.cc.acked(now, p, f.inFlight, &f.trip)
 	f.detect(now)
-	f.at.Reset(max(minRTO, f.trip.smoothed+4*f.trip.variance))
+	f.at.Reset(max(minRTO, f.trip.Smoothed+4*f.trip.Variance))
 	f.send()
 }
 
-func (f *tcp) forget(p *sentPacket) {
+func (f *tcp) forget(p *tcpSegment) {
 	delete(f.flights, p.number)
 	f.inFlight -= segment
 }
@@ -169,14 +179,14 @@ const (
 
 func newCubic() *cubic { return &cubic{cwnd: 10, ssthresh: math.Inf(1)} }
 
-func (c *cubic) sent(time.Time, *sentPacket, int) {}
+func (c *cubic) sent(time.Time, *tcpSegment, int) {}
 func (c *cubic) window() float64                  { return c.cwnd }
 func (c *cubic) pace() time.Duration              { return 0 }
 
-func (c *cubic) acked(now time.Time, _ *sentPacket, _ int, t *rtt) {
+func (c *cubic) acked(now time.Time, _ *tcpSegment, _ int, t *rtt.Estimator) {
 	if c.cwnd < c.ssthresh {
 		c.cwnd++
-		if c.cwnd >= 16 && t.latest > t.min+min(max(t.min/8, 4*time.Millisecond), 16*time.Millisecond) {
+		if c.cwnd >= 16 && t.Latest > t.Min+min(max(t.Min/8, 4*time.Millisecond), 16*time.Millisecond) {
 			c.ssthresh = c.cwnd
 		}
 		return
@@ -186,7 +196,7 @@ func (c *cubic) acked(now time.Time, _ *sentPacket, _ int, t *rtt) {
 		c.most = max(c.most, c.cwnd)
 	}
 	k := math.Cbrt((c.most - c.origin) / cubicC)
-	at := now.Add(t.smoothed).Sub(c.epoch).Seconds()
+	at := now.Add(t.Smoothed).Sub(c.epoch).Seconds()
 	target := min(max(cubicC*math.Pow(at-k, 3)+c.most, c.cwnd), 1.5*c.cwnd)
 	c.est += 3 * (1 - cubicBeta) / (1 + cubicBeta) / c.cwnd
 	c.cwnd = max(c.cwnd+(target-c.cwnd)/c.cwnd, c.est)
@@ -228,7 +238,7 @@ func TestTCPModels(t *testing.T) {
 			share := float64(f.arrived()-before) / 5 / neck.rate
 			f.stop()
 			time.Sleep(time.Second)
-			if trip := f.trip.smoothed; share < .93 || trip < c.least || trip > c.most {
+			if trip := f.trip.Smoothed; share < .93 || trip < c.least || trip > c.most {
 				t.Errorf("%s carries %.2f of the rate in a round trip of %v", c.name, share, trip)
 			}
 		})

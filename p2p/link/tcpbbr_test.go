@@ -2,14 +2,17 @@ package link
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
+
+	"p2ptool/p2p/link/rtt"
 )
 
 // bbr1 is the BBR of Linux (draft-cardwell-iccrg-bbr-congestion-control-00),
 // which does not slow down for loss.
 type bbr1 struct {
-	delivery  delivery
-	rates     maxRounds
+	delivery  tcpDelivery
+	rates     [10]float64 // the highest of each of the last rounds
 	roundEnd  uint64
 	full      float64
 	flat      int
@@ -22,6 +25,36 @@ type bbr1 struct {
 	losses    bool // in this phase
 }
 
+// A tcpDelivery measures the rate of delivery (draft-cheng-iccrg-delivery-rate-estimation). Times
+// are from began.
+type tcpDelivery struct {
+	began     time.Time
+	bytes     uint64        // delivered so far
+	at        time.Duration // when the last of them were
+	firstSent time.Duration // when these were sent
+}
+
+func (d *tcpDelivery) since(now time.Time) time.Duration { return now.Sub(d.began) }
+
+func (d *tcpDelivery) sent(now time.Time, p *tcpSegment, inFlight int) {
+	if inFlight == 0 {
+		d.at, d.firstSent = d.since(now), d.since(now)
+	}
+	p.delivered, p.deliveredAt, p.firstSent = d.bytes, d.at, d.firstSent
+}
+
+// acked counts a segment and returns the rate in bytes per second, 0 if it was measured over
+// less than a round trip.
+func (d *tcpDelivery) acked(now time.Time, p *tcpSegment, roundTrip time.Duration) float64 {
+	d.bytes += segment
+	d.at, d.firstSent = d.since(now), d.since(p.time)
+	took := max(d.firstSent-p.firstSent, d.at-p.deliveredAt)
+	if took <= 0 || took < roundTrip {
+		return 0
+	}
+	return float64(d.bytes-p.delivered) / took.Seconds()
+}
+
 const (
 	bbr1Startup = -2
 	bbr1Drain   = -1
@@ -29,23 +62,25 @@ const (
 	bbr1Probe   = 4 // segments
 )
 
-func newBBR1(now time.Time) *bbr1 { return &bbr1{delivery: delivery{began: now}, phase: bbr1Startup} }
+func newBBR1(now time.Time) *bbr1 {
+	return &bbr1{delivery: tcpDelivery{began: now}, phase: bbr1Startup}
+}
 
-func (b *bbr1) sent(now time.Time, p *sentPacket, inFlight int) { b.delivery.sent(now, p, inFlight) }
+func (b *bbr1) sent(now time.Time, p *tcpSegment, inFlight int) { b.delivery.sent(now, p, inFlight) }
 func (b *bbr1) lost(time.Time)                                  { b.losses = true }
 func (b *bbr1) timeout()                                        {}
 
-func (b *bbr1) product() float64 { return b.rates.max() * b.trip.Seconds() / segment }
+func (b *bbr1) product() float64 { return slices.Max(b.rates[:]) * b.trip.Seconds() / segment }
 
-func (b *bbr1) acked(now time.Time, p *sentPacket, inFlight int, t *rtt) {
+func (b *bbr1) acked(now time.Time, p *tcpSegment, inFlight int, t *rtt.Estimator) {
 	at := b.delivery.since(now)
-	b.rates.add(b.delivery.acked(now, p, t.min))
+	b.rates[0] = max(b.rates[0], b.delivery.acked(now, p, t.Min))
 	stale := at-b.tripAt > 10*time.Second
-	if b.trip == 0 || t.latest <= b.trip || stale {
+	if b.trip == 0 || t.Latest <= b.trip || stale {
 		b.probing = stale && b.trip != 0
-		b.trip, b.tripAt, b.probeTill = t.latest, at, 0
+		b.trip, b.tripAt, b.probeTill = t.Latest, at, 0
 	}
-	if p.flight.delivered >= b.roundEnd {
+	if p.delivered >= b.roundEnd {
 		b.roundEnd = b.delivery.bytes
 		b.endRound()
 	}
@@ -54,13 +89,14 @@ func (b *bbr1) acked(now time.Time, p *sentPacket, inFlight int, t *rtt) {
 
 func (b *bbr1) endRound() {
 	if b.phase == bbr1Startup {
-		if v := b.rates.max(); v >= 1.25*b.full {
+		if v := slices.Max(b.rates[:]); v >= 1.25*b.full {
 			b.full, b.flat = v, 0
 		} else if b.flat++; b.flat == 3 {
 			b.phase = bbr1Drain
 		}
 	}
-	b.rates.next()
+	copy(b.rates[1:], b.rates[:])
+	b.rates[0] = 0
 }
 
 func (b *bbr1) advance(at time.Duration, inFlight int) {
@@ -108,7 +144,7 @@ func (b *bbr1) window() float64 {
 }
 
 func (b *bbr1) pace() time.Duration {
-	if v := b.rates.max(); v > 0 {
+	if v := slices.Max(b.rates[:]); v > 0 {
 		return time.Duration(segment / (b.gain() * v) * float64(time.Second))
 	}
 	return 0

@@ -65,8 +65,8 @@ func (l *Link) deadline() time.Time {
 		}
 	}
 	if p := l.chosen; p != nil {
-		if l.hasData() && !p.pacer.ready() && p.inFlight+p.mtu <= p.cc.window() {
-			sooner(p.pacer.await(p.cc.rate(&p.rtt)))
+		if l.hasData() && !p.pacer.Ready() && p.inFlight+p.mtu <= p.cc.Window() {
+			sooner(p.pacer.Await(p.cc.Rate(&p.rtt)))
 		}
 		if p.insurance.until.After(l.now) && p.insures() {
 			sooner(p.insurance.until)

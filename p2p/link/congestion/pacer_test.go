@@ -1,4 +1,4 @@
-package link
+package congestion
 
 import (
 	"math"
@@ -11,15 +11,15 @@ const testPacket = 1200
 func TestPacer(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []float64{1e5, 1e6, 1e7, 1e8, 1e9} {
-		var p pacer
+		var p Pacer
 		now := time.Unix(1, 0)
 		start := now
 		sent, most, wakes := 0, 0, 0
 		for now.Sub(start) < time.Second {
-			p.fill(now, rate, testPacket)
+			p.Fill(now, rate, testPacket)
 			burst := 0
-			for p.ready() {
-				p.spend(testPacket)
+			for p.Ready() {
+				p.Spend(testPacket)
 				burst += testPacket
 			}
 			sent, most, wakes = sent+burst, max(most, burst), wakes+1

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A rateFall is a path whose rate falls and returns while a file crosses it, with
+// A fallingRate is a path whose rate falls and returns while a file crosses it, with
 // chat lines beside the file.
-type rateFall struct {
+type fallingRate struct {
 	high, low float64       // rates in Mbit/s
 	trip      time.Duration // round trip of the empty path
 	queue     time.Duration // that fits before a packet at the high rate
@@ -22,7 +22,7 @@ type rateFall struct {
 	lasts     time.Duration // how long the rate stays low
 }
 
-func (f rateFall) String() string {
+func (f fallingRate) String() string {
 	s := fmt.Sprintf("%v to %v Mbit for %v, %v, queue %v", f.high, f.low, f.lasts, f.trip, f.queue)
 	if f.shrinks {
 		s += " shrinking"
@@ -40,14 +40,14 @@ func (f rateFall) String() string {
 }
 
 // queueAt returns how long a full queue takes at a rate.
-func (f rateFall) queueAt(mbit float64) time.Duration {
+func (f fallingRate) queueAt(mbit float64) time.Duration {
 	if f.shrinks {
 		return f.queue
 	}
 	return time.Duration(float64(f.queue) * f.high / mbit)
 }
 
-func (f rateFall) setRate(w *testNetwork, mbit float64) {
+func (f fallingRate) setRate(w *testNetwork, mbit float64) {
 	// Of a queue that shrinks, what waits still leaves at the old rate.
 	w.setRate(mbit*1e6/8, f.queueAt(mbit), !f.shrinks)
 }
@@ -57,7 +57,7 @@ const (
 	fallAfter  = 7 * time.Second // after it has returned
 )
 
-// A rateFallResult is what a rateFall did to the traffic.
+// A rateFallResult is what a fallingRate did to the traffic.
 type rateFallResult struct {
 	gap  time.Duration // longest without a byte of the file, from the fall until 5 s after the return
 	line time.Duration // one way of the slowest chat line meanwhile, without the path's delay and its queue
@@ -103,7 +103,7 @@ func (y readLog) back(from time.Time, n float64) time.Duration {
 }
 
 // ride has the rate fall and return.
-func (f rateFall) ride(t *testing.T) (out rateFallResult) {
+func (f fallingRate) ride(t *testing.T) (out rateFallResult) {
 	w := newTestNetwork(t, func(w *testNetwork) {
 		w.rate, w.queue, w.delay = f.high*1e6/8, f.queue, f.trip/2
 		w.loss, w.jitter, w.tick = f.loss, f.jitter, f.tick
@@ -137,7 +137,7 @@ func (f rateFall) ride(t *testing.T) (out rateFallResult) {
 }
 
 // file sends an endless file in the background, and returns when it was read.
-func (f rateFall) file(t *testing.T, w *testNetwork) *readLog {
+func (f fallingRate) file(t *testing.T, w *testNetwork) *readLog {
 	s, err := w.a.OpenStream()
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func (f rateFall) file(t *testing.T, w *testNetwork) *readLog {
 
 // chat sends a line ten times a second, and returns how long each took, by when it
 // was sent. A line that never arrives takes a minute.
-func (f rateFall) chat(t *testing.T, w *testNetwork) *map[time.Time]time.Duration {
+func (f fallingRate) chat(t *testing.T, w *testNetwork) *map[time.Time]time.Duration {
 	s, err := w.a.OpenStream()
 	if err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func (f rateFall) chat(t *testing.T, w *testNetwork) *map[time.Time]time.Duratio
 }
 
 // check demands what holds for every path.
-func (f rateFall) check(t *testing.T) {
+func (f fallingRate) check(t *testing.T) {
 	r := f.ride(t)
 	t.Logf("%v: longest gap %v, slowest line %v above the queue, %v until the rate is back, %.2f of the low rate used",
 		f, r.gap.Round(time.Millisecond), r.line.Round(time.Millisecond), r.back, r.used)
@@ -225,9 +225,9 @@ func (f rateFall) check(t *testing.T) {
 }
 
 // rateFalls are the paths of the test, and with all those of the benchmark.
-func rateFalls(all bool) (falls []rateFall) {
+func rateFalls(all bool) (falls []fallingRate) {
 	const ms = time.Millisecond
-	falls = []rateFall{
+	falls = []fallingRate{
 		{high: 100, low: 1, trip: 50 * ms, queue: 100 * ms, lasts: 10 * time.Second},
 		{high: 100, low: 1, trip: 50 * ms, queue: 100 * ms, lasts: 10 * time.Second, shrinks: true},
 		{high: 100, low: 10, trip: 50 * ms, queue: 50 * ms, lasts: 5 * time.Second, shrinks: true, loss: .01},
@@ -246,7 +246,7 @@ func rateFalls(all bool) (falls []rateFall) {
 		for _, trip := range []time.Duration{20 * ms, 50 * ms, 200 * ms} {
 			for _, queue := range []time.Duration{20 * ms, 100 * ms, 500 * ms} {
 				for _, shrinks := range []bool{false, true} {
-					f := rateFall{high: rates[0], low: rates[1], trip: trip, queue: queue, shrinks: shrinks, lasts: 10 * time.Second}
+					f := fallingRate{high: rates[0], low: rates[1], trip: trip, queue: queue, shrinks: shrinks, lasts: 10 * time.Second}
 					falls = append(falls, f)
 				}
 			}
@@ -266,8 +266,8 @@ func rateFalls(all bool) (falls []rateFall) {
 		falls = append(falls, f)
 	}
 	for _, trip := range []time.Duration{20 * ms, 50 * ms} {
-		falls = append(falls, rateFall{high: 1000, low: 10, trip: trip, queue: 50 * ms, lasts: 5 * time.Second})
-		falls = append(falls, rateFall{high: 1000, low: 10, trip: trip, queue: 50 * ms, lasts: 5 * time.Second, shrinks: true})
+		falls = append(falls, fallingRate{high: 1000, low: 10, trip: trip, queue: 50 * ms, lasts: 5 * time.Second})
+		falls = append(falls, fallingRate{high: 1000, low: 10, trip: trip, queue: 50 * ms, lasts: 5 * time.Second, shrinks: true})
 	}
 	return falls
 }
