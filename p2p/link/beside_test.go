@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"p2ptool/p2p/link/stream"
 )
 
 // A rival is a flow that shares a bottleneck with a link: by its name, how it
@@ -44,7 +46,7 @@ func endless(t *testing.T, w *testNetwork) (arrived func() int) {
 		t.Fatal(err)
 	}
 	go func() {
-		data := bulk(maxCopy)
+		data := bulk(stream.MaxCopy)
 		for {
 			if _, err := s.Write(data); err != nil {
 				return
@@ -57,7 +59,7 @@ func endless(t *testing.T, w *testNetwork) (arrived func() int) {
 	}
 	n := 0
 	go func() {
-		b := make([]byte, maxCopy)
+		b := make([]byte, stream.MaxCopy)
 		for {
 			got, err := r.Read(b)
 			w.set(func() { n += got })

@@ -3,6 +3,7 @@ package link
 import (
 	"time"
 
+	"p2ptool/p2p/link/stream"
 	"p2ptool/p2p/link/wire"
 )
 
@@ -12,7 +13,7 @@ import (
 func (s *Stream) due() (control, data, finished bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.in.windowDue || s.in.stopDue || s.out.resetDue, s.out.pending(), s.isFinished()
+	return s.in.WindowDue || s.in.StopDue || s.out.ResetDue, s.out.Pending(), s.isFinished()
 }
 
 // appendControl appends frames other than STREAM, of at most room bytes, to b
@@ -24,21 +25,21 @@ func (s *Stream) appendControl(b []byte, room int, rec *sentPacket, now time.Tim
 	size := wire.StreamControlSize(s.id)
 	put := func(typ byte, kind frameKind, v uint64) {
 		b = wire.AppendStreamControl(b, typ, s.id, v)
-		rec.record(sentFrame{kind: kind, stream: s})
+		rec.record(sentFrame{kind: kind, stream: s.id})
 	}
-	if s.in.windowDue && end-len(b) >= size {
-		put(wire.FrameWindow, sentWindow, s.in.raise(now, s.link.roundTrip(), spare))
+	if s.in.WindowDue && end-len(b) >= size {
+		put(wire.FrameWindow, sentWindow, s.in.RaiseWindow(now, s.link.roundTrip(), spare))
 		s.link.raised = s
 	}
-	if s.in.stopDue && end-len(b) >= size {
-		s.in.stopDue = false
-		put(wire.FrameStop, sentStop, s.in.stopCode)
+	if s.in.StopDue && end-len(b) >= size {
+		s.in.StopDue = false
+		put(wire.FrameStop, sentStop, s.in.StopCode)
 	}
-	if s.out.resetDue && end-len(b) >= size {
-		s.out.resetDue = false
-		put(wire.FrameReset, sentReset, s.out.code)
+	if s.out.ResetDue && end-len(b) >= size {
+		s.out.ResetDue = false
+		put(wire.FrameReset, sentReset, s.out.ResetCode)
 	}
-	return b, s.in.windowDue || s.in.stopDue || s.out.resetDue
+	return b, s.in.WindowDue || s.in.StopDue || s.out.ResetDue
 }
 
 // appendData appends STREAM frames.
@@ -46,8 +47,8 @@ func (s *Stream) appendData(b []byte, room int, rec *sentPacket) (out []byte, fu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	end := len(b) + room
-	for s.out.pending() {
-		n := end - len(b) - wire.StreamHeadSize(s.id, s.out.next, room)
+	for s.out.Pending() {
+		n := end - len(b) - wire.StreamHeadSize(s.id, s.out.Sent(), room)
 		if n < 1 || rec.full() {
 			return b, true
 		}
@@ -57,12 +58,12 @@ func (s *Stream) appendData(b []byte, room int, rec *sentPacket) (out []byte, fu
 }
 
 func (s *Stream) appendPiece(b []byte, n int, rec *sentPacket) []byte {
-	piece, fin := s.out.take(n)
+	piece, fin := s.out.NextFrame(n)
 	b = wire.AppendStreamHead(b, s.id, piece, fin)
 	at := len(b)
 	b = b[:at+int(piece.Len())]
-	s.out.ring.read(piece.Start, b[at:])
-	rec.record(sentFrame{kind: sentData, fin: fin, stream: s, data: piece})
+	s.out.Copy(piece.Start, b[at:])
+	rec.record(sentFrame{kind: sentData, fin: fin, stream: s.id, data: piece})
 	return b
 }
 
@@ -79,7 +80,7 @@ func (s *Stream) touch() {
 func (s *Stream) wake() {
 	s.touched = false
 	s.mu.Lock()
-	readable, writable := s.in.ready(), s.out.err != nil || s.hasRoom(maxCopy)
+	readable, writable := s.in.Ready(), s.out.Failed() != nil || s.hasRoom(stream.MaxCopy)
 	s.mu.Unlock()
 	if readable {
 		s.readable.Signal()
@@ -94,9 +95,9 @@ func (s *Stream) receive(f wire.Stream) (finished bool, err error) {
 	s.touch()
 	s.mu.Lock()
 	if err = s.makeRoom(f); err == nil {
-		err = s.in.receive(f)
+		err = s.in.Receive(f)
 	}
-	due := s.in.windowDue
+	due := s.in.WindowDue
 	finished = s.isFinished()
 	s.mu.Unlock()
 	if due {
@@ -107,9 +108,9 @@ func (s *Stream) receive(f wire.Stream) (finished bool, err error) {
 
 // makeRoom claims the memory that a frame needs. The caller holds the mutex.
 func (s *Stream) makeRoom(f wire.Stream) error {
-	if need := s.in.needs(f); need > 0 {
+	if need := s.in.Needs(f); need > 0 {
 		if !s.link.memory.claim(need) {
-			return errNoRoom
+			return stream.ErrNoRoom
 		}
 		s.held += need
 	}
@@ -118,7 +119,7 @@ func (s *Stream) makeRoom(f wire.Stream) error {
 
 // giveBack returns the memory of a buffer that was dropped. The caller holds the mutex.
 func (s *Stream) giveBack() {
-	if s.in.ring.size() == 0 && s.held > 0 {
+	if s.in.Held() == 0 && s.held > 0 {
 		s.link.memory.give(s.held)
 		s.held = 0
 	}
@@ -129,7 +130,7 @@ func (s *Stream) receiveReset(code uint64) {
 	s.touch()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.in.reset(ResetError{code})
+	s.in.Reset(ResetError{code})
 	s.giveBack()
 }
 
@@ -138,35 +139,43 @@ func (s *Stream) receiveStop(code uint64) {
 	s.touch()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.out.reset(code, ResetError{code})
+	s.out.Reset(code, ResetError{code})
 }
 
 // receiveWindow takes a WINDOW and reports whether more can be sent.
 func (s *Stream) receiveWindow(limit uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.out.limit = max(s.out.limit, limit)
-	return s.out.pending()
+	s.out.RaiseLimit(limit)
+	return s.out.Pending()
 }
 
-// acked takes the acknowledgement of a frame that was sent and reports whether
-// the stream is finished.
+// acked handles the acknowledgement of a frame and reports whether the stream is finished.
 func (s *Stream) acked(f sentFrame) (finished bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.out.acked(f) {
-		s.touch()
+	switch f.kind {
+	case sentReset:
+		s.out.ResetAcked()
+	case sentData:
+		if s.out.Acked(f.data, f.fin) {
+			s.touch()
+		}
 	}
 	return s.isFinished()
 }
 
-// lose takes the loss of a frame that was sent and reports whether there is
-// something to send again.
-func (s *Stream) lose(f sentFrame) bool {
+// lost handles the loss of a frame and reports whether there is something to send again.
+func (s *Stream) lost(f sentFrame) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f.kind == sentWindow || f.kind == sentStop {
-		return s.in.lose(f)
+	switch f.kind {
+	case sentWindow:
+		return s.in.WindowLost()
+	case sentStop:
+		return s.in.StopLost()
+	case sentReset:
+		return s.out.ResetLost()
 	}
-	return s.out.lose(f)
+	return s.out.Lost(f.data, f.fin)
 }

@@ -27,11 +27,14 @@ const (
 	sentFiller
 )
 
+// ofStream reports whether frames of the kind belong to a stream.
+func (k frameKind) ofStream() bool { return k >= sentData && k <= sentStop }
+
 // A sentFrame is what must be sent again if its packet is lost.
 type sentFrame struct {
 	kind   frameKind
 	fin    bool
-	stream *Stream
+	stream uint64 // of kinds of a stream
 	data   spans.Span
 }
 

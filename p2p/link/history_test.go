@@ -22,7 +22,7 @@ func TestHistoryRemembers(t *testing.T) {
 			switch rnd.IntN(6) {
 			case 0, 1, 2:
 				p := h.add()
-				if p.count != 0 || p.state != settled || p.few[0].stream != nil {
+				if p.count != 0 || p.state != settled || p.few[0] != (sentFrame{}) {
 					t.Fatal("a record was not cleared")
 				}
 				if rnd.IntN(4) == 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/stream"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/punch"
@@ -32,7 +33,7 @@ func TestBrokenProtocolClosesTheLink(t *testing.T) {
 		{"an unknown frame", frames([]byte{0x3f})},
 		{"half a frame", frames([]byte{wire.FramePing, 1})},
 		{"an ACK of what was never sent", frames([]byte{wire.FrameAck, 0x41, 0, 0, 0, 0})},
-		{"data beyond the window", frames(data(0, firstWindow, false))},
+		{"data beyond the window", frames(data(0, stream.FirstWindow, false))},
 		{"data behind the end", frames(append(data(0, 0, true), data(0, 1, false)...))},
 		{"a stream of ours that we never opened", frames(data(1, 0, false))},
 		{"a window for one", frames(wire.AppendStreamControl(nil, wire.FrameWindow, 3, 1))},
@@ -199,10 +200,10 @@ func TestStreamsPinBoundedMemory(t *testing.T) {
 			}
 		}
 		for id := uint64(0); id < 2*maxOffered; id += 2 {
-			limit := uint64(firstWindow)
+			limit := uint64(stream.FirstWindow)
 			if s, _ := v.link.streams.find(id); s != nil {
 				s.mu.Lock()
-				limit = s.in.window.limit
+				limit = s.in.Limit()
 				s.mu.Unlock()
 			}
 			v.say(append(wire.AppendStreamHead(nil, id, spans.Span{Start: limit - 1, End: limit}, false), 'x'))
@@ -210,7 +211,7 @@ func TestStreamsPinBoundedMemory(t *testing.T) {
 		if err := v.link.Err(); err != nil {
 			t.Fatal(err)
 		}
-		if n := v.holdings(); n < linkWindows {
+		if n := v.holdings(); n < stream.LinkWindows {
 			t.Errorf("the attack is no good: %d bytes are held", n)
 		}
 	})

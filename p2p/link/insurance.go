@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/rtt"
-	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/link/wire"
 )
 
@@ -63,7 +62,7 @@ func (t *streams) age() {
 	defer t.mu.Unlock()
 	for _, s := range t.live {
 		s.mu.Lock()
-		s.out.old, s.out.young = s.out.young, s.out.next
+		s.out.Age()
 		s.mu.Unlock()
 	}
 }
@@ -97,26 +96,7 @@ func (t *streams) expedite(n int) {
 func (s *Stream) repeat(n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.out.repeat(n)
-}
-
-// repeat makes due again up to n bytes of the oldest that should have arrived and have not,
-// and returns how many; the end of the stream counts for one.
-func (o *outbound) repeat(n int) int {
-	if o.given || n <= 0 {
-		return 0
-	}
-	left := n
-	o.got.Missing(spans.Span{Start: o.base, End: o.old}, func(s spans.Span) {
-		s.End = min(s.End, s.Start+uint64(left))
-		left -= int(s.Len())
-		o.again.Add(s)
-	})
-	if left > 0 && o.finSent && !o.finGot && o.old == o.end {
-		o.finSent = false
-		left--
-	}
-	return n - left
+	return s.out.Repeat(n)
 }
 
 // repeatRanges is from how many runs of what has arrived on packets are lost so often that a
@@ -133,12 +113,12 @@ func (l *Link) repeatWindow(b []byte, room int) []byte {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.in.ended || s.in.stopped || s.in.gone {
+	if !s.in.WantsMore() {
 		l.raised = nil
 		return b
 	}
 	if room < wire.StreamControlSize(s.id) {
 		return b
 	}
-	return wire.AppendStreamControl(b, wire.FrameWindow, s.id, s.in.window.limit)
+	return wire.AppendStreamControl(b, wire.FrameWindow, s.id, s.in.Limit())
 }

@@ -72,11 +72,18 @@ func (l *Link) ackPacket(p *sentPacket) {
 	l.acks.forget(p.told)
 	for i := range int(p.count) {
 		f := p.frame(i)
-		if f.kind == sentWindow && f.stream == l.raised {
+		if !f.kind.ofStream() {
+			continue
+		}
+		s := l.streams.known(f.stream)
+		if s == nil {
+			continue
+		}
+		if f.kind == sentWindow && s == l.raised {
 			l.raised = nil
 		}
-		if f.stream != nil && f.stream.acked(f) {
-			l.streams.drop(f.stream)
+		if s.acked(f) {
+			l.streams.drop(s)
 		}
 	}
 	l.proveBy(p)
@@ -159,8 +166,10 @@ func (l *Link) resend(s *sentPacket) {
 			l.candidatesDue = true
 		case f.kind == sentNAT, f.kind == sentPorts:
 			l.announced.lose(f.kind)
-		case f.stream != nil && f.stream.lose(f):
-			l.streams.queue(f.stream, f.kind != sentData)
+		case f.kind.ofStream():
+			if s := l.streams.known(f.stream); s != nil && s.lost(f) {
+				l.streams.queue(s, f.kind != sentData)
+			}
 		}
 	}
 }

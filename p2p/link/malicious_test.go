@@ -113,7 +113,7 @@ func (v *maliciousPeer) holdings() int {
 		n += (len(l.streams.live)+len(l.streams.backlog))*400 + cap(l.streams.seen)*16
 		for _, s := range l.streams.live {
 			s.mu.Lock()
-			n += s.in.ring.size() + s.out.ring.size() + (cap(s.in.got)+cap(s.out.got))*16
+			n += s.in.Held() + s.out.Held() + s.in.Bookkeeping() + s.out.Bookkeeping()
 			s.mu.Unlock()
 		}
 		l.mu.Lock()

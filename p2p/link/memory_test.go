@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/stream"
 	"p2ptool/p2p/link/wire"
 )
 
@@ -27,7 +28,7 @@ func TestMemoryOfManyLinks(t *testing.T) {
 		}
 		for id := uint64(0); id < 2*100; id += 2 {
 			for _, v := range peers { // the last byte of each stream's first window
-				last := spans.Span{Start: firstWindow - 1, End: firstWindow}
+				last := spans.Span{Start: stream.FirstWindow - 1, End: stream.FirstWindow}
 				v.say(append(wire.AppendStreamHead(nil, id, last, false), 'x'))
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"p2ptool/p2p/link/stream"
 )
 
 // A fallingRate is a path whose rate falls and returns while a file crosses it, with
@@ -144,7 +146,7 @@ func (f fallingRate) file(t *testing.T, w *testNetwork) *readLog {
 	}
 	s.SetPriority(1)
 	go func() {
-		data := bulk(maxCopy)
+		data := bulk(stream.MaxCopy)
 		for {
 			if _, err := s.Write(data); err != nil {
 				return
@@ -157,7 +159,7 @@ func (f fallingRate) file(t *testing.T, w *testNetwork) *readLog {
 	}
 	reads := new(readLog)
 	go func() {
-		b := make([]byte, maxCopy)
+		b := make([]byte, stream.MaxCopy)
 		for {
 			n, err := in.Read(b)
 			if err != nil {

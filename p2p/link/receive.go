@@ -3,6 +3,7 @@ package link
 import (
 	"net/netip"
 
+	"p2ptool/p2p/link/stream"
 	"p2ptool/p2p/link/wire"
 )
 
@@ -36,7 +37,7 @@ func (l *Link) packet(n uint64, plain []byte) {
 	l.answer = false
 	eliciting, err := wire.Parse(plain, packetHandler{l}, &l.scratch)
 	switch {
-	case err == errNoRoom:
+	case err == stream.ErrNoRoom:
 		return
 	case err != nil:
 		l.closeNow(CodeProtocol, err.Error())

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"p2ptool/p2p/link/stream"
 )
 
-const (
-	maxCopy    = 64 << 10  // bytes copied at once, for the loop not to wait
-	minSendBuf = 256 << 10 // bytes of a stream's send buffer, at least
-)
+const minSendBuf = 256 << 10 // bytes of a stream's send buffer, at least
 
 // ErrStreamClosed says that the stream was closed on our side.
 var ErrStreamClosed = errors.New("stream is closed")
@@ -39,18 +38,16 @@ type Stream struct {
 	mu       sync.Mutex
 	readable sync.Cond
 	writable sync.Cond
-	in       inbound
-	out      outbound
+	in       stream.Inbound
+	out      stream.Outbound
 	held     int // bytes that the link's memory counts for the stream
 }
 
 var _ io.ReadWriteCloser = (*Stream)(nil)
 
 func newStream(l *Link, id uint64) *Stream {
-	s := &Stream{link: l, id: id}
+	s := &Stream{link: l, id: id, in: stream.NewInbound(), out: stream.NewOutbound()}
 	s.readable.L, s.writable.L = &s.mu, &s.mu
-	s.in.window = window{limit: firstWindow, size: firstWindow}
-	s.out.limit = firstWindow
 	return s
 }
 
@@ -69,11 +66,11 @@ func (s *Stream) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	s.mu.Lock()
-	for !s.in.ready() {
+	for !s.in.Ready() {
 		s.readable.Wait()
 	}
-	n, err := s.in.read(b)
-	news := s.in.windowDue || s.isFinished()
+	n, err := s.in.Read(b)
+	news := s.in.WindowDue || s.isFinished()
 	s.mu.Unlock()
 	if news {
 		s.announce(true)
@@ -100,26 +97,26 @@ func (s *Stream) Write(b []byte) (int, error) {
 // writeSome waits until a piece of b has room, so that a writer is not woken
 // for each packet that arrives.
 func (s *Stream) writeSome(b []byte) (int, error) {
-	b = b[:min(len(b), maxCopy)]
+	b = b[:min(len(b), stream.MaxCopy)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.out.err == nil && !s.hasRoom(len(b)) {
+	for s.out.Failed() == nil && !s.hasRoom(len(b)) {
 		s.writable.Wait()
 	}
-	if s.out.err != nil {
-		return 0, s.out.err
+	if err := s.out.Failed(); err != nil {
+		return 0, err
 	}
-	s.out.write(b)
+	s.out.Write(b)
 	return len(b), nil
 }
 
-func (s *Stream) hasRoom(n int) bool { return s.out.room(s.link.sendBuffer.Load()) >= n }
+func (s *Stream) hasRoom(n int) bool { return s.out.Room(s.link.sendBuffer.Load()) >= n }
 
 // CloseWrite ends our side of the stream: the other side reads io.EOF after
 // all that was written. It does not wait. Twice is fine.
 func (s *Stream) CloseWrite() error {
 	s.mu.Lock()
-	s.out.finish(ErrStreamClosed)
+	s.out.Finish(ErrStreamClosed)
 	s.mu.Unlock()
 	s.writable.Broadcast()
 	s.announce(false)
@@ -131,7 +128,7 @@ func (s *Stream) CloseWrite() error {
 // long as the link lives. Twice is fine.
 func (s *Stream) Close() error {
 	s.mu.Lock()
-	s.in.stop(ErrStreamClosed, 0)
+	s.in.Stop(ErrStreamClosed, 0)
 	s.giveBack()
 	s.mu.Unlock()
 	s.readable.Broadcast()
@@ -143,9 +140,9 @@ func (s *Stream) Close() error {
 // ResetError with the code, and what was not delivered never is.
 func (s *Stream) Reset(code uint64) {
 	s.mu.Lock()
-	s.in.stop(ErrStreamClosed, code)
+	s.in.Stop(ErrStreamClosed, code)
 	s.giveBack()
-	s.out.reset(code, ErrStreamClosed)
+	s.out.Reset(code, ErrStreamClosed)
 	s.mu.Unlock()
 	s.readable.Broadcast()
 	s.writable.Broadcast()
@@ -160,24 +157,24 @@ func (s *Stream) SetPriority(n int) { s.link.streams.setPriority(s, n) }
 func (s *Stream) unsettled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.out.unsettled()
+	return s.out.Unsettled()
 }
 
 func (s *Stream) blocked() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.out.blocked()
+	return s.out.Blocked()
 }
 
 // fail ends the stream with the link.
 func (s *Stream) fail(err error) {
 	s.mu.Lock()
-	s.in.fail(err)
-	s.out.fail(err)
+	s.in.Fail(err)
+	s.out.Fail(err)
 	s.mu.Unlock()
 	s.readable.Broadcast()
 	s.writable.Broadcast()
 }
 
 // isFinished reports whether nothing is left to do in either direction.
-func (s *Stream) isFinished() bool { return s.in.finished() && s.out.finished() }
+func (s *Stream) isFinished() bool { return s.in.Finished() && s.out.Finished() }

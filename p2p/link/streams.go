@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"p2ptool/p2p/link/spans"
+	"p2ptool/p2p/link/stream"
 )
 
 const (
@@ -38,11 +39,13 @@ type streams struct {
 	arrived chan struct{} // one place: the backlog is not empty
 	ready   ready
 
-	spare int // what windows may still grow by; of the loop alone
+	// Of the loop alone:
+	spare  int     // what windows may still grow by
+	recent *Stream // that known found last; nil: none
 }
 
 func (t *streams) init(l *Link, initiator bool) {
-	t.link, t.live, t.arrived, t.spare = l, map[uint64]*Stream{}, make(chan struct{}, 1), linkWindows
+	t.link, t.live, t.arrived, t.spare = l, map[uint64]*Stream{}, make(chan struct{}, 1), stream.LinkWindows
 	if !initiator {
 		t.nextOut = 1
 	}
@@ -122,7 +125,7 @@ func (t *streams) find(id uint64) (*Stream, error) {
 	case t.offered >= maxOffered, len(t.seen) > maxOffered:
 		return nil, errStreams
 	case !t.link.memory.claim(streamCost):
-		return nil, errNoRoom
+		return nil, stream.ErrNoRoom
 	}
 	s := newStream(t.link, id)
 	t.seen.Add(spans.Span{Start: id / 2, End: id/2 + 1})
@@ -131,6 +134,18 @@ func (t *streams) find(id uint64) (*Stream, error) {
 	t.backlog = append(t.backlog, s)
 	t.signal()
 	return s, nil
+}
+
+// known returns a stream that has not finished yet, else nil. Only the loop calls it, and most
+// often for the same stream.
+func (t *streams) known(id uint64) *Stream {
+	if s := t.recent; s != nil && s.id == id {
+		return s
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.recent = t.live[id]
+	return t.recent
 }
 
 // drop takes a stream that has finished out of the table. Only the loop does.
@@ -145,7 +160,10 @@ func (t *streams) remove(s *Stream) {
 		return
 	}
 	delete(t.live, s.id)
-	t.spare += s.in.window.grown()
+	if t.recent == s {
+		t.recent = nil
+	}
+	t.spare += s.in.Grown()
 	s.free()
 	if t.ours(s.id) {
 		t.opened--
@@ -161,7 +179,7 @@ func (t *streams) remove(s *Stream) {
 func (s *Stream) free() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.in.ring = ring{}
+	s.in.Free()
 	s.giveBack()
 }
 
@@ -215,5 +233,5 @@ func (t *streams) blocked() bool {
 // many as window are worth having: those that have something to send share it.
 func (t *streams) share(window int) int64 {
 	n := max(int(t.ready.carrying.Load()), 1)
-	return int64(min(max(window/n, minSendBuf), maxStream))
+	return int64(min(max(window/n, minSendBuf), stream.MaxBuffer))
 }

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"p2ptool/p2p/link/stream"
 )
 
 // bulk returns n bytes that look random and are always the same.
@@ -88,7 +90,7 @@ func (l *Link) sentPackets() uint64 {
 func (s *Stream) arrived() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.in.available()
+	return s.in.Available()
 }
 
 func TestTransferUnderFaults(t *testing.T) {
@@ -258,9 +260,9 @@ func TestReaderHoldsWriterBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.mu.Lock()
-		n := r.in.ring.size()
+		n := r.in.Held()
 		r.mu.Unlock()
-		if n > firstWindow {
+		if n > stream.FirstWindow {
 			t.Errorf("%d bytes are held for a stream that nobody reads", n)
 		}
 		r.Close() // and now it is not wanted

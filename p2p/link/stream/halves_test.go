@@ -1,4 +1,4 @@
-package link
+package stream
 
 import (
 	"bytes"
@@ -12,44 +12,59 @@ import (
 	"p2ptool/p2p/link/wire"
 )
 
+var errWritten = errors.New("all was written")
+
+// text returns n bytes.
+func text(n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{}).Read(b)
+	return b
+}
+
 // A courier carries the frames of one outbound half to an inbound one: late, in
 // any order, twice, or not at all. The bytes must be those that were written.
 type courier struct {
 	t    *testing.T
 	rnd  *rand.Rand
-	out  outbound
-	in   inbound
+	out  Outbound
+	in   Inbound
 	data []byte // all that will be written
 	got  []byte // all that was read
-	way  []sentFrame
-	gone []sentFrame // arrived or lost, of which the sender is to hear
-	room int         // what windows may grow by
+	way  []carried
+	gone []carried // arrived or lost, of which the sender is to hear
+	room int       // what windows may grow by
+}
+
+// carried is a STREAM frame on its way.
+type carried struct {
+	data spans.Span
+	fin  bool
 }
 
 func (c *courier) step() {
 	switch c.rnd.IntN(6) {
 	case 0: // the application writes
 		if left := c.data[c.out.end:]; len(left) > 0 {
-			c.out.write(left[:1+c.rnd.IntN(min(len(left), 20_000))])
+			c.out.Write(left[:1+c.rnd.IntN(min(len(left), 20_000))])
 		} else {
-			c.out.finish(ErrStreamClosed)
+			c.out.Finish(errWritten)
 		}
 	case 1: // and reads
-		if c.in.ready() {
+		if c.in.Ready() {
 			b := make([]byte, 1+c.rnd.IntN(30_000))
-			n, err := c.in.read(b)
+			n, err := c.in.Read(b)
 			if err != nil && err != io.EOF {
 				c.t.Fatal(err)
 			}
 			c.got = append(c.got, b[:n]...)
 		}
-		if c.in.windowDue {
-			c.out.limit = max(c.out.limit, c.in.raise(time.Time{}, time.Second, &c.room))
+		if c.in.WindowDue {
+			c.out.limit = max(c.out.limit, c.in.RaiseWindow(time.Time{}, time.Second, &c.room))
 		}
 	case 2, 3: // a frame is sent
-		if c.out.pending() {
-			s, fin := c.out.take(1 + c.rnd.IntN(1500))
-			c.way = append(c.way, sentFrame{kind: sentData, data: s, fin: fin})
+		if c.out.Pending() {
+			s, fin := c.out.NextFrame(1 + c.rnd.IntN(1500))
+			c.way = append(c.way, carried{s, fin})
 		}
 	case 4: // one arrives, or not, or again later
 		c.deliver()
@@ -72,7 +87,7 @@ func (c *courier) deliver() {
 		return // lost
 	}
 	b := bytes.Clone(c.data[f.data.Start:f.data.End])
-	if err := c.in.receive(wire.Stream{Offset: f.data.Start, Data: b, Fin: f.fin}); err != nil {
+	if err := c.in.Receive(wire.Stream{Offset: f.data.Start, Data: b, Fin: f.fin}); err != nil {
 		c.t.Fatalf("[%d, %d): %v", f.data.Start, f.data.End, err)
 	}
 }
@@ -89,9 +104,9 @@ func (c *courier) settle() {
 	arrived := !f.fin || c.in.ended
 	c.in.got.Missing(f.data, func(spans.Span) { arrived = false })
 	if arrived && c.rnd.IntN(5) > 0 {
-		c.out.acked(f)
+		c.out.Acked(f.data, f.fin)
 	} else {
-		c.out.lose(f)
+		c.out.Lost(f.data, f.fin)
 	}
 }
 
@@ -99,10 +114,10 @@ func TestHalvesCarryAStream(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(30) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		c := &courier{t: t, rnd: rnd, data: bulk(rnd.IntN(400_000)), room: linkWindows}
-		c.in.window, c.out.limit = window{limit: firstWindow, size: firstWindow}, firstWindow
+		c := &courier{t: t, rnd: rnd, data: text(rnd.IntN(400_000)), room: LinkWindows}
+		c.in, c.out = NewInbound(), NewOutbound()
 		steps := 0
-		for ; !(c.in.finished() && c.out.finished()); steps++ {
+		for ; !(c.in.Finished() && c.out.Finished()); steps++ {
 			if steps == 200_000 {
 				t.Fatalf("seed %d: %d of %d bytes after %d steps", seed, len(c.got), len(c.data), steps)
 			}
@@ -127,17 +142,17 @@ func TestInboundRefuses(t *testing.T) {
 		frames []wire.Stream
 		want   error
 	}{
-		{"more than the window", []wire.Stream{piece(firstWindow-1, 2, false)}, errFlow},
+		{"more than the window", []wire.Stream{piece(FirstWindow-1, 2, false)}, errFlow},
 		{"data behind the end", []wire.Stream{piece(0, 10, true), piece(10, 1, false)}, errFinal},
 		{"another end", []wire.Stream{piece(0, 10, true), piece(0, 9, true)}, errFinal},
 		{"an end before data", []wire.Stream{piece(20, 10, false), piece(0, 10, true)}, errFinal},
 		{"the end twice", []wire.Stream{piece(0, 10, true), piece(10, 0, true)}, nil},
-		{"all of the window", []wire.Stream{piece(0, firstWindow, true)}, nil},
+		{"all of the window", []wire.Stream{piece(0, FirstWindow, true)}, nil},
 	} {
-		in := inbound{window: window{limit: firstWindow, size: firstWindow}}
+		in := NewInbound()
 		var err error
 		for _, f := range c.frames {
-			err = errors.Join(err, in.receive(f))
+			err = errors.Join(err, in.Receive(f))
 		}
 		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 			t.Errorf("%s: %v", c.name, err)
@@ -149,17 +164,17 @@ func TestInboundRefuses(t *testing.T) {
 // always welcome.
 func TestInboundBoundsPieces(t *testing.T) {
 	t.Parallel()
-	in := inbound{window: window{limit: firstWindow, size: firstWindow}}
+	in := NewInbound()
 	var err error
 	n := uint64(0)
 	for ; err == nil; n++ {
-		err = in.receive(wire.Stream{Offset: 1 + 2*n, Data: []byte{1}})
+		err = in.Receive(wire.Stream{Offset: 1 + 2*n, Data: []byte{1}})
 	}
-	if err != errNoRoom || len(in.got) > maxPieces+firstWindow/bytesPerPiece {
+	if err != ErrNoRoom || len(in.got) > maxPieces+FirstWindow/bytesPerPiece {
 		t.Errorf("after %d pieces %d spans: %v", n, len(in.got), err)
 	}
 	for i := range n {
-		if err := in.receive(wire.Stream{Offset: 2 * i, Data: []byte{1}}); err != nil {
+		if err := in.Receive(wire.Stream{Offset: 2 * i, Data: []byte{1}}); err != nil {
 			t.Fatalf("filling gap %d: %v", i, err)
 		}
 	}
@@ -177,11 +192,11 @@ func TestWindowGrowsWithTheReader(t *testing.T) {
 		spare int
 		want  int
 	}{
-		{"a slow reader", 2 * time.Second, linkWindows, firstWindow},
-		{"a quick one", trip, linkWindows, maxStream},
-		{"without room", trip, 3 * firstWindow, 4 * firstWindow},
+		{"a slow reader", 2 * time.Second, LinkWindows, FirstWindow},
+		{"a quick one", trip, LinkWindows, MaxBuffer},
+		{"without room", trip, 3 * FirstWindow, 4 * FirstWindow},
 	} {
-		w := window{limit: firstWindow, size: firstWindow}
+		w := window{limit: FirstWindow, size: FirstWindow}
 		now := time.Unix(1, 0)
 		read := uint64(0)
 		spare := c.spare

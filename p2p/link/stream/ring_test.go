@@ -1,4 +1,4 @@
-package link
+package stream
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ func TestRing(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		stream := bulk(2 << 20)
+		stream := text(2 << 20)
 		var r ring
 		base, end := 0, 0
 		for end < len(stream) {

@@ -1,4 +1,4 @@
-package link
+package stream
 
 import "math/bits"
 
@@ -7,10 +7,9 @@ const (
 	maxPage = 64 << 10
 )
 
-// A ring holds bytes of a stream by their offset: those of any run that is no
-// longer than its size can be in it at once. Its zero value holds nothing. Up to
-// maxPage it is one piece of memory, beyond it is of several: it grows by more of them,
-// and leaves no garbage of its own size behind.
+// A ring holds bytes of a stream by their offset: any run of them that is no longer than its
+// size. The zero value holds nothing. Up to maxPage it is one page; beyond that it grows by pages
+// of maxPage, so that growing leaves no garbage of its own size behind.
 type ring struct{ pages [][]byte } // all of one length, a power of two
 
 func (r *ring) size() int {
@@ -20,7 +19,7 @@ func (r *ring) size() int {
 	return len(r.pages) * len(r.pages[0])
 }
 
-// sizeFor returns the size that the ring has after it was made to hold size bytes.
+// sizeFor returns the size that the ring has after growing to hold size bytes.
 func (r *ring) sizeFor(size int) int {
 	switch {
 	case size <= r.size():
@@ -55,8 +54,8 @@ func (r *ring) enlarge(size int, low, high uint64) {
 	}
 }
 
-// extend makes the ring one of n pages, which are more than it has. Where both ends of
-// what it holds are in one page, these part.
+// extend makes the ring one of n pages, which are more than it has. If both ends of what it holds
+// share a page, they get one each.
 func (r *ring) extend(n int, low, high uint64) {
 	old := r.pages
 	r.pages = make([][]byte, n)
@@ -75,7 +74,7 @@ func (r *ring) extend(n int, low, high uint64) {
 	}
 }
 
-// spare takes a page out of those, or makes one.
+// spare removes a page from those given, or makes one.
 func spare(pages [][]byte) []byte {
 	for i, page := range pages {
 		if page != nil {
