@@ -2,7 +2,7 @@ package transfer
 
 import (
 	"encoding/binary"
-	"io"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,23 +50,19 @@ func TestUmask(t *testing.T) {
 	}
 }
 
-// What comes from a stream has the mode of any new file.
+// A stream becomes a file with the mode of any new file.
 func TestUmaskStream(t *testing.T) {
 	t.Parallel()
-	dst := t.TempDir()
-	a, b := newPipe()
-	sent, got := exchange(t.Context(), a, b, Source{Reader: io.LimitReader(strings.NewReader("hello"), 5), Name: "s"}, SendOptions{}, ReceiveOptions{Dir: dst})
-	if sent.err != nil || got.err != nil {
-		t.Fatal(sent.err, got.err)
-	}
-	write(t, filepath.Join(dst, "other"), nil)
-	f, err := os.OpenFile(filepath.Join(dst, "other"), os.O_CREATE, 0o666)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Close()
-	if got := modes(t, dst, "s"); got != "s "+strings.Fields(modes(t, dst, "other"))[1]+"\n" {
-		t.Errorf("it is %s", got)
+	for umask, want := range map[string]string{"077": "s -rw-------\n", "022": "s -rw-r--r--\n", "002": "s -rw-rw-r--\n"} {
+		dst := t.TempDir()
+		said := withChild(t, os.Getuid(), "receive", "umask "+umask, dst, func(rw stdio) {
+			if _, err := Send(t.Context(), rw, Source{Reader: strings.NewReader("hello"), Name: "s"}, SendOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+		if got := modes(t, dst, "s"); said != "" || got != want {
+			t.Errorf("with umask %s: %s%s", umask, got, said)
+		}
 	}
 }
 
@@ -99,6 +95,34 @@ func TestGroupFolder(t *testing.T) {
 	}
 }
 
+// What a folder passes on is its own, and not that of the folder that is received into.
+func TestGroupFolderWithin(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root can")
+	}
+	src, paths := modeTree(t)
+	write(t, filepath.Join(src, "ro/s"), []byte("s"))
+	if err := os.Chmod(filepath.Join(src, "ro"), 0o555); err != nil {
+		t.Fatal(err)
+	}
+	dst := t.TempDir()
+	within := filepath.Join(dst, "f")
+	if err := errors.Join(os.Mkdir(within, 0o775), os.Chown(within, 0, 4343), os.Chmod(within, 0o775|os.ModeSetgid)); err != nil {
+		t.Fatal(err)
+	}
+	mustTransfer(t, dst, src)
+	for _, p := range append(paths, "f/ro", "f/ro/s") {
+		var st unix.Stat_t
+		if err := unix.Stat(filepath.Join(dst, p), &st); err != nil || st.Gid != 4343 {
+			t.Errorf("%s has the group %d: %v", p, st.Gid, err)
+		}
+		if isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR; isDir != (st.Mode&unix.S_ISGID != 0) {
+			t.Errorf("%s has the mode %o", p, st.Mode)
+		}
+	}
+}
+
 // acl makes an ACL of entries tag, permissions, id.
 func acl(entries ...[3]uint32) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, 2)
@@ -110,28 +134,34 @@ func acl(entries ...[3]uint32) []byte {
 	return b
 }
 
-// Received files have the ACL that a file has that is made where they are.
+// A received file has the ACL that a file gets that is made where it is, whether that folder or the one that
+// is received into has the default.
 func TestDefaultACL(t *testing.T) {
 	t.Parallel()
 	const none = 0xffffffff
-	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "small"), []byte("s"))
-	write(t, filepath.Join(src, "large"), noise(1, 3*chunkSize))
+	src := t.TempDir()
 	write(t, filepath.Join(src, "f/small"), []byte("s"))
 	write(t, filepath.Join(src, "f/large"), noise(1, 3*chunkSize))
 	def := acl([3]uint32{1, 7, none}, [3]uint32{2, 6, 4242}, [3]uint32{4, 5, none}, [3]uint32{0x10, 7, none}, [3]uint32{0x20, 0, none})
-	if err := unix.Setxattr(dst, "system.posix_acl_default", def, 0); err != nil {
-		t.Skip("no ACLs here: ", err)
-	}
-	mustTransfer(t, dst, filepath.Join(src, "small"), filepath.Join(src, "large"), filepath.Join(src, "f"))
-	write(t, filepath.Join(dst, "like"), nil) // with mode 0644, like the others
-	want := aclOf(t, filepath.Join(dst, "like"))
-	for _, p := range []string{"small", "large", "f/small", "f/large"} {
-		if got := aclOf(t, filepath.Join(dst, p)); got == "" || got != want {
-			t.Errorf("%s has the ACL %x, want %x", p, got, want)
+	for _, owner := range []string{".", "f"} {
+		dst := t.TempDir()
+		within := filepath.Join(dst, owner)
+		if err := os.MkdirAll(within, 0o755); err != nil {
+			t.Fatal(err)
 		}
-		if got, want := modes(t, dst, p), modes(t, dst, "like"); strings.Fields(got)[1] != strings.Fields(want)[1] {
-			t.Errorf("%swant %s", got, want)
+		if err := unix.Setxattr(within, "system.posix_acl_default", def, 0); err != nil {
+			t.Skip("no ACLs here: ", err)
+		}
+		mustTransfer(t, dst, filepath.Join(src, "f"))
+		write(t, filepath.Join(dst, "f/like"), nil) // with mode 0644, like the others
+		want := aclOf(t, filepath.Join(dst, "f/like"))
+		for _, p := range []string{"f/small", "f/large"} {
+			if got := aclOf(t, filepath.Join(dst, p)); got == "" || got != want {
+				t.Errorf("default of %q: %s has the ACL %x, want %x", owner, p, got, want)
+			}
+			if got, want := modes(t, dst, p), modes(t, dst, "f/like"); strings.Fields(got)[1] != strings.Fields(want)[1] {
+				t.Errorf("default of %q: %swant %s", owner, got, want)
+			}
 		}
 	}
 }

@@ -231,6 +231,31 @@ func TestVirtualFile(t *testing.T) {
 	}
 }
 
+// A file that is empty for the system, and is not when it is opened, is one of unknown size: on disks of other
+// programs, and where it has just been written to.
+func TestNotEmpty(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "a"), nil)
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	f := &found{dir: root, rel: "a", info: info}
+	if s := f.size(); s != (fileSize{}) {
+		t.Errorf("empty: %+v", s)
+	}
+	write(t, path, []byte("x"))
+	if s := f.size(); !s.stream {
+		t.Errorf("not empty: %+v", s)
+	}
+}
+
 // More than was accepted does not come in a file of unknown size.
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
