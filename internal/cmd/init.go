@@ -50,7 +50,7 @@ func (p *program) init(c *cli.Context) error {
 	if err := writeConfig(path, text, c.Bool("force")); err != nil {
 		return err
 	}
-	p.out.note("wrote %s", path)
+	p.out.note("wrote %s; next: p2ptool receive, or p2ptool send FILE --to GUID", path)
 	p.out.payload("%s", key.GUID())
 	p.out.event(idEvent{key.GUID().String(), path})
 	return nil

@@ -1,11 +1,10 @@
-// Package natmatrix holds tests alone: whole peers and a server, in virtual
-// time, behind every pair of NAT kinds that internal/netsim has. They assert by
-// which path each pair meets and how soon, and hold the table and the picture of
-// docs/nat.md to what is measured:
+// Package natmatrix only has tests: peers and a server, in virtual time, behind every pair of
+// NAT kinds of internal/netsim. They check which path each pair gets and how fast, and that the
+// table and the picture of docs/nat.md match:
 //
-//	go test ./internal/natmatrix                  a few runs of every pair
-//	P2PTOOL_FULL=1 go test ./internal/natmatrix   as many as the documents tell of
+//	go test ./internal/natmatrix                  a few trials of every pair
+//	P2PTOOL_FULL=1 go test ./internal/natmatrix   as many as in docs/nat.md
 //	P2PTOOL_FULL=1 go test ./internal/natmatrix -update
 //
-// The last one writes the table and the picture anew.
+// The last command writes the table and the picture.
 package natmatrix

@@ -12,13 +12,13 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// A home is what stands between a host and the internet, from the outermost NAT inwards.
+// A home is the NATs between a host and the internet, from the outermost inwards.
 type home struct {
 	name string
 	nats []netsim.Kind
 }
 
-// facing are the homes that a bare masquerade has to reach.
+// facing are the homes on the other side of a bare masquerade.
 var facing = []home{
 	{"port-restricted", []netsim.Kind{netsim.PortRestricted}},
 	{"address-restricted", []netsim.Kind{netsim.AddressRestricted}},
@@ -29,7 +29,7 @@ var facing = []home{
 	{"carrier-grade NAT, bare twice", []netsim.Kind{netsim.BareMasquerade, netsim.BareMasquerade}},
 }
 
-// place makes a host in such a home.
+// place adds a host in such a home to the network.
 func (h home) place(net *netsim.Net, addr string, delay time.Duration) udp.Network {
 	n := natAt(net.Realm, addr, h.nats[0], netsim.Link{Delay: delay})
 	for i, kind := range h.nats[1:] {
@@ -38,11 +38,11 @@ func (h home) place(net *netsim.Net, addr string, delay time.Duration) udp.Netwo
 	return n.Host("192.168.1.2")
 }
 
-// An approach is how two peers come to call each other.
+// An approach is which peers call, and when they start.
 type approach struct {
 	name  string
-	both  bool          // each calls the other; else the second one is called
-	apart time.Duration // by how much the second starts later
+	both  bool          // both call; otherwise the first calls the second
+	apart time.Duration // how much later the second starts
 }
 
 var approaches = []approach{
@@ -54,7 +54,7 @@ var approaches = []approach{
 	{"both call, 2 s apart", true, 2 * time.Second},
 }
 
-// sparse has one of so many approaches tried at each distance.
+// sparse returns n if a quick run tries one in n approaches at each distance.
 func sparse() int {
 	if raceDetector {
 		return 9
@@ -62,9 +62,9 @@ func sparse() int {
 	return 3
 }
 
-// TestBareMasquerade has a host behind a bare masquerade meet hosts of all kinds, with up
-// to eight routers between their NATs. An opener of the wrong time to live arrives at the
-// other's NAT and spoils what it should prepare.
+// A host behind a bare masquerade connects to hosts behind all kinds of NATs, with up to eight routers
+// between the NATs. An opener with the wrong time to live would reach the other's NAT and change its
+// mapping.
 func TestBareMasquerade(t *testing.T) {
 	for _, h := range facing {
 		t.Run(h.name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestBareMasquerade(t *testing.T) {
 						limit := 3 * time.Second
 						switch {
 						case hops == 0:
-							limit = 4 * time.Second // perhaps both must send at the same moment
+							limit = 4 * time.Second // both may have to send at the same moment
 						case hops >= 4:
 							limit = time.Second
 						}
@@ -91,12 +91,12 @@ func TestBareMasquerade(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d meetings", n)
+			t.Logf("%d trials", n)
 		})
 	}
 }
 
-// meet reports how long after the second one's start both ends have a direct path.
+// meet returns how long after the second peer's start both ends have a direct path.
 func (how approach) meet(t *testing.T, homes [2]home, hops int, delay [3]time.Duration, seed uint64) (took time.Duration, ok bool) {
 	synctest.Test(t, func(t *testing.T) {
 		net := netsim.New(seed)

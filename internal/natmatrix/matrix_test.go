@@ -16,18 +16,18 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-var update = flag.Bool("update", false, "write the table and the picture of docs/nat.md anew")
+var update = flag.Bool("update", false, "write the table and the picture of docs/nat.md")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A side is what stands between a peer and the internet.
+// A side is a peer's connection to the internet: a NAT or none.
 type side struct {
 	name string
 	kind netsim.Kind
-	nat  bool // else nothing does
+	nat  bool // false: no NAT
 }
 
-// sides go from what hinders least to what hinders most.
+// sides are ordered from the least to the most restrictive.
 var sides = []side{
 	{"no NAT", 0, false},
 	{"full cone", netsim.FullCone, true},
@@ -38,7 +38,7 @@ var sides = []side{
 	{"symmetric", netsim.Symmetric, true},
 }
 
-// place makes a host on such a side of the internet.
+// place adds a host with this side to the network.
 func (s side) place(net *netsim.Net, addr string, delay time.Duration) udp.Network {
 	if !s.nat {
 		h := net.Host(addr)
@@ -50,32 +50,32 @@ func (s side) place(net *netsim.Net, addr string, delay time.Duration) udp.Netwo
 	return n.Host("192.168.1.2")
 }
 
-// sequential sides give ports that can be predicted.
+// sequential reports whether the NAT uses predictable ports.
 func (s side) sequential() bool { return s.nat && s.kind == netsim.SymmetricSequential }
 
 func (s side) symmetric() bool {
 	return s.sequential() || s.nat && s.kind == netsim.Symmetric
 }
 
-// strict sides let nobody in from a port that was not written to.
+// strict reports whether the NAT filters by port.
 func (s side) strict() bool {
 	return s.symmetric() || s.nat && (s.kind == netsim.PortRestricted || s.kind == netsim.BareMasquerade)
 }
 
-// A way is by what means a pair meets, and what it is promised.
-type way struct {
+// A method is how a pair connects, with the limits that it must meet.
+type method struct {
 	name  string
 	path  p2p.PathKind
-	share float64                                // of trials that must have the path
-	limit func(trial) time.Duration              // that 95 of 100 keep
-	took  func(outcome) time.Duration            // what the limit is about
-	bound func(t *testing.T, r trial, o outcome) // what else holds
+	share float64                               // share of trials that must get the path
+	limit func(trial) time.Duration             // limit for 95 of 100 trials
+	took  func(result) time.Duration            // the time that is limited
+	bound func(t *testing.T, r trial, o result) // other checks
 }
 
-func settled(o outcome) time.Duration   { return o.settled }
-func connected(o outcome) time.Duration { return o.connected }
+func settled(o result) time.Duration   { return o.settled }
+func connected(o result) time.Duration { return o.connected }
 
-// roundTrips is two to the server, three between the peers, and a rest.
+// roundTrips returns a limit of two round trips to the server, three between the peers, and a rest.
 func roundTrips(rest time.Duration) func(trial) time.Duration {
 	return func(r trial) time.Duration { return 2*r.s() + 3*r.r() + rest + r.start.apart }
 }
@@ -84,50 +84,48 @@ func within(d time.Duration) func(trial) time.Duration {
 	return func(r trial) time.Duration { return d + r.start.apart }
 }
 
-// maxProbes is how many datagrams two peers may send each other, openers and
-// probes, where no direct path comes of it.
+// maxProbes is how many openers and checks two peers may send each other without getting a direct path.
 const maxProbes = 200
 
-func noFlood(t *testing.T, r trial, o outcome) {
+func noFlood(t *testing.T, r trial, o result) {
 	if o.sent > maxProbes {
-		t.Errorf("%v: %d datagrams were sent, at most %d may be", r, o.sent, maxProbes)
+		t.Errorf("%v: sent %d datagrams, the limit is %d", r, o.sent, maxProbes)
 	}
 }
 
-// relayAtRest wants the relay idle but for what keeps it open.
-func relayAtRest(t *testing.T, r trial, o outcome) {
+// relayAtRest checks that the relay only carries keepalives.
+func relayAtRest(t *testing.T, r trial, o result) {
 	if o.path == p2p.PathDirect && o.relayed > echoSize/4 {
 		t.Errorf("%v: %d bytes were relayed although both ends had a direct path", r, o.relayed)
 	}
 }
 
-// wayOf tells how a pair meets.
-func wayOf(a, b side) way {
+// methodOf returns how a pair connects.
+func methodOf(a, b side) method {
 	const ms = time.Millisecond
 	switch {
 	case a.sequential() && b.strict() && b.kind != netsim.Symmetric, b.sequential() && a.strict() && a.kind != netsim.Symmetric:
-		return way{"prediction", p2p.PathDirect, .95, within(2 * time.Second), settled, relayAtRest}
+		return method{"prediction", p2p.PathDirect, .95, within(2 * time.Second), settled, relayAtRest}
 	case a.symmetric() && b.symmetric():
-		return way{"relay", p2p.PathRelay, 1, roundTrips(150 * ms), connected, noFlood}
+		return method{"relay", p2p.PathRelay, 1, roundTrips(150 * ms), connected, noFlood}
 	case a.symmetric() && b.strict(), b.symmetric() && a.strict():
-		return way{"spray", p2p.PathDirect, .95, within(3 * time.Second), settled, relayAtRest}
+		return method{"birthday probing", p2p.PathDirect, .95, within(3 * time.Second), settled, relayAtRest}
 	case a.strict() && b.strict() && (a.kind == netsim.BareMasquerade || b.kind == netsim.BareMasquerade):
-		return way{"direct", p2p.PathDirect, 1, within(time.Second), settled, relayAtRest}
+		return method{"direct", p2p.PathDirect, 1, within(time.Second), settled, relayAtRest}
 	case a.strict() && b.strict():
-		return way{"direct", p2p.PathDirect, 1, roundTrips(250 * ms), settled, relayAtRest}
+		return method{"direct", p2p.PathDirect, 1, roundTrips(250 * ms), settled, relayAtRest}
 	}
-	return way{"direct", p2p.PathDirect, 1, roundTrips(150 * ms), settled, relayAtRest}
+	return method{"direct", p2p.PathDirect, 1, roundTrips(150 * ms), settled, relayAtRest}
 }
 
-// delays are those of the access links of server, a and b: near, far, and far
-// from one another.
+// delays are the one-way delays of the access links of the server, a and b.
 var delays = [][3]time.Duration{
 	{10 * time.Millisecond, 10 * time.Millisecond, 10 * time.Millisecond},
 	{5 * time.Millisecond, 40 * time.Millisecond, 60 * time.Millisecond},
 	{20 * time.Millisecond, 3 * time.Millisecond, 50 * time.Millisecond},
 }
 
-// trialOf varies who is who, who calls, and the distances with the number.
+// trialOf returns the nth trial of a pair: n varies the roles, who calls and the delays.
 func trialOf(a, b side, n int) trial {
 	if n%2 == 1 {
 		a, b = b, a
@@ -140,7 +138,7 @@ func (r trial) String() string {
 	return fmt.Sprintf("%s to %s, %s, S %v, R %v, seed %d", r.a.name, r.b.name, r.start.name, r.s(), r.r(), r.seed)
 }
 
-// runs is how many trials of each pair there are: 18 meet all that varies.
+// runs returns the number of trials per pair; 18 cover all variations.
 func runs() int {
 	switch {
 	case os.Getenv("P2PTOOL_FULL") == "1":
@@ -151,7 +149,7 @@ func runs() int {
 	return 18
 }
 
-// TestMatrix has every pair meet, and holds them to what they are promised.
+// Every pair connects by its method and within its limit.
 func TestMatrix(t *testing.T) {
 	var rows []row
 	for i, a := range sides {
@@ -166,9 +164,9 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// measure runs the trials of a pair.
+// measure runs the trials of a pair and checks the limits.
 func measure(t *testing.T, a, b side, n int) row {
-	w := wayOf(a, b)
+	w := methodOf(a, b)
 	var times []time.Duration
 	met, late := 0, 0
 	for i := range n {
@@ -193,7 +191,7 @@ func measure(t *testing.T, a, b side, n int) row {
 	if late > allowed(.05, n) {
 		t.Errorf("%d of %d trials took too long", late, n)
 	}
-	out := row{a: a.name, b: b.name, way: w.name, met: met, of: n}
+	out := row{a: a.name, b: b.name, method: w.name, met: met, of: n}
 	if slices.Sort(times); met > 0 {
 		out.median, out.p95, out.longest = times[met/2], times[met*95/100], times[met-1]
 	}
@@ -201,13 +199,13 @@ func measure(t *testing.T, a, b side, n int) row {
 	return out
 }
 
-// allowed is how many of n trials may fail where a share of all may: that share of
-// many; of few as many as fail by chance in one run of 50,000.
+// allowed returns how many of n trials may fail if a share of all trials may: that share of many trials, and for
+// few trials the number that is exceeded by chance once in 50,000 runs.
 func allowed(share float64, n int) int {
 	if share == 0 || n >= manyTrials {
 		return int(share * float64(n))
 	}
-	p := math.Pow(1-share, float64(n)) // that k fail
+	p := math.Pow(1-share, float64(n)) // the probability that k fail
 	for k, sum := 0, p; ; k++ {
 		if k == n || 1-sum < 1./50_000 {
 			return k

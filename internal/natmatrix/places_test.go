@@ -9,7 +9,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// A place is where two peers are, other than behind a NAT each.
+// A place is a network for two peers other than one NAT each.
 type place struct {
 	name  string
 	make  func(net *netsim.Net) (a, b udp.Network)
@@ -18,7 +18,7 @@ type place struct {
 	loses bool
 }
 
-const near = 10 * time.Millisecond // of each access link, one way
+const near = 10 * time.Millisecond // one-way delay of each access link
 
 func natAt(r *netsim.Realm, addr string, kind netsim.Kind, l netsim.Link) *netsim.NAT {
 	n := r.NAT(addr, kind)
@@ -26,7 +26,7 @@ func natAt(r *netsim.Realm, addr string, kind netsim.Kind, l netsim.Link) *netsi
 	return n
 }
 
-// oneProvider has two homes behind one NAT of their provider's.
+// oneProvider puts two homes behind one provider's NAT.
 func oneProvider(hairpin bool) func(*netsim.Net) (a, b udp.Network) {
 	return func(net *netsim.Net) (a, b udp.Network) {
 		provider := natAt(net.Realm, outerA, netsim.FullCone, netsim.Link{Delay: near})
@@ -36,7 +36,7 @@ func oneProvider(hairpin bool) func(*netsim.Net) (a, b udp.Network) {
 	}
 }
 
-// twoRouters has a peer behind a router behind another, and one behind one.
+// twoRouters puts one peer behind two routers, and the other behind one.
 func twoRouters(outer netsim.Kind) func(*netsim.Net) (a, b udp.Network) {
 	return func(net *netsim.Net) (a, b udp.Network) {
 		provider := natAt(net.Realm, outerA, outer, netsim.Link{Delay: near})
@@ -45,7 +45,7 @@ func twoRouters(outer netsim.Kind) func(*netsim.Net) (a, b udp.Network) {
 	}
 }
 
-// oneLAN has both behind one router, which sends nothing back inside.
+// oneLAN puts both behind one router without hairpinning.
 func oneLAN(kind netsim.Kind) func(*netsim.Net) (a, b udp.Network) {
 	return func(net *netsim.Net) (a, b udp.Network) {
 		n := natAt(net.Realm, outerA, kind, netsim.Link{Delay: near})
@@ -53,25 +53,25 @@ func oneLAN(kind netsim.Kind) func(*netsim.Net) (a, b udp.Network) {
 	}
 }
 
-// lossy has two ordinary routers, and one packet of ten that crosses both links lost.
+// lossy puts the peers behind two ordinary routers, and drops one in ten packets that cross both links.
 func lossy(net *netsim.Net) (a, b udp.Network) {
 	l := netsim.Link{Delay: near, Loss: .0513}
 	return natAt(net.Realm, outerA, netsim.PortRestricted, l).Host("192.168.1.2"),
 		natAt(net.Realm, outerB, netsim.PortRestricted, l).Host("192.168.1.2")
 }
 
-// places keep the promises for round trips of 40 ms, to the server and between the peers.
+// places have limits for round trips of 40 ms, to the server and between the peers.
 var places = []place{
 	{"same LAN, port-restricted", oneLAN(netsim.PortRestricted), p2p.PathLAN, 300 * time.Millisecond, false},
 	{"same LAN, symmetric", oneLAN(netsim.Symmetric), p2p.PathLAN, 300 * time.Millisecond, false},
 	{"two routers, then a port-restricted one", twoRouters(netsim.PortRestricted), p2p.PathDirect, 450 * time.Millisecond, false},
 	{"two routers, the outer one full cone", twoRouters(netsim.FullCone), p2p.PathDirect, 450 * time.Millisecond, false},
-	{"one provider's NAT that sends back inside", oneProvider(true), p2p.PathDirect, 450 * time.Millisecond, false},
-	{"one provider's NAT that does not", oneProvider(false), p2p.PathRelay, 350 * time.Millisecond, false},
-	{"one packet of ten lost", lossy, p2p.PathDirect, 1500 * time.Millisecond, true},
+	{"one provider's NAT with hairpinning", oneProvider(true), p2p.PathDirect, 450 * time.Millisecond, false},
+	{"one provider's NAT without hairpinning", oneProvider(false), p2p.PathRelay, 350 * time.Millisecond, false},
+	{"10 % loss", lossy, p2p.PathDirect, 1500 * time.Millisecond, true},
 }
 
-// TestPlaces holds what is not a pair of NATs to its promise.
+// Peers in other networks connect within their limits.
 func TestPlaces(t *testing.T) {
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestPlaces(t *testing.T) {
 					}
 					return a, b
 				})
-				if !p.loses { // where pings are lost too, the relay helps out at times
+				if !p.loses { // lost PINGs move data to the relay at times
 					relayAtRest(t, r, o)
 				}
 				took := o.settled

@@ -2,5 +2,5 @@
 
 package natmatrix
 
-// raceDetector makes everything some ten times slower.
+// The race detector makes the tests about ten times slower.
 const raceDetector = true

@@ -22,11 +22,11 @@ const (
 	outerB     = "198.51.100.2"
 )
 
-// A start is who calls whom, and when.
+// A start is which peers call, and when.
 type start struct {
 	name  string
-	both  bool          // each calls the other; else the first one calls
-	apart time.Duration // by how much the second is later
+	both  bool          // both call; otherwise only the first
+	apart time.Duration // how much later the second calls
 }
 
 var starts = []start{
@@ -35,7 +35,7 @@ var starts = []start{
 	{"both call, 200 ms apart", true, 200 * time.Millisecond},
 }
 
-// A trial is one meeting of two peers.
+// A trial is one attempt of two peers to connect.
 type trial struct {
 	a, b   side
 	start  start
@@ -51,28 +51,27 @@ func (r trial) s() time.Duration { return 2 * (r.server + max(r.delayA, r.delayB
 // r is the round trip between the peers.
 func (r trial) r() time.Duration { return 2 * (r.delayA + r.delayB) }
 
-// An outcome is what came of a trial.
-type outcome struct {
+// A result is the result of a trial.
+type result struct {
 	connected time.Duration // when the caller had a link
-	path      p2p.PathKind  // at both ends, in the end
+	path      p2p.PathKind  // the final path of both ends
 	settled   time.Duration // when both ends had it
-	relayed   uint64        // bytes that the server passed on after that, while 4 echoSize crossed
-	sent      int64         // datagrams in all from either to anywhere but the server
+	relayed   uint64        // bytes that the server relayed after that, while the peers exchanged 4 echoSize
+	sent      int64         // datagrams of both peers, except those to the server
 }
 
-// patience is how long a trial waits for the path that is wanted.
+// patience is how long a trial waits for the expected path.
 const patience = 5 * time.Second
 
-// run has two peers meet on their sides of the internet, and wants both ends on
-// that kind of path.
-func (r trial) run(t *testing.T, want p2p.PathKind) (o outcome) {
+// run connects two peers with their sides, and waits until both ends have the wanted kind of path.
+func (r trial) run(t *testing.T, want p2p.PathKind) (o result) {
 	return r.runBetween(t, want, func(net *netsim.Net) (a, b udp.Network) {
 		return r.a.place(net, outerA, r.delayA), r.b.place(net, outerB, r.delayB)
 	})
 }
 
-// runBetween is run wherever the peers are.
-func (r trial) runBetween(t *testing.T, want p2p.PathKind, places func(*netsim.Net) (a, b udp.Network)) (o outcome) {
+// runBetween is like run, with peers in other places.
+func (r trial) runBetween(t *testing.T, want p2p.PathKind, places func(*netsim.Net) (a, b udp.Network)) (o result) {
 	synctest.Test(t, func(t *testing.T) {
 		net := netsim.New(r.seed)
 		defer net.Close()
@@ -96,14 +95,14 @@ func (r trial) runBetween(t *testing.T, want p2p.PathKind, places func(*netsim.N
 		o.connected = time.Since(began)
 		await(patience, want, la, lb)
 		o.settled = time.Since(began)
-		time.Sleep(time.Second) // what is under way by the relay is through
+		time.Sleep(time.Second) // the relay has delivered what was in flight
 		before := server.Stats().Relayed
 		echo(t, la)
 		time.Sleep(10 * time.Second)
 		echo(t, lb)
 		o.relayed = server.Stats().Relayed - before
 		o.sent = sent.Load()
-		await(2*time.Second, want, la, lb) // pings that are lost make an end leave its path for a moment
+		await(2*time.Second, want, la, lb) // lost PINGs make an end leave its path for a moment
 		if o.path = la.Path().Kind; lb.Path().Kind != o.path {
 			t.Errorf("%v: one end is on %v, the other on %v", r, la.Path(), lb.Path())
 		}
@@ -111,14 +110,14 @@ func (r trial) runBetween(t *testing.T, want p2p.PathKind, places func(*netsim.N
 	return o
 }
 
-// await waits for both ends to be on a kind of path, but not for longer than said.
+// await waits until both ends have the kind of path, for at most the given time.
 func await(atMost time.Duration, kind p2p.PathKind, la, lb *p2p.Link) {
 	for began := time.Now(); time.Since(began) < atMost && (la.Path().Kind != kind || lb.Path().Kind != kind); {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// countProbes counts what is sent, but not to or by the server.
+// countProbes counts the datagrams between peers.
 func countProbes(net *netsim.Net) *atomic.Int64 {
 	var n atomic.Int64
 	net.Watch(func(e netsim.Event) {
@@ -129,8 +128,7 @@ func countProbes(net *netsim.Net) *atomic.Int64 {
 	return &n
 }
 
-// connect makes a link between two peers that are registered, and returns
-// either end.
+// connect connects two registered peers, and returns both ends of the link.
 func (s start) connect(t *testing.T, a, b *p2p.Peer) (la, lb *p2p.Link) {
 	if !s.both {
 		la = call(t, a, b)
@@ -157,7 +155,7 @@ func call(t *testing.T, from, to *p2p.Peer) *p2p.Link {
 	return l
 }
 
-// newPeer starts a peer and waits until it can be called.
+// newPeer starts a peer and waits until it is registered.
 func newPeer(t *testing.T, n udp.Network) *p2p.Peer {
 	t.Helper()
 	p := startPeer(t, n)
@@ -176,7 +174,7 @@ func startPeer(t *testing.T, n udp.Network) *p2p.Peer {
 	return p
 }
 
-// registered waits until a peer can be called.
+// registered waits until a peer is registered.
 func registered(t *testing.T, p *p2p.Peer) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -197,7 +195,7 @@ func newKey(t *testing.T) identity.SecretKey {
 
 const echoSize = 20_000
 
-// echo sends that many bytes there and back.
+// echo sends echoSize bytes, and receives them back.
 func echo(t *testing.T, l *p2p.Link) {
 	s, err := l.OpenStream("echo")
 	if err != nil {

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// A row is what was measured of a pair.
+// A row is the measured result of a pair.
 type row struct {
-	a, b, way            string
+	a, b, method         string
 	met, of              int
 	median, p95, longest time.Duration
 }
 
-// String is the row as it stands in docs/nat.md.
+// String returns the row as in docs/nat.md.
 func (r row) String() string {
-	return fmt.Sprintf("| %s | %s | %s | %d of %d | %d ms | %d ms | %d ms |", r.a, r.b, r.way, r.met, r.of,
+	return fmt.Sprintf("| %s | %s | %s | %d of %d | %d ms | %d ms | %d ms |", r.a, r.b, r.method, r.met, r.of,
 		r.median.Milliseconds(), r.p95.Milliseconds(), r.longest.Milliseconds())
 }
 
-// parseRow reads what String wrote.
+// parseRow parses the result of String.
 func parseRow(line string) (r row, err error) {
 	cells := strings.Split(strings.Trim(line, "| "), " | ")
 	if len(cells) != 7 {
-		return r, fmt.Errorf("%q is no row of the table", line)
+		return r, fmt.Errorf("%q is not a row of the table", line)
 	}
-	r.a, r.b, r.way = cells[0], cells[1], cells[2]
+	r.a, r.b, r.method = cells[0], cells[1], cells[2]
 	var median, p95, longest int
 	if _, err := fmt.Sscanf(strings.Join(cells[3:], " "), "%d of %d %d ms %d ms %d ms", &r.met, &r.of, &median, &p95, &longest); err != nil {
 		return r, fmt.Errorf("%q: %w", line, err)
@@ -48,7 +48,7 @@ const (
 	tableHead   = "| one side | other side | path | of trials | median | 95 of 100 | longest |\n|---|---|---|---|---|---|---|\n"
 )
 
-// splitPage returns what is before the table, the table, and what is behind.
+// splitPage returns the page's text before the table, the table, and the text after it.
 func splitPage(t *testing.T) (before, table, after []byte) {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -58,12 +58,12 @@ func splitPage(t *testing.T) (before, table, after []byte) {
 	before, rest, ok := bytes.Cut(text, []byte(tableBegins))
 	table, after, ok2 := bytes.Cut(rest, []byte(tableEnds))
 	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the table", page)
+		t.Fatalf("%s has no marks around the table", page)
 	}
 	return before, table, after
 }
 
-// writeDocs puts the table into the page, and draws the picture.
+// writeDocs writes the table and the picture.
 func writeDocs(t *testing.T, rows []row) {
 	t.Helper()
 	before, _, after := splitPage(t)
@@ -83,8 +83,7 @@ func writeDocs(t *testing.T, rows []row) {
 	}
 }
 
-// TestDocs holds the page to the promises, row by row, and the picture to the
-// page.
+// The rows of the page meet the limits, and the picture matches the page.
 func TestDocs(t *testing.T) {
 	_, table, _ := splitPage(t)
 	lines := strings.Split(strings.TrimSpace(strings.TrimPrefix(string(table), tableHead)), "\n")
@@ -92,13 +91,13 @@ func TestDocs(t *testing.T) {
 	for i, a := range sides {
 		for _, b := range sides[i:] {
 			if len(rows) == len(lines) {
-				t.Fatalf("the table has %d rows alone", len(lines))
+				t.Fatalf("the table has only %d rows", len(lines))
 			}
 			r, err := parseRow(lines[len(rows)])
 			if err != nil {
 				t.Fatal(err)
 			}
-			if w := wayOf(a, b); r.a != a.name || r.b != b.name || r.way != w.name || float64(r.met) < w.share*float64(r.of) {
+			if w := methodOf(a, b); r.a != a.name || r.b != b.name || r.method != w.name || float64(r.met) < w.share*float64(r.of) {
 				t.Errorf("row %d is %v, want %s with %s: %s", len(rows), r, a.name, b.name, w.name)
 			}
 			rows = append(rows, r)
@@ -112,6 +111,6 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(drawn, draw(rows)) {
-		t.Errorf("%s is not what the table says: run the tests with -update", picture)
+		t.Errorf("%s does not match the table: run the tests with -update", picture)
 	}
 }
