@@ -127,7 +127,7 @@ func (co *conversation) matchLine(text string) {
 
 // run connects to the target and chats until the input or the chat ends.
 func (co *conversation) run(ctx context.Context, cancel context.CancelCauseFunc) error {
-	co.inbox.received = co.arrivals.add
+	co.inbox.received = co.received
 	co.role.handlers = co.handlers(ctx)
 	co.talk = co.talks.talk(co.target.GUID)
 	n, err := co.p.meet(ctx, co.cfg, co.target, co.wait, co.role)

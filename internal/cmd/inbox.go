@@ -37,8 +37,8 @@ type inbox struct {
 	mu         sync.Mutex
 	ask        asker // asks the user; nil: asks on the terminal
 
-	received func(path string) // is called with each file after its transfer; may be nil
-	ended    func(outcome)     // is called at the end of each transfer; may be nil
+	received func(peer p2p.GUID, path string) // is called with each file after its transfer; may be nil
+	ended    func(outcome)                    // is called at the end of each transfer; may be nil
 }
 
 // An outcome is how a transfer ended.
@@ -126,7 +126,7 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 	}
 	for _, path := range paths {
 		if in.received != nil {
-			in.received(path)
+			in.received(link.Peer(), path)
 		}
 	}
 	return accepted, err

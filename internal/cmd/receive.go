@@ -143,7 +143,10 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, l
 		case <-ctx.Done():
 			return hint(context.Cause(ctx), "%s", in.kept())
 		case <-giveUp:
-			return last
+			giveUp = nil
+			if in.unfinished.Load() == 0 {
+				return last
+			}
 		case <-late:
 			return hint(fmt.Errorf("receive: %w after %s", errTimeout, limit), "%s", in.kept())
 		case o := <-outcomes:
@@ -166,13 +169,16 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, l
 	}
 }
 
-// passedOver reports whether a transfer does not count: it was not accepted, for another reason than
-// that a person, or the lack of one, declined it, or that there is no room for it here. So no
-// stranger ends a receive by an offer that is refused by the rules, given up or malformed.
+// passedOver reports whether a transfer does not count for --once, so that no stranger ends a receive with an
+// offer that the rules refuse, that is withdrawn or malformed, or that there is nobody to ask about. An offer
+// counts if it was accepted, if the user declined it, if there is no room for it here, or if it comes from a
+// known peer and there is nobody to ask: then no other will be accepted either.
 func (in *inbox) passedOver(o outcome) bool {
-	_, unasked := errors.AsType[*notAskedError](o.err)
-	if o.accepted || errors.Is(o.err, errDeclined) || unasked {
+	if o.accepted || errors.Is(o.err, errDeclined) {
 		return false
+	}
+	if _, unasked := errors.AsType[*notAskedError](o.err); unasked {
+		return !in.rules.knows(o.peer)
 	}
 	verdict, _ := in.rules.judge(o.peer, transfer.Offer{})
 	return verdict == refuse || !errors.Is(o.err, transfer.ErrStorage)

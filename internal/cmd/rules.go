@@ -56,6 +56,12 @@ func (r rules) judge(peer p2p.GUID, o transfer.Offer) (verdict, error) {
 // errNotFrom refuses a peer other than that of --from.
 var errNotFrom = errors.New("the receiver waits for files from another peer")
 
+// knows reports whether the peer is a contact, or the one that the command line names.
+func (r rules) knows(peer p2p.GUID) bool {
+	_, known := r.contact(peer)
+	return known || r.from != nil && *r.from == peer
+}
+
 func (r rules) contact(peer p2p.GUID) (config.Contact, bool) {
 	contact, ok := r.cfg.Contacts[r.cfg.ContactName(peer)]
 	return contact, ok

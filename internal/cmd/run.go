@@ -68,7 +68,7 @@ func (p *program) presence(c *cli.Context) (*conversation, error) {
 	co := &conversation{p: p, cfg: cfg, inbox: p.inbox(cfg), wait: forever}
 	co.inbox.yesFlag = "use --yes, or "
 	co.inbox.rules.yes, co.inbox.rules.into = c.Bool("yes"), c.String("dir")
-	co.inbox.received = co.arrivals.add
+	co.inbox.received = co.received
 	co.talks = &talks{p: p, name: func(peer p2p.GUID) string { return nameOf(cfg, peer) }}
 	if co.role, err = p.role(c); err != nil {
 		return nil, err

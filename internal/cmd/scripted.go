@@ -10,6 +10,7 @@ import (
 
 	"p2ptool/internal/config"
 	"p2ptool/internal/script"
+	"p2ptool/p2p"
 )
 
 // steps returns the steps of the script file, else those of the config. Only a file that
@@ -66,6 +67,13 @@ func (e *scriptEnv) Exec(ctx context.Context, command string, stdin []byte) erro
 
 // maxArrivals is how many received files a script can still wait for.
 const maxArrivals = 10_000
+
+// received adds a file that the script's peer sent.
+func (co *conversation) received(peer p2p.GUID, path string) {
+	if peer == co.target.GUID {
+		co.arrivals.add(path)
+	}
+}
 
 // Arrivals are the received files that no step has consumed. The zero value is empty and
 // ready.
