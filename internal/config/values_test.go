@@ -86,7 +86,7 @@ func TestTargetErrors(t *testing.T) {
 		{"bop", `no such contact: "bop", did you mean "bob"?`},
 		{"", `no such contact: "", the contacts are "bob", "carol"`},
 		{"1b671a64-40d5-891e-99b0-da01ff1f334", `"1b671a64-40d5-891e-99b0-da01ff1f334" is not a GUID: it has 35 characters, not 36`},
-		{"1b671a64-40d5-491e-99b0-da01ff1f3341", `"1b671a64-40d5-491e-99b0-da01ff1f3341" is not a peer's GUID: it is a UUID of version 4, and a peer's has version 8`},
+		{"1b671a64-40d5-491e-99b0-da01ff1f3341", `"1b671a64-40d5-491e-99b0-da01ff1f3341" is not a peer's GUID: it is a UUID of version 4, not 8`},
 		{"bob@example.org", `"example.org" is not host:port, such as "rendezvous.example.org:3478"`},
 		{"bob@:12", `":12" lacks a host or a port, such as in "rendezvous.example.org:3478"`},
 	}

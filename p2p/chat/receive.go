@@ -7,14 +7,14 @@ import (
 	"fmt"
 )
 
-// tell reports lines to the application, which must not hold the mutex.
-func (s *Session) tell(first, last uint64) {
+// reportDelivered reports delivered lines to the application. The caller must not hold the mutex.
+func (s *Session) reportDelivered(first, last uint64) {
 	for id := first; id <= last; id++ {
 		s.delivered(id)
 	}
 }
 
-// receive takes messages until the conversation is over, and returns nil then.
+// receive receives messages until the chat ends, and returns nil then.
 func (c *conn) receive() error {
 	r := &reader{r: bufio.NewReader(c.rw)}
 	if err := c.receiveOpen(r); err != nil {
@@ -31,10 +31,10 @@ func (c *conn) receive() error {
 		case typeReceipt:
 			err = c.receiveReceipt(body)
 		case typeBye:
-			c.leave()
+			c.peerLeft()
 			return nil
 		default:
-			err = fmt.Errorf("%w: a second opening", ErrProtocol)
+			err = fmt.Errorf("%w: a second OPEN", ErrProtocol)
 		}
 		if err != nil {
 			return err
@@ -48,12 +48,12 @@ func (c *conn) receiveOpen(r *reader) error {
 		return c.cut(err)
 	}
 	if kind != typeOpen {
-		return fmt.Errorf("%w: its first message is no opening", ErrProtocol)
+		return fmt.Errorf("%w: the first message is not OPEN", ErrProtocol)
 	}
 	theirs, err := parseOpen(body)
 	if errors.Is(err, ErrVersion) {
 		select {
-		case <-c.opened: // so that the other side knows, too
+		case <-c.opened: // so that the other side learns our version
 		case <-c.ctx.Done():
 		}
 	}
@@ -61,12 +61,12 @@ func (c *conn) receiveOpen(r *reader) error {
 		return err
 	}
 	first, last, err := c.s.attach(c, theirs)
-	c.s.tell(first, last)
+	c.s.reportDelivered(first, last)
 	return err
 }
 
-// receiveLine puts a line into the queue. An honest peer never fills that,
-// except with lines of several sessions; who does has to wait.
+// receiveLine puts a line into the queue. If the queue is full, it waits. An honest peer fills it
+// only with lines of several sessions.
 func (c *conn) receiveLine(body []byte) error {
 	id, rest, err := parseID(body)
 	if err != nil {
@@ -96,29 +96,29 @@ func (c *conn) receiveReceipt(body []byte) error {
 		return err
 	}
 	first, last, err := c.acknowledge(id)
-	c.s.tell(first, last)
+	c.s.reportDelivered(first, last)
 	return err
 }
 
 func (c *conn) acknowledge(id uint64) (first, last uint64, err error) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if id > c.s.lastID { // it may be of a line that another stream carried
+	if id > c.s.lastID { // a receipt may be for a line that another stream carried
 		return 1, 0, fmt.Errorf("%w: a receipt for line %d, of %d", ErrProtocol, id, c.s.lastID)
 	}
 	first, last = c.s.acknowledgeLocked(id)
 	return first, last, nil
 }
 
-// cut judges an error of reading: behind our goodbye the other side may end
-// the stream as it likes.
+// cut returns the error for the end of the stream. After our BYE the other side may end the stream
+// in any way.
 func (c *conn) cut(err error) error {
 	c.s.mu.Lock()
 	bye := c.bye
 	c.s.mu.Unlock()
 	switch {
 	case bye:
-		c.leave()
+		c.peerLeft()
 		return nil
 	case errors.Is(err, ErrProtocol):
 		return err
@@ -126,8 +126,8 @@ func (c *conn) cut(err error) error {
 	return fmt.Errorf("chat stream was cut: %w", unexpected(err))
 }
 
-// leave notes that the other side will say no more.
-func (c *conn) leave() {
+// peerLeft records that the other side has left.
+func (c *conn) peerLeft() {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	c.s.left = true

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// cutter is a stream that fails after some bytes were written to it.
+// A cutter is a stream that fails after a number of written bytes.
 type cutter struct {
 	net.Conn
 	mu   sync.Mutex
@@ -33,8 +33,8 @@ func (c *cutter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// joinUntil joins a and b by a stream that is cut when either has written
-// that many bytes, or has no more to say.
+// joinUntil joins a and b with a stream that is cut when either has written the given number of
+// bytes, or has nothing more to send.
 func joinUntil(a, b *Session, bytesA, bytesB int) (ea, eb error) {
 	x, y := net.Pipe()
 	ra := serve(context.Background(), a, &cutter{Conn: x, left: bytesA})
@@ -44,7 +44,7 @@ func joinUntil(a, b *Session, bytesA, bytesB int) (ea, eb error) {
 	return ra.wait(), rb.wait()
 }
 
-// exchange sends n lines and checks them at the other side.
+// exchange sends n lines and checks them on the other side.
 func exchange(t *testing.T, from, to *Session, n int) *sync.WaitGroup {
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -68,8 +68,8 @@ func exchange(t *testing.T, from, to *Session, n int) *sync.WaitGroup {
 	return &wg
 }
 
-// However often and wherever the stream is cut, each line comes once, in
-// order, and is known to have come.
+// However often and wherever the stream is cut, each line is delivered once, in order, and the
+// sender learns it.
 func TestCutAnywhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestCutIsNoGoodbye(t *testing.T) {
 	}
 }
 
-// A side that has begun afresh gets what its predecessor has not read.
+// A restarted side receives the lines that the previous process did not.
 func TestOtherSideRestarts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestOtherSideRestarts(t *testing.T) {
 		send(t, b, "eins")
 		ra, rb = join(t.Context(), a, b)
 		expect(t, b, "two")
-		expect(t, a, "eins") // though its id is that of "uno"
+		expect(t, a, "eins") // although it has the id of "uno"
 		expectNothing(t, b)
 		if err := errors.Join(a.WaitDelivered(t.Context()), b.WaitDelivered(t.Context()),
 			a.Close(t.Context()), ra.wait(), rb.wait()); err != nil {
@@ -154,7 +154,7 @@ func TestOtherSideRestarts(t *testing.T) {
 	})
 }
 
-// A new stream takes over from one that is dead but does not show it.
+// A new stream replaces a dead one that has no error.
 func TestNewStreamReplacesADeadOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -183,12 +183,12 @@ func TestNewStreamReplacesADeadOne(t *testing.T) {
 	})
 }
 
-// deaf is a stream whose end does not reach the other side.
+// A deaf stream hides its end from the other side.
 type deaf struct{ net.Conn }
 
 func (d deaf) Close() error { return d.SetDeadline(time.Now()) }
 
-// Of two streams that cross one is left, the same one on both sides.
+// Of two streams that cross, both sides keep the same one.
 func TestCrossingStreams(t *testing.T) {
 	t.Parallel()
 	for range 20 {
@@ -207,7 +207,7 @@ func TestCrossingStreams(t *testing.T) {
 			<-b.Done()
 			got := fmt.Sprint(a1.wait() == nil, b1.wait() == nil, a2.wait() == nil, b2.wait() == nil)
 			if got != "true true false false" && got != "false false true true" {
-				t.Errorf("well ended: a1, b1, a2, b2 = %s", got)
+				t.Errorf("ended without error: a1, b1, a2, b2 = %s", got)
 			}
 			for _, r := range []*served{a1, b1, a2, b2} {
 				if r.err != nil && !errors.Is(r.err, ErrReplaced) {
@@ -218,8 +218,8 @@ func TestCrossingStreams(t *testing.T) {
 	}
 }
 
-// What an honest peer never does neither fills memory nor blocks for ever: a
-// peer that begins afresh again and again is read from no faster than we are.
+// A peer that restarts again and again neither fills memory nor blocks forever: it is read no faster
+// than the application receives.
 func TestFloodOfSessions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

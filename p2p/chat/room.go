@@ -9,59 +9,57 @@ import (
 	"unicode/utf8"
 )
 
-// maxSeats bounds the processes of the other side that take part at a time.
-const maxSeats = 32
+// maxProcesses bounds the processes of the other side in a room.
+const maxProcesses = 32
 
-// ErrCrowded says that too many processes of the other side take part.
+// ErrCrowded says that too many processes of the other side are in the room.
 var ErrCrowded = errors.New("too many processes of the peer are in the chat")
 
-// A Room is one side of a conversation with one peer, of which any number of
-// processes take part: it has a Session with each. All of them get the lines that
-// are sent, a line counts as delivered when one of them has it, and what any of them says is
-// received. One that leaves does so for itself; when the last has left, the
-// conversation is over. Its methods may be called from several goroutines at once.
+// A Room is one side of a chat with all processes of one peer. It has a Session with each process.
+// All of them receive the lines that are sent; a line is delivered when one of them has it; and
+// lines of all of them are received. When the last process has left, the chat has ended. Its
+// methods may be called from several goroutines.
 //
-// A process that joins gets the lines that nobody has yet. One that does not keep up with the
-// others misses lines, rather than hold them up: what all others have is kept
-// for it up to 256 lines or 1 MiB.
+// A process that joins receives the lines that are not delivered yet. A process that is too slow
+// misses lines instead of blocking the others: the room keeps at most 256 lines or 1 MiB for it.
 type Room struct {
-	over  chan struct{} // closed when the conversation is
+	over  chan struct{} // closed when the chat has ended
 	lines chan Message  // from the sessions to Receive
 
-	telling sync.Mutex // held while Delivered is called
-	told    func(id uint64)
+	deliverMu   sync.Mutex // held during calls of onDelivered
+	onDelivered func(id uint64)
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and made anew when anything below changes
-	seats   map[uint64]*seat
-	entered uint64 // streams that there were
-	workers int    // goroutines of the seats
+	mu           sync.Mutex
+	changed      chan struct{} // closed and replaced when anything below changes
+	participants map[uint64]*participant
+	entered      uint64 // number of streams so far
+	workers      int    // goroutines of the participants
 
-	kept     []string // the last lines that were sent; the last of all has lastID
+	kept     []string // the newest sent lines; the last one has lastID
 	lastID   uint64
-	doneID   uint64 // of the last line that was delivered
-	unread   int    // bytes of the lines after it
+	doneID   uint64 // the last delivered line
+	unread   int    // bytes of the lines after doneID
 	keptSize int    // bytes in kept
 
-	closed bool // here, by Close
-	left   bool // there, by the last that took part
+	closed bool // by Close
+	left   bool // the last participant has left
 }
 
-// NewRoom makes a room that nobody has entered yet.
+// NewRoom returns an empty room.
 func NewRoom(o Options) *Room {
 	r := &Room{
-		over: make(chan struct{}), lines: make(chan Message), told: o.Delivered,
-		changed: make(chan struct{}), seats: make(map[uint64]*seat),
+		over: make(chan struct{}), lines: make(chan Message), onDelivered: o.Delivered,
+		changed: make(chan struct{}), participants: make(map[uint64]*participant),
 	}
-	if r.told == nil {
-		r.told = func(uint64) {}
+	if r.onDelivered == nil {
+		r.onDelivered = func(uint64) {}
 	}
 	return r
 }
 
-// Run serves the session with one process of the other side on a stream, as Session.Run does;
-// process is a number that stays the same for it and is no other's. It returns nil when either
-// side has said goodbye on this stream, which need not be the end of the conversation.
+// Run serves the session with one process of the other side on a stream, like Session.Run; process
+// is a number that identifies it. It returns nil when either side has said goodbye on this
+// stream, which may not be the end of the chat.
 func (r *Room) Run(ctx context.Context, process uint64, rw io.ReadWriteCloser) error {
 	s, err := r.enter(process)
 	if err != nil {
@@ -71,9 +69,8 @@ func (r *Room) Run(ctx context.Context, process uint64, rw io.ReadWriteCloser) e
 	return s.Run(ctx, rw)
 }
 
-// Send takes a line for all who take part and returns its id; ids count from 1
-// upwards. It blocks while 256 lines or 1 MiB are delivered to nobody. The rest is
-// as with Session.Send.
+// Send queues a line for all participants and returns its id; ids count from 1. It blocks while
+// 256 lines or 1 MiB are undelivered. Otherwise it is like Session.Send.
 func (r *Room) Send(ctx context.Context, text string) (id uint64, err error) {
 	text = strings.ToValidUTF8(text, string(utf8.RuneError))
 	if len(text) > MaxText {
@@ -82,10 +79,10 @@ func (r *Room) Send(ctx context.Context, text string) (id uint64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	err = r.waitLocked(ctx, func() bool {
-		return r.overLocked() != nil || hasRoom(int(r.lastID-r.doneID), r.unread, len(text))
+		return r.endErrLocked() != nil || hasRoom(int(r.lastID-r.doneID), r.unread, len(text))
 	})
 	if err == nil {
-		err = r.overLocked()
+		err = r.endErrLocked()
 	}
 	if err != nil {
 		return 0, err
@@ -99,14 +96,14 @@ func (r *Room) Send(ctx context.Context, text string) (id uint64, err error) {
 	return r.lastID, nil
 }
 
-// Receive returns the next line that anybody of the other side sent. Its id counts within
-// the session that it came by. Lines that came before the end are given
-// still; behind them the error is ErrPeerLeft or ErrClosed. It has to be called until
-// then, or lines, and the goroutines of the room, wait for it.
+// Receive returns the next line of any process of the other side. Its id counts within that
+// process's session. After the end it still returns the lines received before, and then
+// ErrPeerLeft or ErrClosed. It must be called until then, since lines and the room's goroutines
+// wait for it.
 func (r *Room) Receive(ctx context.Context) (Message, error) {
 	for {
 		r.mu.Lock()
-		over, workers, changed := r.overLocked(), r.workers, r.changed
+		over, workers, changed := r.endErrLocked(), r.workers, r.changed
 		r.mu.Unlock()
 		if over != nil && workers == 0 {
 			return Message{}, over
@@ -121,48 +118,47 @@ func (r *Room) Receive(ctx context.Context) (Message, error) {
 	}
 }
 
-// WaitDelivered waits until all lines that were sent before the call are delivered. The
-// error is ErrClosed or ErrPeerLeft where some never will be, or the context's.
+// WaitDelivered waits until all lines sent before the call are delivered. The error is ErrClosed or
+// ErrPeerLeft if some never will be, or the context's.
 func (r *Room) WaitDelivered(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := r.lastID
 	delivered := func() bool { return r.doneID >= last }
-	err := r.waitLocked(ctx, func() bool { return delivered() || r.overLocked() != nil })
+	err := r.waitLocked(ctx, func() bool { return delivered() || r.endErrLocked() != nil })
 	if err != nil || delivered() {
 		return err
 	}
-	return r.overLocked()
+	return r.endErrLocked()
 }
 
-// Close says goodbye to all who take part, behind the lines that were sent, and waits
-// until they have heard it, as Session.Close does. Twice is fine.
+// Close says goodbye to all participants, after the lines that were sent, and waits until they
+// have answered, like Session.Close. Calling it twice is fine.
 func (r *Room) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
 	r.endLocked()
-	var seats []*seat
-	for _, s := range r.seats {
-		seats = append(seats, s)
+	var participants []*participant
+	for _, s := range r.participants {
+		participants = append(participants, s)
 	}
 	r.mu.Unlock()
-	errs := make(chan error, len(seats))
-	for _, s := range seats {
-		go func() { errs <- r.closeSeat(ctx, s) }()
+	errs := make(chan error, len(participants))
+	for _, s := range participants {
+		go func() { errs <- r.closeParticipant(ctx, s) }()
 	}
 	var err error
-	for range seats {
+	for range participants {
 		err = errors.Join(err, <-errs)
 	}
 	return err
 }
 
-// Done is closed when the conversation is over: this side said goodbye, or the last of
-// the other one.
+// Done is closed when the chat has ended: this side or the last participant has said goodbye.
 func (r *Room) Done() <-chan struct{} { return r.over }
 
-// overLocked tells why the conversation is over, or nil.
-func (r *Room) overLocked() error {
+// endErrLocked returns why the chat has ended, or nil.
+func (r *Room) endErrLocked() error {
 	switch {
 	case r.closed:
 		return ErrClosed
@@ -182,13 +178,13 @@ func (r *Room) endLocked() {
 	r.changedLocked()
 }
 
-// changedLocked wakes everyone in waitLocked.
+// changedLocked wakes all callers of waitLocked.
 func (r *Room) changedLocked() {
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
 
-// waitLocked gives the mutex away until ready, called with it held, is true.
+// waitLocked releases the mutex until ready, which is called with it held, returns true.
 func (r *Room) waitLocked(ctx context.Context, ready func() bool) error {
 	for !ready() {
 		if err := ctx.Err(); err != nil {

@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// A hall is a room whose lines and receipts are kept.
-type hall struct {
+// A testRoom is a room that records lines and deliveries.
+type testRoom struct {
 	*Room
 	t         *testing.T
 	delivered []uint64
-	heard     []string
+	received  []string
 	end       chan error
 }
 
-// newHall makes one, in a bubble of synctest.
-func newHall(t *testing.T) *hall {
-	h := &hall{t: t, end: make(chan error, 1)}
+// newTestRoom returns a testRoom in a synctest bubble.
+func newTestRoom(t *testing.T) *testRoom {
+	h := &testRoom{t: t, end: make(chan error, 1)}
 	h.Room = NewRoom(Options{Delivered: func(id uint64) { h.delivered = append(h.delivered, id) }})
 	go func() {
 		for {
@@ -31,14 +31,14 @@ func newHall(t *testing.T) *hall {
 				h.end <- err
 				return
 			}
-			h.heard = append(h.heard, m.Text)
+			h.received = append(h.received, m.Text)
 		}
 	}()
 	return h
 }
 
-// enter joins a session of the other side, as a process.
-func (h *hall) enter(process uint64, s *Session) (cut func()) {
+// enter joins a session of the other side as a process.
+func (h *testRoom) enter(process uint64, s *Session) (cut func()) {
 	x, y := net.Pipe()
 	ctx, cancel := context.WithCancel(h.t.Context())
 	go h.Run(ctx, process, x)
@@ -46,7 +46,7 @@ func (h *hall) enter(process uint64, s *Session) (cut func()) {
 	return func() { cancel(); x.Close() }
 }
 
-func (h *hall) say(texts ...string) {
+func (h *testRoom) say(texts ...string) {
 	h.t.Helper()
 	for _, text := range texts {
 		if _, err := h.Send(h.t.Context(), text); err != nil {
@@ -56,18 +56,18 @@ func (h *hall) say(texts ...string) {
 	synctest.Wait()
 }
 
-func (h *hall) check(heard []string, delivered ...uint64) {
+func (h *testRoom) check(heard []string, delivered ...uint64) {
 	h.t.Helper()
 	synctest.Wait()
-	if !slices.Equal(h.heard, heard) || !slices.Equal(h.delivered, delivered) {
-		h.t.Fatalf("heard %q, delivered %d; not %q, %d", h.heard, h.delivered, heard, delivered)
+	if !slices.Equal(h.received, heard) || !slices.Equal(h.delivered, delivered) {
+		h.t.Fatalf("received %q, delivered %d; want %q, %d", h.received, h.delivered, heard, delivered)
 	}
 }
 
-// All who take part hear what is said, each leaves for itself, and with the last it is over.
+// All participants receive the lines; the chat ends when the last one leaves.
 func TestRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHall(t)
+		h := newTestRoom(t)
 		h.say("is anybody there")
 		one, two := New(Options{}), New(Options{})
 		h.enter(1, one)
@@ -85,29 +85,29 @@ func TestRoom(t *testing.T) {
 		one.Close(t.Context())
 		h.say("to the other")
 		expect(t, two, "to the other")
-		h.check(h.heard, 1, 2, 3)
+		h.check(h.received, 1, 2, 3)
 		select {
 		case <-h.Done():
-			t.Fatal("it was over when the first left")
+			t.Fatal("the chat ended when the first left")
 		default:
 		}
 		two.Close(t.Context())
 		if err := <-h.end; !errors.Is(err, ErrPeerLeft) {
-			t.Errorf("it ended by %v", err)
+			t.Errorf("ended with %v", err)
 		}
 		if _, err := h.Send(t.Context(), "too late"); !errors.Is(err, ErrPeerLeft) {
 			t.Errorf("afterwards: %v", err)
 		}
 		if err := h.Run(t.Context(), 3, new(net.TCPConn)); !errors.Is(err, ErrPeerLeft) {
-			t.Errorf("one came too late: %v", err)
+			t.Errorf("Run after the end: %v", err)
 		}
 	})
 }
 
-// One that hears nothing holds up nobody, and what is kept for it is bounded.
-func TestRoomWithOneThatIsDeaf(t *testing.T) {
+// A participant that does not receive does not block the others, and the lines kept for it are bounded.
+func TestRoomWithASlowParticipant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHall(t)
+		h := newTestRoom(t)
 		deaf, one := New(Options{}), New(Options{})
 		h.enter(1, deaf)
 		h.enter(2, one)
@@ -126,9 +126,9 @@ func TestRoomWithOneThatIsDeaf(t *testing.T) {
 			t.Errorf("%d delivered, %v", len(h.delivered), err)
 		}
 		if n := len(h.kept); n > maxLines {
-			t.Errorf("%d lines are kept", n)
+			t.Errorf("kept %d lines", n)
 		}
-		expect(t, deaf, "0", "1", "2") // as many as its session has
+		expect(t, deaf, "0", "1", "2") // those that its session has
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		h.Close(ctx)
@@ -136,11 +136,10 @@ func TestRoomWithOneThatIsDeaf(t *testing.T) {
 	})
 }
 
-// What a process that was killed has not got goes to the one that comes for it, and to
-// none that has it.
+// Lines that a killed process has not received go to its successor, and no line is delivered twice.
 func TestRoomAfterAKill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHall(t)
+		h := newTestRoom(t)
 		killed := New(Options{})
 		kill := h.enter(1, killed)
 		h.say("first", "second")
@@ -175,10 +174,10 @@ func TestRoomAfterAKill(t *testing.T) {
 	})
 }
 
-// A link that breaks does not end a session: the same process goes on where it was.
+// A broken link does not end a session: the same process continues.
 func TestRoomOverASecondStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHall(t)
+		h := newTestRoom(t)
 		s := New(Options{})
 		cut := h.enter(1, s)
 		h.say("one")
@@ -195,10 +194,10 @@ func TestRoomOverASecondStream(t *testing.T) {
 	})
 }
 
-// A process that ended in order has left, though its goodbye was lost.
-func TestRoomWhoseLastIsDropped(t *testing.T) {
+// Drop removes a process whose goodbye was lost, and ends the chat with the last one.
+func TestRoomDropsTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHall(t)
+		h := newTestRoom(t)
 		s := New(Options{})
 		cut := h.enter(1, s)
 		send(t, s, "last words")
@@ -206,22 +205,22 @@ func TestRoomWhoseLastIsDropped(t *testing.T) {
 		cut()
 		h.Drop(1)
 		if err := <-h.end; !errors.Is(err, ErrPeerLeft) {
-			t.Errorf("it ended by %v", err)
+			t.Errorf("ended with %v", err)
 		}
 	})
 }
 
-// Any number of processes may be killed one after the other: those that are gone make room, and
-// one that only seemed to be gone goes on where it was.
-func TestRoomMakesRoom(t *testing.T) {
+// Any number of processes can be killed in turn: participants without a stream are evicted, and one
+// that lost its stream for a while continues.
+func TestRoomEvictsKilledProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHall(t)
+		h := newTestRoom(t)
 		back := New(Options{})
 		cut := h.enter(1, back)
 		heard := []string{"here"}
 		send(t, back, heard[0])
 		h.check(heard)
-		for process := range uint64(3 * maxSeats) {
+		for process := range uint64(3 * maxProcesses) {
 			s := New(Options{})
 			kill := h.enter(100+process, s)
 			heard = append(heard, fmt.Sprint("of ", process))
@@ -233,8 +232,8 @@ func TestRoomMakesRoom(t *testing.T) {
 		send(t, back, "here still")
 		h.check(append(heard, "here still"))
 		cut()
-		if n := len(h.seats); n > maxSeats {
-			t.Errorf("%d seats", n)
+		if n := len(h.participants); n > maxProcesses {
+			t.Errorf("%d participants", n)
 		}
 		back.Close(t.Context())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -10,34 +10,32 @@ import (
 	"sync"
 )
 
-// errDone ends a conn whose conversation came to its end.
+// errDone ends a conn after a regular end of the chat.
 var errDone = errors.New("done")
 
 // A conn is one Run: a session on one stream.
 type conn struct {
 	s      *Session
 	rw     io.ReadWriteCloser
-	ctx    context.Context // ends with this Run; its cause tells why
+	ctx    context.Context // ends with this Run; its cause is the reason
 	cancel context.CancelCauseFunc
 	ours   open
-	opened chan struct{} // closed once ours is written
+	opened chan struct{} // closed when ours is written
 
 	// Guarded by the session's mutex, once the conn is the session's current.
 	rank     rank
 	sent     uint64 // id of the last line written
 	receipts uint64 // id in the last receipt written
-	bye      bool   // goodbye is written, or being so
+	bye      bool   // BYE is written or being written
 }
 
-// Run serves the session on a stream until the conversation is over, the
-// stream breaks, or the context ends. Before it returns it closes rw, which
-// must make a blocked Read and Write of rw return, and waits for its
-// goroutines.
+// Run serves the session on a stream until the chat ends, the stream breaks, or the context ends.
+// Before it returns it closes rw, which must unblock Read and Write, and waits for its goroutines.
 //
-// It returns nil when either side has said goodbye on this stream. Any other
-// error than ErrClosed, ErrPeerLeft, ErrVersion and ErrProtocol leaves a session that can
-// be run again with a new stream; after ErrReplaced another Run already does.
-// Several Runs may go at once: see the package comment for the one that stands.
+// It returns nil when either side has said goodbye on this stream. After errors other than
+// ErrClosed, ErrPeerLeft, ErrVersion and ErrProtocol the session can be run again with a new
+// stream; after ErrReplaced another Run already serves it. Several Runs may be active: see the
+// package comment for the one that is used.
 func (s *Session) Run(ctx context.Context, rw io.ReadWriteCloser) error {
 	c, err := s.begin(ctx, rw)
 	if err != nil {
@@ -63,11 +61,11 @@ func (s *Session) Run(ctx context.Context, rw io.ReadWriteCloser) error {
 	return s.finish(ctx, c)
 }
 
-// begin makes the conn of a Run.
+// begin returns the conn of a Run.
 func (s *Session) begin(ctx context.Context, rw io.ReadWriteCloser) (*conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.overLocked(); err != nil {
+	if err := s.endErrLocked(); err != nil {
 		return nil, err
 	}
 	if s.attempt < math.MaxUint32 {
@@ -88,7 +86,7 @@ func (s *Session) begin(ctx context.Context, rw io.ReadWriteCloser) (*conn, erro
 	return c, nil
 }
 
-// finish forgets a conn whose goroutines have ended, and tells how it ended.
+// finish removes a conn whose goroutines have ended, and returns Run's error.
 func (s *Session) finish(ctx context.Context, c *conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,16 +98,16 @@ func (s *Session) finish(ctx context.Context, c *conn) error {
 	switch err := context.Cause(c.ctx); {
 	case err == errDone:
 		return nil
-	case ctx.Err() == nil && s.overLocked() == nil && len(s.conns) > 0:
-		// The other side may have closed this stream for the sake of
-		// another: to replace it would go round in circles.
+	case ctx.Err() == nil && s.endErrLocked() == nil && len(s.conns) > 0:
+		// The other side may have closed this stream because of another one.
+		// Opening a new one would never end.
 		return ErrReplaced
 	default:
 		return err
 	}
 }
 
-// stopLocked ends all Runs but that of one conn.
+// stopLocked ends all Runs except that of one conn.
 func (s *Session) stopLocked(but *conn, cause error) {
 	for c := range s.conns {
 		if c != but {

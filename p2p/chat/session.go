@@ -8,38 +8,38 @@ import (
 	"unicode/utf8"
 )
 
-// A Session is one side of a conversation with one peer. Its methods may be
-// called from several goroutines at once. It has no goroutines of its own.
+// A Session is one side of a chat with one process of a peer. Its methods may be called from several
+// goroutines. It has no goroutines of its own.
 //
-//	         Run            stream breaks
-//	waiting -----> talking --------------> waiting
-//	   |              |
-//	   | Close        | Close, or BYE received
-//	   v              v
-//	  over           over: Done is closed, lines received can still be taken
+//	         Run              stream breaks
+//	waiting -----> connected --------------> waiting
+//	   |               |
+//	   | Close         | Close, or BYE received
+//	   v               v
+//	 ended           ended: Done is closed, Receive still returns received lines
 type Session struct {
 	id        sessionID
 	delivered func(id uint64)
-	over      chan struct{} // closed by the first of closed and left
+	over      chan struct{} // closed when closed or left is set
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and made anew when anything below changes
+	changed chan struct{} // closed and replaced when anything below changes
 
 	// Lines to the other side.
 	lastID  uint64
-	pending []string // without a receipt; the last has lastID
+	pending []string // lines without a receipt; the last one has lastID
 	unread  int      // bytes in pending
 
 	// Lines from the other side.
 	peer       sessionID
 	queue      []received
 	queueBytes int
-	got        uint64 // id of peer's last line that went into the queue
-	read       uint64 // id of peer's last line that was taken from it
+	got        uint64 // id of the peer's last line in the queue
+	read       uint64 // id of the peer's last line that Receive returned
 
 	// The end.
-	closed bool // here, by Close
-	left   bool // there: BYE came, or our own can have no answer any more
+	closed bool // by Close
+	left   bool // received BYE, or our BYE can have no answer any more
 
 	// Streams.
 	attempt uint32
@@ -47,13 +47,13 @@ type Session struct {
 	current *conn              // the one that carries lines, or nil
 }
 
-// received is a line in the queue.
+// A received is a line in the queue.
 type received struct {
 	Message
 	from sessionID
 }
 
-// New makes a session that has not met the other side yet.
+// New returns a session without a stream.
 func New(o Options) *Session {
 	s := &Session{
 		delivered: o.Delivered,
@@ -68,10 +68,9 @@ func New(o Options) *Session {
 	return s
 }
 
-// Send takes a line for the other side and returns its id; ids count from 1
-// upwards. It does not wait for the line to be sent, nor for a stream, but it
-// blocks while 256 lines or 1 MiB are without a receipt. Each run of bytes
-// that are not UTF-8 is replaced by U+FFFD.
+// Send queues a line for the other side and returns its id; ids count from 1. It does not wait until
+// the line is sent or a stream exists, but it blocks while 256 lines or 1 MiB have no receipt. Each
+// run of bytes that are not UTF-8 is replaced by U+FFFD.
 //
 // The error is ErrTooLong, ErrClosed, ErrPeerLeft, or the context's.
 func (s *Session) Send(ctx context.Context, text string) (id uint64, err error) {
@@ -82,12 +81,12 @@ func (s *Session) Send(ctx context.Context, text string) (id uint64, err error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err = s.waitLocked(ctx, func() bool {
-		return s.overLocked() != nil || hasRoom(len(s.pending), s.unread, len(text))
+		return s.endErrLocked() != nil || hasRoom(len(s.pending), s.unread, len(text))
 	})
 	if err != nil {
 		return 0, err
 	}
-	if err := s.overLocked(); err != nil {
+	if err := s.endErrLocked(); err != nil {
 		return 0, err
 	}
 	s.lastID++
@@ -97,19 +96,18 @@ func (s *Session) Send(ctx context.Context, text string) (id uint64, err error) 
 	return s.lastID, nil
 }
 
-// Receive returns the next line of the other side, which tells that side that
-// the line was delivered. Lines that came before the end are given still;
-// behind them the error is ErrPeerLeft or ErrClosed. Where a stream was cut,
+// Receive returns the next line of the other side and sends a receipt for it. After the end it still
+// returns the lines received before, and then ErrPeerLeft or ErrClosed. If the stream was cut,
 // Receive waits for the next.
 func (s *Session) Receive(ctx context.Context) (Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.waitLocked(ctx, func() bool { return len(s.queue) > 0 || s.overLocked() != nil })
+	err := s.waitLocked(ctx, func() bool { return len(s.queue) > 0 || s.endErrLocked() != nil })
 	if err != nil {
 		return Message{}, err
 	}
 	if len(s.queue) == 0 {
-		return Message{}, s.overLocked()
+		return Message{}, s.endErrLocked()
 	}
 	m := s.queue[0]
 	s.queue[0] = received{}
@@ -122,26 +120,24 @@ func (s *Session) Receive(ctx context.Context) (Message, error) {
 	return m.Message, nil
 }
 
-// WaitDelivered waits until the other side's application has taken all lines
-// that were sent before the call. The error is ErrClosed or ErrPeerLeft where
-// some never will be, or the context's.
+// WaitDelivered waits until the other side's application has received all lines sent before the
+// call. The error is ErrClosed or ErrPeerLeft if some never will be, or the context's.
 func (s *Session) WaitDelivered(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := s.lastID
 	delivered := func() bool { return s.ackedLocked() >= last }
-	err := s.waitLocked(ctx, func() bool { return delivered() || s.overLocked() != nil })
+	err := s.waitLocked(ctx, func() bool { return delivered() || s.endErrLocked() != nil })
 	if err != nil || delivered() {
 		return err
 	}
-	return s.overLocked()
+	return s.endErrLocked()
 }
 
-// Close says goodbye to the other side, behind the lines that were sent, and
-// waits until it has heard it and each Run has returned. It does not wait for
-// receipts: WaitDelivered before it does. Without a stream it returns at once.
-// When the context ends first, streams are closed as they are, and the error is
-// the context's. Twice is fine.
+// Close says goodbye to the other side, after the lines that were sent, and waits until it has answered
+// and each Run has returned. It does not wait for receipts: call WaitDelivered before it. Without a
+// stream it returns at once. If the context ends first, Close closes the streams and returns the
+// context's error. Calling it twice is fine.
 func (s *Session) Close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,23 +147,23 @@ func (s *Session) Close(ctx context.Context) error {
 	err := s.waitLocked(ctx, gone)
 	if err != nil {
 		s.stopLocked(nil, ErrClosed)
-		// Their streams are closed: they end without the context's help.
+		// Their streams are closed, so they end soon.
 		s.waitLocked(context.WithoutCancel(ctx), gone)
 	}
 	return err
 }
 
-// Done is closed when the conversation is over: either side said goodbye.
+// Done is closed when the chat has ended: either side has said goodbye.
 func (s *Session) Done() <-chan struct{} { return s.over }
 
-// hasRoom reports whether size more bytes of text may go without a receipt.
-// One line always may.
+// hasRoom reports whether size more bytes of text may be sent without a receipt. One line
+// always may.
 func hasRoom(lines, bytes, size int) bool {
 	return lines == 0 || lines < maxLines && bytes+size <= maxBytes
 }
 
-// overLocked tells why the conversation is over, or nil.
-func (s *Session) overLocked() error {
+// endErrLocked returns why the chat has ended, or nil.
+func (s *Session) endErrLocked() error {
 	switch {
 	case s.closed:
 		return ErrClosed
@@ -187,16 +183,16 @@ func (s *Session) endLocked() {
 	s.changedLocked()
 }
 
-// ackedLocked is the id of the last line with a receipt.
+// ackedLocked returns the id of the last line with a receipt.
 func (s *Session) ackedLocked() uint64 { return s.lastID - uint64(len(s.pending)) }
 
-// changedLocked wakes everyone in waitLocked.
+// changedLocked wakes all callers of waitLocked.
 func (s *Session) changedLocked() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// waitLocked gives the mutex away until ready, called with it held, is true.
+// waitLocked releases the mutex until ready, which is called with it held, returns true.
 func (s *Session) waitLocked(ctx context.Context, ready func() bool) error {
 	for !ready() {
 		if err := ctx.Err(); err != nil {
@@ -220,8 +216,8 @@ func (s *Session) hasStream() bool {
 	return len(s.conns) > 0
 }
 
-// isOver reports whether either side said goodbye.
-func (s *Session) isOver() bool {
+// hasEnded reports whether either side has said goodbye.
+func (s *Session) hasEnded() bool {
 	select {
 	case <-s.over:
 		return true

@@ -62,7 +62,7 @@ func expect(t *testing.T, s *Session, want ...string) {
 	}
 }
 
-// expectNothing needs a bubble of synctest.
+// expectNothing needs a synctest bubble.
 func expectNothing(t *testing.T, s *Session) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -72,7 +72,7 @@ func expectNothing(t *testing.T, s *Session) {
 	}
 }
 
-func TestTalk(t *testing.T) {
+func TestSendAndReceive(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var ids []uint64
@@ -114,7 +114,7 @@ func TestReceiptMeansRead(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := a.WaitDelivered(ctx); err != context.DeadlineExceeded {
-			t.Errorf("WaitDelivered = %v while nobody reads", err)
+			t.Errorf("WaitDelivered = %v before Receive", err)
 		}
 		expect(t, b, "x")
 		if err := a.WaitDelivered(t.Context()); err != nil {
@@ -131,7 +131,7 @@ func TestGoodbye(t *testing.T) {
 	a, b := New(Options{}), New(Options{})
 	ra, rb := join(t.Context(), a, b)
 	send(t, b, "hello")
-	expect(t, a, "hello") // they have met
+	expect(t, a, "hello") // both have the other's OPEN
 	send(t, a, "last words")
 	if err := a.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func TestBothSayGoodbye(t *testing.T) {
 	a, b := New(Options{}), New(Options{})
 	ra, rb := join(t.Context(), a, b)
 	send(t, a, "x")
-	expect(t, b, "x") // both have met
+	expect(t, b, "x") // both have the other's OPEN
 	errs := make(chan error, 2)
 	for _, s := range []*Session{a, b} {
 		go func() { errs <- s.Close(t.Context()) }()
@@ -217,7 +217,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// testWindow fills the window, and sees that a reader opens it again.
+// testWindow fills the window, and checks that receiving opens it again.
 func testWindow(t *testing.T, text string) {
 	a, b := New(Options{}), New(Options{})
 	ra, rb := join(t.Context(), a, b)
@@ -231,7 +231,7 @@ func testWindow(t *testing.T, text string) {
 		}
 	}
 	if want := min(maxLines, maxBytes/max(1, len(text))); full != want {
-		t.Errorf("%d lines of %d bytes went out unread, want %d", full, len(text), want)
+		t.Errorf("sent %d lines of %d bytes without a receipt, want %d", full, len(text), want)
 	}
 	expect(t, b, text)
 	send(t, a, text)

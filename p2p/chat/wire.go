@@ -25,7 +25,7 @@ const (
 	sessionSize = 16
 )
 
-// A sessionID names one side of a conversation; zero is nobody.
+// A sessionID identifies one side of a chat; zero is none.
 type sessionID [sessionSize]byte
 
 // open is the body of an OPEN message.
@@ -58,7 +58,7 @@ func parseOpen(body []byte) (open, error) {
 		return open{}, &VersionError{Theirs: body[0], Ours: version}
 	}
 	if len(body) < openSize {
-		return open{}, fmt.Errorf("%w: its opening has %d bytes", ErrProtocol, len(body))
+		return open{}, fmt.Errorf("%w: its OPEN has %d bytes", ErrProtocol, len(body))
 	}
 	o := open{
 		version: body[0],
@@ -69,7 +69,7 @@ func parseOpen(body []byte) (open, error) {
 		random:  binary.BigEndian.Uint64(body[45:]),
 	}
 	if o.session == (sessionID{}) {
-		return open{}, fmt.Errorf("%w: its opening has no session", ErrProtocol)
+		return open{}, fmt.Errorf("%w: its OPEN has no session", ErrProtocol)
 	}
 	return o, nil
 }
@@ -87,7 +87,7 @@ func appendReceipt(b []byte, id uint64) []byte {
 
 func appendBye(b []byte) []byte { return appendHeader(b, typeBye, 0) }
 
-// parseID reads the id that LINE and RECEIPT begin with, and gives the rest.
+// parseID parses the id at the beginning of LINE and RECEIPT, and returns the rest.
 func parseID(body []byte) (id uint64, rest []byte, err error) {
 	if len(body) < idSize {
 		return 0, nil, fmt.Errorf("%w: a message is too short for its id", ErrProtocol)
@@ -95,14 +95,14 @@ func parseID(body []byte) (id uint64, rest []byte, err error) {
 	return binary.BigEndian.Uint64(body), body[idSize:], nil
 }
 
-// A reader takes messages from a stream.
+// A reader reads messages from a stream.
 type reader struct {
 	r    *bufio.Reader
 	body []byte // of the last message; grows as messages do, up to maxBody
 }
 
-// next returns the next message of a known type. Its body is good until the
-// call after. The error is io.EOF where the stream ends between messages.
+// next returns the next message of a known type. Its body is valid until the next call. The
+// error is io.EOF if the stream ends between messages.
 func (r *reader) next() (kind byte, body []byte, err error) {
 	for {
 		var h [headerSize]byte
@@ -133,8 +133,7 @@ func (r *reader) readBody(size int) ([]byte, error) {
 	return r.body, unexpected(err)
 }
 
-// unexpected turns an end of the stream within a message into an error that
-// cannot be taken for one between messages.
+// unexpected converts io.EOF within a message to io.ErrUnexpectedEOF.
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

@@ -64,7 +64,7 @@ func TestReader(t *testing.T) {
 		{"nothing", nil, "", io.EOF},
 		{"unknown types are skipped", bytes.Join([][]byte{unknown, line, zero, appendBye(nil)}, nil), "24", io.EOF},
 		{"cut in a header", line[:3], "", io.ErrUnexpectedEOF},
-		{"cut behind a header", line[:5], "", io.ErrUnexpectedEOF},
+		{"cut after a header", line[:5], "", io.ErrUnexpectedEOF},
 		{"cut in a body", line[:9], "", io.ErrUnexpectedEOF},
 		{"cut in an unknown body", unknown[:6], "", io.ErrUnexpectedEOF},
 		{"too long", append(line, huge...), "2", ErrProtocol},
@@ -75,17 +75,17 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// hello is an OPEN as a stranger might send it.
+// hello returns a valid OPEN.
 func hello() []byte { return open{version: version, session: sessionID{1}}.append(nil) }
 
-// canned is a stream on which the other side has said all that it will say.
-type canned struct{ io.Reader }
+// A fixedInput is a stream with fixed input.
+type fixedInput struct{ io.Reader }
 
-func (canned) Write(b []byte) (int, error) { return len(b), nil }
-func (canned) Close() error                { return nil }
+func (fixedInput) Write(b []byte) (int, error) { return len(b), nil }
+func (fixedInput) Close() error                { return nil }
 
 func runWith(s *Session, b []byte) error {
-	return s.Run(context.Background(), canned{bytes.NewReader(b)})
+	return s.Run(context.Background(), fixedInput{bytes.NewReader(b)})
 }
 
 func TestEndWithoutGoodbye(t *testing.T) {
@@ -119,7 +119,7 @@ func TestBrokenProtocol(t *testing.T) {
 	}
 }
 
-// Another version ends the session on both sides, whichever is newer, and either knows both versions.
+// A different version ends the session on both sides, whichever is newer, and both learn both versions.
 func TestAnotherVersion(t *testing.T) {
 	t.Parallel()
 	for _, theirs := range []byte{0, version - 1, version + 1} {
@@ -127,7 +127,7 @@ func TestAnotherVersion(t *testing.T) {
 		send(t, s, "never read as a line of another version")
 		x, y := net.Pipe()
 		r := serve(t.Context(), s, x)
-		go y.Write(append(open{version: theirs}.append(nil)[:headerSize+1], make([]byte, openSize-1)...)) // of other fields
+		go y.Write(append(open{version: theirs}.append(nil)[:headerSize+1], make([]byte, openSize-1)...)) // with other fields
 		got, err := io.ReadAll(y)
 		if err != nil || len(got) != headerSize+openSize || got[0] != typeOpen || got[headerSize] != version {
 			t.Errorf("the other side reads %x, %v", got, err)
@@ -138,8 +138,8 @@ func TestAnotherVersion(t *testing.T) {
 	}
 }
 
-// An OPEN may tell of lines read only if they were sent.
-func TestOpeningReadsTooMuch(t *testing.T) {
+// An OPEN can only acknowledge lines that were sent.
+func TestOpenAcknowledgesTooMuch(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	o := open{version: 1, session: sessionID{1}, peer: s.id, read: 1}
@@ -155,8 +155,7 @@ func TestOpeningReadsTooMuch(t *testing.T) {
 	}
 }
 
-// Where two streams cross, the receipt for a line that one has carried may come
-// on the other, which has not.
+// When two streams cross, the receipt for a line that one carried may arrive on the other.
 func TestReceiptOnAnotherStream(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
@@ -189,7 +188,7 @@ func TestOldLinesAreDropped(t *testing.T) {
 		for _, id := range []uint64{0, 2, 2, 1, 5} {
 			b = appendLine(b, id, string('0'+rune(id)))
 		}
-		b = append(b, appendHeader(nil, 99, 0)...) // of the future
+		b = append(b, appendHeader(nil, 99, 0)...) // of a future version
 		runWith(s, b)
 		expect(t, s, "2", "5")
 		expectNothing(t, s)
@@ -207,7 +206,7 @@ func FuzzReader(f *testing.F) {
 				return
 			}
 			if again := append(appendHeader(nil, kind, len(body)), body...); !bytes.Contains(b, again) {
-				t.Fatalf("%x was read out of %x", again, b)
+				t.Fatalf("read %x from %x", again, b)
 			}
 			if o, err := parseOpen(body); kind == typeOpen && err == nil && len(body) == openSize {
 				if !bytes.Equal(o.append(nil)[headerSize:], body) {
@@ -218,8 +217,8 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// FuzzSession feeds a session with what a stranger may send behind a good
-// opening, while it has lines of its own to send.
+// FuzzSession feeds a session with arbitrary input after a valid OPEN, while it has lines to
+// send.
 func FuzzSession(f *testing.F) {
 	f.Add(append(appendLine(appendReceipt(nil, 1), 1, "x"), appendBye(nil)...))
 	f.Add(appendReceipt(nil, 1<<63))
@@ -228,8 +227,8 @@ func FuzzSession(f *testing.F) {
 		s := New(Options{})
 		send(t, s, "one")
 		send(t, s, "two")
-		if err := runWith(s, append(hello(), b...)); err == nil && s.overLocked() == nil {
-			t.Error("Run ended well without a goodbye")
+		if err := runWith(s, append(hello(), b...)); err == nil && s.endErrLocked() == nil {
+			t.Error("Run returned nil without a goodbye")
 		}
 		s.Close(t.Context())
 		for last := uint64(0); ; {

@@ -2,10 +2,10 @@ package chat
 
 import "fmt"
 
-// batchSize is how many bytes of messages are gathered for one Write.
-const batchSize = 32 << 10
+// writeSize is how many bytes of messages are collected for one Write.
+const writeSize = 32 << 10
 
-// write sends what there is to send until goodbye is said, and returns nil then.
+// write sends messages until it has sent BYE, and returns nil then.
 func (c *conn) write() error {
 	b := c.ours.append(nil)
 	for bye, opened := false, false; ; opened = true {
@@ -25,15 +25,14 @@ func (c *conn) write() error {
 	}
 }
 
-// gather waits for something to send and appends it to b; bye tells that it
-// ends with a goodbye.
+// gather waits for messages to send and appends them to b; bye reports that the last one is BYE.
 func (c *conn) gather(b []byte) (_ []byte, bye bool, err error) {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err = s.waitLocked(c.ctx, func() bool {
 		return s.current == c &&
-			(s.read > c.receipts || c.sent < s.lastID || s.overLocked() != nil)
+			(s.read > c.receipts || c.sent < s.lastID || s.endErrLocked() != nil)
 	})
 	if err != nil {
 		return nil, false, err
@@ -43,7 +42,7 @@ func (c *conn) gather(b []byte) (_ []byte, bye bool, err error) {
 		b = appendReceipt(b, c.receipts)
 	}
 	c.sent = max(c.sent, s.ackedLocked())
-	for c.sent < s.lastID && len(b) < batchSize && !s.left {
+	for c.sent < s.lastID && len(b) < writeSize && !s.left {
 		c.sent++
 		b = appendLine(b, c.sent, s.pending[c.sent-s.ackedLocked()-1])
 	}

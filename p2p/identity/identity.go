@@ -1,13 +1,12 @@
-// Package identity holds the keys by which peers and servers are known.
+// Package identity has the keys and GUIDs that identify peers and servers.
 //
-// A peer is its X25519 key pair. Its GUID is a UUIDv8 (RFC 9562, section 5.8)
-// whose 122 free bits are the head of SHA-256 over a fixed label and the
-// public key. A GUID therefore names one key: nobody else can answer to it,
-// and whoever hands out a public key for it, a server or an attacker, is
-// checked by hashing that key again (PublicKey.GUID).
+// A peer is identified by its X25519 key pair. Its GUID is a UUIDv8 (RFC 9562, section 5.8) whose
+// 122 free bits are the beginning of SHA-256 over a fixed label and the public key. So a GUID
+// belongs to one key, and a public key from an untrusted source, such as a server, is checked by
+// hashing it (PublicKey.GUID).
 //
-// Keys are types that cannot be compared with ==, that compare in constant
-// time, and of which the secret one prints as a placeholder.
+// Keys cannot be compared with ==; their Equal takes constant time. A secret key prints as a
+// placeholder.
 package identity
 
 import (
@@ -34,15 +33,15 @@ const (
 	redactedLabel = "(secret key)"
 )
 
-// uncomparable makes a struct type that holds it unusable with ==.
+// uncomparable makes a struct type that contains it unusable with ==.
 type uncomparable [0]func()
 
-// A GUID names a peer. It is comparable and may be a map key.
+// A GUID identifies a peer. It is comparable and can be a map key.
 type GUID [16]byte
 
-// ParseGUID reads a GUID in its usual form of 36 characters, or without its dashes, in any case.
-// It returns an error for anything else, and for a UUID that no key has:
-// one whose version is not 8 or whose variant is not that of RFC 9562.
+// ParseGUID parses a GUID in its usual form of 36 characters, or without dashes, in any case. It
+// returns an error for anything else, including UUIDs that belong to no key: those of another
+// version than 8 or another variant than that of RFC 9562.
 func ParseGUID(s string) (GUID, error) {
 	if len(s) != 36 && len(s) != 32 {
 		return GUID{}, fmt.Errorf("%q is not a GUID: it has %d characters, not 36", s, len(s))
@@ -52,7 +51,7 @@ func ParseGUID(s string) (GUID, error) {
 		return GUID{}, fmt.Errorf("%q is not a GUID: %s", s, strings.ToLower(err.Error()))
 	}
 	if u.Version() != 8 || u.Variant() != uuid.RFC4122 {
-		return GUID{}, fmt.Errorf("%q is not a peer's GUID: it is a UUID of version %d, and a peer's has version 8", s, u.Version())
+		return GUID{}, fmt.Errorf("%q is not a peer's GUID: it is a UUID of version %d, not 8", s, u.Version())
 	}
 	return GUID(u), nil
 }
@@ -60,13 +59,13 @@ func ParseGUID(s string) (GUID, error) {
 // String returns the GUID in lower case, 36 characters long.
 func (g GUID) String() string { return uuid.UUID(g).String() }
 
-// IsZero reports whether g is the zero GUID, which names nobody.
+// IsZero reports whether g is the zero GUID, which belongs to no peer.
 func (g GUID) IsZero() bool { return g == GUID{} }
 
-// MarshalText and UnmarshalText are String and ParseGUID.
+// MarshalText formats like String.
 func (g GUID) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
 
-// UnmarshalText is ParseGUID.
+// UnmarshalText parses like ParseGUID.
 func (g *GUID) UnmarshalText(b []byte) (err error) {
 	*g, err = ParseGUID(string(b))
 	return err
@@ -88,7 +87,7 @@ func NewPublicKey(b []byte) (PublicKey, error) {
 	return k, nil
 }
 
-// ParsePublicKey reads the text form that String gives.
+// ParsePublicKey parses the text form that String returns.
 func ParsePublicKey(s string) (PublicKey, error) {
 	b, err := decode(s, publicPrefix)
 	if err != nil {
@@ -103,13 +102,13 @@ func (k PublicKey) Bytes() []byte { return append([]byte(nil), k.b[:]...) }
 // Equal reports whether k and o are the same key, in constant time.
 func (k PublicKey) Equal(o PublicKey) bool { return subtle.ConstantTimeCompare(k.b[:], o.b[:]) == 1 }
 
-// IsZero reports whether k is the zero value, which is nobody's key.
+// IsZero reports whether k is the zero value, which is no key.
 func (k PublicKey) IsZero() bool { return k.Equal(PublicKey{}) }
 
 // String returns the text form: "p2ppub-" and base64url.
 func (k PublicKey) String() string { return encode(publicPrefix, k.b) }
 
-// GUID derives the GUID that names the key's owner.
+// GUID derives the GUID of the key's owner.
 func (k PublicKey) GUID() GUID {
 	h := sha256.New()
 	h.Write([]byte(guidLabel))
@@ -121,27 +120,25 @@ func (k PublicKey) GUID() GUID {
 	return g
 }
 
-// A SecretKey is an X25519 key pair. It prints as a placeholder; Reveal gives
-// its text form.
+// A SecretKey is an X25519 key pair. It prints as a placeholder; Reveal returns its text form.
 type SecretKey struct {
 	_   uncomparable
 	b   [KeySize]byte
 	pub PublicKey
 }
 
-// GenerateKey makes a key from the system's randomness.
+// GenerateKey generates a key from the system's randomness.
 func GenerateKey() (SecretKey, error) { return generateKey(rand.Reader) }
 
 func generateKey(r io.Reader) (SecretKey, error) {
 	var b [KeySize]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {
-		return SecretKey{}, fmt.Errorf("making a key: %w", err)
+		return SecretKey{}, fmt.Errorf("generating a key: %w", err)
 	}
 	return newSecretKey(b)
 }
 
-// ParseSecretKey reads the text form that Reveal gives. Its errors never
-// repeat what was read.
+// ParseSecretKey parses the text form that Reveal returns. Its errors never contain the text.
 func ParseSecretKey(s string) (SecretKey, error) {
 	b, err := decode(strings.TrimSpace(s), secretPrefix)
 	if err != nil {
@@ -171,8 +168,8 @@ func (k SecretKey) IsZero() bool { return k.pub.IsZero() }
 // Bytes returns a copy of the secret.
 func (k SecretKey) Bytes() []byte { return append([]byte(nil), k.b[:]...) }
 
-// Reveal returns the text form of the secret: "p2psec-" and base64url. It is
-// for the configuration file and for nothing else.
+// Reveal returns the text form of the secret: "p2psec-" and base64url. Use it only for the
+// config.
 func (k SecretKey) Reveal() string { return encode(secretPrefix, k.b) }
 
 // String returns a placeholder.
@@ -181,7 +178,7 @@ func (k SecretKey) String() string { return redactedLabel }
 // GoString returns a placeholder.
 func (k SecretKey) GoString() string { return redactedLabel }
 
-// Format prints a placeholder whatever the verb.
+// Format prints a placeholder for any verb.
 func (k SecretKey) Format(f fmt.State, _ rune) { io.WriteString(f, redactedLabel) }
 
 // MarshalText returns a placeholder, so that no encoder writes the secret.

@@ -11,14 +11,14 @@ import (
 // hops is the time to live of questions (RFC 6762, section 11).
 const hops = 255
 
-// A caster sends and receives multicasts by a socket of one family.
+// A caster sends and receives multicasts on a socket of one family.
 type caster interface {
 	join(*net.Interface) error
 	send([]byte, *net.Interface) error
 }
 
-// caster returns the one of a socket, which sends to the family's group, also to
-// those who listen on this host.
+// caster returns a caster on a socket. It sends to the family's group, including listeners on this
+// host.
 func (f family) caster(conn *net.UDPConn) caster {
 	if f.group.Addr().Is4() {
 		c := ipv4.NewPacketConn(conn)

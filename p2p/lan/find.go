@@ -14,19 +14,17 @@ import (
 
 const (
 	maxPacket  = 9000 // bytes, RFC 6762, section 17
-	maxAnswers = 4    // by each family, that are told of a search: a neighbour may lie
+	maxAnswers = 4    // that a search reports per family: a neighbour may lie
 	askAgain   = 250 * time.Millisecond
 	askLast    = 2 * time.Second
 )
 
-// Multicast finds peers on the networks that this host is connected to. Its zero
-// value is ready.
+// Multicast finds peers on the networks of this host. The zero value is ready.
 type Multicast struct{}
 
-// Find asks for a peer by IPv4 and IPv6 until ctx ends, and calls found with each address
-// where it may be, at most four of each family, one call at a time. A link-local
-// address of IPv6 has a zone. Find returns when that is done. The error says that there
-// is nobody to ask.
+// Find asks for a peer over IPv4 and IPv6 until ctx ends, and calls found with each address where the
+// peer may be: at most four per family, one call at a time. A link-local IPv6 address has a zone.
+// The error says that no questions can be sent.
 func (Multicast) Find(ctx context.Context, guid identity.GUID, found func(netip.AddrPort)) error {
 	s := search{id: uint16(rand.Uint32()), guid: guid, found: found}
 	question, err := appendQuestion(s.id, guid)
@@ -39,7 +37,7 @@ func (Multicast) Find(ctx context.Context, guid identity.GUID, found func(netip.
 	)
 }
 
-// both calls two functions at a time. It returns an error if both fail.
+// both calls two functions concurrently. It returns an error if both fail.
 func both(a, b func() error) error {
 	var errA, errB error
 	var running sync.WaitGroup
@@ -52,7 +50,7 @@ func both(a, b func() error) error {
 	return nil
 }
 
-// A search is for one peer.
+// A search is the search for one peer.
 type search struct {
 	id   uint16
 	guid identity.GUID
@@ -61,7 +59,7 @@ type search struct {
 	found func(netip.AddrPort)
 }
 
-// run asks by one family.
+// run searches over one family.
 func (s *search) run(ctx context.Context, f family, question []byte) error {
 	conn, err := net.ListenUDP(f.network, nil)
 	if err != nil {
@@ -79,14 +77,14 @@ func (s *search) run(ctx context.Context, f family, question []byte) error {
 	defer cancel()
 	asking.Go(func() { f.ask(ctx, conn, question) })
 	listen(conn, func(from netip.AddrPort, b []byte) bool {
-		return s.hear(from, b, f.interfaces)
+		return s.handle(from, b, f.interfaces)
 	}, maxAnswers)
 	return nil
 }
 
-// listen gives what arrives to take, until it has taken as many as told, or the
+// listen calls accept with each packet until it has accepted packets from so many sources, or the
 // socket is closed.
-func listen(conn *net.UDPConn, take func(netip.AddrPort, []byte) bool, most int) {
+func listen(conn *net.UDPConn, accept func(netip.AddrPort, []byte) bool, most int) {
 	seen := make(map[netip.AddrPort]bool)
 	b := make([]byte, maxPacket)
 	for len(seen) < most {
@@ -95,20 +93,20 @@ func listen(conn *net.UDPConn, take func(netip.AddrPort, []byte) bool, most int)
 			return
 		}
 		from = source(from)
-		if !seen[from] && take(from, b[:n]) {
+		if !seen[from] && accept(from, b[:n]) {
 			seen[from] = true
 		}
 	}
 }
 
-// hear takes an answer, and reports whether it was one.
-func (s *search) hear(from netip.AddrPort, b []byte, look func() []iface) bool {
+// handle handles a packet, and reports whether it is a valid answer.
+func (s *search) handle(from netip.AddrPort, b []byte, look func() []iface) bool {
 	port, err := parseAnswer(b, s.id, s.guid)
 	if err != nil {
 		return false
 	}
 	if _, ok := beside(look(), from.Addr()); !ok {
-		return false // no neighbour
+		return false // not a neighbour
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,12 +114,12 @@ func (s *search) hear(from netip.AddrPort, b []byte, look func() []iface) bool {
 	return true
 }
 
-// ask sends the question on all interfaces, less and less often.
+// ask sends the question on all interfaces, at increasing intervals.
 func (f family) ask(ctx context.Context, conn *net.UDPConn, question []byte) {
 	c := f.caster(conn)
 	for wait := askAgain; ; wait = min(2*wait, askLast) {
 		for _, i := range f.interfaces() {
-			_ = c.send(question, &i.Interface) // lost, as it may be on the way
+			_ = c.send(question, &i.Interface) // an error is like a lost packet
 		}
 		select {
 		case <-ctx.Done():

@@ -8,7 +8,7 @@ import (
 // A family is IPv4 or IPv6.
 type family struct {
 	network string         // its name in package net
-	group   netip.AddrPort // where questions go (RFC 6762, section 3)
+	group   netip.AddrPort // the destination of questions (RFC 6762, section 3)
 }
 
 var (
@@ -22,10 +22,10 @@ func (f family) has(a netip.Addr) bool { return a.Is4() == f.group.Addr().Is4() 
 // An iface is an interface that carries multicast.
 type iface struct {
 	net.Interface
-	prefixes []netip.Prefix // the addresses here, with their networks
+	prefixes []netip.Prefix // this host's addresses with their networks
 }
 
-// interfaces returns those that are up and have an address of the family.
+// interfaces returns the interfaces that are up and have an address of the family.
 func (f family) interfaces() (all []iface) {
 	list, err := net.Interfaces()
 	if err != nil {
@@ -46,7 +46,7 @@ func (f family) interfaces() (all []iface) {
 func (f family) prefixes(i net.Interface) (ps []netip.Prefix) {
 	addrs, err := i.Addrs()
 	if err != nil {
-		return nil // it has just gone away
+		return nil // the interface has disappeared
 	}
 	for _, a := range addrs {
 		n, ok := a.(*net.IPNet)
@@ -63,14 +63,14 @@ func (f family) prefixes(i net.Interface) (ps []netip.Prefix) {
 	return ps
 }
 
-// beside returns this host's address in the network that a neighbour is in. A link-local
-// neighbour is on the network of its zone.
+// beside returns this host's address in the network of a neighbour. A link-local neighbour is in the
+// network of its zone.
 func beside(all []iface, neighbour netip.Addr) (own netip.Addr, ok bool) {
 	zone := neighbour.Zone()
 	neighbour = neighbour.WithZone("")
 	for _, i := range all {
 		if neighbour.Is6() && neighbour.IsLinkLocalUnicast() && zone != i.Name {
-			continue // there are such addresses on every network
+			continue // every network has link-local addresses
 		}
 		for _, p := range i.prefixes {
 			if p.Contains(neighbour) {
@@ -81,8 +81,8 @@ func beside(all []iface, neighbour netip.Addr) (own netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
-// source returns a packet's source as it is compared and used: with a zone if it is a
-// link-local address of IPv6, else without.
+// source returns a packet's source in canonical form: with a zone only if it is a link-local IPv6
+// address.
 func source(from netip.AddrPort) netip.AddrPort {
 	ip := from.Addr().Unmap()
 	if !ip.IsLinkLocalUnicast() {

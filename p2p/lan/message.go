@@ -1,26 +1,23 @@
-// Package lan finds peers on the same local network by their GUID, without a
-// server: multicast DNS (RFC 6762) with the names of DNS-based service discovery
-// (RFC 6763).
+// Package lan finds peers on the same local network by their GUID, without a server. It uses
+// multicast DNS (RFC 6762) with the names of DNS-based service discovery (RFC 6763).
 //
-// A peer is an instance of the service _p2ptool._udp, and answers to one name
-// alone, that of the subtype which its GUID is:
+// A peer is an instance of the service _p2ptool._udp, and answers only questions for one name,
+// with its GUID as the subtype:
 //
-//	question  <guid>._sub._p2ptool._udp.local.  PTR, answered to the asker alone
+//	question  <guid>._sub._p2ptool._udp.local.  PTR, answered by unicast
 //	answer    PTR   <guid>._p2ptool._udp.local.
 //	          SRV   its port, at <guid>.local.
 //	          TXT   empty
-//	          A     the address by which it is asked; by IPv6 AAAA
+//	          A     its address in the asker's network; AAAA over IPv6
 //
-// So it never tells of itself unasked, and only who knows its GUID learns that it
-// is there. A question is a one-shot one (RFC 6762, section 5.1) from any port to
-// 224.0.0.251:5353 and [ff02::fb]:5353, on each interface. Where only link-local addresses
-// of IPv6 exist, the zone of what is found is the interface that the answer came by; it
-// never travels.
+// So a peer never announces itself, and only someone who knows its GUID can find it. A
+// question is one-shot (RFC 6762, section 5.1), from any port to 224.0.0.251:5353 and
+// [ff02::fb]:5353, on each interface. A link-local IPv6 address that was found has the interface of
+// the answer as its zone; zones are never sent.
 //
-// Nobody is trusted: an answer says where a handshake may be tried, which then
-// proves who is there. It has to come from a neighbour, and its own address is
-// what is used, so that nobody can have a third host addressed. Questions are
-// answered to neighbours only, and a few a second.
+// Nothing is trusted: an answer only says where to try a handshake, which then authenticates
+// the peer. Only a neighbour's answer counts, and only its source address is used, so that nobody
+// can direct packets to a third host. Only neighbours' questions are answered, a few per second.
 package lan
 
 import (
@@ -36,19 +33,18 @@ import (
 const (
 	service = "_p2ptool._udp.local."
 	subtype = "._sub." + service
-	// unicastBit in a question's class asks for an answer to the asker alone
-	// (RFC 6762, section 5.4).
+	// unicastBit in a question's class asks for a unicast answer (RFC 6762, section 5.4).
 	unicastBit = 1 << 15
-	// ttl of the records in seconds: answers to one-shot questions are not to be
-	// kept for longer than ten (section 6.7).
+	// ttl of the records in seconds: at most ten in answers to one-shot questions
+	// (section 6.7).
 	ttl = 10
-	// maxQuestions of a packet are looked at.
+	// maxQuestions is how many questions of a packet are read.
 	maxQuestions = 16
 )
 
-var errNotOurs = errors.New("no message for us")
+var errNotOurs = errors.New("not a message for this peer")
 
-// appendQuestion asks for a peer.
+// appendQuestion returns a question for a peer.
 func appendQuestion(id uint16, guid identity.GUID) ([]byte, error) {
 	name, err := dnsmessage.NewName(guid.String() + subtype)
 	if err != nil {
@@ -82,7 +78,7 @@ func parseQuestion(b []byte, guid identity.GUID) (id uint16, err error) {
 	return 0, errNotOurs
 }
 
-// appendAnswer answers such a question: guid listens at addr.
+// appendAnswer returns an answer: guid listens at addr.
 func appendAnswer(id uint16, guid identity.GUID, addr netip.AddrPort) ([]byte, error) {
 	var failed error
 	name := func(s string) dnsmessage.Name {
@@ -127,7 +123,7 @@ func addrBody(a netip.Addr) dnsmessage.ResourceBody {
 	return &dnsmessage.AAAAResource{AAAA: a.As16()}
 }
 
-// parseAnswer returns the port that an answer to the question names.
+// parseAnswer returns the port in an answer to the question.
 func parseAnswer(b []byte, id uint16, guid identity.GUID) (port uint16, err error) {
 	var m dnsmessage.Message
 	if err := m.Unpack(b); err != nil || !m.Response || m.ID != id || m.RCode != 0 {

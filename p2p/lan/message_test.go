@@ -34,7 +34,7 @@ func question(t testing.TB, guid identity.GUID) []byte {
 	return b
 }
 
-// home is a network with this host at 192.168.1.2.
+// home returns a network with this host at 192.168.1.2.
 func home() []iface {
 	return []iface{{prefixes: []netip.Prefix{netip.MustParsePrefix("192.168.1.2/24")}}}
 }
@@ -60,19 +60,19 @@ func TestQuestionAndAnswer(t *testing.T) {
 		"cut off":            question(t, guid)[:30],
 	} {
 		if got := r.answer(now, neighbour, b, home); got != nil {
-			t.Errorf("%s is answered: %x", name, got)
+			t.Errorf("%s was answered: %x", name, got)
 		}
 	}
 	if r.answer(now, netip.MustParseAddrPort("198.51.100.1:5353"), question(t, guid), home) != nil {
-		t.Error("who is no neighbour is answered")
+		t.Error("answered a host that is not a neighbour")
 	}
 	if r.answer(now, neighbour, question(t, guid), home) == nil || r.answer(now, neighbour, question(t, guid), home) != nil {
 		t.Error("the limit is not two at once")
 	}
 }
 
-// A link-local neighbour is one by the interface of its zone alone; what is answered has no zone.
-func TestByIPv6(t *testing.T) {
+// A link-local neighbour is a neighbour only on the interface of its zone; answers have no zone.
+func TestIPv6(t *testing.T) {
 	guid := newGUID(t)
 	r := responder{guid, func() uint16 { return 4321 }, rate.NewLimiter(rate.Inf, 1)}
 	look := func() []iface {
@@ -92,24 +92,24 @@ func TestByIPv6(t *testing.T) {
 		answer := r.answer(time.Now(), from, question(t, guid), look)
 		if own == "" {
 			if answer != nil {
-				t.Errorf("%v is answered", from)
+				t.Errorf("%v was answered", from)
 			}
 			right, _ := appendAnswer(7, guid, netip.MustParseAddrPort("[fe80::1]:4321"))
-			if s.hear(from, right, look) || found.IsValid() {
-				t.Errorf("an answer of %v is taken", from)
+			if s.handle(from, right, look) || found.IsValid() {
+				t.Errorf("accepted an answer from %v", from)
 			}
 			continue
 		}
 		if got := hostOf(t, answer); got != netip.MustParseAddr(own) {
-			t.Errorf("%v is told of %v, want %s", from, got, own)
+			t.Errorf("%v received %v, want %s", from, got, own)
 		}
-		if want := netip.AddrPortFrom(from.Addr(), 4321); !s.hear(from, answer, look) || found != want {
+		if want := netip.AddrPortFrom(from.Addr(), 4321); !s.handle(from, answer, look) || found != want {
 			t.Errorf("found %v, want %v", found, want)
 		}
 	}
 	r.port = func() uint16 { return 0 }
 	if r.answer(time.Now(), netip.MustParseAddrPort("[fd07::9]:5"), question(t, guid), look) != nil {
-		t.Error("who does not listen by IPv6 answers")
+		t.Error("answered over IPv6 without listening there")
 	}
 }
 
@@ -136,10 +136,10 @@ func TestFalseAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := parseAnswer(right, 8, guid); err == nil {
-		t.Error("an answer to another question is taken")
+		t.Error("accepted an answer to another question")
 	}
 	if _, err := parseAnswer(right, 7, newGUID(t)); err == nil {
-		t.Error("an answer about another peer is taken")
+		t.Error("accepted an answer about another peer")
 	}
 	portless, err := appendAnswer(7, guid, netip.AddrPortFrom(addr.Addr(), 0))
 	if err != nil {
@@ -147,7 +147,7 @@ func TestFalseAnswers(t *testing.T) {
 	}
 	for _, b := range [][]byte{portless, question(t, guid), right[:len(right)-3], nil} {
 		if _, err := parseAnswer(b, 7, guid); err == nil {
-			t.Errorf("%x is taken", b)
+			t.Errorf("accepted %x", b)
 		}
 	}
 }

@@ -14,17 +14,16 @@ import (
 )
 
 const (
-	perSecond = 10 // answers, to all together
+	perSecond = 10 // answers, to all askers together
 	burst     = 20
-	// Interfaces that came up since are looked for after joinAgain, then less and less often, but
-	// at least every joinLast.
+	// The first and the longest interval between searches for new interfaces.
 	joinAgain = 250 * time.Millisecond
 	joinLast  = 5 * time.Second
 )
 
-// Respond answers those who ask for guid by IPv4 or IPv6, until ctx ends; then it returns
-// nil. ports is asked where guid listens now, by either family; 0: not by that one. It is
-// called by several goroutines. The error says that questions cannot be heard.
+// Respond answers questions for guid over IPv4 and IPv6 until ctx ends; then it returns nil. Ports
+// returns the ports that guid listens at, 0 for none; several goroutines call it. The error says
+// that questions cannot be received.
 func (Multicast) Respond(ctx context.Context, guid identity.GUID, ports func() (v4, v6 uint16)) error {
 	limit := rate.NewLimiter(perSecond, burst)
 	return both(
@@ -39,10 +38,10 @@ func (Multicast) Respond(ctx context.Context, guid identity.GUID, ports func() (
 	)
 }
 
-// A responder answers by one family.
+// A responder answers over one family.
 type responder struct {
 	guid  identity.GUID
-	port  func() uint16 // 0: it does not listen by this family
+	port  func() uint16 // 0: it does not listen over this family
 	limit *rate.Limiter
 }
 
@@ -73,13 +72,13 @@ func (r *responder) run(ctx context.Context, f family) error {
 		}
 		from = source(from)
 		if answer := r.answer(time.Now(), from, b[:n], f.interfaces); answer != nil {
-			_, _ = conn.WriteToUDPAddrPort(answer, from) // lost, as it may be on the way
+			_, _ = conn.WriteToUDPAddrPort(answer, from) // an error is like a lost packet
 		}
 	}
 }
 
-// open opens the socket, which is shared with other responders of this host, once
-// there is an interface to hear questions on; nil if ctx ends before.
+// open waits for an interface and opens the socket, which other responders of this host share. It
+// returns nil if ctx ends before.
 func (f family) open(ctx context.Context) (*net.UDPConn, error) {
 	for wait := joinAgain; ; wait = min(2*wait, joinLast) {
 		if all := f.interfaces(); len(all) > 0 {
@@ -97,11 +96,11 @@ func (f family) open(ctx context.Context) (*net.UDPConn, error) {
 	}
 }
 
-// join has questions heard on all interfaces, also those that come up later.
+// join joins the group on all interfaces, including those that come up later.
 func (f family) join(ctx context.Context, c caster) {
 	for wait := joinAgain; ; wait = min(2*wait, joinLast) {
 		for _, i := range f.interfaces() {
-			_ = c.join(&i.Interface) // fails where it has been joined before
+			_ = c.join(&i.Interface) // fails if joined before
 		}
 		select {
 		case <-ctx.Done():
@@ -111,7 +110,7 @@ func (f family) join(ctx context.Context, c caster) {
 	}
 }
 
-// answer returns what somebody gets for a packet, nil for nothing.
+// answer returns the answer to a packet, or nil.
 func (r *responder) answer(now time.Time, from netip.AddrPort, b []byte, look func() []iface) []byte {
 	id, err := parseQuestion(b, r.guid)
 	if err != nil {
