@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/punch"
 )
@@ -18,18 +19,18 @@ func (l *Link) SetCandidates(cs []punch.Candidate) {
 // candidatesRoom is what a CANDIDATES takes at most.
 const candidatesRoom = 2 + punch.MaxCandidates*(1+punch.AddrSize)
 
-func (l *Link) appendOwnCandidates(b []byte, room int, rec *sentPacket) []byte {
+func (l *Link) appendOwnCandidates(b []byte, room int, rec *recovery.Packet) []byte {
 	if !l.candidatesDue || room < candidatesRoom {
 		return b
 	}
 	l.candidatesDue = false
-	rec.record(sentFrame{kind: sentCandidates})
+	rec.Record(recovery.Frame{Kind: recovery.Candidates})
 	return wire.AppendCandidates(b, l.candidates)
 }
 
 // appendFiller appends a frame that does nothing and wants an acknowledgement.
-func appendFiller(b []byte, rec *sentPacket) []byte {
-	rec.record(sentFrame{kind: sentFiller})
+func appendFiller(b []byte, rec *recovery.Packet) []byte {
+	rec.Record(recovery.Frame{Kind: recovery.Filler})
 	return wire.AppendCandidates(b, nil)
 }
 

@@ -68,8 +68,8 @@ func (l *Link) report() {
 	if p == nil {
 		return
 	}
-	l.smoothed.Store(int64(p.rtt.Estimate()))
-	l.sendBuffer.Store(l.streams.share(p.cc.Buffer()))
+	l.smoothed.Store(int64(p.loss.RTT.Estimate()))
+	l.sendBuffer.Store(l.streams.share(p.loss.Controller.Buffer()))
 	now := Path{Kind: p.kind, Addr: tunnel.Unmark(p.route.Addr), Limit: p.packet(p.limit)}
 	if p.state != valid {
 		now.Kind = punch.PathNone
@@ -90,7 +90,7 @@ func (l *Link) follow(p *path) {
 		return
 	}
 	l.elsewhere = l.now
-	if c.misses == 0 && l.now.Sub(c.proven) > max(followAfter, 2*c.rtt.Estimate()) {
+	if c.misses == 0 && l.now.Sub(c.proven) > max(followAfter, 2*c.loss.RTT.Estimate()) {
 		l.ping(c, nil)
 	}
 }

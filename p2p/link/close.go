@@ -121,7 +121,7 @@ func (l *Link) probeTimeout() time.Duration {
 	if l.chosen == nil {
 		return 2 * rtt.Initial
 	}
-	return l.chosen.rtt.ProbeTimeout()
+	return l.chosen.loss.RTT.ProbeTimeout()
 }
 
 // sendClose sends CLOSE on the path in use, or on all where that is not valid; but to no peer from which

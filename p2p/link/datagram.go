@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/wire"
 )
 
@@ -77,7 +78,7 @@ func (l *Link) gotDatagram(data []byte) {
 
 // appendDatagrams appends datagrams, of at most room bytes. One that is longer than whole,
 // which is what a packet of the path holds, is appended in pieces.
-func (l *Link) appendDatagrams(b []byte, room, whole int, rec *sentPacket) []byte {
+func (l *Link) appendDatagrams(b []byte, room, whole int, rec *recovery.Packet) []byte {
 	if l.waiting.Load() == 0 {
 		return b
 	}
@@ -85,7 +86,7 @@ func (l *Link) appendDatagrams(b []byte, room, whole int, rec *sentPacket) []byt
 	defer l.mu.Unlock()
 	end := len(b) + room
 	n := 0
-	for n < len(l.outbox) && !rec.full() {
+	for n < len(l.outbox) && !rec.Full() {
 		d := &l.outbox[n]
 		var done bool
 		before := len(b)
@@ -97,7 +98,7 @@ func (l *Link) appendDatagrams(b []byte, room, whole int, rec *sentPacket) []byt
 		if len(b) == before {
 			break
 		}
-		rec.record(sentFrame{kind: sentDatagram})
+		rec.Record(recovery.Frame{Kind: recovery.Datagram})
 		if !done {
 			break
 		}

@@ -3,6 +3,7 @@ package link
 import (
 	"time"
 
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/stream"
 	"p2ptool/p2p/link/wire"
 )
@@ -18,38 +19,38 @@ func (s *Stream) due() (control, data, finished bool) {
 
 // appendControl appends frames other than STREAM, of at most room bytes, to b
 // and notes them in rec. full says that there would be more, were there room.
-func (s *Stream) appendControl(b []byte, room int, rec *sentPacket, now time.Time, spare *int) (out []byte, full bool) {
+func (s *Stream) appendControl(b []byte, room int, rec *recovery.Packet, now time.Time, spare *int) (out []byte, full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	end := len(b) + room
 	size := wire.StreamControlSize(s.id)
-	put := func(typ byte, kind frameKind, v uint64) {
+	put := func(typ byte, kind recovery.FrameKind, v uint64) {
 		b = wire.AppendStreamControl(b, typ, s.id, v)
-		rec.record(sentFrame{kind: kind, stream: s.id})
+		rec.Record(recovery.Frame{Kind: kind, Stream: s.id})
 	}
 	if s.in.WindowDue && end-len(b) >= size {
-		put(wire.FrameWindow, sentWindow, s.in.RaiseWindow(now, s.link.roundTrip(), spare))
+		put(wire.FrameWindow, recovery.Window, s.in.RaiseWindow(now, s.link.roundTrip(), spare))
 		s.link.raised = s
 	}
 	if s.in.StopDue && end-len(b) >= size {
 		s.in.StopDue = false
-		put(wire.FrameStop, sentStop, s.in.StopCode)
+		put(wire.FrameStop, recovery.Stop, s.in.StopCode)
 	}
 	if s.out.ResetDue && end-len(b) >= size {
 		s.out.ResetDue = false
-		put(wire.FrameReset, sentReset, s.out.ResetCode)
+		put(wire.FrameReset, recovery.Reset, s.out.ResetCode)
 	}
 	return b, s.in.WindowDue || s.in.StopDue || s.out.ResetDue
 }
 
 // appendData appends STREAM frames.
-func (s *Stream) appendData(b []byte, room int, rec *sentPacket) (out []byte, full bool) {
+func (s *Stream) appendData(b []byte, room int, rec *recovery.Packet) (out []byte, full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	end := len(b) + room
 	for s.out.Pending() {
 		n := end - len(b) - wire.StreamHeadSize(s.id, s.out.Sent(), room)
-		if n < 1 || rec.full() {
+		if n < 1 || rec.Full() {
 			return b, true
 		}
 		b = s.appendPiece(b, n, rec)
@@ -57,13 +58,13 @@ func (s *Stream) appendData(b []byte, room int, rec *sentPacket) (out []byte, fu
 	return b, false
 }
 
-func (s *Stream) appendPiece(b []byte, n int, rec *sentPacket) []byte {
+func (s *Stream) appendPiece(b []byte, n int, rec *recovery.Packet) []byte {
 	piece, fin := s.out.NextFrame(n)
 	b = wire.AppendStreamHead(b, s.id, piece, fin)
 	at := len(b)
 	b = b[:at+int(piece.Len())]
 	s.out.Copy(piece.Start, b[at:])
-	rec.record(sentFrame{kind: sentData, fin: fin, stream: s.id, data: piece})
+	rec.Record(recovery.Frame{Kind: recovery.Data, Fin: fin, Stream: s.id, Data: piece})
 	return b
 }
 
@@ -151,14 +152,14 @@ func (s *Stream) receiveWindow(limit uint64) bool {
 }
 
 // acked handles the acknowledgement of a frame and reports whether the stream is finished.
-func (s *Stream) acked(f sentFrame) (finished bool) {
+func (s *Stream) acked(f recovery.Frame) (finished bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch f.kind {
-	case sentReset:
+	switch f.Kind {
+	case recovery.Reset:
 		s.out.ResetAcked()
-	case sentData:
-		if s.out.Acked(f.data, f.fin) {
+	case recovery.Data:
+		if s.out.Acked(f.Data, f.Fin) {
 			s.touch()
 		}
 	}
@@ -166,16 +167,16 @@ func (s *Stream) acked(f sentFrame) (finished bool) {
 }
 
 // lost handles the loss of a frame and reports whether there is something to send again.
-func (s *Stream) lost(f sentFrame) bool {
+func (s *Stream) lost(f recovery.Frame) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch f.kind {
-	case sentWindow:
+	switch f.Kind {
+	case recovery.Window:
 		return s.in.WindowLost()
-	case sentStop:
+	case recovery.Stop:
 		return s.in.StopLost()
-	case sentReset:
+	case recovery.Reset:
 		return s.out.ResetLost()
 	}
-	return s.out.Lost(f.data, f.fin)
+	return s.out.Lost(f.Data, f.Fin)
 }

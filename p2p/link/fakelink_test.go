@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/congestion"
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
@@ -36,7 +37,7 @@ func newFakeLink(t *testing.T) *fakeLink {
 
 func (tr *fakeLink) newPath(port uint16) *path {
 	p := tr.link.addPath(Route{Conn: nowhere{}, Channel: uint64(port)})
-	p.cc = &logged{Controller: p.cc, tr: tr}
+	p.loss.Controller = &logged{Controller: p.loss.Controller, tr: tr}
 	return p
 }
 
@@ -66,10 +67,10 @@ func (tr *fakeLink) clock(ms float64) time.Time {
 func (tr *fakeLink) send(p *path, n int) {
 	l := tr.link
 	for range n {
-		rec := l.history.add()
-		rec.record(sentFrame{kind: sentFiller})
-		rec.number = l.sender.Counter()
-		tr.flight = append(tr.flight, rec.number)
+		rec := l.history.Add()
+		rec.Record(recovery.Frame{Kind: recovery.Filler})
+		rec.Number = l.sender.Counter()
+		tr.flight = append(tr.flight, rec.Number)
 		buf := l.buffer.Bytes()
 		l.seal(p, buf, p.mtu-len(p.header)-noise.Overhead)
 		l.track(p, rec, p.mtu)
@@ -99,7 +100,7 @@ func (tr *fakeLink) ack(text string) {
 func (tr *fakeLink) noteLost() {
 	h := &tr.link.history
 	tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool {
-		if at := h.find(n); at < h.next && h.at(at).number == n && h.at(at).state == inFlight {
+		if p := h.Lookup(n); p != nil && p.State == recovery.InFlight {
 			return false
 		}
 		tr.note(fmt.Sprintf("lost %d", n))
@@ -114,7 +115,7 @@ func (tr *fakeLink) pass(until time.Time) {
 		var p *path
 		var at time.Time
 		for _, q := range l.paths {
-			for _, due := range []time.Time{q.recovery.lossAt, q.recovery.timeout(&q.rtt, q.inFlight)} {
+			for _, due := range []time.Time{q.loss.LossAt, q.loss.Timeout()} {
 				if !due.IsZero() && (p == nil || due.Before(at)) {
 					p, at = q, due
 				}
@@ -126,7 +127,7 @@ func (tr *fakeLink) pass(until time.Time) {
 		}
 		l.now = at
 		ms := at.Sub(tr.began).Seconds() * 1000
-		if p.recovery.lossAt.Equal(at) {
+		if p.loss.LossAt.Equal(at) {
 			l.detectLost(p)
 		} else {
 			l.timeout(p)

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/link/stream"
 	"p2ptool/p2p/link/wire"
@@ -73,7 +74,7 @@ func TestPingsAreNotMultiplied(t *testing.T) {
 		if n := v.got[v.home.Addr] - before; n > 210 {
 			t.Errorf("%d datagrams answered 200", n)
 		}
-		if n := len(v.link.history.ring); n > 0 {
+		if n := v.link.history.Records(); n > 0 {
 			t.Errorf("%d packets are remembered", n)
 		}
 	})
@@ -89,7 +90,7 @@ func TestForgedSourcesGetFewProbes(t *testing.T) {
 			return r
 		}
 		for i := range 2000 {
-			v.send(victim(i%200), appendFiller(nil, new(sentPacket)))
+			v.send(victim(i%200), appendFiller(nil, new(recovery.Packet)))
 			time.Sleep(10 * time.Millisecond)
 		}
 		time.Sleep(time.Minute)

@@ -42,6 +42,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/noise"
@@ -135,8 +136,8 @@ type Link struct {
 	now           time.Time
 	sender        *noise.Sender
 	receiver      *noise.Receiver
-	history       history
-	acks          acks
+	history       recovery.History
+	acks          recovery.Acks
 	paths         []*path
 	chosen        *path
 	from          *path // that the packet in hand came by

@@ -17,7 +17,7 @@ func (l *Link) patience(p *path) patience {
 	switch {
 	case p != l.chosen:
 		return patience{15 * time.Second, time.Second, 18 * time.Second}
-	case p.inFlight == 0 && !l.doubted(p) && l.now.Sub(l.fed) > fedLately:
+	case p.loss.InFlight == 0 && !l.doubted(p) && l.now.Sub(l.fed) > fedLately:
 		return patience{3 * time.Second, 500 * time.Millisecond, 6 * time.Second}
 	case l.alternative(p):
 		return patience{time.Second, 250 * time.Millisecond, 2 * time.Second}
@@ -85,7 +85,7 @@ func (l *Link) ping(p *path, answer func(time.Duration)) {
 func (l *Link) asksFull(p *path) bool {
 	switch {
 	case p.state == valid:
-		return p.inFlight > 0
+		return p.loss.InFlight > 0
 	case p.relayed():
 		return p.misses < fullRelayPings && !l.direct()
 	}
@@ -169,7 +169,7 @@ func (l *Link) deathDue(p *path) (at time.Time, ok bool) {
 	if l.doubted(p) && l.alternative(p) {
 		wait = doubtPatience
 	}
-	return p.missing.Add(max(wait, 4*p.rtt.Estimate())), true
+	return p.missing.Add(max(wait, 4*p.loss.RTT.Estimate())), true
 }
 
 // trouble asks for help, and asks the other paths for a sign of life.

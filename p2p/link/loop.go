@@ -1,6 +1,10 @@
 package link
 
-import "time"
+import (
+	"time"
+
+	"p2ptool/p2p/link/recovery"
+)
 
 const (
 	inboxTurn   = 16 // batches taken in before something is sent
@@ -123,6 +127,6 @@ func (l *Link) release() {
 	}
 	l.inbox.drop()
 	l.turn, l.calls = nil, nil
-	l.history = history{}
+	l.history = recovery.History{}
 	l.buffer.Release()
 }

@@ -107,7 +107,7 @@ func (v *maliciousPeer) holdings() int {
 	out := make(chan int, 1)
 	l := v.link
 	ok := l.do(func() {
-		n := len(l.history.ring)*200 + cap(l.acks.got)*16 + cap(l.scratch)*16 + len(l.paths)*1000 + cap(l.budget.tried)*48
+		n := l.history.Records()*200 + l.acks.Bookkeeping() + cap(l.scratch)*16 + len(l.paths)*1000 + cap(l.budget.tried)*48
 		l.streams.mu.Lock()
 		defer l.streams.mu.Unlock()
 		n += (len(l.streams.live)+len(l.streams.backlog))*400 + cap(l.streams.seen)*16

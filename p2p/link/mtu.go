@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/udp"
@@ -51,10 +52,10 @@ type mtuProbe struct {
 
 // mtuDue returns when the search is to go on; ok is false where there is none.
 func (l *Link) mtuDue(p *path) (at time.Time, ok bool) {
-	if p != l.chosen || p.state != valid || !p.rtt.Sampled {
+	if p != l.chosen || p.state != valid || !p.loss.RTT.Sampled {
 		return at, false
 	}
-	return p.search.next, !p.search.resting || p.recovery.sent > p.search.idle
+	return p.search.next, !p.search.resting || p.loss.Carried() > p.search.idle
 }
 
 // searchMTU sends the next PINGs of the search, if it is time.
@@ -78,7 +79,7 @@ func (l *Link) searchMTU(p *path) {
 			return
 		}
 	}
-	s.next = l.now.Add(p.rtt.ProbeTimeout())
+	s.next = l.now.Add(p.loss.RTT.ProbeTimeout())
 	for i := range s.probes {
 		q := &s.probes[i]
 		q.id = rand.Uint64()
@@ -133,7 +134,7 @@ func (s *mtuSearch) begin(mtu int) bool {
 // restSearch ends the search for a while.
 func (p *path) restSearch(now time.Time) {
 	rest := min(mtuRestFirst<<min(p.search.ended, 10), mtuRest)
-	p.search = mtuSearch{next: now.Add(rest), ended: p.search.ended + 1, resting: true, idle: p.recovery.sent}
+	p.search = mtuSearch{next: now.Add(rest), ended: p.search.ended + 1, resting: true, idle: p.loss.Carried()}
 	p.limit = 0
 	if p.mtu < baseMTU {
 		p.limit = p.mtu
@@ -182,6 +183,6 @@ func (p *path) packet(datagram int) int {
 
 func (p *path) setMTU(n int) {
 	p.mtu = n
-	p.hole = blackHole{}
-	p.cc.SetPacket(n)
+	p.loss.Hole = recovery.BlackHole{}
+	p.loss.Controller.SetPacket(n)
 }

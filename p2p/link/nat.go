@@ -1,6 +1,7 @@
 package link
 
 import (
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/punch"
 )
@@ -32,27 +33,27 @@ func (l *Link) Announce(p punch.Ports) {
 func (a *announcement) due() bool { return a.natDue || a.portsDue }
 
 // append appends frames of at most room bytes, and notes them in rec.
-func (a *announcement) append(b []byte, room int, rec *sentPacket) []byte {
+func (a *announcement) append(b []byte, room int, rec *recovery.Packet) []byte {
 	if room < 2+punch.NATSize+2+punch.PortsSize {
 		return b
 	}
 	if a.natDue {
 		a.natDue = false
-		rec.record(sentFrame{kind: sentNAT})
+		rec.Record(recovery.Frame{Kind: recovery.NAT})
 		b = wire.AppendNAT(b, a.nat)
 	}
 	if a.portsDue {
 		a.portsDue = false
-		rec.record(sentFrame{kind: sentPorts})
+		rec.Record(recovery.Frame{Kind: recovery.Ports})
 		b = wire.AppendOpened(b, a.ports)
 	}
 	return b
 }
 
 // lose takes the loss of a frame.
-func (a *announcement) lose(k frameKind) {
-	a.natDue = a.natDue || k == sentNAT
-	a.portsDue = a.portsDue || k == sentPorts
+func (a *announcement) lose(k recovery.FrameKind) {
+	a.natDue = a.natDue || k == recovery.NAT
+	a.portsDue = a.portsDue || k == recovery.Ports
 }
 
 // OnNAT and OnOpened take the frames.

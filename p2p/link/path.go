@@ -6,8 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"p2ptool/p2p/link/congestion"
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/punch"
 	"p2ptool/p2p/tunnel"
@@ -41,22 +40,20 @@ const (
 // A path is a route, and what is known of it. See the states in
 // docs/protocol.md.
 type path struct {
-	route     Route
-	header    []byte // stands before each packet
-	kind      punch.PathKind
-	state     pathState
-	stale     bool // the server is not reached here any more
-	refused   bool // the server does not know the relay's channel, as far as it is known
-	named     bool // the other side says this is an address of its own interface
-	vouched   bool // not only the other side says that it receives there
-	round     bool // part of a round of many sockets or probes, which are counted by themselves
-	mtu       int  // bytes of a full datagram
-	limit     int  // the same, where it was found to be less than baseMTU; 0: it was not
-	narrow    bool // short pings are answered, but none of minMTU is
-	search    mtuSearch
-	hole      blackHole
-	shrank    time.Time // when large datagrams were last found not to get through
-	insurance insurance
+	route   Route
+	header  []byte // stands before each packet
+	kind    punch.PathKind
+	state   pathState
+	stale   bool // the server is not reached here any more
+	refused bool // the server does not know the relay's channel, as far as it is known
+	named   bool // the other side says this is an address of its own interface
+	vouched bool // not only the other side says that it receives there
+	round   bool // part of a round of many sockets or probes, which are counted by themselves
+	mtu     int  // bytes of a full datagram
+	limit   int  // the same, where it was found to be less than baseMTU; 0: it was not
+	narrow  bool // short pings are answered, but none of minMTU is
+	search  mtuSearch
+	shrank  time.Time // when large datagrams were last found not to get through
 
 	schedule   punch.Schedule // of pings while not valid
 	opener     bool           // an opener is to be sent first
@@ -70,11 +67,7 @@ type path struct {
 	missing    time.Time // when the first of them was sent
 	died       time.Time
 
-	rtt      rtt.Estimator
-	cc       congestion.Controller
-	pacer    congestion.Pacer
-	inFlight int
-	recovery recovery
+	loss recovery.Path
 }
 
 type ping struct {
@@ -96,7 +89,7 @@ func newPath(r Route, now time.Time) *path {
 		}
 		p.header = binary.BigEndian.AppendUint64([]byte{typeRelay}, r.Channel)
 	}
-	p.cc = congestion.NewBBR(now, p.mtu)
+	p.loss = recovery.NewPath(now, p.mtu)
 	return p
 }
 
@@ -151,9 +144,9 @@ func (p *path) prove(now time.Time) {
 // the present one of a path in use has the queue in it that we make, and an
 // idle one through the same bottleneck would look better.
 func (p *path) quality() punch.Quality {
-	q := punch.Quality{Kind: p.kind, Addr: p.route.Addr.Addr(), RTT: p.rtt.Estimate()}
-	if p.rtt.Sampled {
-		q.RTT = p.rtt.Min
+	q := punch.Quality{Kind: p.kind, Addr: p.route.Addr.Addr(), RTT: p.loss.RTT.Estimate()}
+	if p.loss.RTT.Sampled {
+		q.RTT = p.loss.RTT.Min
 	}
 	return q
 }

@@ -36,7 +36,7 @@ func (l *Link) addPath(r Route) *path {
 		return nil
 	}
 	p := newPath(r, l.now)
-	p.recovery.oldest = l.history.next
+	p.loss.Skip(l.history.End())
 	l.paths = append(l.paths, p)
 	return p
 }
@@ -150,7 +150,7 @@ func (l *Link) seenAs(p *path, own netip.Addr) {
 func (l *Link) AddProven(r Route, roundTrip time.Duration, seen netip.Addr) {
 	l.do(func() {
 		if p := l.addPath(r); p != nil {
-			p.rtt.Sample(roundTrip, 0)
+			p.loss.RTT.Sample(roundTrip, 0)
 			l.seenAs(p, seen)
 			l.validate(p)
 		}

@@ -54,7 +54,7 @@ func (l *Link) packet(n uint64, plain []byte) {
 			l.follow(l.from)
 		}
 	}
-	l.acks.received(n, l.now, eliciting, l.ackDelay())
+	l.acks.Received(n, l.now, eliciting, l.ackDelay())
 }
 
 // A packetHandler handles the frames of the packet that the link has just opened
@@ -78,7 +78,7 @@ func (l packetHandler) OnPong(id uint64, seen netip.AddrPort) {
 	if !ok {
 		return
 	}
-	p.rtt.Sample(took, 0)
+	p.loss.RTT.Sample(took, 0)
 	p.refused = false
 	if p.state != valid && !full {
 		l.answersShort(p)

@@ -3,6 +3,7 @@ package link
 import (
 	"time"
 
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/udp"
@@ -42,10 +43,10 @@ func (l *Link) write(p *path, b udp.Batch) {
 // the pace and a batch allow. It returns their length and that of each.
 func (l *Link) fillBatch(p *path) (n, size int) {
 	l.now = time.Now()
-	if p.pacer.Late(l.now) {
-		p.cc.Idle(p.inFlight) // what arrives now tells the host's rate, not the path's
+	if p.loss.Pacer.Late(l.now) {
+		p.loss.Controller.Idle(p.loss.InFlight) // what arrives now tells the host's rate, not the path's
 	}
-	p.pacer.Fill(l.now, p.cc.Rate(&p.rtt), max(p.mtu, baseMTU))
+	p.loss.Pacer.Fill(l.now, p.loss.Controller.Rate(&p.loss.RTT), max(p.mtu, baseMTU))
 	for range maxSegments {
 		if n+p.mtu > udp.MaxBatch {
 			break
@@ -61,18 +62,18 @@ func (l *Link) fillBatch(p *path) (n, size int) {
 		l.streams.yield(s, control) // the others' turn
 	}
 	if !l.hasData() && l.windowOpen(p) {
-		p.cc.Idle(p.inFlight)
+		p.loss.Controller.Idle(p.loss.InFlight)
 	}
 	return n, size
 }
 
 func (l *Link) windowOpen(p *path) bool {
-	return p.inFlight+p.mtu <= p.cc.Window() && !l.history.full()
+	return p.loss.InFlight+p.mtu <= p.loss.Controller.Window() && !l.history.Full()
 }
 
 // mayData reports whether the window and the pace let a full packet go.
 func (l *Link) mayData(p *path) bool {
-	return l.probes > 0 || l.windowOpen(p) && p.pacer.Ready()
+	return l.probes > 0 || l.windowOpen(p) && p.loss.Pacer.Ready()
 }
 
 // hasData reports whether anything but an ACK waits to be sent.
@@ -85,10 +86,10 @@ func (l *Link) hasData() bool {
 func (l *Link) fillPacket(p *path, buf []byte) int {
 	start := len(p.header) + noise.HeaderSize
 	b := buf[start:start]
-	var told uint64
-	data := l.mayData(p) && (l.hasData() || l.probes > 0 || l.insure(p))
-	if l.acks.wanted(l.now) || data {
-		b, told = l.acks.append(b, l.now, l.ackRoom(p, data))
+	var allBelow uint64
+	data := l.mayData(p) && (l.hasData() || l.probes > 0 || l.repeatOldest(p))
+	if l.acks.Wanted(l.now) || data {
+		b, allBelow = l.acks.Append(b, l.now, l.ackRoom(p, data))
 	}
 	if !data {
 		if len(b) == 0 {
@@ -97,27 +98,27 @@ func (l *Link) fillPacket(p *path, buf []byte) int {
 		b = l.repeatWindow(b, p.room()-len(b))
 		return l.seal(p, buf, len(b))
 	}
-	rec := l.history.add()
-	small := l.probes == 1 && p.recovery.small
+	rec := l.history.Add()
+	small := l.probes == 1 && p.loss.Small
 	if !small {
 		b = l.appendData(b, p.room()-len(b), rec)
 	}
-	if rec.count == 0 && l.probes > 0 {
+	if rec.Count == 0 && l.probes > 0 {
 		b = appendFiller(b, rec)
 	}
 	if small {
-		p.recovery.small = false
+		p.loss.Small = false
 	} else if left := p.room() - len(b); left < minRoom {
 		b = append(b, padding[:left]...) // full, so that a batch can go on behind it
 	}
-	if rec.count == 0 {
-		l.history.undo()
+	if rec.Count == 0 {
+		l.history.Undo()
 		if len(b) == 0 {
 			return 0
 		}
 		return l.seal(p, buf, len(b))
 	}
-	rec.number, rec.told = l.sender.Counter(), told
+	rec.Number, rec.AllBelow = l.sender.Counter(), allBelow
 	n := l.seal(p, buf, len(b))
 	l.track(p, rec, n)
 	return n
@@ -129,19 +130,19 @@ func (l *Link) ackRoom(p *path, data bool) int {
 	switch {
 	case data && l.candidatesDue:
 		return p.floor() - candidatesRoom
-	case data && !l.acks.wanted(l.now):
+	case data && !l.acks.Wanted(l.now):
 		return p.room() / 2
 	}
 	return p.floor()
 }
 
 // appendData appends what is reliable, and datagrams, of at most room bytes.
-func (l *Link) appendData(b []byte, room int, rec *sentPacket) []byte {
+func (l *Link) appendData(b []byte, room int, rec *recovery.Packet) []byte {
 	end, whole := len(b)+room, l.chosen.room()
 	b = l.appendOwnCandidates(b, end-len(b), rec)
 	b = l.announced.append(b, end-len(b), rec)
 	b = l.appendDatagrams(b, end-len(b), whole, rec)
-	for end-len(b) >= minRoom && !rec.full() {
+	for end-len(b) >= minRoom && !rec.Full() {
 		s, control := l.streams.first()
 		if s == nil {
 			break
@@ -161,14 +162,8 @@ func (l *Link) appendData(b []byte, room int, rec *sentPacket) []byte {
 }
 
 // track puts a packet in flight.
-func (l *Link) track(p *path, rec *sentPacket, n int) {
-	rec.Time, rec.path, rec.Size, rec.state = l.now, p, int32(n), inFlight
-	rec.seq = p.recovery.sent
-	p.recovery.sent++
-	p.cc.Sent(l.now, &rec.Sent, p.inFlight)
-	p.recovery.lastSent = l.now
-	p.inFlight += n
-	p.pacer.Spend(n)
+func (l *Link) track(p *path, rec *recovery.Packet, n int) {
+	p.loss.Track(l.now, rec, n)
 	l.probes = max(l.probes-1, 0)
 }
 

@@ -102,8 +102,8 @@ func (p *path) report(inUse bool) PathReport {
 	} else if p.narrow {
 		r.Limited = true
 	}
-	if p.rtt.Sampled {
-		r.RTT = p.rtt.Min
+	if p.loss.RTT.Sampled {
+		r.RTT = p.loss.RTT.Min
 	}
 	return r
 }

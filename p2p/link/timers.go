@@ -16,11 +16,11 @@ func (l *Link) advance() {
 		return
 	}
 	for _, p := range l.paths {
-		if at := p.recovery.lossAt; !at.IsZero() && !at.After(l.now) {
+		if at := p.loss.LossAt; !at.IsZero() && !at.After(l.now) {
 			l.detectLost(p)
 			l.checkHole(p)
 		}
-		if at := p.recovery.timeout(&p.rtt, p.inFlight); !at.IsZero() && !at.After(l.now) {
+		if at := p.loss.Timeout(); !at.IsZero() && !at.After(l.now) {
 			l.timeout(p)
 		}
 		l.tend(p)
@@ -47,13 +47,13 @@ func (l *Link) deadline() time.Time {
 			at = t
 		}
 	}
-	if l.acks.pending > 0 && l.chosen != nil {
-		sooner(l.acks.due)
+	if l.chosen != nil {
+		sooner(l.acks.Deadline())
 	}
 	sooner(l.sprayDue())
 	for _, p := range l.paths {
-		sooner(p.recovery.lossAt)
-		sooner(p.recovery.timeout(&p.rtt, p.inFlight))
+		sooner(p.loss.LossAt)
+		sooner(p.loss.Timeout())
 		if t, ok := l.pingDue(p); ok {
 			sooner(t)
 		}
@@ -65,12 +65,10 @@ func (l *Link) deadline() time.Time {
 		}
 	}
 	if p := l.chosen; p != nil {
-		if l.hasData() && !p.pacer.Ready() && p.inFlight+p.mtu <= p.cc.Window() {
-			sooner(p.pacer.Await(p.cc.Rate(&p.rtt)))
+		if l.hasData() && !p.loss.Pacer.Ready() && p.loss.InFlight+p.mtu <= p.loss.Controller.Window() {
+			sooner(p.loss.Pacer.Await(p.loss.Controller.Rate(&p.loss.RTT)))
 		}
-		if p.insurance.until.After(l.now) && p.insures() {
-			sooner(p.insurance.until)
-		}
+		sooner(p.loss.CopiesDue(l.now))
 		if p.state != valid {
 			sooner(l.troubled.Add(desperateGap))
 		}

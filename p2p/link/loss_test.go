@@ -97,20 +97,20 @@ func TestRecoveryOfAPathThatWasLeft(t *testing.T) {
 	t.Parallel()
 	tr := newFakeLink(t)
 	old := tr.path
-	window := old.cc.Window()
+	window := old.loss.Controller.Window()
 	tr.send(old, 5)
 	other := tr.newPath(2)
 	tr.link.validate(other)
 	tr.link.chosen = other
 	tr.pass(tr.clock(499))
-	if old.inFlight == 0 || len(tr.log) > 0 {
-		t.Fatalf("in flight: %d; %v", old.inFlight, tr.log)
+	if old.loss.InFlight == 0 || len(tr.log) > 0 {
+		t.Fatalf("in flight: %d; %v", old.loss.InFlight, tr.log)
 	}
 	tr.pass(tr.clock(2000))
-	if want := []string{"probe at 500", "lost 0", "lost 1", "lost 2", "lost 3", "lost 4"}; !slices.Equal(tr.log, want) || old.inFlight != 0 {
-		t.Errorf("in flight: %d; %v", old.inFlight, tr.log)
+	if want := []string{"probe at 500", "lost 0", "lost 1", "lost 2", "lost 3", "lost 4"}; !slices.Equal(tr.log, want) || old.loss.InFlight != 0 {
+		t.Errorf("in flight: %d; %v", old.loss.InFlight, tr.log)
 	}
-	if old.cc.Window() < window {
+	if old.loss.Controller.Window() < window {
 		t.Error("that was taken for congestion")
 	}
 }
@@ -125,8 +125,8 @@ func TestProbeAlwaysSends(t *testing.T) {
 	tr.send(tr.path, 3)
 	tr.pass(tr.clock(600))
 	tr.link.send()
-	if tr.link.history.next != 5 || sent != probePackets {
-		t.Errorf("%d packets, of which %d were not remembered", sent, 3+sent-int(tr.link.history.next))
+	if tr.link.history.End() != 5 || sent != probePackets {
+		t.Errorf("%d packets, of which %d were not remembered", sent, 3+sent-int(tr.link.history.End()))
 	}
 }
 
@@ -146,7 +146,7 @@ func TestIdleHistoryIsEmpty(t *testing.T) {
 	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(20 * time.Minute)
 		checked := make(chan int)
-		w.a.do(func() { checked <- len(w.a.history.ring) })
+		w.a.do(func() { checked <- w.a.history.Records() })
 		if n := <-checked; n != 0 {
 			t.Errorf("%d packets are remembered", n)
 		}

@@ -1,4 +1,4 @@
-package link
+package recovery
 
 import (
 	"math/rand/v2"
@@ -14,37 +14,37 @@ func TestHistoryRemembers(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 20 {
-		var h history
-		open := map[uint64]packetState{} // by number
+		var h History
+		open := map[uint64]State{} // by number
 		var number uint64
 		var order []uint64
 		for range 2000 {
 			switch rnd.IntN(6) {
 			case 0, 1, 2:
-				p := h.add()
-				if p.count != 0 || p.state != settled || p.few[0] != (sentFrame{}) {
+				p := h.Add()
+				if p.Count != 0 || p.State != Settled || p.few[0] != (Frame{}) {
 					t.Fatal("a record was not cleared")
 				}
 				if rnd.IntN(4) == 0 {
-					h.undo()
+					h.Undo()
 					continue
 				}
 				number += 1 + rnd.Uint64N(3)
-				p.number, p.state = number, inFlight
+				p.Number, p.State = number, InFlight
 				for range rnd.IntN(5) {
-					p.record(sentFrame{kind: sentData, data: spans.Span{Start: number, End: number + uint64(p.count)}})
+					p.Record(Frame{Kind: Data, Data: spans.Span{Start: number, End: number + uint64(p.Count)}})
 				}
-				open[number] = inFlight
+				open[number] = InFlight
 				order = append(order, number)
 			case 3:
 				lose(&h, open, rnd.Uint64N(number+1))
 			case 4:
 				settleRange(t, &h, open, spans.Span{Start: rnd.Uint64N(number + 1), End: number})
 			case 5:
-				h.trim(func(p *sentPacket) bool { return p.number%2 == 0 })
+				h.trim(func(p *Packet) bool { return p.Number%2 == 0 })
 				for i := 0; i < len(order); i++ {
 					n := order[i]
-					if s, ok := open[n]; ok && (s == inFlight || n%2 != 0) {
+					if s, ok := open[n]; ok && (s == InFlight || n%2 != 0) {
 						break
 					}
 					delete(open, n)
@@ -59,12 +59,12 @@ func TestHistoryRemembers(t *testing.T) {
 // of all that was ever sent, and so may a thousand in one packet.
 func TestHistoryPassesOverWhatIsSettled(t *testing.T) {
 	t.Parallel()
-	var h history
+	var h History
 	for n := range uint64(maxTracked) {
-		p := h.add()
-		p.number, p.state = n, inFlight
+		p := h.Add()
+		p.Number, p.State = n, InFlight
 	}
-	if !h.full() {
+	if !h.Full() {
 		t.Error("the history takes more")
 	}
 	for at := h.base + 1; at < h.next; at++ {
@@ -78,25 +78,25 @@ func TestHistoryPassesOverWhatIsSettled(t *testing.T) {
 	}
 }
 
-func lose(h *history, open map[uint64]packetState, n uint64) {
-	if at := h.find(n); at < h.next && h.at(at).state == inFlight {
-		h.at(at).state = lost
-		open[h.at(at).number] = lost
+func lose(h *History, open map[uint64]State, n uint64) {
+	if at := h.find(n); at < h.next && h.at(at).State == InFlight {
+		h.at(at).State = Lost
+		open[h.at(at).Number] = Lost
 	}
 }
 
-func settleRange(t *testing.T, h *history, open map[uint64]packetState, s spans.Span) {
-	for at := h.unsettled(h.find(s.Start)); at < h.next && h.at(at).number < s.End; at = h.unsettled(at) {
+func settleRange(t *testing.T, h *History, open map[uint64]State, s spans.Span) {
+	for at := h.unsettled(h.find(s.Start)); at < h.next && h.at(at).Number < s.End; at = h.unsettled(at) {
 		p := h.at(at)
-		if _, ok := open[p.number]; !ok {
-			t.Fatalf("packet %d was settled before", p.number)
+		if _, ok := open[p.Number]; !ok {
+			t.Fatalf("packet %d was settled before", p.Number)
 		}
-		for i := range int(p.count) {
-			if f := p.frame(i); f.data != (spans.Span{Start: p.number, End: p.number + uint64(i)}) {
-				t.Fatalf("packet %d holds frame %+v", p.number, f)
+		for i := range int(p.Count) {
+			if f := p.Frame(i); f.Data != (spans.Span{Start: p.Number, End: p.Number + uint64(i)}) {
+				t.Fatalf("packet %d holds frame %+v", p.Number, f)
 			}
 		}
-		delete(open, p.number)
+		delete(open, p.Number)
 		h.settle(at)
 	}
 	for n := range open {
@@ -106,15 +106,15 @@ func settleRange(t *testing.T, h *history, open map[uint64]packetState, s spans.
 	}
 }
 
-func checkHistory(t *testing.T, h *history, open map[uint64]packetState) {
+func checkHistory(t *testing.T, h *History, open map[uint64]State) {
 	t.Helper()
 	var got []uint64
 	for at := h.unsettled(h.base); at < h.next; at = h.unsettled(at + 1) {
 		p := h.at(at)
-		if open[p.number] != p.state {
-			t.Fatalf("packet %d: state %d, want %d", p.number, p.state, open[p.number])
+		if open[p.Number] != p.State {
+			t.Fatalf("packet %d: state %d, want %d", p.Number, p.State, open[p.Number])
 		}
-		got = append(got, p.number)
+		got = append(got, p.Number)
 	}
 	if len(got) != len(open) || !slices.IsSorted(got) {
 		t.Fatalf("%d packets are open, want %d, in order", len(got), len(open))

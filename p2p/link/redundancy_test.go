@@ -41,7 +41,7 @@ func TestLastBytesUnderLoss(t *testing.T) {
 }
 
 // Who sends little, and slowly, does not send it many times.
-func TestInsuranceIsBounded(t *testing.T) {
+func TestRedundancyIsBounded(t *testing.T) {
 	t.Parallel()
 	skipIfSlow(t)
 	run(t, func(w *testNetwork) { w.rate, w.queue, w.loss = 100e6/8, 50*time.Millisecond, .2 }, func(t *testing.T, w *testNetwork) {
