@@ -58,6 +58,7 @@ var (
 	ErrGone       = errors.New("the peer's process has ended")
 	ErrClosed     = errors.New("closed")
 	ErrVersion    = rendezvous.ErrVersion
+	ErrNarrow     = rendezvous.ErrNarrow // the server answers, but packets of 576 bytes do not get through
 )
 
 // A VersionError says that the peer or the server runs another version of the protocol, and

@@ -169,7 +169,8 @@ func (p *Peer) LocalAddrs() []netip.AddrPort {
 
 // Registered waits until the server has registered this peer. It returns
 // ErrNoServer where the server has not answered when ctx ends or after
-// PeerOptions.Patience, with the reason where its name could not be looked up, an error that wraps
+// PeerOptions.Patience, with the reason where its name could not be looked up, or where it answers short packets
+// alone (ErrNarrow), an error that wraps
 // ErrServerKey where its key was refused, one that wraps ErrVersion where it runs another version, and
 // ErrNotServing where none is configured.
 func (p *Peer) Registered(ctx context.Context) error {
@@ -201,7 +202,7 @@ func (p *Peer) serverError(ctx context.Context, err error) error {
 	case errors.Is(err, rendezvous.ErrRefused):
 		return ErrRefused
 	case errors.Is(err, rendezvous.ErrUnanswered), errors.Is(ctx.Err(), context.DeadlineExceeded):
-		if why := p.client.Unresolved(); why != nil {
+		if why := p.client.Reason(); why != nil {
 			return fmt.Errorf("%w: %w", ErrNoServer, why)
 		}
 		return ErrNoServer

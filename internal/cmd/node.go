@@ -203,6 +203,10 @@ func (n *node) serverError(err error) error {
 		err = as(p2p.ErrNoServer, fmt.Errorf("server %q: name lookup: %s", n.cfg.Peer.Server, why.Err))
 		return hint(err, "check the name, and that this machine is online")
 	}
+	if errors.Is(err, p2p.ErrNoServer) && errors.Is(err, p2p.ErrNarrow) {
+		err = as(p2p.ErrNoServer, fmt.Errorf("server %q %w", n.cfg.Peer.Server, p2p.ErrNarrow))
+		return hint(err, "raise the MTU on the way to it to 576 bytes, also in tunnels, or let TCP through")
+	}
 	if errors.Is(err, p2p.ErrNoServer) {
 		err = as(p2p.ErrNoServer, fmt.Errorf("server %q does not answer", n.cfg.Peer.Server))
 		return hint(err, "check that `p2ptool serve` runs there, and that UDP or TCP gets through")

@@ -18,10 +18,14 @@ func (k *keeper) alive(now time.Time, from netip.AddrPort, m message) {
 		return // not an answer
 	}
 	k.interval = seconds(a.seconds)
+	full := len(m.body) >= maxBody
 	if from != k.session.Addr {
-		k.tried(now, from, a)
+		if full {
+			k.tried(now, from, a)
+		}
 		return
 	}
+	k.size.answered(now, m.request, full)
 	k.token = a.token
 	if a.token != 0 {
 		k.moved(now, m.request)

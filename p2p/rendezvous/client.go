@@ -132,19 +132,20 @@ type Client struct {
 	waiting  atomic.Int32  // how many wait for the registration
 	silent   atomic.Int64  // since when, in Unix nanoseconds, the server owes an answer; 0: it does not
 
-	mu         sync.Mutex // guards what follows
-	state      State
-	changed    chan struct{} // closed and made anew when state or err change
-	err        error         // why nothing needs to wait: the server is refused, or Close
-	unresolved error         // why the server has no address, as of the last attempt
-	current    netip.AddrPort
-	observers  []netip.AddrPort // that were asked by STUN
-	ports      ports
-	index      uint32
-	hasIndex   bool
-	view       View
-	dials      map[uint32]*Dial
-	answers    []outgoingAnswer
+	mu        sync.Mutex // guards what follows
+	state     State
+	changed   chan struct{} // closed and made anew when state or err change
+	err       error         // why nothing needs to wait: the server is refused, or Close
+	reason    error         // why the server does not answer, as far as it is known
+	narrow    bool          // a dial of the attempt under way failed with ErrNarrow
+	current   netip.AddrPort
+	observers []netip.AddrPort // that were asked by STUN
+	ports     ports
+	index     uint32
+	hasIndex  bool
+	view      View
+	dials     map[uint32]*Dial
+	answers   []outgoingAnswer
 
 	// What follows belongs to the goroutine.
 	refusal    bool // OnRefused or Registered has said so since the server was last accepted
@@ -264,12 +265,18 @@ func (c *Client) State() State {
 	return c.state
 }
 
-// Unresolved returns why the server's name led to no address at the last attempt; nil
-// where it did.
-func (c *Client) Unresolved() error {
+// Reason returns why the server did not answer at the last attempt, as far as it is known: its name could
+// not be looked up, or ErrNarrow; else nil.
+func (c *Client) Reason() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.unresolved
+	return c.reason
+}
+
+func (c *Client) setReason(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reason = err
 }
 
 // Registered blocks until the client is registered, and found by others; a

@@ -96,9 +96,9 @@ func (c *Client) connect() (Session, []netip.AddrPort, error) {
 	var err error
 	if !c.config.NoUDP {
 		servers, err = c.resolve(ctx)
-		c.mu.Lock()
-		c.unresolved = err
-		c.mu.Unlock()
+		if err != nil {
+			c.setReason(err)
+		}
 	}
 	var tries []try[Session]
 	for i, a := range servers {
@@ -112,8 +112,24 @@ func (c *Client) connect() (Session, []netip.AddrPort, error) {
 	if len(tries) == 0 {
 		return Session{}, nil, err
 	}
-	s, err := race(ctx, tries, refused, func(Session) {})
-	return s, servers, err
+	s, failed := race(ctx, tries, refused, func(Session) {})
+	c.noteReason(failed, err)
+	return s, servers, failed
+}
+
+// noteReason keeps why an attempt failed, if it did; resolving is why a name could not be looked up.
+func (c *Client) noteReason(failed, resolving error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case failed == nil:
+		c.reason = nil
+	case c.narrow:
+		c.reason = ErrNarrow
+	default:
+		c.reason = resolving
+	}
+	c.narrow = false
 }
 
 // refused reports whether an error is that the server's key will not do, or its version.
@@ -136,6 +152,7 @@ func (c *Client) dial(ctx context.Context, server netip.AddrPort) (Session, erro
 	s, err := d.Run(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.narrow = c.narrow || errors.Is(err, ErrNarrow)
 	delete(c.dials, index)
 	if err == nil && !c.hasIndex {
 		c.index, c.hasIndex = index, true // of the first that succeeds

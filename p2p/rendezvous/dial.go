@@ -91,18 +91,28 @@ func (d *Dial) HandleDatagram(from netip.AddrPort, b []byte) bool {
 // Run makes the session: two round trips. It sends lost messages again, and
 // begins anew where the responder has forgotten about it, until ctx ends. The
 // session stands at the responder once it has received a packet of it. Where the responder
-// speaks another version, the error is a *VersionError.
+// speaks another version, the error is a *VersionError. If it answered short messages alone until the end,
+// the error wraps ErrNarrow.
 func (d *Dial) Run(ctx context.Context) (Session, error) {
+	narrow := false
 	for {
 		c, err := d.hello(ctx)
 		if err != nil {
-			return Session{}, err
+			return Session{}, d.explain(ctx, narrow, err)
 		}
 		s, again, err := d.init(ctx, c)
 		if !again {
-			return s, err
+			return s, d.explain(ctx, narrow, err)
 		}
+		narrow = true // HELLO and COOKIE are short
 	}
+}
+
+func (d *Dial) explain(ctx context.Context, narrow bool, err error) error {
+	if narrow && err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%v %w: %w", d.config.Remote, ErrNarrow, context.Cause(ctx))
+	}
+	return err
 }
 
 // hello asks for a cookie until there is one.

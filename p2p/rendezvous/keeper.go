@@ -48,11 +48,12 @@ type keeper struct {
 	asked      time.Time       // when the first KEEPALIVE that is unanswered was sent
 	calls      calls
 	stun       stunClient
+	size       sizeCheck
 	ways
 }
 
 func newKeeper(c *Client, s Session, servers []netip.AddrPort) *keeper {
-	k := &keeper{c: c, session: s, crypto: s.Secrets.NewCompact(), calls: newCalls()}
+	k := &keeper{c: c, session: s, crypto: s.Secrets.NewCompact(), calls: newCalls(), size: sizeCheck{passed: time.Now()}}
 	w, err := parseWelcome(s.Payload)
 	if err != nil {
 		k.lost = true // not a server of this protocol
@@ -129,6 +130,7 @@ func (k *keeper) loop() {
 		case <-k.c.refresh:
 			k.hasten(time.Now())
 			k.probe(time.Now(), patientWaits)
+			k.checkSize(time.Now())
 		case <-k.ended:
 			k.streamEnded(time.Now())
 		case addr := <-k.opened:
@@ -145,6 +147,9 @@ func (k *keeper) tick(now time.Time) time.Time {
 		switch {
 		case k.waits == nil:
 			k.probe(now, patientWaits)
+			if now.Sub(k.size.passed) >= sizeCheckEvery {
+				k.checkSize(now)
+			}
 		case len(k.waits) == 0:
 			k.lost = true
 		default:
@@ -162,6 +167,9 @@ func (k *keeper) tick(now time.Time) time.Time {
 		next = at
 	}
 	if at := k.stun.tick(now, k.c.config.Send); !at.IsZero() && at.Before(next) {
+		next = at
+	}
+	if at := k.sizeTick(now); !at.IsZero() && at.Before(next) {
 		next = at
 	}
 	if at := k.tryUDP(now); !at.IsZero() && at.Before(next) {
@@ -202,9 +210,12 @@ func (k *keeper) keepalive(now time.Time) {
 	}
 }
 
-func (k *keeper) ask() {
+func (k *keeper) ask() { k.askIn(keepaliveSize) }
+
+// askIn sends a KEEPALIVE whose body, as that of its answer, has so many bytes.
+func (k *keeper) askIn(size int) {
 	k.c.lastReq++
-	k.send(message{kindKeepalive, k.c.lastReq, keepalive{token: k.token}.Append(nil)})
+	k.send(message{kindKeepalive, k.c.lastReq, keepalive{token: k.token}.appendIn(nil, size)})
 }
 
 func (k *keeper) send(m message) { k.sendTo(k.session.Addr, m) }

@@ -92,8 +92,12 @@ type keepalive struct {
 	token uint64 // from ALIVE, to prove a new address; 0: none
 }
 
-func (m keepalive) Append(b []byte) []byte {
-	return pad(binary.BigEndian.AppendUint64(b, m.token), len(b)+keepaliveSize)
+// Append appends the body, in a packet of the least size.
+func (m keepalive) Append(b []byte) []byte { return m.appendIn(b, keepaliveSize) }
+
+// appendIn appends the body, so long that it has size bytes.
+func (m keepalive) appendIn(b []byte, size int) []byte {
+	return pad(binary.BigEndian.AppendUint64(b, m.token), len(b)+size)
 }
 
 func parseKeepalive(b []byte) (m keepalive, err error) {

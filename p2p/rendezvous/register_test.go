@@ -337,12 +337,12 @@ func TestUnresolved(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := p.Registered(ctx); err == nil || !errors.Is(p.Unresolved(), unknown) {
-			t.Errorf("registered: %v, unresolved: %v", err, p.Unresolved())
+		if err := p.Registered(ctx); err == nil || !errors.Is(p.Reason(), unknown) {
+			t.Errorf("registered: %v, unresolved: %v", err, p.Reason())
 		}
 		known.Store(true)
 		p.mustRegister(time.Minute)
-		if err := p.Unresolved(); err != nil {
+		if err := p.Reason(); err != nil {
 			t.Errorf("unresolved: %v", err)
 		}
 	})

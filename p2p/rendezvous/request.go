@@ -257,6 +257,9 @@ func (k *keeper) retransmit(now time.Time) (next time.Time) {
 			r.reply <- reply{err: r.gaveUp()}
 			continue
 		case !now.Before(r.next):
+			if now.Sub(r.began) >= requestDoubt {
+				k.checkSize(now)
+			}
 			k.send(message{r.kind, number, r.body})
 			r.shorten()
 			r.next, r.wait = now.Add(r.wait), min(2*r.wait, lastRequestRetry)

@@ -100,7 +100,7 @@ func (s *Server) aliveLocked(t *turn, p *session, m message) message {
 	if p.standby() {
 		k = kindReplaced
 	}
-	return message{k, m.request, a.Append(nil)}
+	return message{k, m.request, pad(a.Append(nil), min(len(m.body), maxBody))}
 }
 
 func (s *Server) lookupLocked(t *turn, m message) message {

@@ -97,10 +97,11 @@ func (k *keeper) tryUDP(now time.Time) time.Time {
 // hasten has UDP tried at once: the network may be another one.
 func (k *keeper) hasten(now time.Time) { k.ways.next, k.pause = now, firstUDPTry }
 
-// try asks for an answer from an address other than the session's.
+// try asks for an answer from an address other than the session's, in full packets: a way that does not carry
+// these is of no use.
 func (k *keeper) try(addr netip.AddrPort, token uint64) {
 	k.c.lastReq++
-	k.sendTo(addr, message{kindKeepalive, k.c.lastReq, keepalive{token}.Append(nil)})
+	k.sendTo(addr, message{kindKeepalive, k.c.lastReq, keepalive{token}.appendIn(nil, maxBody)})
 }
 
 // tried takes an ALIVE that came by another way than the one in use.
@@ -132,10 +133,15 @@ func (k *keeper) moveTo(now time.Time, to netip.AddrPort, a alive) {
 	}
 }
 
-// doubt looks for another way while the server does not answer by the one in use.
+// doubt looks for another way while the server does not answer by the one in use, or that does not
+// carry full packets.
 func (k *keeper) doubt(now time.Time) {
 	k.hasten(now)
-	if k.opening || k.c.config.Tunnel == nil {
+	if k.opening {
+		return
+	}
+	if k.c.config.Tunnel == nil {
+		k.lost = k.lost || k.size.failed
 		return
 	}
 	k.opening = true
@@ -152,10 +158,11 @@ func (k *keeper) streamOpened(addr netip.AddrPort) {
 	k.opening = false
 	switch {
 	case !addr.IsValid():
+		k.lost = k.lost || k.size.failed
 	case addr == k.session.Addr:
 		k.ended = k.c.config.Tunnel.Hub.Done(addr) // in the place of the one before
 		k.ask()
-	case k.waits == nil:
+	case k.waits == nil && !k.size.failed:
 		k.c.config.Tunnel.Hub.Remove(addr) // the doubt was unfounded
 	default:
 		k.stream = addr
