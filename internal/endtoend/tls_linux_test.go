@@ -89,3 +89,43 @@ func TestUDPBlockedForATime(t *testing.T) {
 		t.Errorf("%d bytes arrived as %v, want %s", size, got, sum)
 	}
 }
+
+// TestTCPBlackHole: a router drops packets beyond a limit and tells nobody, those of TCP too, from the start or
+// suddenly. Where UDP is blocked, or the limit is below what it needs, a file still goes by TLS.
+func TestTCPBlackHole(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		longest  int // bytes of IPv4 packets
+		udp      bool
+		suddenly bool
+	}{
+		{"1000, no UDP, from the start", 1000, false, false},
+		{"500, no UDP, suddenly", 500, false, true},
+		{"500, from the start", 500, true, false},
+		{"500, suddenly", 500, true, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, natlab.Symmetric, natlab.Symmetric)
+			if !tt.udp {
+				s.routerA.BlockUDP()
+			}
+			if tt.suddenly {
+				s.during(t, 10*time.Second, func(*program) { s.routerA.DropLonger(tt.longest) })
+				return
+			}
+			s.routerA.DropLonger(tt.longest)
+			writeFile(t, s.ann.path("out/file"), 1*mB, 1)
+			receiver := s.bob.receive("--once")
+			sender := s.ann.run("send", "out/file", "--to", s.bob.guid)
+			e := receiver.await(patience, "data", beyond(0))
+			if d := e.seen.Sub(sender.begun); d > 8*time.Second {
+				t.Errorf("data %v after the sender's start", d)
+			}
+			sender.end(0)
+			receiver.end(0)
+			sameBytes(t, sender, receiver, s.ann.path("out"), s.bob.path("in"))
+		})
+	}
+}

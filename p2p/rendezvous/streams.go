@@ -34,7 +34,7 @@ func (c *Client) streamDelay(udp bool) time.Duration {
 
 // dialStream makes a session by a stream.
 func (c *Client) dialStream(ctx context.Context) (Session, error) {
-	addr, err := c.openStream(ctx)
+	addr, err := c.openStream(ctx, false)
 	if err != nil {
 		return Session{}, err
 	}
@@ -45,15 +45,16 @@ func (c *Client) dialStream(ctx context.Context) (Session, error) {
 	return s, err
 }
 
-// openStream makes a stream to the server: at the port where it has UDP, or else at 443.
-func (c *Client) openStream(ctx context.Context) (netip.AddrPort, error) {
+// openStream makes a stream to the server: at the port where it has UDP, or else at 443. With small
+// its segments are small.
+func (c *Client) openStream(ctx context.Context, small bool) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(c.config.Server)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
 	at := func(port string) func(context.Context) (netip.AddrPort, error) {
 		return func(ctx context.Context) (netip.AddrPort, error) {
-			return c.config.Tunnel.Open(ctx, net.JoinHostPort(host, port))
+			return c.config.Tunnel.Open(ctx, net.JoinHostPort(host, port), small)
 		}
 	}
 	tries := []try[netip.AddrPort]{{0, at(port)}}

@@ -62,7 +62,7 @@ func TestStrangerHasToGo(t *testing.T) {
 		hub := tunnel.NewHub()
 		defer hub.Close()
 		d := tunnel.Dialer{Hub: hub, Dial: tcp.From("198.51.100.2")}
-		addr, err := d.Open(t.Context(), serverAddr)
+		addr, err := d.Open(t.Context(), serverAddr, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -145,10 +145,11 @@ func (k *keeper) doubt(now time.Time) {
 		return
 	}
 	k.opening = true
+	small := k.ended != nil // a stream that is stuck, as where large segments are lost since it was made
 	k.running.Go(func() {
 		ctx, cancel := context.WithTimeout(k.ways.ctx, connectTimeout)
 		defer cancel()
-		addr, _ := k.c.openStream(ctx) // on an error it is invalid
+		addr, _ := k.c.openStream(ctx, small) // on an error it is invalid
 		k.opened <- addr
 	})
 }

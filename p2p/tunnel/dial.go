@@ -29,29 +29,26 @@ type Dialer struct {
 
 // Open makes a stream to a server and returns its address. A stream that was open to the
 // same address is closed. Who answers there is for what goes through the stream to
-// find out.
-func (d *Dialer) Open(ctx context.Context, hostport string) (netip.AddrPort, error) {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
+// find out. With small, segments of TCP are small from the start; else only where larger ones
+// turn out to be lost during the handshake.
+func (d *Dialer) Open(ctx context.Context, hostport string, small bool) (netip.AddrPort, error) {
+	if _, _, err := net.SplitHostPort(hostport); err != nil {
 		return netip.AddrPort{}, fmt.Errorf("%q is not host:port", hostport)
 	}
-	c, proxied, err := d.connect(ctx, hostport)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	t := tls.Client(c, clientTLS(host))
-	if err := greet(ctx, t); err != nil {
-		return netip.AddrPort{}, fmt.Errorf("TLS with %s: %w", hostport, err)
+	g := d.greetEither(ctx, hostport, small)
+	if g.err != nil {
+		return netip.AddrPort{}, g.err
 	}
 	addr := behindProxy(hostport)
-	if !proxied {
-		if addr, err = netip.ParseAddrPort(c.RemoteAddr().String()); err != nil {
-			closeNow(t)
+	if !g.proxied {
+		var err error
+		if addr, err = netip.ParseAddrPort(g.conn.RemoteAddr().String()); err != nil {
+			closeNow(g.conn)
 			return netip.AddrPort{}, err
 		}
 	}
 	addr = Mark(addr)
-	return addr, d.Hub.Add(t, addr)
+	return addr, d.Hub.Add(g.conn, addr)
 }
 
 // clientTLS trusts any certificate: see the package's comment.
@@ -86,10 +83,14 @@ func behindProxy(hostport string) netip.AddrPort {
 }
 
 // connect makes the TCP connection, through a proxy if there is one for it.
-func (d *Dialer) connect(ctx context.Context, hostport string) (c net.Conn, proxied bool, err error) {
+func (d *Dialer) connect(ctx context.Context, hostport string, small bool) (c net.Conn, proxied bool, err error) {
 	dial := d.Dial
 	if dial == nil {
-		dial = new(net.Dialer).DialContext
+		var system net.Dialer
+		if small {
+			system.Control = smallSegments
+		}
+		dial = system.DialContext
 	}
 	if d.Proxy != nil {
 		target := &http.Request{URL: &url.URL{Scheme: "https", Host: hostport}}

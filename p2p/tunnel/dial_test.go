@@ -96,7 +96,7 @@ func TestThroughProxy(t *testing.T) {
 	h := NewHub()
 	defer h.Close()
 	d := Dialer{Hub: h, Proxy: http.ProxyURL(p.at)}
-	addr, err := d.Open(t.Context(), "rendezvous.invalid:443")
+	addr, err := d.Open(t.Context(), "rendezvous.invalid:443", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,12 +118,12 @@ func TestProxyRefuses(t *testing.T) {
 	h := NewHub()
 	defer h.Close()
 	d := Dialer{Hub: h, Proxy: http.ProxyURL(p.at)}
-	_, err := d.Open(t.Context(), "rendezvous.invalid:443")
+	_, err := d.Open(t.Context(), "rendezvous.invalid:443", false)
 	if err == nil || !strings.Contains(err.Error(), "407") || !strings.Contains(err.Error(), p.at.Host) {
 		t.Errorf("the error is %v", err)
 	}
 	p.at.Scheme = "gopher"
-	if _, err := d.Open(t.Context(), "rendezvous.invalid:443"); err == nil || !strings.Contains(err.Error(), `"gopher"`) {
+	if _, err := d.Open(t.Context(), "rendezvous.invalid:443", false); err == nil || !strings.Contains(err.Error(), `"gopher"`) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -153,7 +153,7 @@ func TestSilence(t *testing.T) {
 			cancel(enough)
 			c.Close()
 		})
-		if _, err := d.Open(ctx, l.Addr().String()); err == nil {
+		if _, err := d.Open(ctx, l.Addr().String(), false); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 		waiting.Wait()
@@ -167,10 +167,10 @@ func TestAnotherProtocol(t *testing.T) {
 	h := NewHub()
 	defer h.Close()
 	d := Dialer{Hub: h}
-	if _, err := d.Open(t.Context(), startServer(t, config)); !errors.Is(err, errProtocol) {
+	if _, err := d.Open(t.Context(), startServer(t, config), false); !errors.Is(err, errProtocol) {
 		t.Errorf("the error is %v", err)
 	}
-	if _, err := d.Open(t.Context(), "nonsense"); err == nil || !strings.Contains(err.Error(), "host:port") {
+	if _, err := d.Open(t.Context(), "nonsense", false); err == nil || !strings.Contains(err.Error(), "host:port") {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -46,7 +46,7 @@ func connected(t *testing.T) ends {
 		accepted <- err
 	}()
 	d := Dialer{Hub: e.client, Dial: streams.From("198.51.100.1")}
-	if e.toServer, err = d.Open(t.Context(), serverAddr); err != nil {
+	if e.toServer, err = d.Open(t.Context(), serverAddr, false); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-accepted; err != nil {
