@@ -10,7 +10,7 @@ import (
 
 	"p2ptool/p2p/link"
 	"p2ptool/p2p/noise"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
 )
 
@@ -195,7 +195,7 @@ func (p *Peer) linkPrologue() string {
 }
 
 // addPaths gives a link the ways that an introduction names.
-func (p *Peer) addPaths(l *Link, observed netip.AddrPort, channel uint64, cs []punch.Candidate, delay time.Duration) {
+func (p *Peer) addPaths(l *Link, observed netip.AddrPort, channel uint64, cs []path.Candidate, delay time.Duration) {
 	if channel != 0 {
 		if r, ok := p.route(p.client.ServerAddr()); ok {
 			r.Channel = channel

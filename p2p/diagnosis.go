@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // A Diagnosis tells why a link's packets take the path that they take.
@@ -131,9 +131,9 @@ func unanswered(here, there View) (why, remedy string) {
 			"letting the two reach each other on the local network would make it direct"
 	case h.Symmetric() && t.Symmetric():
 		return "the NATs of both sides are symmetric", openOneSide
-	case h.Symmetric() && t.Filtering == punch.AddressAndPortDependent:
+	case h.Symmetric() && t.Filtering == path.AddressAndPortDependent:
 		return "the NAT here is symmetric, and the peer's filters by port", openOneSide
-	case t.Symmetric() && h.Filtering == punch.AddressAndPortDependent:
+	case t.Symmetric() && h.Filtering == path.AddressAndPortDependent:
 		return "the peer's NAT is symmetric, and the one here filters by port", openOneSide
 	case here.heard():
 		return "the peer's packets arrive here, but ours are not answered: a firewall at the peer drops them", letUDPPass
@@ -142,9 +142,9 @@ func unanswered(here, there View) (why, remedy string) {
 			letUDPPassHere
 	case h.Bare && t.Bare:
 		return "the NATs of both sides are Linux masquerades that take early packets for their own, and probably no router lies between them", dropInput
-	case t.Bare && h.Filtering == punch.AddressAndPortDependent:
+	case t.Bare && h.Filtering == path.AddressAndPortDependent:
 		return "the peer's NAT is a Linux masquerade that takes early packets for its own", dropInput + " there"
-	case h.Bare && t.Filtering == punch.AddressAndPortDependent:
+	case h.Bare && t.Filtering == path.AddressAndPortDependent:
 		return "the NAT here is a Linux masquerade that takes early packets for its own", dropInput + " here"
 	case h.Known() && t.Known():
 		return fmt.Sprintf("none of the peer's %d addresses answers, although the NATs would let a path through: a firewall drops UDP",
@@ -181,7 +181,7 @@ func (v View) heard() bool {
 // behindOne reports whether the peer has the outer address of this end.
 func (v View) behindOne() bool {
 	for _, c := range v.Candidates {
-		if c.Kind == punch.Reflexive && slices.ContainsFunc(v.direct(), func(p PathReport) bool {
+		if c.Kind == path.ServerReflexive && slices.ContainsFunc(v.direct(), func(p PathReport) bool {
 			return p.Addr.Addr() == c.Addr.Addr()
 		}) {
 			return true

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/noise"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
 	"p2ptool/p2p/stun"
 	"p2ptool/p2p/udp"
@@ -32,14 +32,14 @@ func (l *Link) nudge() {
 // widen opens more sockets where that may lead to a direct path, until there is
 // one or it cannot help: many if this side's NAT is symmetric, else one.
 func (l *Link) widen() {
-	for wait, sleep := fanAfter, l.rest; sleep(wait) && l.Path().Kind == punch.PathRelay; {
+	for wait, sleep := fanAfter, l.rest; sleep(wait) && l.Path().Kind == path.Relay; {
 		own, other := l.peer.nat.known(), l.NAT()
 		if l.freshens(own, other) {
 			wait, sleep = l.freshen(), l.rest
 			continue
 		}
-		crosses := l.initiator && punch.Crosses(own, other)
-		if !l.spraysToo() || !crosses && !punch.OpensMany(own, other) {
+		crosses := l.initiator && path.Crosses(own, other)
+		if !l.spraysToo() || !crosses && !path.OpensMany(own, other) {
 			return
 		}
 		wait, sleep = fanLater, l.pause
@@ -55,7 +55,7 @@ func (l *Link) widen() {
 		case crosses:
 			l.cross(to.Addr(), nil)
 		default:
-			l.round(to, punch.RoundTTL(earlier, l.peer.nat.openerTTL()), own.Stride)
+			l.round(to, path.RoundTTL(earlier, l.peer.nat.openerTTL()), own.Stride)
 		}
 		wait = fanAgain
 	}
@@ -114,17 +114,17 @@ func (l *Link) rest(d time.Duration) bool {
 // that becomes a path. With a stride few will do.
 func (l *Link) round(to netip.AddrPort, ttl int, stride int16) {
 	f := &fan{peer: l.peer}
-	ports, won, ok := punch.Ports{}, (<-chan udp.Conn)(nil), false
-	if stride != 0 && f.open(punch.PredictSockets) {
+	ports, won, ok := path.Ports{}, (<-chan udp.Conn)(nil), false
+	if stride != 0 && f.open(path.PredictSockets) {
 		ports, won, ok = l.predict(f.conns, to, ttl, stride)
 	}
-	if !ok && f.open(punch.SpraySockets) {
-		ports, ok = punch.AnyPort(), true
+	if !ok && f.open(path.BirthdaySockets) {
+		ports, ok = path.AnyPort(), true
 		_, won = l.inner.Open(f.conns, to, ttl)
 	}
 	if ok {
 		l.inner.Announce(ports)
-		if c := l.await(won, punch.SprayRound); c != nil {
+		if c := l.await(won, path.BirthdayRound); c != nil {
 			f.keep(c)
 			l.hold(f)
 			return

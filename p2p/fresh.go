@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/stun"
 )
 
@@ -33,7 +33,7 @@ const (
 )
 
 // freshens reports whether a new socket may help: each end has one port for all.
-func (l *Link) freshens(own, other punch.NAT) bool {
+func (l *Link) freshens(own, other path.NAT) bool {
 	return l.require != RequireRelay && !own.Symmetric() && !other.Symmetric()
 }
 
@@ -45,7 +45,7 @@ func (l *Link) freshen() (wait time.Duration) {
 	if earlier >= freshRounds {
 		return l.fresh[0].Add(freshTime).Sub(now)
 	}
-	if earlier == 0 && !l.initiator && (!l.rest(freshTurn) || l.Path().Kind != punch.PathRelay) {
+	if earlier == 0 && !l.initiator && (!l.rest(freshTurn) || l.Path().Kind != path.Relay) {
 		return 0
 	}
 	l.lookAgain()
@@ -93,8 +93,8 @@ func (l *Link) found(f *fan, to netip.AddrPort, earlier int) bool {
 
 // tellOf tells the other end of a new socket's outer address, which it probes then.
 func (l *Link) tellOf(at netip.AddrPort) {
-	fresh := punch.Candidate{Kind: punch.Reflexive, Addr: at}
-	l.inner.SetCandidates(append([]punch.Candidate{fresh}, l.peer.candidates()...))
+	fresh := path.Candidate{Kind: path.ServerReflexive, Addr: at}
+	l.inner.SetCandidates(append([]path.Candidate{fresh}, l.peer.candidates()...))
 }
 
 // tellAhead tells the other end of it, and returns when that has arrived there, by the shortest of a

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // A greeting is what the two ends of a link tell each other in the
@@ -17,7 +17,7 @@ import (
 //	12  flags, 1            1: the sender is listening; 16: it wants a link of its own
 //	13  candidates          a count of one byte, and as many
 //	    length of nat, 1    0, or nothing at all: the sender knows no NAT frames
-//	    nat, 5              see punch.NAT
+//	    nat, 5              see path.NAT
 //	    takes, 4            the kinds of streams that the sender takes, see kindBit
 //
 // What follows, within nat or behind it, is skipped.
@@ -25,9 +25,9 @@ type greeting struct {
 	index      uint32
 	instance   uint64
 	listening  bool
-	candidates []punch.Candidate
+	candidates []path.Candidate
 	nats       bool // the sender understands frames about NATs
-	nat        punch.NAT
+	nat        path.NAT
 	takes      uint32
 	apart      bool // the link is not to be shared with a call that crosses it
 }
@@ -50,9 +50,9 @@ func (g greeting) append(b []byte) []byte {
 	if g.apart {
 		flags |= flagApart
 	}
-	b = punch.AppendCandidates(append(b, flags), g.candidates)
+	b = path.AppendCandidates(append(b, flags), g.candidates)
 	if g.nats {
-		b = g.nat.Append(append(b, punch.NATSize))
+		b = g.nat.Append(append(b, path.NATSize))
 	} else {
 		b = append(b, 0)
 	}
@@ -71,7 +71,7 @@ func parseGreeting(b []byte) (greeting, error) {
 		takes:     allKinds,
 	}
 	var err error
-	if g.candidates, b, err = punch.ParseCandidates(b[greetingHead:]); err != nil {
+	if g.candidates, b, err = path.ParseCandidates(b[greetingHead:]); err != nil {
 		return greeting{}, err
 	}
 	if len(b) == 0 {
@@ -82,7 +82,7 @@ func parseGreeting(b []byte) (greeting, error) {
 		return greeting{}, errGreeting
 	}
 	if g.nats = n > 0; g.nats {
-		g.nat, _, err = punch.ParseNAT(b[:n])
+		g.nat, _, err = path.ParseNAT(b[:n])
 	}
 	if b = b[n:]; len(b) >= 4 {
 		g.takes = binary.BigEndian.Uint32(b)
@@ -101,16 +101,16 @@ func (p *Peer) greeting(index uint32) greeting {
 
 // candidates returns the addresses at which this peer may be reached: those
 // that the server saw first, for they matter most where there are too many.
-func (p *Peer) candidates() []punch.Candidate {
-	var cs []punch.Candidate
-	add := func(kind punch.CandidateKind, a netip.AddrPort) {
+func (p *Peer) candidates() []path.Candidate {
+	var cs []path.Candidate
+	add := func(kind path.CandidateKind, a netip.AddrPort) {
 		for _, c := range cs {
 			if c.Addr == a {
 				return
 			}
 		}
-		if a.IsValid() && len(cs) < punch.MaxCandidates {
-			cs = append(cs, punch.Candidate{Kind: kind, Addr: a})
+		if a.IsValid() && len(cs) < path.MaxCandidates {
+			cs = append(cs, path.Candidate{Kind: kind, Addr: a})
 		}
 	}
 	// An address of our own that the server saw is a host candidate.
@@ -120,9 +120,9 @@ func (p *Peer) candidates() []punch.Candidate {
 			add(a.kind, a.addr)
 		}
 	}
-	add(punch.Mapped, p.mapped())
+	add(path.Mapped, p.mapped())
 	for _, a := range host {
-		add(punch.Host, a)
+		add(path.Host, a)
 	}
 	return cs
 }
@@ -137,7 +137,7 @@ func contains(as []netip.AddrPort, a netip.AddrPort) bool {
 }
 
 type observedAddr struct {
-	kind punch.CandidateKind
+	kind path.CandidateKind
 	addr netip.AddrPort
 }
 
@@ -147,8 +147,8 @@ func (p *Peer) observed() []observedAddr {
 	}
 	v := p.client.View()
 	return []observedAddr{
-		{punch.Reflexive, v.V4.Main}, {punch.Reflexive, v.V6.Main},
-		{punch.ReflexiveOther, v.V4.Second}, {punch.ReflexiveOther, v.V6.Second},
+		{path.ServerReflexive, v.V4.Main}, {path.ServerReflexive, v.V6.Main},
+		{path.ServerReflexiveOther, v.V4.Second}, {path.ServerReflexiveOther, v.V6.Second},
 	}
 }
 

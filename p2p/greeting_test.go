@@ -6,14 +6,14 @@ import (
 	"reflect"
 	"testing"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 func TestGreeting(t *testing.T) {
 	want := greeting{
 		index: 0x01020304, instance: 0x05060708090a0b0c, listening: true, apart: true,
-		candidates: []punch.Candidate{{Kind: punch.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
-		nats:       true, nat: punch.NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressDependent, Stride: 2, Bare: true},
+		candidates: []path.Candidate{{Kind: path.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
+		nats:       true, nat: path.NAT{Mapping: path.AddressAndPortDependent, Filtering: path.AddressDependent, Stride: 2, Bare: true},
 		takes: 0x20000004,
 	}
 	b := want.append(nil)
@@ -27,14 +27,14 @@ func TestGreeting(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	const plain = greetingHead + 1 + 1 + punch.AddrSize // without a word of the NAT
-	const withNAT = plain + 1 + 5                       // without a word of what it takes
+	const plain = greetingHead + 1 + 1 + path.AddrSize // without a word of the NAT
+	const withNAT = plain + 1 + 5                      // without a word of what it takes
 	for n := range b {
 		if _, err := parseGreeting(b[:n]); (err == nil) != (n == plain || n >= withNAT) {
 			t.Errorf("a greeting cut to %d bytes: %v", n, err)
 		}
 	}
-	want.nats, want.nat, want.takes = false, punch.NAT{}, allKinds
+	want.nats, want.nat, want.takes = false, path.NAT{}, allKinds
 	for _, padding := range []string{"", "\x00", "\x00\xff\xff\xff\xff\x00"} {
 		got, err := parseGreeting(append(b[:plain:plain], padding...))
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -50,7 +50,7 @@ func TestGreeting(t *testing.T) {
 }
 
 func FuzzParseGreeting(f *testing.F) {
-	f.Add(greeting{index: 1, instance: 2, listening: true, nats: true, nat: punch.NAT{Mapping: 3, Stride: -1}, takes: 9}.append(nil))
+	f.Add(greeting{index: 1, instance: 2, listening: true, nats: true, nat: path.NAT{Mapping: 3, Stride: -1}, takes: 9}.append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g, err := parseGreeting(b)
 		if err != nil {

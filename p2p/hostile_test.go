@@ -10,7 +10,7 @@ import (
 
 	"p2ptool/internal/netsim"
 	"p2ptool/p2p/identity"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/udp"
 )
 
@@ -84,8 +84,8 @@ func TestSprayForAHostilePeer(t *testing.T) {
 			}
 			for i := range 600 {
 				port := uint16(1024 + i)
-				l.inner.Announce(punch.Ports{Low: port, High: 65535, Step: uint16(minute + 1)})
-				l.inner.SetCandidates([]punch.Candidate{{Kind: punch.Reflexive, Addr: netip.AddrPortFrom(netip.MustParseAddr(victimIP), port)}})
+				l.inner.Announce(path.Ports{Low: port, High: 65535, Step: uint16(minute + 1)})
+				l.inner.SetCandidates([]path.Candidate{{Kind: path.ServerReflexive, Addr: netip.AddrPortFrom(netip.MustParseAddr(victimIP), port)}})
 				time.Sleep(100 * time.Millisecond)
 			}
 			l.Close()
@@ -95,7 +95,7 @@ func TestSprayForAHostilePeer(t *testing.T) {
 		// Of a link 50 are of the schedule, and each new socket that the peer names gets an opener and
 		// eight probes.
 		t.Logf("within 50 minutes and as many links: %v", got)
-		if n := got[netip.MustParseAddr(villainIP)]; n < 2*punch.SprayProbes || n > 2*punch.SprayProbes+50*(50+freshRounds*9) {
+		if n := got[netip.MustParseAddr(villainIP)]; n < 2*path.BirthdayProbes || n > 2*path.BirthdayProbes+50*(50+freshRounds*9) {
 			t.Errorf("%d packets toward where the server saw the peer", n)
 		}
 		if n := got[netip.MustParseAddr(victimIP)]; n > 50*4*9 {
@@ -145,9 +145,9 @@ func TestVictimOfManyLinks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var cs []punch.Candidate
-			for port := range uint16(punch.MaxCandidates) {
-				cs = append(cs, punch.Candidate{Kind: punch.Host, Addr: netip.AddrPortFrom(netip.MustParseAddr(victimIP), 5000+port)})
+			var cs []path.Candidate
+			for port := range uint16(path.MaxCandidates) {
+				cs = append(cs, path.Candidate{Kind: path.Host, Addr: netip.AddrPortFrom(netip.MustParseAddr(victimIP), 5000+port)})
 			}
 			l.inner.SetCandidates(cs)
 			time.Sleep(500 * time.Millisecond)

@@ -12,7 +12,7 @@ import (
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/link"
 	"p2ptool/p2p/noise"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // PublicKey is a peer's or a server's key.
@@ -55,18 +55,18 @@ type Link struct {
 	inner     *link.Link
 	index     uint32 // our session
 	remote    GUID
-	instance  uint64           // the other process
-	listening bool             // the other process takes calls, before those that listened earlier
-	takes     uint32           // the kinds of streams that it takes
-	apart     bool             // its initiator wants a link of its own
-	require   Require          // what this end is content with
-	changed   chan struct{}    // one place: the path has changed
-	troubled  atomic.Int64     // when the path in use last did not answer, in Unix nanoseconds
-	suspected atomic.Bool      // suspect is under way
-	spraying  atomic.Bool      // so is spray
-	rejoining atomic.Bool      // so is rejoin
-	byRelay   atomic.Bool      // the path in use, or the last one, is relayed
-	offered   chan punch.Ports // one place: those that a symmetric NAT gives the other end next
+	instance  uint64          // the other process
+	listening bool            // the other process takes calls, before those that listened earlier
+	takes     uint32          // the kinds of streams that it takes
+	apart     bool            // its initiator wants a link of its own
+	require   Require         // what this end is content with
+	changed   chan struct{}   // one place: the path has changed
+	troubled  atomic.Int64    // when the path in use last did not answer, in Unix nanoseconds
+	suspected atomic.Bool     // suspect is under way
+	spraying  atomic.Bool     // so is spray
+	rejoining atomic.Bool     // so is rejoin
+	byRelay   atomic.Bool     // the path in use, or the last one, is relayed
+	offered   chan path.Ports // one place: those that a symmetric NAT gives the other end next
 	initiator bool
 	began     time.Time           // when it was up; guarded by the mutex of the peer
 	nudged    chan struct{}       // one place: there may be a better path
@@ -90,7 +90,7 @@ func (p *Peer) newLink(require Require, initiator bool, s noise.Secrets, remote 
 		peer: p, index: mine.index, remote: remote, instance: g.instance, listening: g.listening,
 		takes: g.takes, apart: mine.apart || g.apart,
 		changed: make(chan struct{}, 1), nudged: make(chan struct{}, 1),
-		offered: make(chan punch.Ports, 1), require: require, initiator: initiator,
+		offered: make(chan path.Ports, 1), require: require, initiator: initiator,
 	}
 	l.nat.Store(&g.nat)
 	l.inner = link.New(link.Config{
@@ -175,12 +175,12 @@ func (l *Link) onPath(p link.Path) {
 	case l.changed <- struct{}{}:
 	default:
 	}
-	if p.Kind == punch.PathRelay {
+	if p.Kind == path.Relay {
 		l.nudge()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p.Kind != punch.PathNone {
+	if p.Kind != path.None {
 		l.byRelay.Store(p.Kind.Relayed())
 		l.reunions = 0
 	}
@@ -213,7 +213,7 @@ func (l *Link) Path() Path { return Path(l.inner.Path()) }
 func (l *Link) NAT() NAT { return *l.nat.Load() }
 
 // onNAT is told of it anew.
-func (l *Link) onNAT(n punch.NAT) {
+func (l *Link) onNAT(n path.NAT) {
 	l.nat.Store(&n)
 	l.nudge()
 }
@@ -250,7 +250,7 @@ func (l *Link) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 
 // alive reports whether the link is up and was heard of lately.
 func (l *Link) alive() bool {
-	return l.Err() == nil && l.Path().Kind != punch.PathNone
+	return l.Err() == nil && l.Path().Kind != path.None
 }
 
 // ready waits until the link has a path: a direct one, or the relay's after a
@@ -261,7 +261,7 @@ func (l *Link) ready(ctx context.Context) error {
 	var grace <-chan time.Time
 	for {
 		switch p := l.Path(); {
-		case p.Kind == punch.PathNone:
+		case p.Kind == path.None:
 		case !p.Kind.Relayed() || l.require == RequireRelay:
 			return nil
 		case grace == nil:

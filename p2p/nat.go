@@ -6,14 +6,14 @@ import (
 	"sync"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
 	"p2ptool/p2p/stun"
 	"p2ptool/p2p/udp"
 )
 
 // A NAT is what is known of how a peer's NAT maps and filters IPv4.
-type NAT = punch.NAT
+type NAT = path.NAT
 
 // maxSTUN bounds the STUN servers of a configuration that are asked.
 const maxSTUN = 4
@@ -26,7 +26,7 @@ type natWatch struct {
 	ask chan struct{} // one place: the address has changed
 
 	mu    sync.Mutex
-	nat   punch.NAT
+	nat   path.NAT
 	exit  int            // lowest time to live that passes it, and all others in front of this host; 0: not known
 	at    netip.AddrPort // the address that was seen when ask was last filled
 	found chan struct{}  // closed once all is found out that can be
@@ -38,7 +38,7 @@ func (w *natWatch) init() {
 }
 
 // known returns what is known so far.
-func (w *natWatch) known() punch.NAT {
+func (w *natWatch) known() path.NAT {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.nat
@@ -52,9 +52,9 @@ func (w *natWatch) openerTTL() int {
 	case w.exit != 0:
 		return w.exit
 	case w.nat.Symmetric():
-		return punch.SymmetricOpenerTTL
+		return path.SymmetricOpenerTTL
 	}
-	return punch.OpenerTTL
+	return path.OpenerTTL
 }
 
 // passes takes what time to live passes all NATs; 0: that could not be found out.
@@ -104,9 +104,9 @@ func (w *natWatch) observed(v rendezvous.View) (news bool) {
 	if w.nat.Known() || !o.Main.IsValid() || !o.Second.IsValid() {
 		return false
 	}
-	w.nat.Mapping = punch.EndpointIndependent
+	w.nat.Mapping = path.EndpointIndependent
 	if o.Main != o.Second {
-		w.nat.Mapping = punch.AddressAndPortDependent
+		w.nat.Mapping = path.AddressAndPortDependent
 		closeOnce(w.tried) // through it there is no finding out
 	}
 	return true
@@ -121,7 +121,7 @@ func (w *natWatch) finish() {
 }
 
 // set takes what was found out, where that is anything.
-func (w *natWatch) set(n punch.NAT) (news bool) {
+func (w *natWatch) set(n path.NAT) (news bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !n.Known() || n == w.nat {
@@ -177,23 +177,23 @@ func (p *Peer) watchNAT() {
 	}
 }
 
-func (p *Peer) learnNAT(n punch.NAT) {
+func (p *Peer) learnNAT(n path.NAT) {
 	if p.nat.set(n) {
 		p.tellNAT()
 	}
 }
 
 // learnMapping is learnNAT before the filtering is known, which stays what it was.
-func (p *Peer) learnMapping(n punch.NAT) {
+func (p *Peer) learnMapping(n path.NAT) {
 	n.Filtering = p.nat.known().Filtering
 	p.learnNAT(n)
 }
 
 // discover asks the server, and what STUN servers are configured.
-func (p *Peer) discover() punch.NAT {
+func (p *Peer) discover() path.NAT {
 	main, second := p.client.Observers()
 	if !main.IsValid() {
-		return punch.NAT{}
+		return path.NAT{}
 	}
 	servers := stun.Servers{Main: main, Second: second}
 	for _, s := range p.opts.STUN[:min(len(p.opts.STUN), maxSTUN)] {

@@ -8,15 +8,15 @@ import (
 
 	"p2ptool/internal/netsim"
 	"p2ptool/p2p"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // A peer finds out about its NAT, and tells the other end of a link: in the
 // handshake what it knows by then, later what it finds out after.
 func TestNATIsFoundOutAndTold(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		symmetric := p2p.NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressAndPortDependent, Stride: 1}
-		restricted := p2p.NAT{Mapping: punch.EndpointIndependent, Filtering: punch.AddressDependent}
+		symmetric := p2p.NAT{Mapping: path.AddressAndPortDependent, Filtering: path.AddressAndPortDependent, Stride: 1}
+		restricted := p2p.NAT{Mapping: path.EndpointIndependent, Filtering: path.AddressDependent}
 		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.SymmetricSequential)
 		_, hb := w.behind("198.51.100.2", "192.168.1.2", netsim.AddressRestricted)
 		a, b := w.peer(ha, nil), w.peer(hb, nil)
@@ -64,13 +64,13 @@ func TestNATChanges(t *testing.T) {
 		cone := w.net.NAT("198.51.100.2", netsim.FullCone)
 		p := w.peer(h, func(o *p2p.PeerOptions) { o.STUN = []string{"203.0.113.2:3478", "203.0.113.77:1", "no address"} })
 		n, err := p.NAT(t.Context())
-		if want := (p2p.NAT{Mapping: punch.EndpointIndependent, Filtering: punch.AddressAndPortDependent}); n != want || err != nil {
+		if want := (p2p.NAT{Mapping: path.EndpointIndependent, Filtering: path.AddressAndPortDependent}); n != want || err != nil {
 			t.Errorf("%+v, %v", n, err)
 		}
 		h.Move(cone.Realm, "192.168.9.2")
 		time.Sleep(15 * time.Second)
 		n, err = p.NAT(t.Context())
-		if want := (p2p.NAT{Mapping: punch.EndpointIndependent, Filtering: punch.AddressDependent}); n != want || err != nil {
+		if want := (p2p.NAT{Mapping: path.EndpointIndependent, Filtering: path.AddressDependent}); n != want || err != nil {
 			t.Errorf("%+v, %v", n, err)
 		}
 		p.Close()

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/stun"
 	"p2ptool/p2p/udp"
 )
@@ -76,7 +76,7 @@ func (r NetReport) Expect() string {
 		return "this NAT is symmetric, with ports in sequence: a direct path to most peers within a second or two"
 	case n.Symmetric():
 		return "this NAT is symmetric: a direct path to most peers within a second or two, and the relay with those behind another symmetric one"
-	case n.Filtering == punch.EndpointIndependent || n.Filtering == punch.AddressDependent:
+	case n.Filtering == path.EndpointIndependent || n.Filtering == path.AddressDependent:
 		return "a direct path to nearly everyone"
 	}
 	return "a direct path to nearly everyone; with peers behind a symmetric NAT within a second or two"

@@ -8,7 +8,7 @@ import (
 
 	"p2ptool/internal/netsim"
 	"p2ptool/p2p"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // netcheck asks the world's server from a host.
@@ -63,7 +63,7 @@ func TestNetcheckTellsTheNAT(t *testing.T) {
 func TestNetcheckWithoutNAT(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		r := netcheck(t, w.net.Host("198.51.100.9"), "203.0.113.99:3478", "nonsense")
-		if r.Translated || r.Hairpin || r.NAT.Mapping != punch.EndpointIndependent {
+		if r.Translated || r.Hairpin || r.NAT.Mapping != path.EndpointIndependent {
 			t.Errorf("%+v", r)
 		}
 		first, dead, nameless := r.Servers[0], r.Servers[1], r.Servers[2]

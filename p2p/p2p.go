@@ -40,7 +40,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/identity"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
 	"p2ptool/p2p/udp"
 )
@@ -79,14 +79,14 @@ type GUID = identity.GUID
 
 // A PathKind tells what a path is, best first. Its String is "lan", "direct",
 // "relay" or "tcp-relay".
-type PathKind = punch.PathKind
+type PathKind = path.Kind
 
 const (
-	PathNone     = punch.PathNone
-	PathLAN      = punch.PathLAN
-	PathDirect   = punch.PathDirect
-	PathRelay    = punch.PathRelay
-	PathTCPRelay = punch.PathTCPRelay
+	PathNone     = path.None
+	PathLAN      = path.LAN
+	PathDirect   = path.Direct
+	PathRelay    = path.Relay
+	PathTCPRelay = path.TCPRelay
 )
 
 // A Path is the way that a link's packets take now.

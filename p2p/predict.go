@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/stun"
 	"p2ptool/p2p/udp"
 )
@@ -18,7 +18,7 @@ const predictPatience = 3 * time.Second
 // out between which ports theirs lie. The openers leave between two requests
 // to the server, each of which gets a port too. Ok is false where that tells
 // nothing.
-func (l *Link) predict(conns []udp.Conn, to netip.AddrPort, ttl int, stride int16) (ports punch.Ports, won <-chan udp.Conn, ok bool) {
+func (l *Link) predict(conns []udp.Conn, to netip.AddrPort, ttl int, stride int16) (ports path.Ports, won <-chan udp.Conn, ok bool) {
 	before, after, err := l.peer.askers()
 	if err != nil {
 		return ports, nil, false
@@ -40,14 +40,14 @@ func (l *Link) predict(conns []udp.Conn, to netip.AddrPort, ttl int, stride int1
 	if !low.IsValid() || !high.IsValid() {
 		return ports, won, false
 	}
-	ports, ok = punch.Between(low.Port(), high.Port(), stride)
+	ports, ok = path.Between(low.Port(), high.Port(), stride)
 	return ports, won, ok
 }
 
 // accept takes part in a cross that the other end begins.
-func (l *Link) accept(ports punch.Ports) {
+func (l *Link) accept(ports path.Ports) {
 	at, ok := l.seenAt()
-	if !ok || !l.spraysToo() || l.initiator || !punch.Crosses(l.peer.nat.known(), l.NAT()) || l.Path().Kind != punch.PathRelay {
+	if !ok || !l.spraysToo() || l.initiator || !path.Crosses(l.peer.nat.known(), l.NAT()) || l.Path().Kind != path.Relay {
 		return
 	}
 	if _, ok := l.peer.sprays.allow(l.remote, at.Addr()); ok {
@@ -74,7 +74,7 @@ func (p *Peer) askers() (one, two *stun.Asker, err error) {
 // those of the other in turn. The n-th packet of either gets the port to which
 // the other sends its n-th, unless somebody else has begun something meanwhile.
 // Given is what the other end has told; nil: nothing yet.
-func (l *Link) cross(at netip.Addr, given *punch.Ports) {
+func (l *Link) cross(at netip.Addr, given *path.Ports) {
 	select {
 	case <-l.offered: // an answer that came too late
 	default:
@@ -84,14 +84,14 @@ func (l *Link) cross(at netip.Addr, given *punch.Ports) {
 		return
 	}
 	won, ok := l.crossBy(f.conns[0], at, given)
-	if ok && l.await(won, punch.SprayRound) != nil {
+	if ok && l.await(won, path.BirthdayRound) != nil {
 		l.hold(f)
 		return
 	}
 	f.close()
 }
 
-func (l *Link) crossBy(conn udp.Conn, at netip.Addr, given *punch.Ports) (won <-chan udp.Conn, ok bool) {
+func (l *Link) crossBy(conn udp.Conn, at netip.Addr, given *path.Ports) (won <-chan udp.Conn, ok bool) {
 	own, ok := l.nextPorts()
 	if !ok {
 		return nil, false
@@ -102,14 +102,14 @@ func (l *Link) crossBy(conn udp.Conn, at netip.Addr, given *punch.Ports) (won <-
 			return nil, false
 		}
 	}
-	return l.inner.Cross(conn, at, given.First(punch.CrossPorts)), true
+	return l.inner.Cross(conn, at, given.First(path.CrossPorts)), true
 }
 
 // nextPorts returns the ports that this peer's NAT gives next.
-func (l *Link) nextPorts() (punch.Ports, bool) {
+func (l *Link) nextPorts() (path.Ports, bool) {
 	c, err := l.peer.listenMore()
 	if err != nil {
-		return punch.Ports{}, false
+		return path.Ports{}, false
 	}
 	a := stun.NewAsker(c)
 	defer a.Close()
@@ -118,13 +118,13 @@ func (l *Link) nextPorts() (punch.Ports, bool) {
 	server, _ := l.peer.client.Observers()
 	last := a.Ask(server, server, stun.Request{})(ctx)
 	if !last.IsValid() {
-		return punch.Ports{}, false
+		return path.Ports{}, false
 	}
-	return punch.After(last.Port(), l.peer.nat.known().Stride, punch.CrossPorts)
+	return path.After(last.Port(), l.peer.nat.known().Stride, path.CrossPorts)
 }
 
 // answer waits for the ports that the other end tells in return.
-func (l *Link) answer() (*punch.Ports, bool) {
+func (l *Link) answer() (*path.Ports, bool) {
 	timer := time.NewTimer(predictPatience)
 	defer timer.Stop()
 	select {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
 	"p2ptool/p2p/udp"
 )
@@ -100,7 +100,7 @@ func (p *Peer) rejoinAll() {
 	p.mu.Lock()
 	var lost []*Link
 	for l := range p.links {
-		if l.Path().Kind == punch.PathNone {
+		if l.Path().Kind == path.None {
 			lost = append(lost, l)
 		}
 	}

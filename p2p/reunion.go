@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
 )
 
@@ -25,7 +25,7 @@ func (l *Link) onTrouble() {
 	l.suspect()
 	l.troubled.Store(time.Now().UnixNano())
 	p.spawn(p.renew)
-	if p.client == nil || l.Path().Kind != punch.PathNone {
+	if p.client == nil || l.Path().Kind != path.None {
 		return
 	}
 	now := time.Now()

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // seenLately is for how long the server's word counts on where the other end
@@ -20,7 +20,7 @@ type sprays struct {
 	turn chan struct{} // holds one while a spray is under way
 
 	mu     sync.Mutex
-	ledger punch.Ledger
+	ledger path.Ledger
 }
 
 func (s *sprays) init() { s.turn = make(chan struct{}, 1) }
@@ -46,7 +46,7 @@ func (l *Link) seenAt() (netip.AddrPort, bool) {
 
 // onOpened is told, by the link's loop, that sockets of the other end wait for
 // our probes among these ports of its address, or will.
-func (l *Link) onOpened(ports punch.Ports) {
+func (l *Link) onOpened(ports path.Ports) {
 	if l.peer.nat.known().Symmetric() {
 		select {
 		case l.offered <- ports:
@@ -64,11 +64,11 @@ func (l *Link) onOpened(ports punch.Ports) {
 
 // spray probes for them. The address is the one that the server saw, never one
 // that the other end names.
-func (l *Link) spray(ports punch.Ports) {
+func (l *Link) spray(ports path.Ports) {
 	p := l.peer
 	at, ok := l.seenAt()
 	conn := p.connFor(at.Addr())
-	if !ok || conn == nil || !l.spraysToo() || l.Path().Kind != punch.PathRelay {
+	if !ok || conn == nil || !l.spraysToo() || l.Path().Kind != path.Relay {
 		return
 	}
 	wait := time.NewTimer(sprayTurn)
@@ -85,7 +85,7 @@ func (l *Link) spray(ports punch.Ports) {
 		return
 	}
 	select {
-	case <-l.inner.Spray(conn, at.Addr(), ports.Draw(punch.SprayProbes)):
+	case <-l.inner.Spray(conn, at.Addr(), ports.Draw(path.BirthdayProbes)):
 	case <-l.Done():
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/link"
 	"p2ptool/p2p/noise"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
 	"p2ptool/p2p/udp"
 )
@@ -144,7 +144,7 @@ func (a *ambush) cheaper() {
 
 // introduce has a client ask each honest peer for a new link, as often as given, that names candidates. Nothing
 // follows the handshakes.
-func (a *ambush) introduce(ip string, times int, every time.Duration, cs []punch.Candidate) {
+func (a *ambush) introduce(ip string, times int, every time.Duration, cs []path.Candidate) {
 	conn, err := a.net.Host(ip).Listen("udp4", netip.MustParseAddrPort("0.0.0.0:0"))
 	if err != nil {
 		a.t.Fatal(err)
@@ -182,9 +182,9 @@ func (a *ambush) introduce(ip string, times int, every time.Duration, cs []punch
 }
 
 // victimPorts are as many candidates of the victim as a peer may name.
-func victimPorts() (cs []punch.Candidate) {
-	for port := range uint16(punch.MaxCandidates) {
-		cs = append(cs, punch.Candidate{Kind: punch.Host, Addr: netip.AddrPortFrom(netip.MustParseAddr(victimIP), 5000+port)})
+func victimPorts() (cs []path.Candidate) {
+	for port := range uint16(path.MaxCandidates) {
+		cs = append(cs, path.Candidate{Kind: path.Host, Addr: netip.AddrPortFrom(netip.MustParseAddr(victimIP), 5000+port)})
 	}
 	return cs
 }

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"p2ptool/p2p/link"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // A Candidate is an address at which a peer says that it may be reached.
-type Candidate = punch.Candidate
+type Candidate = path.Candidate
 
 // A PathReport is what one end of a link knows of one way to the other.
 type PathReport = link.PathReport
@@ -82,7 +82,7 @@ func (l *Link) PeerView(ctx context.Context) (View, error) {
 //
 //	 0  require, 1     0 any, 1 direct, 2 relay
 //	 1  age, 4         in seconds
-//	 5  nat, 5         see punch.NAT
+//	 5  nat, 5         see path.NAT
 //	10  candidates     a count of one byte, and as many
 //	    paths          a count of one byte, at most 64, and as many of:
 //
@@ -111,7 +111,7 @@ var errView = errors.New("malformed view of a link")
 func (v View) append(b []byte) []byte {
 	b = append(b, byte(v.Require))
 	b = binary.BigEndian.AppendUint32(b, clamp(v.Age/time.Second))
-	b = punch.AppendCandidates(v.NAT.Append(b), v.Candidates)
+	b = path.AppendCandidates(v.NAT.Append(b), v.Candidates)
 	paths := v.Paths[:min(len(v.Paths), maxViewPaths)]
 	b = append(b, byte(len(paths)))
 	for _, p := range paths {
@@ -131,7 +131,7 @@ func appendViewPath(b []byte, p PathReport) []byte {
 	if p.Limited {
 		flags |= viewLimited
 	}
-	b = append(punch.AppendAddr(append(b, byte(p.Kind)), p.Addr), byte(p.State), flags)
+	b = append(path.AppendAddr(append(b, byte(p.Kind)), p.Addr), byte(p.State), flags)
 	b = binary.BigEndian.AppendUint32(b, clamp(time.Duration(p.Pings)))
 	b = binary.BigEndian.AppendUint32(b, clamp(p.RTT/time.Microsecond))
 	return binary.BigEndian.AppendUint16(b, uint16(min(p.Carries, 1<<16-1)))
@@ -149,10 +149,10 @@ func parseView(b []byte) (View, error) {
 		return View{}, fmt.Errorf("%w: requirement %d", errView, b[0])
 	}
 	var err error
-	if v.NAT, b, err = punch.ParseNAT(b[5:]); err != nil {
+	if v.NAT, b, err = path.ParseNAT(b[5:]); err != nil {
 		return View{}, err
 	}
-	if v.Candidates, b, err = punch.ParseCandidates(b); err != nil {
+	if v.Candidates, b, err = path.ParseCandidates(b); err != nil {
 		return View{}, err
 	}
 	if len(b) < 1 || b[0] > maxViewPaths || len(b) < 1+int(b[0])*viewPathSize {
@@ -171,14 +171,14 @@ func parseView(b []byte) (View, error) {
 
 func parseViewPath(b []byte) (PathReport, error) {
 	p := PathReport{
-		Kind: PathKind(b[0]), Addr: punch.ParseAddr(b[1:]), State: link.PathState(b[19]),
+		Kind: PathKind(b[0]), Addr: path.ParseAddr(b[1:]), State: link.PathState(b[19]),
 		InUse: b[20]&viewInUse != 0, Heard: b[20]&viewHeard != 0, Limited: b[20]&viewLimited != 0,
 		Pings: int(binary.BigEndian.Uint32(b[21:])),
 		RTT:   time.Duration(binary.BigEndian.Uint32(b[25:])) * time.Microsecond,
 
 		Carries: int(binary.BigEndian.Uint16(b[29:])),
 	}
-	if p.Kind < punch.PathLAN || p.Kind > punch.PathTCPRelay || p.State > link.Lost {
+	if p.Kind < path.LAN || p.Kind > path.TCPRelay || p.State > link.Lost {
 		return p, fmt.Errorf("%w: path of kind %d, state %d", errView, b[0], b[19])
 	}
 	return p, nil

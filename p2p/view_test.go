@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"p2ptool/p2p/link"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 func someView() View {
 	return View{
 		Require: RequireDirect, Age: 7 * time.Second,
-		NAT:        NAT{Mapping: punch.AddressAndPortDependent, Filtering: punch.AddressDependent, Stride: 2, Bare: true},
-		Candidates: []Candidate{{Kind: punch.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
+		NAT:        NAT{Mapping: path.AddressAndPortDependent, Filtering: path.AddressDependent, Stride: 2, Bare: true},
+		Candidates: []Candidate{{Kind: path.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
 		Paths: []PathReport{{
 			Kind: PathDirect, Addr: netip.MustParseAddrPort("192.168.1.2:4000"), State: StateValid,
 			InUse: true, Heard: true, Pings: 258, RTT: 772 * time.Microsecond, Carries: 576, Limited: true,
@@ -41,7 +41,7 @@ func TestView(t *testing.T) {
 			t.Errorf("read %d bytes of %d: %+v", n, len(b), v)
 		}
 	}
-	const paths = viewHead + 1 + 1 + punch.AddrSize
+	const paths = viewHead + 1 + 1 + path.AddrSize
 	for at, bad := range map[int]byte{0: 3, viewHead: 17, paths: 65, paths + 1: 0, paths + 20: 3} {
 		broken := append(bytes.Clone(b), make([]byte, maxView)...)
 		broken[at] = bad
@@ -60,7 +60,7 @@ func TestViewIsBounded(t *testing.T) {
 	}
 	b := v.append(nil)
 	got, err := parseView(b)
-	if len(b) > maxView || err != nil || len(got.Paths) != maxViewPaths || len(got.Candidates) != punch.MaxCandidates {
+	if len(b) > maxView || err != nil || len(got.Paths) != maxViewPaths || len(got.Candidates) != path.MaxCandidates {
 		t.Errorf("%d bytes, %d paths, %d candidates, %v", len(b), len(got.Paths), len(got.Candidates), err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // What the other side can make us send to addresses that nobody but itself
-// vouches for. Each costs a schedule of few probes (punch.NewShortSchedule).
+// vouches for. Each costs a schedule of few probes (path.NewShortSchedule).
 const (
 	probeBudget = 32               // addresses at first: two full lists of candidates
 	probeRefill = 10 * time.Second // for each more

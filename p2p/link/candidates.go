@@ -7,17 +7,17 @@ import (
 
 	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/wire"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // SetCandidates tells the other side where we may be reached from now on.
-func (l *Link) SetCandidates(cs []punch.Candidate) {
+func (l *Link) SetCandidates(cs []path.Candidate) {
 	cs = slices.Clone(cs)
 	l.do(func() { l.candidates, l.candidatesDue = cs, true })
 }
 
 // candidatesRoom is what a CANDIDATES takes at most.
-const candidatesRoom = 2 + punch.MaxCandidates*(1+punch.AddrSize)
+const candidatesRoom = 2 + path.MaxCandidates*(1+path.AddrSize)
 
 func (l *Link) appendOwnCandidates(b []byte, room int, rec *recovery.Packet) []byte {
 	if !l.candidatesDue || room < candidatesRoom {
@@ -40,7 +40,7 @@ func (l *Link) AddCandidate(r Route) {
 	l.do(func() {
 		if p := l.addPath(r); p != nil && p.state != valid {
 			p.vouched = true
-			p.schedule = punch.NewSchedule(l.now)
+			p.schedule = path.NewSchedule(l.now)
 		}
 	})
 }
@@ -49,13 +49,13 @@ func (l *Link) AddCandidate(r Route) {
 // server saw, and may be the zero value; cs is what the other side itself
 // names. Openers go out at once, probes begin after the delay, or when the other
 // side is heard of.
-func (l *Link) AddCandidates(observed netip.AddrPort, cs []punch.Candidate, delay time.Duration) {
+func (l *Link) AddCandidates(observed netip.AddrPort, cs []path.Candidate, delay time.Duration) {
 	cs = slices.Clone(cs)
 	l.do(func() {
 		if r, ok := l.candidateRoute(observed); ok {
 			l.observed = observed
 			if p := l.addPath(r); p != nil && p.state != valid {
-				p.opener = !punch.Local(observed.Addr())
+				p.opener = !path.Local(observed.Addr())
 				p.schedule = l.observedSchedule(l.now.Add(delay))
 			}
 		}
@@ -65,11 +65,11 @@ func (l *Link) AddCandidates(observed netip.AddrPort, cs []punch.Candidate, dela
 
 // observedSchedule returns the schedule for the address at which a server saw the other side: a short one
 // while the server may have made that up.
-func (l *Link) observedSchedule(start time.Time) punch.Schedule {
+func (l *Link) observedSchedule(start time.Time) path.Schedule {
 	if l.unconfirmed() {
-		return punch.NewShortSchedule(start)
+		return path.NewShortSchedule(start)
 	}
-	return punch.NewSchedule(start)
+	return path.NewSchedule(start)
 }
 
 // unconfirmed reports whether the other side began the link and nothing came from it yet: the handshake may
@@ -82,17 +82,17 @@ func (l *Link) hasten() {
 	for _, p := range l.paths {
 		p.schedule.Hasten(l.now)
 		if p.state != valid && !p.relayed() && p.route.Addr == l.observed {
-			p.schedule = punch.NewSchedule(l.now)
+			p.schedule = path.NewSchedule(l.now)
 		}
 	}
 }
 
 // OnCandidates takes a CANDIDATES.
-func (l packetHandler) OnCandidates(cs []punch.Candidate) { l.addCandidates(cs, l.now) }
+func (l packetHandler) OnCandidates(cs []path.Candidate) { l.addCandidates(cs, l.now) }
 
 // addCandidates has addresses probed that only the other side names, within
 // the budget. Beyond it they are not even remembered.
-func (l *Link) addCandidates(cs []punch.Candidate, start time.Time) {
+func (l *Link) addCandidates(cs []path.Candidate, start time.Time) {
 	for _, c := range cs {
 		r, ok := l.candidateRoute(c.Addr)
 		if !ok {
@@ -100,7 +100,7 @@ func (l *Link) addCandidates(cs []punch.Candidate, start time.Time) {
 		}
 		p := l.findPath(r)
 		if p != nil {
-			p.named = p.named || c.Kind == punch.Host
+			p.named = p.named || c.Kind == path.Host
 			if _, due := p.schedule.Due(); p.state != candidate || due {
 				continue
 			}
@@ -109,16 +109,16 @@ func (l *Link) addCandidates(cs []punch.Candidate, start time.Time) {
 			continue
 		}
 		if p = l.addPath(r); p != nil {
-			p.named = p.named || c.Kind == punch.Host
-			p.opener = !punch.Local(c.Addr.Addr())
-			p.schedule = punch.NewShortSchedule(start)
+			p.named = p.named || c.Kind == path.Host
+			p.opener = !path.Local(c.Addr.Addr())
+			p.schedule = path.NewShortSchedule(start)
 		}
 	}
 }
 
 // candidateRoute returns the route to an address that may be probed.
 func (l *Link) candidateRoute(a netip.AddrPort) (Route, bool) {
-	if !punch.Usable(a, l.cfg.Loopback) {
+	if !path.Usable(a, l.cfg.Loopback) {
 		return Route{}, false
 	}
 	return l.cfg.Route(a)

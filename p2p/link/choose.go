@@ -3,7 +3,7 @@ package link
 import (
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/tunnel"
 )
 
@@ -12,12 +12,12 @@ import (
 const followAfter = 500 * time.Millisecond
 
 // validate takes an answer of a path.
-func (l *Link) validate(p *path) {
+func (l *Link) validate(p *linkPath) {
 	if p.state != valid {
 		p.state, p.narrow = valid, false
 		p.prove(l.now)
 		l.noteAnswer(p)
-		p.schedule = punch.Schedule{}
+		p.schedule = path.Schedule{}
 		p.opener = false
 		p.confirm = confirmPings
 		p.nextPing = l.now.Add(confirmGap)
@@ -49,13 +49,13 @@ func (l *Link) choose() {
 }
 
 // usable reports whether a path may be chosen while there is another.
-func (p *path) usable() bool { return p.state == valid && !p.stale && !p.refused }
+func (p *linkPath) usable() bool { return p.state == valid && !p.stale && !p.refused }
 
 // better compares valid paths. Where the one in use has died, the others have
 // been asked for an answer already: one that has given it is better, and one that
 // has not keeps the patience that is left. So a peer that is gone is not
 // waited for on each of its paths in turn.
-func (l *Link) better(p, than *path) bool {
+func (l *Link) better(p, than *linkPath) bool {
 	if l.chosen.state != valid && (p.misses == 0) != (than.misses == 0) {
 		return p.misses == 0
 	}
@@ -72,7 +72,7 @@ func (l *Link) report() {
 	l.sendBuffer.Store(l.streams.share(p.loss.Controller.Buffer()))
 	now := Path{Kind: p.kind, Addr: tunnel.Unmark(p.route.Addr), Limit: p.packet(p.limit)}
 	if p.state != valid {
-		now.Kind = punch.PathNone
+		now.Kind = path.None
 	}
 	if now != l.reported {
 		l.reported = now
@@ -84,7 +84,7 @@ func (l *Link) report() {
 // follow considers that the other side sends data by another path than the
 // one in use here: its own packets may not get through any more. So ours is
 // asked, and has less patience than else (deathDue).
-func (l *Link) follow(p *path) {
+func (l *Link) follow(p *linkPath) {
 	c := l.chosen
 	if c == nil || c.state != valid || p.state != valid {
 		return
@@ -97,7 +97,7 @@ func (l *Link) follow(p *path) {
 
 // doubted reports whether data has come by another path, or this host has moved,
 // since the path in use answered.
-func (l *Link) doubted(p *path) bool { return p == l.chosen && l.elsewhere.After(p.proven) }
+func (l *Link) doubted(p *linkPath) bool { return p == l.chosen && l.elsewhere.After(p.proven) }
 
 // Moved says that this host has other addresses, or has slept: the ways here
 // may be others. So all paths are asked for an answer at once, and the one in

@@ -138,7 +138,7 @@ func (l *Link) sendClose(code uint64, reason string) {
 }
 
 // reason returns what a CLOSE on the path says of why: nothing to a host that never answered.
-func (p *path) reason(s string) string {
+func (p *linkPath) reason(s string) string {
 	if p.state == candidate && !p.relayed() {
 		return ""
 	}

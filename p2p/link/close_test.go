@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 func TestIdleLinkStaysAndSilentLinkEnds(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(10 * time.Minute)
-		if w.a.Err() != nil || w.a.Path().Kind != punch.PathDirect {
+		if w.a.Err() != nil || w.a.Path().Kind != path.Direct {
 			t.Errorf("after ten idle minutes: %v, %v", w.a.Err(), w.a.Path())
 		}
 		w.set(func() {
@@ -23,7 +23,7 @@ func TestIdleLinkStaysAndSilentLinkEnds(t *testing.T) {
 			w.cut[1] = true
 		})
 		time.Sleep(10 * time.Second)
-		if w.a.Err() != nil || w.a.Path().Kind != punch.PathNone {
+		if w.a.Err() != nil || w.a.Path().Kind != path.None {
 			t.Errorf("after ten silent seconds: %v, %v", w.a.Err(), w.a.Path())
 		}
 		time.Sleep(2 * time.Minute)

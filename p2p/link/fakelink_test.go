@@ -19,7 +19,7 @@ import (
 type fakeLink struct {
 	t     *testing.T
 	link  *Link
-	path  *path
+	path  *linkPath
 	began time.Time
 	log   []string // events since it was last read
 
@@ -35,7 +35,7 @@ func newFakeLink(t *testing.T) *fakeLink {
 	return tr
 }
 
-func (tr *fakeLink) newPath(port uint16) *path {
+func (tr *fakeLink) newPath(port uint16) *linkPath {
 	p := tr.link.addPath(Route{Conn: nowhere{}, Channel: uint64(port)})
 	p.loss.Controller = &logged{Controller: p.loss.Controller, tr: tr}
 	return p
@@ -64,7 +64,7 @@ func (tr *fakeLink) clock(ms float64) time.Time {
 }
 
 // send sends full packets on a path.
-func (tr *fakeLink) send(p *path, n int) {
+func (tr *fakeLink) send(p *linkPath, n int) {
 	l := tr.link
 	for range n {
 		rec := l.history.Add()
@@ -112,7 +112,7 @@ func (tr *fakeLink) noteLost() {
 func (tr *fakeLink) pass(until time.Time) {
 	l := tr.link
 	for {
-		var p *path
+		var p *linkPath
 		var at time.Time
 		for _, q := range l.paths {
 			for _, due := range []time.Time{q.loss.LossAt, q.loss.Timeout()} {

@@ -29,7 +29,7 @@ func (l *Link) Open(conns []udp.Conn, to netip.AddrPort, ttl int) (opened <-chan
 	l.do(func() {
 		l.fan = f
 		for _, c := range conns {
-			p := path{route: Route{Conn: c, Addr: to}, mtu: minMTU, round: len(conns) > 1}
+			p := linkPath{route: Route{Conn: c, Addr: to}, mtu: minMTU, round: len(conns) > 1}
 			l.postTTL(&p, ttl, func(b []byte) []byte { return wire.AppendPaddedPing(b, 0) })
 		}
 		close(left)
@@ -59,7 +59,7 @@ func (l *Link) endFan(winner udp.Conn) {
 	f := l.fan
 	f.over = l.now
 	f.conns = slices.DeleteFunc(f.conns, func(c udp.Conn) bool { return c == winner })
-	l.dropPaths(func(p *path) bool { return f.has(p.route.Conn) })
+	l.dropPaths(func(p *linkPath) bool { return f.has(p.route.Conn) })
 	if winner != nil {
 		f.won <- winner // there is room for one
 	}
@@ -68,7 +68,7 @@ func (l *Link) endFan(winner udp.Conn) {
 func (f *fan) has(c udp.Conn) bool { return slices.Contains(f.conns, c) }
 
 // fanValid is told of each path that becomes valid.
-func (l *Link) fanValid(p *path) {
+func (l *Link) fanValid(p *linkPath) {
 	if f := l.fan; f != nil && f.over.IsZero() && f.has(p.route.Conn) {
 		l.endFan(p.route.Conn)
 	}

@@ -12,7 +12,7 @@ import (
 	"p2ptool/p2p/link/stream"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // What breaks the protocol closes the link, with the code that says so.
@@ -142,10 +142,10 @@ func TestNamedAddressesAreBounded(t *testing.T) {
 	t.Parallel()
 	against(t, func(t *testing.T, v *maliciousPeer) {
 		for i := range 1000 {
-			var cs []punch.Candidate
-			for j := range punch.MaxCandidates {
+			var cs []path.Candidate
+			for j := range path.MaxCandidates {
 				a := netip.AddrFrom4([4]byte{203, 0, byte(i), byte(j + 1)})
-				cs = append(cs, punch.Candidate{Kind: punch.Host, Addr: netip.AddrPortFrom(a, 9)})
+				cs = append(cs, path.Candidate{Kind: path.Host, Addr: netip.AddrPortFrom(a, 9)})
 			}
 			v.say(wire.AppendCandidates(nil, cs))
 		}

@@ -46,7 +46,7 @@ import (
 	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/noise"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/udp"
 )
 
@@ -77,17 +77,17 @@ type Config struct {
 	// Own says whether an address is one of this host's interfaces.
 	Own func(netip.Addr) bool
 	// OnPath is told the path in use whenever another is chosen, or the same
-	// one becomes another kind; Kind is punch.PathNone while none answers.
+	// one becomes another kind; Kind is path.PathNone while none answers.
 	OnPath func(Path)
 	// OpenerTTL returns the time to live with which a packet passes this host's own NATs;
-	// nil stands for punch.OpenerTTL.
+	// nil stands for path.OpenerTTL.
 	OpenerTTL func() int
 	// NATs says that the other side understands frames about NATs.
 	NATs bool
 	// OnNAT is told what the other side says of its NAT, OnOpened among which
 	// ports of its address sockets wait for our probes. Nil is fine.
-	OnNAT    func(punch.NAT)
-	OnOpened func(punch.Ports)
+	OnNAT    func(path.NAT)
+	OnOpened func(path.Ports)
 	// Targets bounds what is sent to hosts that have not answered, together with other
 	// links; nil: only the link's own budget does.
 	Targets *Targets
@@ -101,7 +101,7 @@ type Config struct {
 
 // A Path tells which way a link's packets take.
 type Path struct {
-	Kind punch.PathKind
+	Kind path.Kind
 	Addr netip.AddrPort // the peer's, or the server's where relayed
 	RTT  time.Duration
 	// Limit is the most bytes that a packet on the path may have, with the headers of
@@ -138,9 +138,9 @@ type Link struct {
 	receiver      *noise.Receiver
 	history       recovery.History
 	acks          recovery.Acks
-	paths         []*path
-	chosen        *path
-	from          *path // that the packet in hand came by
+	paths         []*linkPath
+	chosen        *linkPath
+	from          *linkPath // that the packet in hand came by
 	budget        budget
 	observed      netip.AddrPort // where a server saw the other side; invalid: nowhere
 	ended         bool
@@ -154,7 +154,7 @@ type Link struct {
 	troubled      time.Time
 	probes        int // packets that may be sent beyond the window
 	lostPackets   uint64
-	candidates    []punch.Candidate // to tell the other side
+	candidates    []path.Candidate // to tell the other side
 	candidatesDue bool
 	announced     announcement
 	pieces        pieces
@@ -179,7 +179,7 @@ func New(cfg Config) *Link {
 
 func newLink(cfg Config) *Link {
 	if cfg.OpenerTTL == nil {
-		cfg.OpenerTTL = func() int { return punch.OpenerTTL }
+		cfg.OpenerTTL = func() int { return path.OpenerTTL }
 	}
 	l := &Link{
 		cfg:       cfg,
@@ -225,7 +225,7 @@ func (l *Link) OpenStream() (*Stream, error) { return l.streams.open() }
 // AcceptStream waits for the next stream that the other side opens.
 func (l *Link) AcceptStream(ctx context.Context) (*Stream, error) { return l.streams.accept(ctx) }
 
-// Path returns the path in use; its Kind is punch.PathNone if none answers.
+// Path returns the path in use; its Kind is path.PathNone if none answers.
 func (l *Link) Path() Path {
 	p := *l.current.Load()
 	p.RTT = l.roundTrip()

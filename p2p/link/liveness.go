@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/wire"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // How long a path may be silent: until it is pinged, between those pings, and
@@ -13,7 +13,7 @@ import (
 type patience struct{ first, again, last time.Duration }
 
 // patience returns how long p may be silent.
-func (l *Link) patience(p *path) patience {
+func (l *Link) patience(p *linkPath) patience {
 	switch {
 	case p != l.chosen:
 		return patience{15 * time.Second, time.Second, 18 * time.Second}
@@ -41,7 +41,7 @@ const (
 // pong answers a ping on the path it came by, and pings back a path that is
 // not yet valid: the NAT that let that ping through may let ours through now. The source of
 // a ping may be forged, so on such a path the answer is never longer than the frames that it answers.
-func (l *Link) pong(p *path, id uint64, frames int) {
+func (l *Link) pong(p *linkPath, id uint64, frames int) {
 	if p.state != valid && frames < wire.PongSize {
 		return
 	}
@@ -62,7 +62,7 @@ func (l *Link) pong(p *path, id uint64, frames int) {
 
 // ping asks a path for an answer. The first packet to a candidate may be an
 // opener, which does not get there.
-func (l *Link) ping(p *path, answer func(time.Duration)) {
+func (l *Link) ping(p *linkPath, answer func(time.Duration)) {
 	ttl, full := 0, !p.opener && l.asksFull(p)
 	if p.opener {
 		p.opener, ttl = false, l.cfg.OpenerTTL()
@@ -82,7 +82,7 @@ func (l *Link) ping(p *path, answer func(time.Duration)) {
 // the other end names and that has not answered yet (mayFill), by a relay that is not needed now, and
 // where some full ones went unanswered. If a short one is answered, a full one follows at once
 // (answersShort), and if that is not answered, it is for its size.
-func (l *Link) asksFull(p *path) bool {
+func (l *Link) asksFull(p *linkPath) bool {
 	switch {
 	case p.state == valid:
 		return p.loss.InFlight > 0
@@ -93,7 +93,7 @@ func (l *Link) asksFull(p *path) bool {
 }
 
 // fill pads frames to a datagram of minMTU.
-func (p *path) fill(b []byte) []byte {
+func (p *linkPath) fill(b []byte) []byte {
 	n := max(p.floor()-len(b), 0)
 	clear(b[len(b) : len(b)+n])
 	return b[:len(b)+n]
@@ -101,7 +101,7 @@ func (p *path) fill(b []byte) []byte {
 
 // answersShort is called when a short ping on a path that is not valid was answered. It sends
 // a full one at once.
-func (l *Link) answersShort(p *path) {
+func (l *Link) answersShort(p *linkPath) {
 	p.narrow = true
 	l.noteAnswer(p)
 	if at, ok := p.schedule.Due(); !ok || at.After(l.now) {
@@ -110,18 +110,18 @@ func (l *Link) answersShort(p *path) {
 }
 
 // revive takes the arrival of a packet on a dead path for an answer.
-func (l *Link) revive(p *path) {
+func (l *Link) revive(p *linkPath) {
 	p.state = candidate
 	l.validate(p)
 }
 
 // alternative reports whether another path than p is valid.
-func (l *Link) alternative(p *path) bool {
-	return slices.ContainsFunc(l.paths, func(o *path) bool { return o != p && o.state == valid })
+func (l *Link) alternative(p *linkPath) bool {
+	return slices.ContainsFunc(l.paths, func(o *linkPath) bool { return o != p && o.state == valid })
 }
 
 // pingDue returns when a path is to be pinged next; ok is false for never.
-func (l *Link) pingDue(p *path) (at time.Time, ok bool) {
+func (l *Link) pingDue(p *linkPath) (at time.Time, ok bool) {
 	switch {
 	case p.opener:
 		return l.now, true
@@ -134,7 +134,7 @@ func (l *Link) pingDue(p *path) (at time.Time, ok bool) {
 }
 
 // tend pings a path if it is time, and lets it die if it was silent too long.
-func (l *Link) tend(p *path) {
+func (l *Link) tend(p *linkPath) {
 	if at, ok := l.deathDue(p); ok && !at.After(l.now) {
 		l.kill(p)
 	}
@@ -160,7 +160,7 @@ func (l *Link) tend(p *path) {
 
 // deathDue returns when a path is dead unless an answer comes; ok is false
 // where none is waited for.
-func (l *Link) deathDue(p *path) (at time.Time, ok bool) {
+func (l *Link) deathDue(p *linkPath) (at time.Time, ok bool) {
 	if p.state != valid || p.misses < deadMinMisses {
 		return time.Time{}, false
 	}
@@ -188,9 +188,9 @@ func (l *Link) trouble() {
 
 // kill takes a path that does not answer out of use, and those that would take its
 // place and have been silent for as long.
-func (l *Link) kill(p *path) {
+func (l *Link) kill(p *linkPath) {
 	p.state, p.died = dead, l.now
-	p.schedule = punch.NewRareSchedule(l.now)
+	p.schedule = path.NewRareSchedule(l.now)
 	if l.alternative(p) {
 		l.loseAll(p)
 	}

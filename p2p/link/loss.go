@@ -77,7 +77,7 @@ func (l *Link) proveBy(p *recovery.Packet) {
 }
 
 // pathOf returns the path of which loss detection knows this, nil if the path was dropped.
-func (l *Link) pathOf(loss *recovery.Path) *path {
+func (l *Link) pathOf(loss *recovery.Path) *linkPath {
 	if c := l.chosen; c != nil && &c.loss == loss {
 		return c
 	}
@@ -91,7 +91,7 @@ func (l *Link) pathOf(loss *recovery.Path) *path {
 
 // detectLost declares the packets of a path lost that are overdue, and sets
 // the time at which the next one will be.
-func (l *Link) detectLost(p *path) {
+func (l *Link) detectLost(p *linkPath) {
 	p.loss.LossAt = time.Time{}
 	for s := range l.history.InFlightOn(&p.loss) {
 		at, ok := p.loss.Overdue(s)
@@ -131,7 +131,7 @@ func (l *Link) resend(s *recovery.Packet) {
 
 // loseAll takes everything out of flight that is on a path which will not
 // carry more. It is no sign of congestion.
-func (l *Link) loseAll(p *path) {
+func (l *Link) loseAll(p *linkPath) {
 	if p.loss.InFlight == 0 {
 		return
 	}
@@ -145,7 +145,7 @@ func (l *Link) loseAll(p *path) {
 // long. On the path in use what waits longest is sent again, beyond the window,
 // so that an answer tells what became of the rest. On another nothing follows
 // that could tell: all of it is sent again.
-func (l *Link) timeout(p *path) {
+func (l *Link) timeout(p *linkPath) {
 	if p != l.chosen {
 		l.loseAll(p)
 		return

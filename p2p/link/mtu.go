@@ -51,7 +51,7 @@ type mtuProbe struct {
 }
 
 // mtuDue returns when the search is to go on; ok is false where there is none.
-func (l *Link) mtuDue(p *path) (at time.Time, ok bool) {
+func (l *Link) mtuDue(p *linkPath) (at time.Time, ok bool) {
 	if p != l.chosen || p.state != valid || !p.loss.RTT.Sampled {
 		return at, false
 	}
@@ -59,7 +59,7 @@ func (l *Link) mtuDue(p *path) (at time.Time, ok bool) {
 }
 
 // searchMTU sends the next PINGs of the search, if it is time.
-func (l *Link) searchMTU(p *path) {
+func (l *Link) searchMTU(p *linkPath) {
 	at, ok := l.mtuDue(p)
 	if !ok || at.After(l.now) {
 		return
@@ -89,7 +89,7 @@ func (l *Link) searchMTU(p *path) {
 
 // provenSince reports whether the path has shown since then that packets of ours arrive: else
 // that probes go unanswered tells nothing of their size. If it has not, it is asked.
-func (l *Link) provenSince(p *path, t time.Time) bool {
+func (l *Link) provenSince(p *linkPath, t time.Time) bool {
 	if p.proven.After(t) {
 		return true
 	}
@@ -132,7 +132,7 @@ func (s *mtuSearch) begin(mtu int) bool {
 }
 
 // restSearch ends the search for a while.
-func (p *path) restSearch(now time.Time) {
+func (p *linkPath) restSearch(now time.Time) {
 	rest := min(mtuRestFirst<<min(p.search.ended, 10), mtuRest)
 	p.search = mtuSearch{next: now.Add(rest), ended: p.search.ended + 1, resting: true, idle: p.loss.Carried()}
 	p.limit = 0
@@ -142,7 +142,7 @@ func (p *path) restSearch(now time.Time) {
 }
 
 // postFull sends frames in a packet that is padded to size.
-func (l *Link) postFull(p *path, size int, frames []byte) {
+func (l *Link) postFull(p *linkPath, size int, frames []byte) {
 	buf := l.buffer.Bytes()[:size]
 	start := len(p.header) + noise.HeaderSize
 	n := size - len(p.header) - noise.Overhead
@@ -154,7 +154,7 @@ func (l *Link) postFull(p *path, size int, frames []byte) {
 }
 
 // mtuFound takes a PONG for an answer of the search and reports whether it is.
-func (l *Link) mtuFound(p *path, id uint64) bool {
+func (l *Link) mtuFound(p *linkPath, id uint64) bool {
 	s := &p.search
 	i := slices.IndexFunc(s.probes, func(q mtuProbe) bool { return q.id == id && id != 0 })
 	if i < 0 {
@@ -171,7 +171,7 @@ func (l *Link) mtuFound(p *path, id uint64) bool {
 }
 
 // packet returns the length of the IP packet that a datagram is in; 0 of 0.
-func (p *path) packet(datagram int) int {
+func (p *linkPath) packet(datagram int) int {
 	switch {
 	case datagram == 0:
 		return 0
@@ -181,7 +181,7 @@ func (p *path) packet(datagram int) int {
 	return datagram + 20 + 8
 }
 
-func (p *path) setMTU(n int) {
+func (p *linkPath) setMTU(n int) {
 	p.mtu = n
 	p.loss.Hole = recovery.BlackHole{}
 	p.loss.Controller.SetPacket(n)

@@ -3,20 +3,20 @@ package link
 import (
 	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/wire"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // An announcement is what the other side is told of our NAT, so that it finds
 // our sockets behind it. The newest counts; a lost one is sent again.
 type announcement struct {
-	nat      punch.NAT
+	nat      path.NAT
 	natDue   bool
-	ports    punch.Ports
+	ports    path.Ports
 	portsDue bool
 }
 
 // SetNAT tells the other side how our NAT maps and filters.
-func (l *Link) SetNAT(n punch.NAT) {
+func (l *Link) SetNAT(n path.NAT) {
 	l.do(func() {
 		l.announced.nat, l.announced.natDue = n, l.cfg.NATs
 	})
@@ -24,7 +24,7 @@ func (l *Link) SetNAT(n punch.NAT) {
 
 // Announce tells the other side among which ports of our address, as the server
 // saw it, sockets wait for its probes.
-func (l *Link) Announce(p punch.Ports) {
+func (l *Link) Announce(p path.Ports) {
 	l.do(func() {
 		l.announced.ports, l.announced.portsDue = p, l.cfg.NATs
 	})
@@ -34,7 +34,7 @@ func (a *announcement) due() bool { return a.natDue || a.portsDue }
 
 // append appends frames of at most room bytes, and notes them in rec.
 func (a *announcement) append(b []byte, room int, rec *recovery.Packet) []byte {
-	if room < 2+punch.NATSize+2+punch.PortsSize {
+	if room < 2+path.NATSize+2+path.PortsSize {
 		return b
 	}
 	if a.natDue {
@@ -57,13 +57,13 @@ func (a *announcement) lose(k recovery.FrameKind) {
 }
 
 // OnNAT and OnOpened take the frames.
-func (l packetHandler) OnNAT(n punch.NAT) {
+func (l packetHandler) OnNAT(n path.NAT) {
 	if l.cfg.OnNAT != nil {
 		l.cfg.OnNAT(n)
 	}
 }
 
-func (l packetHandler) OnOpened(p punch.Ports) {
+func (l packetHandler) OnOpened(p path.Ports) {
 	if l.cfg.OnOpened != nil {
 		l.cfg.OnOpened(p)
 	}

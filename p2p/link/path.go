@@ -8,7 +8,7 @@ import (
 
 	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/noise"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
@@ -39,10 +39,10 @@ const (
 
 // A path is a route, and what is known of it. See the states in
 // docs/protocol.md.
-type path struct {
+type linkPath struct {
 	route   Route
 	header  []byte // stands before each packet
-	kind    punch.PathKind
+	kind    path.Kind
 	state   pathState
 	stale   bool // the server is not reached here any more
 	refused bool // the server does not know the relay's channel, as far as it is known
@@ -55,12 +55,12 @@ type path struct {
 	search  mtuSearch
 	shrank  time.Time // when large datagrams were last found not to get through
 
-	schedule   punch.Schedule // of pings while not valid
-	opener     bool           // an opener is to be sent first
-	confirm    int            // pings to send soon after the path became valid
-	nextPing   time.Time      // while valid
-	pings      []ping         // the newest
-	pingedBack time.Time      // when a ping was last sent for one that came
+	schedule   path.Schedule // of pings while not valid
+	opener     bool          // an opener is to be sent first
+	confirm    int           // pings to send soon after the path became valid
+	nextPing   time.Time     // while valid
+	pings      []ping        // the newest
+	pingedBack time.Time     // when a ping was last sent for one that came
 	pinged     int
 	proven     time.Time // when an answer last showed that our packets arrive
 	misses     int       // pings since
@@ -77,15 +77,15 @@ type ping struct {
 	answer func(time.Duration) // or nil
 }
 
-func newPath(r Route, now time.Time) *path {
-	p := &path{route: r, kind: punch.PathDirect, mtu: minMTU}
+func newLinkPath(r Route, now time.Time) *linkPath {
+	p := &linkPath{route: r, kind: path.Direct, mtu: minMTU}
 	if a := r.Addr.Addr(); a.IsLoopback() || a.Is6() && a.IsLinkLocalUnicast() { // no router passes those on
-		p.kind = punch.PathLAN
+		p.kind = path.LAN
 	}
 	if r.Channel != 0 {
-		p.kind = punch.PathRelay
+		p.kind = path.Relay
 		if tunnel.Marked(r.Addr.Addr()) {
-			p.kind = punch.PathTCPRelay
+			p.kind = path.TCPRelay
 		}
 		p.header = binary.BigEndian.AppendUint64([]byte{typeRelay}, r.Channel)
 	}
@@ -93,17 +93,17 @@ func newPath(r Route, now time.Time) *path {
 	return p
 }
 
-func (p *path) relayed() bool { return p.route.Channel != 0 }
+func (p *linkPath) relayed() bool { return p.route.Channel != 0 }
 
 // room returns how many bytes of frames a packet on the path holds.
-func (p *path) room() int { return p.mtu - len(p.header) - noise.Overhead }
+func (p *linkPath) room() int { return p.mtu - len(p.header) - noise.Overhead }
 
 // floor is the same of one of minMTU.
-func (p *path) floor() int { return minMTU - len(p.header) - noise.Overhead }
+func (p *linkPath) floor() int { return minMTU - len(p.header) - noise.Overhead }
 
 // newPing remembers a ping and returns its id. The id cannot be guessed: the
 // answer proves that the ping was received at the path's address.
-func (p *path) newPing(now time.Time, full bool, answer func(time.Duration)) uint64 {
+func (p *linkPath) newPing(now time.Time, full bool, answer func(time.Duration)) uint64 {
 	id := rand.Uint64()
 	if q := (ping{id, now, full, answer}); len(p.pings) < maxPings {
 		p.pings = append(p.pings, q)
@@ -119,7 +119,7 @@ func (p *path) newPing(now time.Time, full bool, answer func(time.Duration)) uin
 
 // answered takes the answer to a ping, and tells whether that was a full one; ok is false for
 // one that is not known.
-func (p *path) answered(id uint64, now time.Time) (took time.Duration, full, ok bool) {
+func (p *linkPath) answered(id uint64, now time.Time) (took time.Duration, full, ok bool) {
 	for i := range p.pings {
 		q := &p.pings[i]
 		if q.sent.IsZero() || q.id != id {
@@ -136,15 +136,15 @@ func (p *path) answered(id uint64, now time.Time) (took time.Duration, full, ok 
 	return 0, false, false
 }
 
-func (p *path) prove(now time.Time) {
+func (p *linkPath) prove(now time.Time) {
 	p.proven, p.misses = now, 0
 }
 
 // quality is what paths are chosen by. It goes by the shortest round trip seen:
 // the present one of a path in use has the queue in it that we make, and an
 // idle one through the same bottleneck would look better.
-func (p *path) quality() punch.Quality {
-	q := punch.Quality{Kind: p.kind, Addr: p.route.Addr.Addr(), RTT: p.loss.RTT.Estimate()}
+func (p *linkPath) quality() path.Quality {
+	q := path.Quality{Kind: p.kind, Addr: p.route.Addr.Addr(), RTT: p.loss.RTT.Estimate()}
 	if p.loss.RTT.Sampled {
 		q.RTT = p.loss.RTT.Min
 	}
@@ -153,7 +153,7 @@ func (p *path) quality() punch.Quality {
 
 // hope ranks paths that do not answer by how likely they will: least one that
 // never did and is not probed any more, most the relay.
-func (p *path) hope() int {
+func (p *linkPath) hope() int {
 	_, due := p.schedule.Due()
 	switch {
 	case p.state == candidate && !due:

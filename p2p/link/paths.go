@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 const (
@@ -13,7 +13,7 @@ const (
 	forgetDead = 2 * time.Minute // until a dead path is dropped
 )
 
-func (l *Link) findPath(r Route) *path {
+func (l *Link) findPath(r Route) *linkPath {
 	if l.chosen != nil && l.chosen.route == r {
 		return l.chosen
 	}
@@ -28,14 +28,14 @@ func (l *Link) findPath(r Route) *path {
 func (l *Link) allowed(relayed bool) bool { return l.cfg.Allow == nil || l.cfg.Allow(relayed) }
 
 // addPath adds a path, unless it is there, not allowed, or too many.
-func (l *Link) addPath(r Route) *path {
+func (l *Link) addPath(r Route) *linkPath {
 	if p := l.findPath(r); p != nil {
 		return p
 	}
 	if !l.allowed(r.Channel != 0) || len(l.paths) >= maxPaths && !l.makeRoom() {
 		return nil
 	}
-	p := newPath(r, l.now)
+	p := newLinkPath(r, l.now)
 	p.loss.Skip(l.history.End())
 	l.paths = append(l.paths, p)
 	return p
@@ -44,7 +44,7 @@ func (l *Link) addPath(r Route) *path {
 // makeRoom drops the path that will be missed least, of those that do not
 // answer.
 func (l *Link) makeRoom() bool {
-	var least *path
+	var least *linkPath
 	for _, p := range l.paths {
 		if p.state == valid || p == l.chosen || p == l.from {
 			continue
@@ -56,13 +56,13 @@ func (l *Link) makeRoom() bool {
 	if least == nil {
 		return false
 	}
-	l.dropPaths(func(p *path) bool { return p == least })
+	l.dropPaths(func(p *linkPath) bool { return p == least })
 	return true
 }
 
 // dropPaths drops the paths of which drop says so.
-func (l *Link) dropPaths(drop func(*path) bool) {
-	l.paths = slices.DeleteFunc(l.paths, func(p *path) bool {
+func (l *Link) dropPaths(drop func(*linkPath) bool) {
+	l.paths = slices.DeleteFunc(l.paths, func(p *linkPath) bool {
 		if !drop(p) {
 			return false
 		}
@@ -73,7 +73,7 @@ func (l *Link) dropPaths(drop func(*path) bool) {
 
 // forget drops paths that have been dead for long, and those that lead nowhere any more.
 func (l *Link) forget() {
-	l.dropPaths(func(p *path) bool {
+	l.dropPaths(func(p *linkPath) bool {
 		return p.stale && p != l.chosen || p.state == dead && p != l.chosen && !p.relayed() && l.now.Sub(p.died) > forgetDead
 	})
 }
@@ -86,7 +86,7 @@ func (l *Link) learnPath(r Route) bool {
 		return false
 	}
 	if p.relayed() || l.budget.allow(r.Addr, l.now) {
-		p.schedule = punch.NewShortSchedule(l.now)
+		p.schedule = path.NewShortSchedule(l.now)
 	}
 	l.from = p
 	return true
@@ -96,9 +96,9 @@ func (l *Link) learnPath(r Route) bool {
 // not in use is dropped.
 func (l *Link) AddRelay(r Route) {
 	l.do(func() {
-		l.dropPaths(func(p *path) bool { return p.relayed() && p.route != r && p != l.chosen })
+		l.dropPaths(func(p *linkPath) bool { return p.relayed() && p.route != r && p != l.chosen })
 		if p := l.addPath(r); p != nil && p.state != valid {
-			p.schedule = punch.NewSchedule(l.now)
+			p.schedule = path.NewSchedule(l.now)
 		}
 	})
 }
@@ -115,7 +115,7 @@ func (l *Link) MoveRelay(from netip.AddrPort, to Route) {
 			if n := l.addPath(to); n != nil {
 				p.stale, n.stale = true, false
 				if n.state != valid {
-					n.schedule = punch.NewSchedule(l.now)
+					n.schedule = path.NewSchedule(l.now)
 				}
 			}
 		}
@@ -139,9 +139,9 @@ func (l *Link) RefuseRelay(channel uint64) {
 
 // seenAs makes a path one of the local network where neither end's address is
 // translated on it.
-func (l *Link) seenAs(p *path, own netip.Addr) {
-	if p.kind == punch.PathDirect && p.named && punch.Local(p.route.Addr.Addr()) && l.cfg.Own(own) {
-		p.kind = punch.PathLAN
+func (l *Link) seenAs(p *linkPath, own netip.Addr) {
+	if p.kind == path.Direct && p.named && path.Local(p.route.Addr.Addr()) && l.cfg.Own(own) {
+		p.kind = path.LAN
 	}
 }
 

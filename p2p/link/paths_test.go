@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 func TestOutageOfThirtySeconds(t *testing.T) {
@@ -27,7 +27,7 @@ func TestOutageOfThirtySeconds(t *testing.T) {
 		healed := time.Now().Add(30 * time.Second)
 		time.Sleep(29 * time.Second)
 		before := r.arrived()
-		if w.a.Path().Kind != punch.PathNone {
+		if w.a.Path().Kind != path.None {
 			t.Errorf("path during the outage: %v", w.a.Path())
 		}
 		for r.arrived() == before {
@@ -47,7 +47,7 @@ func TestRelayToDirectAndBack(t *testing.T) {
 	run(t, func(w *testNetwork) { w.cut[1] = true }, func(t *testing.T, w *testNetwork) {
 		w.connect(2, 7)
 		time.Sleep(300 * time.Millisecond)
-		expect := func(kind punch.PathKind, within time.Duration) {
+		expect := func(kind path.Kind, within time.Duration) {
 			t.Helper()
 			start := time.Now()
 			for w.a.Path().Kind != kind || w.b.Path().Kind != kind {
@@ -57,7 +57,7 @@ func TestRelayToDirectAndBack(t *testing.T) {
 				}
 			}
 		}
-		expect(punch.PathRelay, 0)
+		expect(path.Relay, 0)
 		s, _ := w.a.OpenStream()
 		stop, stopped := make(chan bool), make(chan bool)
 		go func() {
@@ -73,16 +73,16 @@ func TestRelayToDirectAndBack(t *testing.T) {
 			}
 		}()
 		w.set(func() { w.cut[1] = false })
-		expect(punch.PathDirect, 2*time.Second)
+		expect(path.Direct, 2*time.Second)
 		w.set(func() { w.cut[2] = true }) // the relay's end is not noticed
 		time.Sleep(time.Minute)
-		expect(punch.PathDirect, 0)
+		expect(path.Direct, 0)
 		w.set(func() { w.cut[2] = false })
 		time.Sleep(time.Minute) // the relay has been found again
 		w.set(func() { w.cut[1] = true })
-		expect(punch.PathRelay, 5*time.Second)
+		expect(path.Relay, 5*time.Second)
 		w.set(func() { w.cut[1] = false })
-		expect(punch.PathDirect, 70*time.Second)
+		expect(path.Direct, 70*time.Second)
 		close(stop)
 		<-stopped
 		r, err := w.b.AcceptStream(t.Context())
@@ -128,7 +128,7 @@ func TestLossOnAPathThatIsLeft(t *testing.T) {
 	run(t, func(w *testNetwork) { w.cut[1] = true }, func(t *testing.T, w *testNetwork) {
 		w.connect(2, 7)
 		time.Sleep(time.Second)
-		if w.a.Path().Kind != punch.PathRelay {
+		if w.a.Path().Kind != path.Relay {
 			t.Fatalf("path is %v", w.a.Path())
 		}
 		s, _ := w.a.OpenStream()
@@ -159,7 +159,7 @@ func TestLongPaths(t *testing.T) {
 	for _, delay := range []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Second} {
 		run(t, func(w *testNetwork) { w.delay = delay }, func(t *testing.T, w *testNetwork) {
 			start := time.Now()
-			for w.a.Path().Kind == punch.PathNone || w.b.Path().Kind == punch.PathNone {
+			for w.a.Path().Kind == path.None || w.b.Path().Kind == path.None {
 				time.Sleep(10 * time.Millisecond)
 				if time.Since(start) > 5*delay {
 					t.Fatalf("delay %v: no path after %v", delay, time.Since(start))
@@ -181,9 +181,9 @@ func TestNamedCandidatesGetFewProbes(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(time.Second)
-		var cs []punch.Candidate
-		for i := range punch.MaxCandidates {
-			cs = append(cs, punch.Candidate{Kind: punch.Host, Addr: w.route(0, uint16(1000+i), 0).Addr})
+		var cs []path.Candidate
+		for i := range path.MaxCandidates {
+			cs = append(cs, path.Candidate{Kind: path.Host, Addr: w.route(0, uint16(1000+i), 0).Addr})
 			w.set(func() { w.cut[uint16(1000+i)] = true })
 		}
 		for range 15 {
@@ -192,7 +192,7 @@ func TestNamedCandidatesGetFewProbes(t *testing.T) {
 		}
 		w.set(func() {
 			ports := 0
-			for i := range punch.MaxCandidates {
+			for i := range path.MaxCandidates {
 				if n := w.sent[uint16(1000+i)]; n > 8 {
 					t.Errorf("victim %d got %d datagrams", i, n)
 				} else if n > 0 {
@@ -243,7 +243,7 @@ func TestPathsDieTogether(t *testing.T) {
 		time.Sleep(40 * time.Second)
 		w.set(func() {
 			news := w.paths[before:] // the relay's may have some patience left
-			if len(news) > 2 || news[len(news)-1].Kind != punch.PathNone {
+			if len(news) > 2 || news[len(news)-1].Kind != path.None {
 				t.Errorf("%d times another path was told: %v", len(news), news)
 			}
 		})

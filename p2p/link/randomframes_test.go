@@ -8,7 +8,7 @@ import (
 
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/link/wire"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // randomFrames sends a packet of well-formed frames with random contents.
@@ -42,7 +42,7 @@ func (v *maliciousPeer) randomFrames(next func() uint64) {
 			b = wire.AppendDatagram(b, []byte("abc"))
 		case 7:
 			a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(next())}), uint16(next()))
-			b = wire.AppendCandidates(b, []punch.Candidate{{Kind: punch.Host, Addr: a}})
+			b = wire.AppendCandidates(b, []path.Candidate{{Kind: path.Host, Addr: a}})
 		case 8:
 			b = append(b, make([]byte, small())...)
 		case 9:

@@ -9,7 +9,7 @@ import (
 
 // repeatOldest makes the oldest data due again if a copy of it is due (recovery.Redundancy), and
 // reports whether there is any.
-func (l *Link) repeatOldest(p *path) bool {
+func (l *Link) repeatOldest(p *linkPath) bool {
 	n, newRound := p.loss.CopyDue(l.now, p.mtu)
 	if newRound {
 		l.streams.age()

@@ -4,17 +4,17 @@ import (
 	"bytes"
 
 	"p2ptool/p2p/link/wire"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/udp"
 )
 
 // Letter returns a packet of the link that tells where we may be reached, to
 // be carried to the other side by somebody who cannot read it, when no path is
 // left. It returns nil if the link has ended.
-func (l *Link) Letter(cs []punch.Candidate) []byte {
+func (l *Link) Letter(cs []path.Candidate) []byte {
 	out := make(chan []byte, 1)
 	ok := l.do(func() {
-		out <- bytes.Clone(l.small(newPath(Route{}, l.now), func(b []byte) []byte {
+		out <- bytes.Clone(l.small(newLinkPath(Route{}, l.now), func(b []byte) []byte {
 			return wire.AppendCandidates(b, cs)
 		}))
 	})
@@ -37,7 +37,7 @@ func (l *Link) ReadLetter(packet []byte) bool {
 		n, plain, err := l.receiver.Open(bytes.Clone(packet))
 		if err == nil {
 			l.heard = l.now
-			l.from = newPath(Route{Conn: nowhere{}}, l.now)
+			l.from = newLinkPath(Route{Conn: nowhere{}}, l.now)
 			l.packet(n, plain)
 		}
 		out <- err == nil

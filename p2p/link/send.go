@@ -34,14 +34,14 @@ func (l *Link) send() bool {
 }
 
 // write sends datagrams on a path. Errors are for the path's pings to notice.
-func (l *Link) write(p *path, b udp.Batch) {
+func (l *Link) write(p *linkPath, b udp.Batch) {
 	b.Addr = p.route.Addr
 	_ = p.route.Conn.Write(b)
 }
 
 // fillBatch puts packets end to end into the buffer, as many as the window,
 // the pace and a batch allow. It returns their length and that of each.
-func (l *Link) fillBatch(p *path) (n, size int) {
+func (l *Link) fillBatch(p *linkPath) (n, size int) {
 	l.now = time.Now()
 	if p.loss.Pacer.Late(l.now) {
 		p.loss.Controller.Idle(p.loss.InFlight) // what arrives now tells the host's rate, not the path's
@@ -67,12 +67,12 @@ func (l *Link) fillBatch(p *path) (n, size int) {
 	return n, size
 }
 
-func (l *Link) windowOpen(p *path) bool {
+func (l *Link) windowOpen(p *linkPath) bool {
 	return p.loss.InFlight+p.mtu <= p.loss.Controller.Window() && !l.history.Full()
 }
 
 // mayData reports whether the window and the pace let a full packet go.
-func (l *Link) mayData(p *path) bool {
+func (l *Link) mayData(p *linkPath) bool {
 	return l.probes > 0 || l.windowOpen(p) && p.loss.Pacer.Ready()
 }
 
@@ -83,7 +83,7 @@ func (l *Link) hasData() bool {
 
 // fillPacket makes one packet in buf and returns its length, 0 if there is
 // nothing to send.
-func (l *Link) fillPacket(p *path, buf []byte) int {
+func (l *Link) fillPacket(p *linkPath, buf []byte) int {
 	start := len(p.header) + noise.HeaderSize
 	b := buf[start:start]
 	var allBelow uint64
@@ -126,7 +126,7 @@ func (l *Link) fillPacket(p *path, buf []byte) int {
 
 // ackRoom returns how many bytes an ACK may have. It is not acknowledged itself, so it is
 // never longer than what a path is sure to carry. With data it leaves them room.
-func (l *Link) ackRoom(p *path, data bool) int {
+func (l *Link) ackRoom(p *linkPath, data bool) int {
 	switch {
 	case data && l.candidatesDue:
 		return p.floor() - candidatesRoom
@@ -162,14 +162,14 @@ func (l *Link) appendData(b []byte, room int, rec *recovery.Packet) []byte {
 }
 
 // track puts a packet in flight.
-func (l *Link) track(p *path, rec *recovery.Packet, n int) {
+func (l *Link) track(p *linkPath, rec *recovery.Packet, n int) {
 	p.loss.Track(l.now, rec, n)
 	l.probes = max(l.probes-1, 0)
 }
 
 // seal turns frames of n bytes, which stand behind the headers' room in buf,
 // into a packet and returns its whole length.
-func (l *Link) seal(p *path, buf []byte, n int) int {
+func (l *Link) seal(p *linkPath, buf []byte, n int) int {
 	copy(buf, p.header)
 	pkt, err := l.sender.Seal(buf[len(p.header):len(p.header)+noise.HeaderSize+n], typeData, l.cfg.Index)
 	if err != nil {
@@ -181,17 +181,17 @@ func (l *Link) seal(p *path, buf []byte, n int) int {
 
 // small makes a packet of frames that are not acknowledged. It lies in the
 // link's buffer until the next one.
-func (l *Link) small(p *path, add func(b []byte) []byte) []byte {
+func (l *Link) small(p *linkPath, add func(b []byte) []byte) []byte {
 	buf := l.buffer.Bytes()[:p.mtu]
 	start := len(p.header) + noise.HeaderSize
 	return buf[:l.seal(p, buf, len(add(buf[start:start])))]
 }
 
 // post sends such a packet at once.
-func (l *Link) post(p *path, add func(b []byte) []byte) { l.postTTL(p, 0, add) }
+func (l *Link) post(p *linkPath, add func(b []byte) []byte) { l.postTTL(p, 0, add) }
 
 // postTTL sends it with a time to live, if that is not 0.
-func (l *Link) postTTL(p *path, ttl int, add func(b []byte) []byte) {
+func (l *Link) postTTL(p *linkPath, ttl int, add func(b []byte) []byte) {
 	if !l.mayReach(p) {
 		return
 	}

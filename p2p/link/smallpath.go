@@ -15,7 +15,7 @@ const (
 
 // carries returns what a path's packets may have, of those that it uses, without being
 // suspected.
-func (p *path) carries() int {
+func (p *linkPath) carries() int {
 	if p.mtu > minMTU {
 		return minMTU
 	}
@@ -23,14 +23,14 @@ func (p *path) carries() int {
 }
 
 // checkSilence does what is due where nothing was heard of packets for some timeouts.
-func (l *Link) checkSilence(p *path) {
+func (l *Link) checkSilence(p *linkPath) {
 	if p.mtu > minMTU && p.loss.Probes%holeSilent == 0 {
 		l.shrink(p)
 	}
 }
 
 // checkHole does what is due where packets are lost for their size.
-func (l *Link) checkHole(p *path) {
+func (l *Link) checkHole(p *linkPath) {
 	switch {
 	case p.mtu > minMTU && p.loss.Hole.Lost >= holeLost:
 		l.shrink(p)
@@ -43,7 +43,7 @@ func (l *Link) checkHole(p *path) {
 
 // shrink has a path use the smallest datagrams, sends again what was larger, and searches
 // for the largest size anew: if it was no hole after all, that takes a round trip.
-func (l *Link) shrink(p *path) {
+func (l *Link) shrink(p *linkPath) {
 	p.setMTU(minMTU)
 	p.search = mtuSearch{next: l.now}
 	if again := p.shrank.Add(holeGap); again.After(l.now) {

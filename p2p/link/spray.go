@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/wire"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/udp"
 )
 
@@ -23,7 +23,7 @@ const crossPause = 250 * time.Millisecond
 // one of which a socket of the other side waits. The first answer decides: what
 // comes from the other ports is not heard, so both ends agree on the path.
 type spray struct {
-	path    path     // from which socket; with each port in turn
+	path    linkPath // from which socket; with each port in turn
 	openers []uint16 // ports to which an opener goes before the probes
 	ports   []uint16 // that are left
 	probes  []probe  // that were sent
@@ -67,7 +67,7 @@ func (l *Link) Cross(conn udp.Conn, addr netip.Addr, ports []uint16) (won <-chan
 
 func newSpray(conn udp.Conn, addr netip.Addr, ports []uint16) *spray {
 	s := &spray{ports: ports, over: make(chan struct{})}
-	s.path = path{route: Route{Conn: conn, Addr: netip.AddrPortFrom(addr, 0)}, mtu: minMTU, round: true}
+	s.path = linkPath{route: Route{Conn: conn, Addr: netip.AddrPortFrom(addr, 0)}, mtu: minMTU, round: true}
 	return s
 }
 
@@ -107,12 +107,12 @@ func (l *Link) tendSpray() {
 	case l.direct(), len(s.ports) == 0: // by whichever way
 		s.finish()
 	default:
-		n := min(punch.SprayBatch, len(s.ports))
+		n := min(path.BirthdayBatch, len(s.ports))
 		for _, port := range s.ports[:n] {
 			l.probe(s, port, 0)
 		}
 		s.ports = s.ports[n:]
-		s.next, s.until = l.now.Add(punch.SprayGap), l.now.Add(sprayPatience)
+		s.next, s.until = l.now.Add(path.BirthdayGap), l.now.Add(sprayPatience)
 	}
 }
 
@@ -161,5 +161,5 @@ func (l *Link) sprayDeaf(r Route) bool {
 
 // direct reports whether a path that is not relayed is valid.
 func (l *Link) direct() bool {
-	return slices.ContainsFunc(l.paths, func(p *path) bool { return p.state == valid && !p.relayed() })
+	return slices.ContainsFunc(l.paths, func(p *linkPath) bool { return p.state == valid && !p.relayed() })
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/udp"
 )
 
@@ -29,8 +29,8 @@ func TestSprayIsPaced(t *testing.T) {
 			w.drop = func(_ int, d []byte) bool { return d[0] != typeRelay } // nothing direct gets through
 		})
 		r := w.route(0, 0, 0)
-		ports := punch.Ports{Low: 10_000, High: 10_999, Step: 1}
-		over := w.a.Spray(r.Conn, r.Addr.Addr(), ports.Draw(punch.SprayProbes))
+		ports := path.Ports{Low: 10_000, High: 10_999, Step: 1}
+		over := w.a.Spray(r.Conn, r.Addr.Addr(), ports.Draw(path.BirthdayProbes))
 		time.Sleep(500*time.Millisecond + time.Millisecond)
 		if n := sent(10_000, 11_000); n < 500 || n > 520 {
 			t.Errorf("%d probes within half a second", n)
@@ -40,17 +40,17 @@ func TestSprayIsPaced(t *testing.T) {
 		if n, took := sent(10_000, 11_000), time.Since(start); n != 1000 || took > time.Second {
 			t.Errorf("%d probes of 1000 ports, after %v more", n, took)
 		}
-		over = w.a.Spray(r.Conn, r.Addr.Addr(), punch.Ports{Low: 20_000, High: 20_999, Step: 1}.Draw(punch.SprayProbes))
+		over = w.a.Spray(r.Conn, r.Addr.Addr(), path.Ports{Low: 20_000, High: 20_999, Step: 1}.Draw(path.BirthdayProbes))
 		w.set(func() { w.drop = nil })
 		again := w.a.Spray(r.Conn, r.Addr.Addr(), []uint16{30_000})
 		<-over // taken over
 		<-again
 		time.Sleep(time.Second)
-		if k := w.a.Path().Kind; k == punch.PathRelay {
+		if k := w.a.Path().Kind; k == path.Relay {
 			t.Errorf("path %v", w.a.Path())
 		}
 		before := sent(0, 65535)
-		<-w.a.Spray(r.Conn, r.Addr.Addr(), punch.AnyPort().Draw(punch.SprayProbes))
+		<-w.a.Spray(r.Conn, r.Addr.Addr(), path.AnyPort().Draw(path.BirthdayProbes))
 		if n := sent(0, 65535) - before; n > 20 {
 			t.Errorf("%d packets though there is a direct path", n)
 		}
@@ -104,7 +104,7 @@ func TestFan(t *testing.T) {
 		to := w.route(0, 3, 0).Addr
 		own := &networkConn{w, 0} // other sockets of the same end
 		conns := []udp.Conn{own, &networkConn{w, 0}, &networkConn{w, 0}}
-		opened, won := w.a.Open(conns, to, punch.OpenerTTL)
+		opened, won := w.a.Open(conns, to, path.OpenerTTL)
 		<-opened
 		// What comes by the first two at the same time.
 		done := make(chan struct{})
@@ -149,7 +149,7 @@ func TestCross(t *testing.T) {
 		if took := time.Since(start); took < crossPause || took > crossPause+200*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
-		if p := w.a.Path(); p.Kind == punch.PathRelay || p.Addr.Port() < 30 || p.Addr.Port() > 32 {
+		if p := w.a.Path(); p.Kind == path.Relay || p.Addr.Port() < 30 || p.Addr.Port() > 32 {
 			t.Errorf("path %v", p)
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/tunnel"
 )
 
@@ -27,7 +27,7 @@ func (s PathState) String() string {
 
 // A PathReport is what is known of one way to the other side.
 type PathReport struct {
-	Kind  punch.PathKind
+	Kind  path.Kind
 	Addr  netip.AddrPort // the other side's, or the server's where relayed
 	State PathState
 	InUse bool
@@ -90,7 +90,7 @@ func (r PathReport) rank() int {
 	return [...]int{Valid: 0, Lost: 1, Untested: 2}[r.State]
 }
 
-func (p *path) report(inUse bool) PathReport {
+func (p *linkPath) report(inUse bool) PathReport {
 	states := [...]PathState{candidate: Untested, valid: Valid, dead: Lost}
 	r := PathReport{
 		Kind: p.kind, Addr: tunnel.Unmark(p.route.Addr), State: states[p.state], InUse: inUse,

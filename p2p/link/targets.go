@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/limit"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // Where links may send packets that nobody has asked for. Each link probes few addresses that
@@ -93,7 +93,7 @@ func (t *Targets) answers(now time.Time, host netip.Addr) bool {
 }
 
 // mayReach reports whether a packet may be sent on a path that has never been valid.
-func (l *Link) mayReach(p *path) bool {
+func (l *Link) mayReach(p *linkPath) bool {
 	t := l.cfg.Targets
 	if t == nil || p.state != candidate || p.route.Channel != 0 || p.round {
 		return true
@@ -103,7 +103,7 @@ func (l *Link) mayReach(p *path) bool {
 
 // mayFill reports whether a ping on a path that is not valid may have minMTU bytes: one of any size was
 // answered there, or a server saw the other end at that host and few went there yet.
-func (l *Link) mayFill(p *path) bool {
+func (l *Link) mayFill(p *linkPath) bool {
 	t := l.cfg.Targets
 	if t == nil || p.state != candidate || p.route.Channel != 0 || p.narrow {
 		return true
@@ -112,11 +112,13 @@ func (l *Link) mayFill(p *path) bool {
 }
 
 // vouched reports whether not only the other end says that it receives at the path's host.
-func (l *Link) vouched(p *path) bool { return p.vouched || p.route.Addr.Addr() == l.observed.Addr() }
+func (l *Link) vouched(p *linkPath) bool {
+	return p.vouched || p.route.Addr.Addr() == l.observed.Addr()
+}
 
 // noteAnswer lets the other links know that a host has answered.
-func (l *Link) noteAnswer(p *path) {
-	if l.cfg.Targets != nil && p.route.Channel == 0 && p.kind != punch.PathRelay {
+func (l *Link) noteAnswer(p *linkPath) {
+	if l.cfg.Targets != nil && p.route.Channel == 0 && p.kind != path.Relay {
 		l.cfg.Targets.answered(l.now, p.route.Addr.Addr())
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/udp"
 )
 
@@ -20,7 +20,7 @@ type Servers struct {
 
 // A Finding is what Discover gives.
 type Finding struct {
-	punch.NAT
+	path.NAT
 	// Observed is where the servers saw the requests come from, for each that
 	// answered; of two sockets.
 	Observed []netip.AddrPort
@@ -29,7 +29,7 @@ type Finding struct {
 // Interim is told what Discover knows before it knows all. Each function may be nil.
 type Interim struct {
 	// Mapped is told of the NAT when nothing but its filtering is unknown.
-	Mapped func(punch.NAT)
+	Mapped func(path.NAT)
 	// Exit is told the lowest time to live that passes all NATs, see Exit; 0: that could not
 	// be found out, as through a NAT whose mapping depends on the endpoint. Where the function
 	// is nil it is not looked for.
@@ -93,10 +93,10 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, i
 	}
 	if change != nil && samples[0].IsValid() {
 		if change(ctx).IsValid() {
-			f.Filtering = punch.AddressDependent
+			f.Filtering = path.AddressDependent
 		} else if ctx.Err() == nil {
-			f.Filtering = punch.AddressAndPortDependent
-			f.Bare = f.Mapping == punch.EndpointIndependent && one.remapped(ctx, s.Second, samples[0])
+			f.Filtering = path.AddressAndPortDependent
+			f.Bare = f.Mapping == path.EndpointIndependent && one.remapped(ctx, s.Second, samples[0])
 		}
 	}
 	return f, nil
@@ -128,10 +128,10 @@ func (s Servers) mapping() []netip.AddrPort {
 
 // judge tells the mapping by what the targets saw: the first sample is that of
 // another socket, the others are theirs.
-func judge(targets, samples []netip.AddrPort) (n punch.NAT) {
+func judge(targets, samples []netip.AddrPort) (n path.NAT) {
 	main := samples[1]
 	if !main.IsValid() {
-		return punch.NAT{}
+		return path.NAT{}
 	}
 	var ports []uint16
 	for _, a := range samples {
@@ -144,15 +144,15 @@ func judge(targets, samples []netip.AddrPort) (n punch.NAT) {
 		switch {
 		case !seen.IsValid():
 		case seen == main:
-			n.Mapping = max(n.Mapping, punch.EndpointIndependent)
+			n.Mapping = max(n.Mapping, path.EndpointIndependent)
 		case t.Addr() == targets[0].Addr():
-			n.Mapping = punch.AddressAndPortDependent
+			n.Mapping = path.AddressAndPortDependent
 		default:
-			n.Mapping = max(n.Mapping, punch.AddressDependent)
+			n.Mapping = max(n.Mapping, path.AddressDependent)
 		}
 	}
 	if n.Symmetric() {
-		n.Stride = punch.StrideOf(ports)
+		n.Stride = path.StrideOf(ports)
 	}
 	return n
 }

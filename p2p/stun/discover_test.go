@@ -10,7 +10,7 @@ import (
 
 	"p2ptool/internal/netsim"
 	"p2ptool/p2p/identity"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
 	"p2ptool/p2p/stun"
 	"p2ptool/p2p/udp"
@@ -72,11 +72,11 @@ func discover(t *testing.T, h *netsim.Host, others ...netip.AddrPort) (stun.Find
 
 func TestDiscover(t *testing.T) {
 	const (
-		independent = punch.EndpointIndependent
-		address     = punch.AddressDependent
-		port        = punch.AddressAndPortDependent
+		independent = path.EndpointIndependent
+		address     = path.AddressDependent
+		port        = path.AddressAndPortDependent
 	)
-	for kind, want := range map[netsim.Kind]punch.NAT{
+	for kind, want := range map[netsim.Kind]path.NAT{
 		netsim.FullCone:            {Mapping: independent, Filtering: address},
 		netsim.AddressRestricted:   {Mapping: independent, Filtering: address},
 		netsim.PortRestricted:      {Mapping: independent, Filtering: port},
@@ -104,7 +104,7 @@ func TestDiscover(t *testing.T) {
 
 func TestDiscoverWithoutNAT(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
-		want := punch.NAT{Mapping: punch.EndpointIndependent, Filtering: punch.AddressDependent}
+		want := path.NAT{Mapping: path.EndpointIndependent, Filtering: path.AddressDependent}
 		f, took := discover(t, l.Host("198.51.100.9"))
 		if f.NAT != want || took > 100*time.Millisecond {
 			t.Errorf("%+v after %v", f, took)
@@ -118,11 +118,11 @@ func TestDiscoverUnderLoss(t *testing.T) {
 		nat := l.NAT("198.51.100.1", netsim.Symmetric)
 		nat.Link(netsim.Link{Loss: .1})
 		h := nat.Host("192.168.1.2")
-		if f, _ := discover(t, h); f.Mapping != punch.AddressAndPortDependent {
+		if f, _ := discover(t, h); f.Mapping != path.AddressAndPortDependent {
 			t.Errorf("%+v", f)
 		}
 		nat.Cut()
-		if f, _ := discover(t, h); f.NAT != (punch.NAT{}) || f.Observed != nil {
+		if f, _ := discover(t, h); f.NAT != (path.NAT{}) || f.Observed != nil {
 			t.Errorf("%+v", f)
 		}
 	})
@@ -137,7 +137,7 @@ func TestDiscoverWithAPlainServer(t *testing.T) {
 		f, err := stun.Discover(t.Context(), listen, stun.Servers{
 			Main: serverMain, Others: []netip.AddrPort{netip.MustParseAddrPort("203.0.113.2:3478")},
 		}, stun.Interim{})
-		if want := (punch.NAT{Mapping: punch.AddressDependent}); err != nil || f.NAT != want {
+		if want := (path.NAT{Mapping: path.AddressDependent}); err != nil || f.NAT != want {
 			t.Errorf("%+v, %v", f, err)
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // The frame types. The package comment draws their fields.
@@ -38,7 +38,7 @@ const (
 // The lengths of a PING and a PONG.
 const (
 	PingSize = 1 + 8
-	PongSize = 1 + 8 + punch.AddrSize
+	PongSize = 1 + 8 + path.AddrSize
 )
 
 var ErrMalformed = errors.New("malformed frame")
@@ -52,9 +52,9 @@ type Handler interface {
 	OnWindow(stream, limit uint64) error
 	OnReset(stream, code uint64) error
 	OnStop(stream, code uint64) error
-	OnCandidates(cs []punch.Candidate)
-	OnNAT(n punch.NAT)
-	OnOpened(p punch.Ports)
+	OnCandidates(cs []path.Candidate)
+	OnNAT(n path.NAT)
+	OnOpened(p path.Ports)
 	OnDatagram(data []byte)
 	OnPiece(p Piece)
 	OnClose(code uint64, reason string)
@@ -118,7 +118,7 @@ func AppendPaddedPing(b []byte, id uint64) []byte {
 // AppendPong appends a PONG with the address from which the PING came.
 func AppendPong(b []byte, id uint64, seen netip.AddrPort) []byte {
 	b = binary.BigEndian.AppendUint64(append(b, FramePong), id)
-	return punch.AppendAddr(b, seen)
+	return path.AppendAddr(b, seen)
 }
 
 // StreamControlSize is the most bytes that a WINDOW, RESET or STOP of a stream has.
@@ -153,18 +153,18 @@ func AppendClose(b []byte, code uint64, reason string) []byte {
 }
 
 // AppendCandidates appends a CANDIDATES.
-func AppendCandidates(b []byte, cs []punch.Candidate) []byte {
-	return punch.AppendCandidates(append(b, FrameCandidates), cs)
+func AppendCandidates(b []byte, cs []path.Candidate) []byte {
+	return path.AppendCandidates(append(b, FrameCandidates), cs)
 }
 
 // AppendNAT appends a NAT. Like OPENED it has a length, so that later versions can add fields.
-func AppendNAT(b []byte, n punch.NAT) []byte {
-	return n.Append(append(b, FrameNAT, punch.NATSize))
+func AppendNAT(b []byte, n path.NAT) []byte {
+	return n.Append(append(b, FrameNAT, path.NATSize))
 }
 
 // AppendOpened appends an OPENED.
-func AppendOpened(b []byte, p punch.Ports) []byte {
-	return p.Append(append(b, FrameOpened, punch.PortsSize))
+func AppendOpened(b []byte, p path.Ports) []byte {
+	return p.Append(append(b, FrameOpened, path.PortsSize))
 }
 
 // AppendDatagram appends a DATAGRAM.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // A recorder records the frames of a packet and appends them again.
@@ -30,8 +30,8 @@ type (
 		stream, v uint64
 	}
 	candidatesSeen struct{ cs string }
-	natSeen        struct{ nat punch.NAT }
-	openedSeen     struct{ ports punch.Ports }
+	natSeen        struct{ nat path.NAT }
+	openedSeen     struct{ ports path.Ports }
 	datagramSeen   struct{ data string }
 	pieceSeen      struct {
 		id, offset, whole uint64
@@ -67,11 +67,11 @@ func (r *recorder) control(typ byte, stream, v uint64) error {
 func (r *recorder) OnWindow(stream, limit uint64) error { return r.control(FrameWindow, stream, limit) }
 func (r *recorder) OnReset(stream, code uint64) error   { return r.control(FrameReset, stream, code) }
 func (r *recorder) OnStop(stream, code uint64) error    { return r.control(FrameStop, stream, code) }
-func (r *recorder) OnCandidates(cs []punch.Candidate) {
-	r.note(candidatesSeen{string(punch.AppendCandidates(nil, cs))}, AppendCandidates(r.out, cs))
+func (r *recorder) OnCandidates(cs []path.Candidate) {
+	r.note(candidatesSeen{string(path.AppendCandidates(nil, cs))}, AppendCandidates(r.out, cs))
 }
-func (r *recorder) OnNAT(n punch.NAT)      { r.note(natSeen{n}, AppendNAT(r.out, n)) }
-func (r *recorder) OnOpened(p punch.Ports) { r.note(openedSeen{p}, AppendOpened(r.out, p)) }
+func (r *recorder) OnNAT(n path.NAT)      { r.note(natSeen{n}, AppendNAT(r.out, n)) }
+func (r *recorder) OnOpened(p path.Ports) { r.note(openedSeen{p}, AppendOpened(r.out, p)) }
 func (r *recorder) OnDatagram(d []byte) {
 	r.note(datagramSeen{string(d)}, AppendDatagram(r.out, d))
 }
@@ -128,9 +128,9 @@ func TestFrames(t *testing.T) {
 		{"08 02 6869", true, []any{datagramSeen{"hi"}}},
 		{"0e 05 02 07 02 6869", true, []any{pieceSeen{5, 2, 7, "hi"}}},
 		{"09 00 03 627965", false, []any{closeSeen{0, "bye"}}},
-		{"0a 05 03 02 ffff 00", true, []any{natSeen{punch.NAT{Mapping: 3, Filtering: 2, Stride: -1}}}},
-		{"0a 05 01 01 0000 aa 00", true, []any{natSeen{punch.NAT{Mapping: 1, Filtering: 1}}}}, // of the future
-		{"0b 06 0400 ffff 0001", true, []any{openedSeen{punch.AnyPort()}}},
+		{"0a 05 03 02 ffff 00", true, []any{natSeen{path.NAT{Mapping: 3, Filtering: 2, Stride: -1}}}},
+		{"0a 05 01 01 0000 aa 00", true, []any{natSeen{path.NAT{Mapping: 1, Filtering: 1}}}}, // of the future
+		{"0b 06 0400 ffff 0001", true, []any{openedSeen{path.AnyPort()}}},
 		{"10 00 05 6869", true, []any{streamSeen{0, 5, "hi", false}}},
 		{"13 02 00 01 68 00 11 02 01", true, []any{streamSeen{2, 0, "h", true}, streamSeen{2, 1, "", true}}},
 	} {

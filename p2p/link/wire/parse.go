@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/spans"
-	"p2ptool/p2p/punch"
+	"p2ptool/p2p/path"
 )
 
 // Parse calls h for each frame of a packet and reports whether the packet is ack-eliciting. The
@@ -37,8 +37,8 @@ func parseFrame(typ byte, r *reader, h Handler, scratch *[]spans.Span) error {
 			h.OnPing(binary.BigEndian.Uint64(b))
 		}
 	case FramePong:
-		if b := r.bytes(8 + punch.AddrSize); b != nil {
-			h.OnPong(binary.BigEndian.Uint64(b), punch.ParseAddr(b[8:]))
+		if b := r.bytes(8 + path.AddrSize); b != nil {
+			h.OnPong(binary.BigEndian.Uint64(b), path.ParseAddr(b[8:]))
 		}
 	case FrameAck:
 		a, err := parseAck(r, (*scratch)[:0])
@@ -50,7 +50,7 @@ func parseFrame(typ byte, r *reader, h Handler, scratch *[]spans.Span) error {
 	case FrameWindow, FrameReset, FrameStop:
 		return parseStreamControl(typ, r, h)
 	case FrameCandidates:
-		cs, rest, err := punch.ParseCandidates(r.b)
+		cs, rest, err := path.ParseCandidates(r.b)
 		if err != nil {
 			return ErrMalformed
 		}
@@ -129,7 +129,7 @@ func parseAck(r *reader, ranges []spans.Span) (Ack, error) {
 }
 
 func parseNAT(r *reader, h Handler) error {
-	n, _, err := punch.ParseNAT(r.bytes(uint64(r.byte())))
+	n, _, err := path.ParseNAT(r.bytes(uint64(r.byte())))
 	if err != nil {
 		return ErrMalformed
 	}
@@ -138,7 +138,7 @@ func parseNAT(r *reader, h Handler) error {
 }
 
 func parseOpened(r *reader, h Handler) error {
-	p, _, err := punch.ParsePorts(r.bytes(uint64(r.byte())))
+	p, _, err := path.ParsePorts(r.bytes(uint64(r.byte())))
 	if err != nil {
 		return ErrMalformed
 	}

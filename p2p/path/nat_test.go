@@ -1,4 +1,4 @@
-package punch
+package path
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package punch
+package path
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 func TestCandidatesRoundTrip(t *testing.T) {
 	want := []Candidate{
 		{Host, netip.MustParseAddrPort("192.168.1.2:4000")},
-		{Reflexive, netip.MustParseAddrPort("[2001:db8::1]:65535")},
+		{ServerReflexive, netip.MustParseAddrPort("[2001:db8::1]:65535")},
 	}
 	b := AppendCandidates(nil, want)
 	got, rest, err := ParseCandidates(append(b, 7))
@@ -95,7 +95,7 @@ func TestSchedule(t *testing.T) {
 }
 
 func TestBetter(t *testing.T) {
-	q := func(k PathKind, a string, rtt int) Quality {
+	q := func(k Kind, a string, rtt int) Quality {
 		return Quality{k, netip.MustParseAddr(a), time.Duration(rtt) * time.Millisecond}
 	}
 	lan, v6, v4 := "10.0.0.1", "2001:db8::1", "192.0.2.1"
@@ -104,14 +104,14 @@ func TestBetter(t *testing.T) {
 		new, now Quality
 		want     bool
 	}{
-		{"direct beats relay at any round trip", q(PathDirect, v4, 300), q(PathRelay, v4, 20), true},
-		{"relay never beats direct", q(PathRelay, v4, 1), q(PathDirect, v4, 300), false},
-		{"lan beats direct", q(PathLAN, lan, 1), q(PathDirect, v4, 1), true},
-		{"IPv6 beats IPv4 when near", q(PathDirect, v6, 24), q(PathDirect, v4, 20), true},
-		{"IPv6 does not when far", q(PathDirect, v6, 26), q(PathDirect, v4, 20), false},
-		{"IPv4 does not come back when near", q(PathDirect, v4, 20), q(PathDirect, v6, 24), false},
-		{"IPv4 wins when much shorter", q(PathDirect, v4, 10), q(PathDirect, v6, 24), true},
-		{"alike stays", q(PathDirect, v4, 19), q(PathDirect, v4, 20), false},
+		{"direct beats relay at any round trip", q(Direct, v4, 300), q(Relay, v4, 20), true},
+		{"relay never beats direct", q(Relay, v4, 1), q(Direct, v4, 300), false},
+		{"lan beats direct", q(LAN, lan, 1), q(Direct, v4, 1), true},
+		{"IPv6 beats IPv4 when near", q(Direct, v6, 24), q(Direct, v4, 20), true},
+		{"IPv6 does not when far", q(Direct, v6, 26), q(Direct, v4, 20), false},
+		{"IPv4 does not come back when near", q(Direct, v4, 20), q(Direct, v6, 24), false},
+		{"IPv4 wins when much shorter", q(Direct, v4, 10), q(Direct, v6, 24), true},
+		{"alike stays", q(Direct, v4, 19), q(Direct, v4, 20), false},
 	} {
 		if got := c.new.Better(c.now); got != c.want {
 			t.Errorf("%s: %v", c.name, got)

@@ -1,4 +1,4 @@
-package punch
+package path
 
 import (
 	"net/netip"
@@ -12,7 +12,7 @@ const nearEnough = 5 * time.Millisecond
 
 // A Quality is what is known of a valid path.
 type Quality struct {
-	Kind PathKind
+	Kind Kind
 	Addr netip.Addr
 	RTT  time.Duration
 }
@@ -20,17 +20,17 @@ type Quality struct {
 // class ranks paths before their round trips do; smaller is better.
 func (q Quality) class() int {
 	switch {
-	case q.Kind == PathLAN:
+	case q.Kind == LAN:
 		return 0
-	case q.Kind == PathDirect && q.Addr.Is6():
+	case q.Kind == Direct && q.Addr.Is6():
 		return 1
-	case q.Kind == PathDirect:
+	case q.Kind == Direct:
 		return 2
 	}
 	return 3 + int(q.Kind)
 }
 
-func (q Quality) direct() bool { return q.Kind == PathLAN || q.Kind == PathDirect }
+func (q Quality) direct() bool { return q.Kind == LAN || q.Kind == Direct }
 
 // Better reports whether a link that uses the path now should change to q. A
 // direct path beats a relayed one at any round trip. Else the better class

@@ -1,4 +1,4 @@
-package punch
+package path
 
 import (
 	"encoding/binary"
@@ -25,7 +25,7 @@ func Between(before, after uint16, stride int16) (p Ports, ok bool) {
 		return Ports{}, false
 	}
 	p = Ports{before + step, after - 1, step}
-	return p, p.Count() <= SprayProbes
+	return p, p.Count() <= BirthdayProbes
 }
 
 // After returns the n ports that follow one, where a NAT gives them with a stride

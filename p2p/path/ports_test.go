@@ -1,4 +1,4 @@
-package punch
+package path
 
 import (
 	"slices"
@@ -30,8 +30,8 @@ func TestBetween(t *testing.T) {
 // What is drawn is of the range, and different; all of a small one.
 func TestDraw(t *testing.T) {
 	for _, p := range []Ports{AnyPort(), {5000, 5006, 2}, {65535, 65535, 1}, {65534, 65535, 9}} {
-		got := p.Draw(SprayProbes)
-		if want := min(p.Count(), SprayProbes); len(got) != want {
+		got := p.Draw(BirthdayProbes)
+		if want := min(p.Count(), BirthdayProbes); len(got) != want {
 			t.Errorf("%v: %d ports, want %d", p, len(got), want)
 		}
 		slices.Sort(got)

@@ -1,14 +1,14 @@
-// Package punch holds the rules of hole punching: what addresses a peer may be
-// reached at, when each is probed, and which of the paths that answer is the
-// best. It sends nothing and keeps no time: p2p/link does both.
+// Package path holds the rules by which peers find paths to each other: at what addresses a
+// peer may be reached, when each is probed, how many probes strangers' addresses get, and which
+// of the paths that answer is best. It does no I/O and keeps no time: link.Link does both.
 //
-// The vocabulary is that of RFC 4787 (mapping, filtering) and RFC 8445
-// (candidate, host, reflexive).
+// The terms are those of RFC 4787 (mapping, filtering) and RFC 8445 (candidate, host,
+// server-reflexive).
 //
-// A peer names its own candidates, so it could name somebody else's address.
-// Therefore only addresses that the server saw the peer at are probed in
-// earnest; any other gets the few probes of a fixed budget (Schedule).
-package punch
+// It trusts neither the peer nor the server about addresses. A peer names its own candidates, and
+// could name somebody else's address. So only addresses at which the server saw the peer get a
+// full schedule of probes, others the few of NewShortSchedule.
+package path
 
 import (
 	"encoding/binary"
@@ -23,11 +23,11 @@ const MaxCandidates = 16
 type CandidateKind byte
 
 const (
-	Host           CandidateKind = 1 // an address of one of its interfaces
-	Reflexive      CandidateKind = 2 // the address that the server saw
-	ReflexiveOther CandidateKind = 3 // the one that the server's second port saw
-	Mapped         CandidateKind = 4 // a port mapping made by its router
-	Configured     CandidateKind = 5 // named in its configuration
+	Host                 CandidateKind = 1 // an address of one of its interfaces
+	ServerReflexive      CandidateKind = 2 // the address that the server saw
+	ServerReflexiveOther CandidateKind = 3 // the one that the server's second port saw
+	Mapped               CandidateKind = 4 // a port mapping made by its router
+	Configured           CandidateKind = 5 // named in its configuration
 )
 
 // String returns how the candidate was come by, in a word.
@@ -35,7 +35,7 @@ func (k CandidateKind) String() string {
 	switch k {
 	case Host:
 		return "host"
-	case Reflexive, ReflexiveOther:
+	case ServerReflexive, ServerReflexiveOther:
 		return "observed"
 	case Mapped:
 		return "mapped"

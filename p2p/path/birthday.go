@@ -1,21 +1,20 @@
-package punch
+package path
 
 import "time"
 
-// A NAT that maps by endpoint, facing one that filters by port, is got through
-// by chance: the one side opens many sockets toward the other, each of which
-// gets a port of its own, and the other probes ports at random. With 256 of
-// 64,512 ports open, 174 probes find one of them with even odds, 1,024 in 98 of
-// 100 rounds.
+// Birthday probing gets through a NAT that maps by endpoint, facing one that filters by port: one
+// side opens many sockets toward the other, each of which gets a port of its own, and the other
+// probes ports at random. With 256 of 64,512 ports open, 174 probes find one of them with even
+// odds, 1,024 in 98 of 100 rounds.
 const (
-	SpraySockets = 256
-	SprayProbes  = 1024 // of a round
-	SprayBatch   = 10   // probes that are sent at once
-	SprayGap     = 10 * time.Millisecond
+	BirthdaySockets = 256
+	BirthdayProbes  = 1024 // of a round
+	BirthdayBatch   = 10   // probes sent at once
+	BirthdayGap     = 10 * time.Millisecond
 
 	// SprayRound is how long the sockets wait: for the announcement to get there, the
 	// probes to be sent, perhaps behind those of another link, and to come back.
-	SprayRound = 6 * time.Second
+	BirthdayRound = 6 * time.Second
 
 	// Where ports are given in sequence, they are known but for what others
 	// behind the same NAT begin meanwhile.
