@@ -134,8 +134,8 @@ func bits(bytesPerSecond float64) string {
 	return fmt.Sprintf("%.2f Mbit/s", v)
 }
 
-// measured is the handler of bench streams. A peer that may send files may measure.
-func (in *inbox) measured(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
+// handleBench is the handler of bench streams. A peer that may send files may measure.
+func (in *inbox) handleBench(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 	stream.SetPriority(bulkPriority)
 	g := bench.Client{
 		Peer: link.Peer().String(),

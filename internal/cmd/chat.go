@@ -150,7 +150,7 @@ func (co *conversation) run(ctx context.Context, cancel context.CancelCauseFunc)
 
 // withResumeHint adds to the command's error how to resume the transfers that it interrupted.
 func (co *conversation) withResumeHint(err error) error {
-	switch kept := co.inbox.kept(); {
+	switch kept := co.inbox.resumeHint(); {
 	case kept != "":
 		return hint(err, "%s", kept)
 	case co.unsent.Load():
@@ -162,9 +162,9 @@ func (co *conversation) withResumeHint(err error) error {
 // handlers returns the handlers of the streams that the peer opens, by kind.
 func (co *conversation) handlers(ctx context.Context) map[string]func(*p2p.Link, *p2p.Stream) {
 	return map[string]func(*p2p.Link, *p2p.Stream){
-		kindChat:  func(l *p2p.Link, s *p2p.Stream) { co.talks.take(l, s) },
-		kindFile:  func(l *p2p.Link, s *p2p.Stream) { co.inbox.take(ctx, l, s) },
-		kindBench: func(l *p2p.Link, s *p2p.Stream) { co.inbox.measured(ctx, l, s) },
+		kindChat:  func(l *p2p.Link, s *p2p.Stream) { co.talks.handle(l, s) },
+		kindFile:  func(l *p2p.Link, s *p2p.Stream) { co.inbox.handleFile(ctx, l, s) },
+		kindBench: func(l *p2p.Link, s *p2p.Stream) { co.inbox.handleBench(ctx, l, s) },
 	}
 }
 

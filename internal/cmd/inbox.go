@@ -64,8 +64,8 @@ func (in *inbox) asker() asker {
 	return in.p.ask
 }
 
-// take is the handler of file streams. It receives one transfer.
-func (in *inbox) take(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
+// handleFile is the handler of file streams. It receives one transfer.
+func (in *inbox) handleFile(ctx context.Context, link *p2p.Link, stream *p2p.Stream) {
 	defer in.p.activities.begin(link)()
 	accepted, err := in.receive(ctx, link, stream)
 	if err != nil && ctx.Err() == nil {
@@ -183,8 +183,8 @@ func (in *inbox) explain(err error) error {
 	return hint(err, "%s, so the offer was declined; %sset accept under [receive] in the config to \"contacts\" or \"all\"", asked.why, in.yesFlag)
 }
 
-// kept returns how to resume if an accepted transfer is unfinished, else "".
-func (in *inbox) kept() string {
+// resumeHint returns how to resume if an accepted transfer is unfinished, else "".
+func (in *inbox) resumeHint() string {
 	if in.unfinished.Load() == 0 {
 		return ""
 	}

@@ -21,12 +21,16 @@ func (p *program) receiveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "receive",
 		Usage: "wait for files",
-		Flags: append(onlineFlags(),
-			&cli.StringFlag{Name: "from", Usage: "take files from `WHO` only"},
-			&cli.StringFlag{Name: "dir", Usage: "put files into `FOLDER`"},
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "take files without asking"},
+		Description: about("p2ptool receive --dir inbox                       # asks before it accepts files\n"+
+			"p2ptool receive --from bob --once --yes           # one transfer, without asking\n"+
+			"p2ptool receive --from bob --yes --stdout | tar x", whoHelp),
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "from", Usage: "accept files from `WHO` only"},
+			&cli.StringFlag{Name: "dir", Usage: "put received files into `FOLDER`"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "accept files without asking"},
 			&cli.BoolFlag{Name: "once", Usage: "end after one transfer, with its exit code"},
-			&cli.BoolFlag{Name: "stdout", Usage: "write a single file to stdout, and end"}),
+			&cli.BoolFlag{Name: "stdout", Usage: "write a single file to stdout, and end"},
+		}, onlineFlags()...),
 		Action: p.receive,
 	}
 }
@@ -61,8 +65,8 @@ func (p *program) receive(c *cli.Context) error {
 		}
 	}
 	r.handlers = map[string]func(*p2p.Link, *p2p.Stream){
-		kindFile:  func(l *p2p.Link, s *p2p.Stream) { in.take(ctx, l, s) },
-		kindBench: func(l *p2p.Link, s *p2p.Stream) { in.measured(ctx, l, s) },
+		kindFile:  func(l *p2p.Link, s *p2p.Stream) { in.handleFile(ctx, l, s) },
+		kindBench: func(l *p2p.Link, s *p2p.Stream) { in.handleBench(ctx, l, s) },
 	}
 	n, err := p.start(cfg, r)
 	if err != nil {
@@ -70,24 +74,24 @@ func (p *program) receive(c *cli.Context) error {
 		return err
 	}
 	defer n.Close()
-	defer cancel() // before, since Close waits for the handlers
+	defer cancel() // before Close, which waits for the handlers
 	if err := n.ready(ctx); err != nil {
 		return err
 	}
 	return in.wait(ctx, outcomes, once, limitOf(c))
 }
 
-// receiver makes the inbox that the flags ask for.
+// receiver returns an inbox by the flags.
 func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 	in := p.inbox(cfg)
 	in.yesFlag = "use --yes, or "
 	in.rules.yes, in.rules.into = c.Bool("yes"), c.String("dir")
 	if c.Bool("stdout") {
 		if p.out.json {
-			return nil, usage("--stdout and --json both want stdout, use one of them")
+			return nil, usage("--stdout and --json both write to stdout, use one of them")
 		}
 		if c.IsSet("dir") {
-			return nil, usage("--stdout and --dir both say where the file goes, use one of them")
+			return nil, usage("--stdout and --dir cannot be combined")
 		}
 		in.out = p.env.Stdout
 	}
@@ -110,7 +114,7 @@ func (p *program) receiver(c *cli.Context, cfg *config.Config) (*inbox, error) {
 	return in, nil
 }
 
-// inbox makes an inbox by the config's rules.
+// inbox returns an inbox by the config's rules.
 func (p *program) inbox(cfg *config.Config) *inbox {
 	return &inbox{p: p, rules: rules{cfg: cfg}, questions: newQuestions()}
 }
@@ -141,14 +145,14 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, l
 	for {
 		select {
 		case <-ctx.Done():
-			return hint(context.Cause(ctx), "%s", in.kept())
+			return hint(context.Cause(ctx), "%s", in.resumeHint())
 		case <-giveUp:
 			giveUp = nil
 			if in.unfinished.Load() == 0 {
 				return last
 			}
 		case <-late:
-			return hint(fmt.Errorf("receive: %w after %s", errTimeout, limit), "%s", in.kept())
+			return hint(fmt.Errorf("receive: %w after %s", errTimeout, limit), "%s", in.resumeHint())
 		case o := <-outcomes:
 			if o.err != nil {
 				last = in.explain(o.err)
@@ -158,7 +162,7 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, l
 				in.p.complain(last)
 			case !once:
 			case in.mayReturn(o.err):
-				in.p.out.note("link to %s broke, waiting for it to go on", nameOf(in.rules.cfg, o.peer))
+				in.p.out.note("link to %s broke, waiting for the sender to reconnect", nameOf(in.rules.cfg, o.peer))
 				giveUp = time.After(senderReturns)
 			case o.err != nil:
 				return last

@@ -112,8 +112,8 @@ func (ts *talks) forget(t *talk) {
 	delete(ts.byPeer, t.peer)
 }
 
-// take is the handler of chat streams.
-func (ts *talks) take(link *p2p.Link, stream *p2p.Stream) {
+// handle is the handler of chat streams.
+func (ts *talks) handle(link *p2p.Link, stream *p2p.Stream) {
 	t := ts.join(link.Peer())
 	if t == nil {
 		stream.Reset(p2p.ResetNoHandler)

@@ -7,16 +7,15 @@ import (
 	"sync"
 )
 
-// An Answer is what a router says in one protocol.
+// An Answer is a router's answer in one protocol.
 type Answer struct {
 	Protocol Protocol
-	External netip.Addr // the zero value where the protocol does not tell
-	Err      error      // nil: it is spoken
+	External netip.Addr // zero if the protocol does not have it
+	Err      error      // nil: the router supports the protocol
 }
 
-// Check finds the router and asks it which protocols it speaks, all at once, in at
-// most three seconds. It maps nothing. The answers stand in the order of the
-// protocols; they are none where there is no router, and the error says so.
+// Check finds the router and probes all protocols at the same time, in at most three seconds. It
+// maps nothing. The answers are in the order of the protocols. Without a router it returns an error.
 func Check(ctx context.Context, c Config) (Gateway, []Answer, error) {
 	find := c.Gateway
 	if find == nil {
@@ -35,13 +34,13 @@ func Check(ctx context.Context, c Config) (Gateway, []Answer, error) {
 	return g, answers, nil
 }
 
-// A probing is a probe under way; its answer comes once.
+// A probing is a running probe; it has one answer.
 type probing struct {
 	client client
 	answer chan Answer
 }
 
-// probe has the gateway asked in all protocols, each on a goroutine of the group.
+// probe probes the gateway in all protocols, each on a goroutine of the group.
 func (c Config) probe(ctx context.Context, group *sync.WaitGroup, g Gateway) (all []probing) {
 	for _, to := range c.clients(g) {
 		p := probing{to, make(chan Answer, 1)}
@@ -54,7 +53,7 @@ func (c Config) probe(ctx context.Context, group *sync.WaitGroup, g Gateway) (al
 	return all
 }
 
-// clients makes one for each protocol, best first.
+// clients returns a client for each protocol, best first.
 func (c Config) clients(g Gateway) []client {
 	dial := func() (net.Conn, error) { return g.dial(servicePort) }
 	if c.Dial != nil {

@@ -8,34 +8,33 @@ import (
 	"time"
 )
 
-// A client asks one router in one way.
+// A client talks to one router in one protocol.
 type client interface {
 	protocol() Protocol
 
-	// probe finds out whether the router speaks the protocol, and its
-	// external address where that comes along.
+	// probe checks whether the router supports the protocol. It also returns the external
+	// address if the protocol has it.
 	probe(ctx context.Context) (netip.Addr, error)
 
-	// request asks for the mapping, a new one or the one that it was given before.
+	// request requests the mapping, a new one or a renewal.
 	request(ctx context.Context, port uint16) (lease, error)
 
-	// look tells the router's epoch in seconds; known is false where there is
-	// none to look at.
+	// look returns the router's epoch in seconds; known is false if the protocol has none.
 	look(ctx context.Context) (seconds uint32, known bool)
 
-	// release withdraws what request may have been given.
+	// release removes a mapping that request may have created.
 	release(ctx context.Context, port uint16) error
 }
 
 // servicePort is where routers listen for PCP and NAT-PMP.
 const servicePort = 5351
 
-// pcpClient speaks PCP.
+// A pcpClient is a client for PCP.
 type pcpClient struct {
 	self  netip.Addr
 	dial  func() (net.Conn, error)
 	nonce [12]byte
-	last  netip.AddrPort // what was assigned, to be suggested
+	last  netip.AddrPort // the last assigned address, to suggest again
 }
 
 func newPCP(self netip.Addr, dial func() (net.Conn, error)) *pcpClient {
@@ -93,10 +92,10 @@ func (c *pcpClient) exchange(ctx context.Context, r pcpMessage) (m pcpMessage, e
 	return m, err
 }
 
-// pmpClient speaks NAT-PMP.
+// A pmpClient is a client for NAT-PMP.
 type pmpClient struct {
 	dial func() (net.Conn, error)
-	last uint16 // what was assigned, to be suggested
+	last uint16 // the last assigned port, to suggest again
 }
 
 func (c *pmpClient) protocol() Protocol { return NATPMP }
@@ -147,7 +146,7 @@ func (c *pmpClient) exchange(ctx context.Context, r pmpMessage) (m pmpMessage, e
 	return m, err
 }
 
-// leaseOf makes a lease of what a router assigned, if that can be reached.
+// leaseOf returns a lease, if the assigned address is usable.
 func leaseOf(external netip.AddrPort, seconds uint32) (lease, error) {
 	ip := external.Addr()
 	if !ip.Is4() || !ip.IsGlobalUnicast() || external.Port() == 0 || seconds == 0 {

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// A request is sent again after firstWait, then after twice as long each time, and
-// given up after lastWait: 1.75 s in all.
+// A request is repeated after firstWait, then after twice as long each time. It fails after
+// lastWait: 1.75 s in all.
 const (
 	firstWait = 250 * time.Millisecond
 	lastWait  = time.Second
-	maxStray  = 16 // answers to something else that are read past, each time
+	maxStray  = 16 // unrelated answers that are skipped per attempt
 )
 
-// exchange sends a request over a connected socket until accept takes an
-// answer, or refuses it with another error than errOther. It closes the socket.
+// exchange sends a request over a connected socket until accept returns nil or an error other than
+// errOther for an answer. It closes the socket.
 func exchange(ctx context.Context, conn net.Conn, request []byte, accept func([]byte) error) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -36,14 +36,14 @@ func exchange(ctx context.Context, conn net.Conn, request []byte, accept func([]
 			return ended(ctx, err)
 		}
 		select {
-		case <-time.After(time.Until(deadline)): // strays do not have it sent sooner
+		case <-time.After(time.Until(deadline)): // unrelated answers must not shorten the wait
 		case <-ctx.Done():
 		}
 	}
 	return ended(ctx, ErrSilent)
 }
 
-// await reads until accept is content, within bounds.
+// await reads answers until accept returns something other than errOther, up to maxStray.
 func await(conn net.Conn, buf []byte, accept func([]byte) error) error {
 	for range maxStray {
 		n, err := conn.Read(buf)
@@ -57,7 +57,7 @@ func await(conn net.Conn, buf []byte, accept func([]byte) error) error {
 	return errOther
 }
 
-// ended returns the context's error where that is the reason.
+// ended returns the context's cause if the context has ended, else err.
 func ended(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -6,44 +6,43 @@ import (
 )
 
 const (
-	// wantedLife is what a router is asked for: short enough that the mapping of a
-	// process that was killed does not stay for long.
+	// wantedLife is the requested lifetime: short enough that the mapping of a killed process
+	// does not stay for long.
 	wantedLife = 20 * time.Minute
-	minLife    = time.Minute // shorter ones are taken for this
+	minLife    = time.Minute // shorter lifetimes count as this
 	maxLife    = 24 * time.Hour
 
-	lookEvery  = time.Minute      // between looks at the router's epoch
-	retryFirst = time.Minute      // after a failure; twice as long after each further
+	lookEvery  = time.Minute      // interval of reading the router's epoch
+	retryFirst = time.Minute      // after a failure; doubles with each further one
 	retryLast  = 30 * time.Minute //
-	hintPause  = 5 * time.Second  // between askings, however often something changes
+	hintPause  = 5 * time.Second  // minimum interval of requests, however many hints there are
 )
 
-// A lease is a mapping that was granted.
+// A lease is a granted mapping.
 type lease struct {
 	external netip.AddrPort
 	life     time.Duration
 }
 
-// A plan is what is held, and when the router is spoken to next. Its methods
-// take the time.
+// A plan is the current lease, and when to talk to the router next. Its methods take the current time.
 type plan struct {
 	held    lease
-	expires time.Time // of what is held
-	asked   time.Time // last
-	due     time.Time // to ask for the mapping
-	look    time.Time // to look at the epoch
+	expires time.Time // of held
+	asked   time.Time // the last request
+	due     time.Time // the next request
+	look    time.Time // the next read of the epoch
 	failed  int       // in a row
 	epoch   epoch
 }
 
-// granted takes a mapping: it is renewed at half its lifetime.
+// granted records a mapping, which is renewed at half its lifetime.
 func (p *plan) granted(now time.Time, l lease) {
 	life := min(max(l.life, minLife), maxLife)
 	p.held, p.expires, p.asked, p.failed = l, now.Add(life), now, 0
 	p.due, p.look = now.Add(life/2), now.Add(lookEvery)
 }
 
-// refused takes a failure. What is held stays until it expires.
+// refused records a failure. An existing lease stays until it expires.
 func (p *plan) refused(now time.Time) {
 	p.asked, p.look = now, now.Add(lookEvery)
 	p.due = now.Add(min(retryFirst<<min(p.failed, 10), retryLast))
@@ -57,7 +56,7 @@ func (p *plan) refused(now time.Time) {
 	}
 }
 
-// hint has the router asked soon: something has changed.
+// hint schedules a request soon, because something has changed.
 func (p *plan) hint(now time.Time) {
 	at := p.asked.Add(hintPause)
 	if at.Before(now) {
@@ -68,8 +67,8 @@ func (p *plan) hint(now time.Time) {
 	}
 }
 
-// looked takes what a look at the router told. A router that has lost what it
-// held is asked at once.
+// looked records the router's epoch. If the router has lost its mappings, the next request is due
+// at once.
 func (p *plan) looked(now time.Time, seconds uint32) {
 	p.look = now.Add(lookEvery)
 	if p.epoch.restarted(now, seconds) {
@@ -77,7 +76,7 @@ func (p *plan) looked(now time.Time, seconds uint32) {
 	}
 }
 
-// next returns when something is to be done.
+// next returns the time of the next action.
 func (p *plan) next() time.Time {
 	if p.held.external.IsValid() && p.look.Before(p.due) {
 		return p.look
@@ -85,15 +84,15 @@ func (p *plan) next() time.Time {
 	return p.due
 }
 
-// An epoch watches the clock of a router, which begins anew when it forgets
-// its mappings. The zero value has seen none.
+// An epoch tracks a router's epoch, which restarts when the router loses its mappings. The zero value
+// is ready.
 type epoch struct {
 	at      time.Time
 	seconds uint32
 }
 
-// restarted takes a router's clock and reports whether it has begun anew: it
-// runs backwards, or at another speed than ours by an eighth (RFC 6887, 8.5).
+// restarted records a router's epoch and reports whether it has restarted: it went backwards, or its
+// speed differs from our clock's by more than a sixteenth (RFC 6887, section 8.5).
 func (e *epoch) restarted(now time.Time, seconds uint32) bool {
 	first := e.at.IsZero()
 	ours := int64(now.Sub(e.at) / time.Second)

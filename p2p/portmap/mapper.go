@@ -8,42 +8,42 @@ import (
 	"time"
 )
 
-// withdrawal is how long the router may take to hear, in the end, that the
-// mapping is wanted no more. Unheard, the mapping ends by itself.
+// withdrawal limits the removal of the mapping at the end. If it fails, the mapping expires by
+// itself.
 const withdrawal = 700 * time.Millisecond
 
-// A Config tells what to map.
+// A Config configures a Mapper.
 type Config struct {
 	// Port is the UDP port of this host.
 	Port uint16
 
-	// OnChange is told of each mapping that comes, changes or goes, from the
-	// goroutine of Run. It may be nil.
+	// OnChange is called whenever a mapping is created, changed or lost, from the goroutine of
+	// Run. It may be nil.
 	OnChange func(Status)
 
 	// Gateway finds the router; nil: FindGateway.
 	Gateway func() (Gateway, error)
 
-	// Dial opens a datagram socket to a port of the router, that hears nobody
-	// else; nil: the system's. With another one UPnP, which needs more, is not tried.
+	// Dial opens a datagram socket connected to a port of the router; nil: the system's. If it is
+	// set, UPnP is off, since it needs more than datagrams.
 	Dial func(g Gateway, port uint16) (net.Conn, error)
 }
 
 // A Mapper keeps a mapping while it runs.
 type Mapper struct {
 	config Config
-	hints  chan struct{} // one place
+	hints  chan struct{} // has room for one
 
-	gateway Gateway // as found last
-	active  client  // that holds, or is asked for, the mapping; nil: none
+	gateway Gateway // the last one found
+	active  client  // has, or requests, the mapping; nil: none
 	plan    plan
 
 	mu     sync.Mutex
 	status Status
-	first  chan struct{} // closed once the first answer, or none, is there
+	first  chan struct{} // closed after the first result
 }
 
-// New prepares a mapper; Run has it work.
+// New returns a mapper. Call Run to start it.
 func New(c Config) *Mapper {
 	if c.Gateway == nil {
 		c.Gateway = FindGateway
@@ -51,8 +51,8 @@ func New(c Config) *Mapper {
 	return &Mapper{config: c, hints: make(chan struct{}, 1), first: make(chan struct{})}
 }
 
-// Run gets the mapping and keeps it until ctx ends; then it withdraws it, which
-// takes less than a second. It is called once.
+// Run creates the mapping and keeps it until ctx ends; then it removes the mapping, which takes less
+// than a second. Call it once.
 func (m *Mapper) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -70,8 +70,8 @@ func (m *Mapper) Run(ctx context.Context) {
 	}
 }
 
-// Hint says that the network may have changed, so that the router is asked anew
-// soon. It never blocks.
+// Hint tells the mapper that the network may have changed, so that it soon asks the router again. It
+// never blocks.
 func (m *Mapper) Hint() {
 	select {
 	case m.hints <- struct{}{}:
@@ -79,17 +79,17 @@ func (m *Mapper) Hint() {
 	}
 }
 
-// Status returns how the mapping stands.
+// Status returns the current status of the mapping.
 func (m *Mapper) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.status
 }
 
-// Asked is closed once it is known whether the router maps the port.
+// Asked is closed when it is known whether the router maps the port.
 func (m *Mapper) Asked() <-chan struct{} { return m.first }
 
-// turn does what is due.
+// turn performs the action that is due.
 func (m *Mapper) turn(ctx context.Context, now time.Time) {
 	if now.Before(m.plan.due) {
 		if seconds, known := m.active.look(ctx); known {
@@ -109,14 +109,14 @@ func (m *Mapper) turn(ctx context.Context, now time.Time) {
 	} else {
 		m.plan.refused(time.Now())
 	}
-	m.tell(err, m.plan.held.external != before)
+	m.setStatus(err, m.plan.held.external != before)
 }
 
-// obtain asks for the mapping, first of whom it was had from before.
+// obtain requests the mapping, first with the client that had it before.
 func (m *Mapper) obtain(ctx context.Context) (lease, error) {
 	g, err := m.config.Gateway()
 	if g != m.gateway {
-		m.gateway, m.active, m.plan = g, nil, plan{} // what another router gave leads nowhere
+		m.gateway, m.active, m.plan = g, nil, plan{} // a mapping of another router is useless
 	}
 	if err != nil {
 		return lease{}, err
@@ -129,8 +129,8 @@ func (m *Mapper) obtain(ctx context.Context) (lease, error) {
 	return m.find(ctx)
 }
 
-// find asks for the mapping by the best protocol that the router speaks. All are
-// probed at once, so that one that is not spoken holds up the others only once.
+// find requests the mapping in the best protocol that the router supports. All protocols are probed
+// at the same time.
 func (m *Mapper) find(ctx context.Context) (lease, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var probes sync.WaitGroup
@@ -154,7 +154,7 @@ func (m *Mapper) find(ctx context.Context) (lease, error) {
 	return lease{}, reason
 }
 
-// graver prefers what the router said to its silence.
+// graver returns the more informative error: a refusal rather than silence.
 func graver(a, b error) error {
 	if refusal, ok := errors.AsType[*ResultError](b); ok && *refusal != (ResultError{PCP, pcpOtherVersion}) || errors.Is(b, errNothing) {
 		return b
@@ -162,8 +162,8 @@ func graver(a, b error) error {
 	return a
 }
 
-// tell notes how it stands.
-func (m *Mapper) tell(err error, news bool) {
+// setStatus sets the status, and reports it if it has changed.
+func (m *Mapper) setStatus(err error, changed bool) {
 	s := Status{Router: m.gateway.Addr, External: m.plan.held.external, Err: err}
 	if s.External.IsValid() && m.active != nil {
 		s.Protocol, s.Err = m.active.protocol(), nil
@@ -171,7 +171,7 @@ func (m *Mapper) tell(err error, news bool) {
 	m.mu.Lock()
 	m.status = s
 	m.mu.Unlock()
-	if news && m.config.OnChange != nil {
+	if changed && m.config.OnChange != nil {
 		m.config.OnChange(s)
 	}
 	select {
@@ -181,12 +181,12 @@ func (m *Mapper) tell(err error, news bool) {
 	}
 }
 
-// withdraw takes back what was, or may have been, granted.
+// withdraw removes the mapping that was, or may have been, granted.
 func (m *Mapper) withdraw(ctx context.Context) {
 	if m.active == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawal)
 	defer cancel()
-	_ = m.active.release(ctx, m.config.Port) // it ends by itself too
+	_ = m.active.release(ctx, m.config.Port) // if it fails, the mapping expires
 }

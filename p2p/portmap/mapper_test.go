@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// run has a mapper run for a scene of a test, and end after it.
+// run runs a mapper during a test function.
 func run(t *testing.T, speaks Protocol, scene func(r *router, m *Mapper)) {
 	t.Helper()
 	runWith(t, speaks, func(*router) {}, scene)
 }
 
-// runWith does so with a router that is prepared beforehand.
+// runWith is like run, with a router that prepare configures.
 func runWith(t *testing.T, speaks Protocol, prepare func(*router), scene func(r *router, m *Mapper)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -37,7 +37,7 @@ func runWith(t *testing.T, speaks Protocol, prepare func(*router), scene func(r 
 	})
 }
 
-// pass lets time pass, and what happens then.
+// pass advances the virtual time.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -60,17 +60,17 @@ func TestMapping(t *testing.T) {
 				}
 				pass(2 * time.Minute)
 				if asked, _, changes := r.counts(); asked != 2 || changes != 1 {
-					t.Errorf("asked %d times after it, told of %d changes", asked, changes)
+					t.Errorf("asked %d times after it, %d changes", asked, changes)
 				}
 			})
 			if _, released, _ := r.counts(); released != 1 {
-				t.Errorf("withdrawn %d times", released)
+				t.Errorf("removed %d times", released)
 			}
 		})
 	}
 }
 
-// TestRestart: a router that forgets its mappings is asked anew within a minute.
+// After a router's restart the mapping is requested again within a minute.
 func TestRestart(t *testing.T) {
 	run(t, PCP, func(r *router, m *Mapper) {
 		<-m.Asked()
@@ -81,12 +81,12 @@ func TestRestart(t *testing.T) {
 			t.Errorf("port %d after the restart", got)
 		}
 		if _, _, changes := r.counts(); changes != 2 {
-			t.Errorf("told of %d changes", changes)
+			t.Errorf("%d changes", changes)
 		}
 	})
 }
 
-// TestHint: something changes, over and over; the router is asked now and then.
+// Frequent hints cause only occasional requests.
 func TestHint(t *testing.T) {
 	run(t, PCP, func(r *router, m *Mapper) {
 		<-m.Asked()
@@ -100,8 +100,8 @@ func TestHint(t *testing.T) {
 	})
 }
 
-// TestSilence: a router that says nothing costs little, and one that falls
-// silent has its mapping believed until it ends.
+// A silent router is detected quickly, and a mapping of a router that becomes silent stays until it
+// expires.
 func TestSilence(t *testing.T) {
 	run(t, None, func(_ *router, m *Mapper) {
 		began := time.Now()
@@ -118,11 +118,11 @@ func TestSilence(t *testing.T) {
 		r.set(func() { r.speaks = None })
 		pass(19 * time.Minute)
 		if !m.Status().External.IsValid() {
-			t.Error("given up before it ends")
+			t.Error("the mapping was dropped before it expired")
 		}
 		pass(2 * time.Minute)
 		if _, _, changes := r.counts(); m.Status().External.IsValid() || changes != 2 {
-			t.Errorf("%v, told of %d changes", m.Status(), changes)
+			t.Errorf("%v, %d changes", m.Status(), changes)
 		}
 	})
 }
@@ -146,8 +146,8 @@ func TestNested(t *testing.T) {
 	})
 }
 
-// TestMad: what a router says is bounded.
-func TestMad(t *testing.T) {
+// Invalid addresses are rejected, and short lifetimes do not cause many requests.
+func TestInvalidAnswers(t *testing.T) {
 	for _, ip := range []string{"0.0.0.0", "224.0.0.1", "127.0.0.1", "255.255.255.255", "2001:db8::1"} {
 		runWith(t, PCP, func(r *router) { r.external = netip.MustParseAddr(ip) }, func(r *router, m *Mapper) {
 			<-m.Asked()
@@ -173,7 +173,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%+v, %v", answers, err)
 		}
 		if asked, _, _ := r.counts(); asked != 0 {
-			t.Error("a mapping was asked for")
+			t.Error("Check requested a mapping")
 		}
 		r.wg.Wait()
 	})
@@ -197,7 +197,7 @@ func TestEpoch(t *testing.T) {
 	} {
 		var e epoch
 		if e.restarted(begin, 1000) {
-			t.Error("restarted at first sight")
+			t.Error("the first epoch counts as a restart")
 		}
 		if got := e.restarted(begin.Add(tt.after), tt.seconds); got != tt.want {
 			t.Errorf("after %v at %d: %v", tt.after, tt.seconds, got)

@@ -35,8 +35,8 @@ func (m pmpMessage) appendRequest(b []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, m.lifetime)
 }
 
-// parsePMP reads a response to the request. What answers another request is
-// errOther; a refusal is a *ResultError.
+// parsePMP parses a response to the request. The error is errOther for an answer to another request,
+// and a *ResultError for a refusal.
 func parsePMP(b []byte, request pmpMessage) (m pmpMessage, err error) {
 	if len(b) < pmpHead {
 		return m, errShort

@@ -19,13 +19,12 @@ const (
 )
 
 var (
-	errShort   = errors.New("malformed answer of the router")
-	errOther   = errors.New("answer to something else") // is waited past
+	errShort   = errors.New("malformed answer from the router")
+	errOther   = errors.New("answer to another request") // is skipped
 	errNothing = errors.New("the router has no external address")
 )
 
-// A pcpMessage is a request, or a response of which lifetime, epoch and
-// external are the router's.
+// A pcpMessage is a request, or a response with the router's lifetime, epoch and external address.
 type pcpMessage struct {
 	opcode   byte
 	lifetime uint32 // seconds
@@ -57,11 +56,11 @@ func (m pcpMessage) appendRequest(b []byte) []byte {
 	return append(b, ip[:]...)
 }
 
-// parsePCP reads a response to the request. What answers another request is
-// errOther; a refusal is a *ResultError; options are skipped.
+// parsePCP parses a response to the request and skips options. The error is errOther for an answer to
+// another request, and a *ResultError for a refusal.
 func parsePCP(b []byte, request pcpMessage) (m pcpMessage, err error) {
 	if len(b) >= 8 && b[0] != pcpVersion {
-		// A router that knows NAT-PMP alone answers in its own format.
+		// A router that only supports NAT-PMP answers in that format.
 		return m, &ResultError{PCP, pcpOtherVersion}
 	}
 	if len(b) < pcpHead || len(b) > pcpMax {

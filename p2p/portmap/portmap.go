@@ -1,25 +1,23 @@
-// Package portmap asks the router before this host to forward a UDP port to
-// it: by PCP (RFC 6887), NAT-PMP (RFC 6886) or UPnP IGD, in this order of
-// liking. It keeps the mapping while it is wanted, notices when the router has
-// lost it, and withdraws it in the end.
+// Package portmap asks the router of this host to forward a UDP port to it, by PCP (RFC 6887),
+// NAT-PMP (RFC 6886) or UPnP IGD, in this order of preference. It keeps the mapping, notices when the
+// router has lost it, and removes it at the end.
 //
-// IPv4 alone: over IPv6 there is nothing to map. A mapping leads to the host's
-// own port and to no other host.
+// It supports only IPv4: IPv6 needs no mapping. A mapping leads to this host's own port, never to
+// another host.
 //
-// Whom it trusts: the router with no more than it can do anyway, which is to
-// drop packets. Only its own address is spoken to and listened to, in UPnP too:
-// a description of the device that leads elsewhere, or redirects, is an error. What it says is
-// bounded in length and time. The external address is a claim.
+// Whom it trusts: the router can do no more than it can anyway, which is to drop packets. Only
+// its own address is used, for UPnP too: a device description elsewhere, or a redirect, is an
+// error. Its answers are bounded in length and time. The external address is a claim.
 //
-// Bytes of PCP, all in network order. Request of a mapping (opcode 1), 60 bytes, and of
-// an announcement (opcode 0), the first 24; in a response the fields in brackets:
+// PCP messages, in network byte order. A request for a mapping (opcode 1) has 60 bytes, an
+// announcement (opcode 0) the first 24. Brackets show the fields of a response:
 //
 //	 0  version, 1: 2
 //	 1  opcode, 1           [with 0x80]
 //	 2  reserved, 1
 //	 3  reserved, 1         [result code; 0: granted]
 //	 4  lifetime, 4         seconds; 0: withdraw
-//	 8  own address, 16     [epoch, 4; reserved, 12]
+//	 8  host's address, 16  [epoch, 4; reserved, 12]
 //	24  nonce, 12           the same in all messages about a mapping
 //	36  protocol, 1: 17     UDP
 //	37  reserved, 3
@@ -27,7 +25,7 @@
 //	42  external port, 2    suggested [assigned]
 //	44  external address, 16
 //
-// Bytes of NAT-PMP. Request of the external address, 2 bytes, and of a mapping, 12:
+// NAT-PMP messages. A request for the external address has 2 bytes, one for a mapping 12:
 //
 //	0  version, 1: 0
 //	1  opcode, 1            0: the address, 1: map UDP
@@ -36,12 +34,12 @@
 //	6  external port, 2     suggested
 //	8  lifetime, 4          seconds; 0: withdraw
 //
-// Response of 12 and 16 bytes:
+// The responses have 12 and 16 bytes:
 //
 //	0  version, 1: 0
 //	1  opcode, 1            with 0x80
 //	2  result code, 2       0: granted
-//	4  epoch, 4             seconds since the router forgot its mappings
+//	4  epoch, 4             seconds since the router lost its mappings
 //	8  address, 4           or internal port, 2; external port, 2; lifetime, 4
 package portmap
 
@@ -51,7 +49,7 @@ import (
 	"net/netip"
 )
 
-// A Protocol is a way to ask a router.
+// A Protocol is a port mapping protocol.
 type Protocol int
 
 const (
@@ -66,33 +64,33 @@ func (p Protocol) String() string {
 	return [...]string{"none", "PCP", "NAT-PMP", "UPnP"}[p]
 }
 
-// Errors that tell why there is no mapping; test with errors.Is.
+// Reasons why there is no mapping; test with errors.Is.
 var (
-	ErrNoRouter = errors.New("no router stands between this host and the internet")
+	ErrNoRouter = errors.New("there is no router between this host and the internet")
 	ErrSilent   = errors.New("does not answer")
-	ErrForeign  = errors.New("the device leads to another host than the router")
+	ErrForeign  = errors.New("the device refers to a host other than the router")
 )
 
 // A ResultError is a router's refusal.
 type ResultError struct {
 	Protocol Protocol
-	Code     int // as the protocol numbers them
+	Code     int // the protocol's result code
 }
 
-// Error says it with the protocol's own number.
+// Error includes the protocol and its result code.
 func (e *ResultError) Error() string {
-	return fmt.Sprintf("the router refuses by %v, code %d", e.Protocol, e.Code)
+	return fmt.Sprintf("the router refused by %v with code %d", e.Protocol, e.Code)
 }
 
-// A Status is how a mapping stands.
+// A Status is the status of a mapping.
 type Status struct {
-	Router   netip.Addr     // the zero value: none is known
-	Protocol Protocol       // of the mapping; None: there is no mapping
-	External netip.AddrPort // where the mapping listens; the zero value without one
-	Err      error          // why there is none
+	Router   netip.Addr     // zero: unknown
+	Protocol Protocol       // of the mapping; None: no mapping
+	External netip.AddrPort // the mapped address; zero: no mapping
+	Err      error          // why there is no mapping
 }
 
-// String says it in a sentence.
+// String describes the status.
 func (s Status) String() string {
 	switch {
 	case s.External.IsValid() && s.Nested():
@@ -107,11 +105,11 @@ func (s Status) String() string {
 	return fmt.Sprintf("no port is mapped: %v", s.Err)
 }
 
-// Nested reports whether the external address is no public one, so that
-// another NAT stands behind the router: the mapping reaches as far as that.
+// Nested reports whether the external address is not public, because there is another NAT behind
+// the router. The mapping then only works up to that NAT.
 func (s Status) Nested() bool { return s.External.IsValid() && !public(s.External.Addr()) }
 
-// shared is the space that providers' own NATs use (RFC 6598).
+// shared is the address space of providers' NATs (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 func public(ip netip.Addr) bool {

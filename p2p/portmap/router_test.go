@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// A router is one in virtual time, that answers by PCP or NAT-PMP, or not at
-// all.
+// A router simulates a router in virtual time. It supports PCP or NAT-PMP, or does not answer.
 type router struct {
 	t  *testing.T
 	wg sync.WaitGroup
@@ -19,12 +18,12 @@ type router struct {
 	speaks   Protocol
 	external netip.Addr
 	booted   time.Time
-	port     uint16 // that is assigned; 0: as suggested
+	port     uint16 // assigned port; 0: as suggested
 	refusal  byte
-	life     uint32 // that is granted; 0: as asked for
-	asked    int    // for a mapping
+	life     uint32 // granted lifetime; 0: as requested
+	asked    int    // requests for a mapping
 	released int
-	changes  int // that the mapper told of
+	changes  int // calls of OnChange
 }
 
 func newRouter(t *testing.T, speaks Protocol) *router {
@@ -33,7 +32,7 @@ func newRouter(t *testing.T, speaks Protocol) *router {
 
 var testGateway = Gateway{netip.MustParseAddr("192.168.1.1"), testSelf}
 
-// config is a mapper's before the router.
+// config returns the configuration of a mapper that uses the router.
 func (r *router) config() Config {
 	return Config{
 		Port:     5000,
@@ -118,7 +117,7 @@ func (r *router) set(f func()) {
 	f()
 }
 
-// counts returns how often a mapping was asked for, withdrawn, and told of.
+// counts returns how often a mapping was requested, removed, and reported.
 func (r *router) counts() (asked, released, changes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,15 +16,14 @@ import (
 
 const (
 	ssdpPort = 1900
-	ssdpMax  = 2048 // bytes of an answer that are looked at
+	ssdpMax  = 2048 // bytes of an answer that are read
 )
 
-// ssdpGroup is where devices listen (UDA 1.1, 1.3).
+// ssdpGroup is the multicast group of devices (UDA 1.1, section 1.3).
 var ssdpGroup = netip.AddrPortFrom(netip.AddrFrom4([4]byte{239, 255, 255, 250}), ssdpPort)
 
-// search asks the gateway where the description of its device is: directly, which
-// passes firewalls, and by the group, which some alone listen to. What others
-// answer is not looked at.
+// search asks the gateway for the URL of its device description: by unicast, which passes firewalls,
+// and by multicast, which some routers require. It ignores answers from other hosts.
 func search(ctx context.Context, g Gateway) (*url.URL, error) {
 	socket, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(g.Self, 0)))
 	if err != nil {
@@ -36,13 +35,13 @@ func search(ctx context.Context, g Gateway) (*url.URL, error) {
 	for wait := firstWait; wait <= lastWait; wait *= 2 {
 		for _, to := range []netip.AddrPort{netip.AddrPortFrom(g.Addr, ssdpPort), ssdpGroup} {
 			for version := 1; version <= 2; version++ {
-				_, _ = socket.WriteToUDPAddrPort(searchFor(version), to) // a host may have no route for the group
+				_, _ = socket.WriteToUDPAddrPort(searchFor(version), to) // there may be no route for multicast
 			}
 		}
 		if err := socket.SetReadDeadline(time.Now().Add(wait)); err != nil {
 			return nil, ended(ctx, err)
 		}
-		at, err := hear(socket, g.Addr)
+		at, err := receive(socket, g.Addr)
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return at, ended(ctx, err)
 		}
@@ -55,8 +54,8 @@ func searchFor(version int) []byte {
 		"ST: urn:schemas-upnp-org:device:InternetGatewayDevice:%d\r\n\r\n", ssdpGroup, version)
 }
 
-// hear reads until the gateway answers or the deadline is over.
-func hear(socket *net.UDPConn, gateway netip.Addr) (*url.URL, error) {
+// receive reads until the gateway answers or the deadline expires.
+func receive(socket *net.UDPConn, gateway netip.Addr) (*url.URL, error) {
 	buf := make([]byte, ssdpMax)
 	for {
 		n, from, err := socket.ReadFromUDPAddrPort(buf)
@@ -72,7 +71,7 @@ func hear(socket *net.UDPConn, gateway netip.Addr) (*url.URL, error) {
 	}
 }
 
-// location reads an answer, which has to lead to the gateway itself.
+// location returns the URL in an answer, which must be on the gateway itself.
 func location(b []byte, gateway netip.Addr) (*url.URL, error) {
 	r, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(b)), nil)
 	if err != nil {

@@ -20,17 +20,16 @@ import (
 )
 
 const (
-	upnpPatience = 3 * time.Second // for all that one call asks of the router
+	upnpPatience = 3 * time.Second // for all requests of one call
 	upnpBody     = 256 << 10       // bytes of an answer that are read
-	upnpPorts    = 4               // that are tried where others have them
+	upnpPorts    = 4               // ports to try if others are taken
 	description  = "p2ptool"
-	leaseForever = 725 // error: the router knows no lifetimes (OnlyPermanentLeasesSupported)
+	leaseForever = 725 // error: the router only supports permanent mappings (OnlyPermanentLeasesSupported)
 	portTaken    = 718 // error: another host has the port (ConflictInMappingEntry)
 	udpInUPnP    = "UDP"
 )
 
-// A connection is the service of a router that maps ports; goupnp has one for each
-// kind and version.
+// A connection is the port mapping service of a router; goupnp has a type for each kind and version.
 type connection interface {
 	AddPortMappingCtx(ctx context.Context, remote string, external uint16, protocol string, internal uint16,
 		self string, enabled bool, description string, seconds uint32) error
@@ -38,11 +37,11 @@ type connection interface {
 	GetExternalIPAddressCtx(ctx context.Context) (string, error)
 }
 
-// upnpClient speaks UPnP IGD, version 1 or 2.
+// An upnpClient is a client for UPnP IGD, version 1 or 2.
 type upnpClient struct {
 	gateway Gateway
 	service connection // nil: not found yet
-	last    uint16     // the external port that was asked for last
+	last    uint16     // the last requested external port
 }
 
 func (c *upnpClient) protocol() Protocol { return UPnP }
@@ -70,14 +69,14 @@ func (c *upnpClient) probe(ctx context.Context) (netip.Addr, error) {
 	return ip.Unmap(), nil
 }
 
-// look has nothing to look at: UPnP has no epoch. A restart is noticed when the
-// mapping is renewed, or the host's address changes.
+// look returns false: UPnP has no epoch. A restart of the router is noticed when the mapping is
+// renewed, or when the host's address changes.
 func (c *upnpClient) look(context.Context) (uint32, bool) { return 0, false }
 
 func (c *upnpClient) request(ctx context.Context, port uint16) (lease, error) {
 	ip, err := c.probe(ctx)
 	if err != nil {
-		c.service = nil // the router's own port may be another after a restart
+		c.service = nil // after a restart the router's port may differ
 		return lease{}, err
 	}
 	if c.last == 0 {
@@ -96,7 +95,7 @@ func (c *upnpClient) request(ctx context.Context, port uint16) (lease, error) {
 	return leaseOf(netip.AddrPortFrom(ip, c.last), uint32(wantedLife/time.Second))
 }
 
-// add asks for the external port: for a while, or for good where the router knows nothing else.
+// add requests the external port, with a lifetime if the router supports that.
 func (c *upnpClient) add(ctx context.Context, port uint16) error {
 	ctx, cancel := context.WithTimeout(ctx, upnpPatience)
 	defer cancel()
@@ -118,7 +117,7 @@ func (c *upnpClient) release(ctx context.Context, _ uint16) error {
 	return fault(c.service.DeletePortMappingCtx(ctx, "", c.last, udpInUPnP))
 }
 
-// describe reads the description of the device and finds the service.
+// describe reads the device description and finds the service.
 func describe(ctx context.Context, router netip.Addr, at *url.URL) (connection, error) {
 	only := onlyTo(router)
 	root, err := rootOf(ctx, only, at)
@@ -131,7 +130,7 @@ func describe(ctx context.Context, router netip.Addr, at *url.URL) (connection, 
 			return k.make(goupnp.ServiceClient{SOAPClient: client, RootDevice: root, Location: at, Service: s}), nil
 		}
 	}
-	return nil, fmt.Errorf("%w: no service that maps ports", ErrSilent)
+	return nil, fmt.Errorf("%w: no port mapping service", ErrSilent)
 }
 
 // kinds are the services, best first.
@@ -161,26 +160,25 @@ func rootOf(ctx context.Context, only *http.Client, at *url.URL) (*goupnp.RootDe
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the description of the router: %s", answer.Status)
+		return nil, fmt.Errorf("the router's description: %s", answer.Status)
 	}
 	root := new(goupnp.RootDevice)
 	d := xml.NewDecoder(answer.Body)
 	d.DefaultSpace = goupnp.DeviceXMLNamespace
 	if err := d.Decode(root); err != nil {
-		return nil, fmt.Errorf("the description of the router: %w", err)
+		return nil, fmt.Errorf("the router's description: %w", err)
 	}
 	base := at
 	if root.URLBaseStr != "" {
 		if base, err = url.Parse(root.URLBaseStr); err != nil {
-			return nil, fmt.Errorf("the description of the router: %w", err)
+			return nil, fmt.Errorf("the router's description: %w", err)
 		}
 	}
 	root.SetURLBase(base)
 	return root, nil
 }
 
-// onlyTo makes a client that speaks to the router alone, wherever it is led, and
-// reads answers to a bound.
+// onlyTo returns a client that connects only to the router, and bounds the length of answers.
 func onlyTo(router netip.Addr) *http.Client {
 	t := &http.Transport{
 		DisableKeepAlives: true,
@@ -197,7 +195,7 @@ func onlyTo(router netip.Addr) *http.Client {
 	}
 }
 
-// bounded is a transport whose answers end after upnpBody bytes.
+// bounded is a transport that cuts answers after upnpBody bytes.
 type bounded struct{ http.RoundTripper }
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -211,7 +209,7 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// fault turns a fault of SOAP into a refusal.
+// fault converts a SOAP fault to a *ResultError.
 func fault(err error) error {
 	if f, ok := errors.AsType[*soap.SOAPFaultError](err); ok {
 		return &ResultError{UPnP, f.Detail.UPnPError.Errorcode}

@@ -22,8 +22,8 @@ s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body>%s</s:Body><
 const faultText = `<s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>
 <UPnPError xmlns="urn:schemas-upnp-org:control-1-0"><errorCode>%d</errorCode></UPnPError></detail></s:Fault>`
 
-// device serves a router's device; the handler answers actions, by name, with what
-// stands in the body and its status.
+// device serves a router's device. Action handles actions by name, and returns the status and the
+// body.
 func device(t *testing.T, control string, action func(name, body string) (int, string)) *url.URL {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -51,7 +51,7 @@ func answerOf(name, inside string) string {
 	return fmt.Sprintf(`<u:%sResponse xmlns:u="urn:schemas-upnp-org:service:WANIPConnection:1">%s</u:%[1]sResponse>`, name, inside)
 }
 
-// TestOldRouter knows no lifetimes, and has the port for another host.
+// A router that only supports permanent mappings, with the port taken by another host.
 func TestOldRouter(t *testing.T) {
 	var added, removed []string
 	at := device(t, "/control", func(name, body string) (int, string) {
@@ -86,8 +86,8 @@ func TestOldRouter(t *testing.T) {
 	}
 }
 
-// TestLedAway: a device that leads to another host is not followed there.
-func TestLedAway(t *testing.T) {
+// A device that refers to another host is rejected.
+func TestForeignDevice(t *testing.T) {
 	at := device(t, "http://127.0.0.2:1/control", nil)
 	service, err := describe(t.Context(), loopback, at)
 	if err != nil {
@@ -110,7 +110,7 @@ func TestLedAway(t *testing.T) {
 	}
 }
 
-// TestEndlessDevice has a description without an end.
+// An endless device description is cut.
 func TestEndlessDevice(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<?xml version="1.0"?><root xmlns="urn:schemas-upnp-org:device-1-0"><device><friendlyName>`)
@@ -123,7 +123,7 @@ func TestEndlessDevice(t *testing.T) {
 	defer s.Close()
 	at, _ := url.Parse(s.URL)
 	if _, err := describe(t.Context(), loopback, at); err == nil {
-		t.Error("read to the end")
+		t.Error("accepted an endless description")
 	}
 }
 

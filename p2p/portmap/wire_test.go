@@ -44,7 +44,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// granted is what miniupnpd 2.3.1 answers, but for nonce and ports.
+// granted is an answer of miniupnpd 2.3.1, with another nonce and other ports.
 const granted = "02810000 000004b0 00000007 000000000000000000000000" +
 	"0102030405060708090a0b0c 11000000 1234 5679 00000000000000000000ffff0b000001"
 
@@ -125,13 +125,13 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nLOCATION: http://192.168.1.1:5000/rootDesc.xml\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if m, err := parsePCP(b, testMap); err == nil && m.nonce != testMap.nonce {
-			t.Error("a mapping of another nonce")
+			t.Error("accepted a mapping with another nonce")
 		}
 		_, _ = parsePMP(b, pmpMessage{opcode: pmpAddress})
 		_, _ = parsePMP(b, pmpMessage{opcode: pmpMapUDP, internal: 1})
 		router := netip.MustParseAddr("192.168.1.1")
 		if at, err := location(b, router); err == nil && at.Hostname() != router.String() {
-			t.Errorf("led to %v", at)
+			t.Errorf("accepted the location %v", at)
 		}
 	})
 }

@@ -10,30 +10,29 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// How often a request is sent, and how long after the first one its answer is
-// waited for; the waits double.
+// How often a request is sent, and the wait for an answer after the first; the wait doubles
+// each time.
 const (
 	firstRetry = 150 * time.Millisecond
 	tries      = 4
 )
 
-// An Asker sends requests from a socket, most often one of its own, so that its NAT has
-// nothing for that socket yet.
+// An Asker sends requests from a socket, usually a new one, for which the NAT has no mapping yet.
 type Asker struct {
 	conn   udp.Conn
-	reader sync.WaitGroup // nobody's, if somebody else reads the socket
+	reader sync.WaitGroup // the goroutine that reads the socket, if any
 
 	mu      sync.Mutex
 	waiting map[ID]question
 }
 
 type question struct {
-	from   netip.AddrPort // where the answer has to come from
+	from   netip.AddrPort // where the answer must come from
 	answer chan netip.AddrPort
 }
 
-// sofar returns the answer if it has come.
-func (q question) sofar() netip.AddrPort {
+// received returns the answer if it has arrived.
+func (q question) received() netip.AddrPort {
 	select {
 	case observed := <-q.answer:
 		return observed
@@ -42,7 +41,7 @@ func (q question) sofar() netip.AddrPort {
 	}
 }
 
-// NewAsker takes over a socket: it reads from it, and Close closes it.
+// NewAsker returns an Asker that owns a socket: it reads from it, and Close closes it.
 func NewAsker(c udp.Conn) *Asker {
 	a := NewSharedAsker(c)
 	a.reader.Go(func() {
@@ -53,12 +52,12 @@ func NewAsker(c udp.Conn) *Asker {
 	return a
 }
 
-// NewSharedAsker sends from a socket that somebody else reads, who calls HandleDatagram.
-// Close closes that socket too.
+// NewSharedAsker returns an Asker on a socket that the caller reads: the caller calls
+// HandleDatagram. Close also closes the socket.
 func NewSharedAsker(c udp.Conn) *Asker { return &Asker{conn: c, waiting: make(map[ID]question)} }
 
-// HandleDatagram takes a datagram that came by the socket. It does not keep d, and
-// ignores what answers no request.
+// HandleDatagram handles a datagram received on the socket. It does not retain d, and ignores
+// datagrams that do not answer a request.
 func (a *Asker) HandleDatagram(from netip.AddrPort, d []byte) {
 	r, err := ParseResponse(d)
 	if err != nil {
@@ -68,14 +67,13 @@ func (a *Asker) HandleDatagram(from netip.AddrPort, d []byte) {
 	defer a.mu.Unlock()
 	if q, ok := a.waiting[r.ID]; ok && q.from == from {
 		delete(a.waiting, r.ID)
-		q.answer <- r.Observed // there is room for one
+		q.answer <- r.Observed // the channel has room for one
 	}
 }
 
-// Ask sends a request at once and returns a function that waits for the answer,
-// which has to come from another address only if that was asked for, and sends
-// the request again until then. Its result is not valid where there was none in
-// time.
+// Ask sends a request to an address at once, and returns a function that waits for the answer from
+// an address, and repeats the request until then. If there is no answer in time, its result is
+// invalid.
 func (a *Asker) Ask(to, from netip.AddrPort, r Request) (wait func(context.Context) netip.AddrPort) {
 	return a.ask(from, func(id ID) {
 		r.ID = id
@@ -83,7 +81,7 @@ func (a *Asker) Ask(to, from netip.AddrPort, r Request) (wait func(context.Conte
 	})
 }
 
-// write sends a request, with a time to live unless that is 0.
+// write sends a request, with the given time to live unless that is 0.
 func (a *Asker) write(to netip.AddrPort, r Request, ttl int) {
 	d := r.Append(nil)
 	b := udp.Batch{Addr: to, Data: d, Size: len(d)}
@@ -91,10 +89,10 @@ func (a *Asker) write(to netip.AddrPort, r Request, ttl int) {
 		_ = a.conn.WriteTTL(b, ttl)
 		return
 	}
-	_ = a.conn.Write(b) // lost, as it may be on the way
+	_ = a.conn.Write(b) // an error is like a lost packet
 }
 
-// ask is Ask for whatever request send sends.
+// ask is like Ask, with a function that sends the request.
 func (a *Asker) ask(from netip.AddrPort, send func(ID)) (wait func(context.Context) netip.AddrPort) {
 	var id ID
 	rand.Read(id[:])
@@ -111,7 +109,7 @@ func (a *Asker) ask(from netip.AddrPort, send func(ID)) (wait func(context.Conte
 			case observed := <-q.answer:
 				return observed
 			case <-ctx.Done():
-				return q.sofar()
+				return q.received()
 			case <-time.After(again):
 			}
 			again *= 2

@@ -9,45 +9,44 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// Servers are whom Discover asks.
+// Servers are the servers that Discover asks.
 type Servers struct {
-	// Main and Second are two ports of one address, each of which answers from
-	// the other where it is asked to. Second may be invalid: there is none.
+	// Main and Second are two ports of one address. Each can answer from the other. Second may
+	// be invalid if there is none.
 	Main, Second netip.AddrPort
-	// Others are further servers, of which nothing but an answer is expected.
+	// Others are additional servers, which only need to answer.
 	Others []netip.AddrPort
 }
 
-// A Finding is what Discover gives.
+// A Finding is the result of Discover.
 type Finding struct {
 	path.NAT
-	// Observed is where the servers saw the requests come from, for each that
-	// answered; of two sockets.
+	// Observed has the source addresses of the requests as the servers that answered saw them, for
+	// two sockets.
 	Observed []netip.AddrPort
 }
 
-// Interim is told what Discover knows before it knows all. Each function may be nil.
+// Interim has functions that Discover calls with results before it has all of them. Each may be nil.
 type Interim struct {
-	// Mapped is told of the NAT when nothing but its filtering is unknown.
+	// Mapped is called with the NAT when only its filtering is unknown.
 	Mapped func(path.NAT)
-	// Exit is told the lowest time to live that passes all NATs, see Exit; 0: that could not
-	// be found out, as through a NAT whose mapping depends on the endpoint. Where the function
-	// is nil it is not looked for.
+	// Exit is called with the lowest time to live that passes all NATs, see Exit, or 0 if it
+	// is unknown, for example because the mapping depends on the endpoint. If the function is
+	// nil, Discover does not measure it.
 	Exit func(ttl int)
 }
 
-// Discover finds out how the NAT between this host and the servers maps and
-// filters, after RFC 5780, sections 4.3 and 4.4, by two sockets that listen
-// opens. It takes two round trips, and some two seconds where an answer does not
-// come. What it cannot find out stays unknown. Its error is that of a socket.
+// Discover determines how the NAT between this host and the servers maps and filters (RFC 5780,
+// sections 4.3 and 4.4), with two sockets that listen opens. It takes two round trips, or about two
+// seconds if an answer does not arrive. What it cannot determine stays unknown. The error is that of
+// a socket.
 //
-// Where nothing from the second port came in, it is asked last from the socket it has written to: a
-// bare masquerade has another port for that by then.
+// If nothing arrived from the second port, it finally sends a request there from the socket that was
+// waiting: by then a bare masquerade uses another port for that destination.
 //
-// Three new mappings come one right after the other, so their ports show a
-// sequence. With servers at one address a mapping that depends on nothing but
-// the address is not told from an independent one, and filtering is not found to
-// be independent: nobody writes from an address that was not written to.
+// It creates three mappings in quick succession, so that sequential ports are visible. If all
+// servers have one address, it cannot distinguish address-dependent from endpoint-independent mapping, nor
+// find endpoint-independent filtering.
 func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, interim Interim) (Finding, error) {
 	one, err := openAsker(listen)
 	if err != nil {
@@ -59,8 +58,7 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, i
 		return Finding{}, err
 	}
 	defer two.Close()
-	// The second port must not have been written to by the socket that waits for
-	// an answer from there.
+	// The socket that waits for an answer from the second port must not have sent to it.
 	first := one.Ask(s.Main, s.Main, Request{})
 	targets := s.mapping()
 	waits := make([]func(context.Context) netip.AddrPort, len(targets))
@@ -71,7 +69,7 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, i
 	if s.Second.IsValid() {
 		change = one.Ask(s.Main, s.Second, Request{ChangePort: true})
 	}
-	// Its sockets take ports in sequence too, so not before those of the samples.
+	// Its sockets use sequential ports as well, so it starts after the samples' sockets.
 	stop, wait := interim.lookForExit(ctx, listen, s)
 	defer wait()
 	samples := make([]netip.AddrPort, 1+len(targets))
@@ -102,8 +100,8 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, i
 	return f, nil
 }
 
-// remapped reports whether a server that has written to the socket before sees it at another port than
-// others do.
+// remapped reports whether a server that has sent to the socket before sees it at another port than
+// others.
 func (a *Asker) remapped(ctx context.Context, server, others netip.AddrPort) bool {
 	seen := a.Ask(server, server, Request{})(ctx)
 	return seen.IsValid() && seen != others
@@ -112,12 +110,12 @@ func (a *Asker) remapped(ctx context.Context, server, others netip.AddrPort) boo
 func openAsker(listen func() (udp.Conn, error)) (*Asker, error) {
 	c, err := listen()
 	if err != nil {
-		return nil, fmt.Errorf("finding out about the NAT: %w", err)
+		return nil, fmt.Errorf("examining the NAT: %w", err)
 	}
 	return NewAsker(c), nil
 }
 
-// mapping returns whom one socket asks to learn how the NAT maps.
+// mapping returns the destinations of the requests that determine the mapping.
 func (s Servers) mapping() []netip.AddrPort {
 	targets := []netip.AddrPort{s.Main}
 	if s.Second.IsValid() {
@@ -126,8 +124,8 @@ func (s Servers) mapping() []netip.AddrPort {
 	return append(targets, s.Others...)
 }
 
-// judge tells the mapping by what the targets saw: the first sample is that of
-// another socket, the others are theirs.
+// judge determines the mapping. The first sample is that of another socket, the others are what the
+// targets saw.
 func judge(targets, samples []netip.AddrPort) (n path.NAT) {
 	main := samples[1]
 	if !main.IsValid() {

@@ -23,7 +23,7 @@ var (
 	serverSecond = netip.MustParseAddrPort("203.0.113.1:3479")
 )
 
-// A lab is a server, and another at another address, on a network.
+// A lab is a network with two servers at different addresses.
 type lab struct {
 	*netsim.Net
 	main, other *rendezvous.Server
@@ -58,7 +58,7 @@ func serve(t *testing.T, h *netsim.Host) *rendezvous.Server {
 	return s
 }
 
-// discover asks from a host, and returns how long that took.
+// discover runs Discover on a host, and returns how long it took.
 func discover(t *testing.T, h *netsim.Host, others ...netip.AddrPort) (stun.Finding, time.Duration) {
 	t.Helper()
 	start := time.Now()
@@ -91,7 +91,7 @@ func TestDiscover(t *testing.T) {
 					t.Errorf("%+v, want %+v", f, want)
 				}
 				if limit := 3 * time.Second; took > limit {
-					t.Errorf("it took %v", took)
+					t.Errorf("took %v", took)
 				}
 				f, _ = discover(t, l.NAT("198.51.100.2", kind).Host("192.168.1.2"), netip.MustParseAddrPort("203.0.113.2:3478"))
 				if f.NAT != want || len(f.Observed) != 4 {
@@ -112,7 +112,7 @@ func TestDiscoverWithoutNAT(t *testing.T) {
 	})
 }
 
-// Behind loss it takes longer; without any server nothing is known.
+// With loss it takes longer; without any server the NAT is unknown.
 func TestDiscoverUnderLoss(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
 		nat := l.NAT("198.51.100.1", netsim.Symmetric)
@@ -128,8 +128,7 @@ func TestDiscoverUnderLoss(t *testing.T) {
 	})
 }
 
-// A server that does not answer from its second port leaves filtering
-// unproven but for what can be: that nothing comes from there.
+// Without a second port the filtering is unknown.
 func TestDiscoverWithAPlainServer(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
 		h := l.NAT("198.51.100.1", netsim.Symmetric).Host("192.168.1.2")

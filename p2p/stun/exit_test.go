@@ -10,7 +10,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// Of the NATs in a row the last one that filters by port is what an opener has to pass.
+// An opener must pass the outermost NAT that filters by port.
 func TestExit(t *testing.T) {
 	const (
 		open   = netsim.FullCone
@@ -54,15 +54,15 @@ func TestExit(t *testing.T) {
 	}
 }
 
-// A server with one port tells nothing.
+// With a single port the result is unknown.
 func TestExitWithoutASecondPort(t *testing.T) {
-	listen := func() (udp.Conn, error) { panic("no socket is needed") }
+	listen := func() (udp.Conn, error) { panic("opened a socket") }
 	if ttl, err := stun.Exit(t.Context(), listen, stun.Servers{Main: serverMain}); ttl != 0 || err != nil {
 		t.Errorf("%d, %v", ttl, err)
 	}
 }
 
-// Through a symmetric NAT nothing is learned before a datagram gets as far as the server.
+// Behind a symmetric NAT the answer only gets in if the datagram reaches the server.
 func TestExitOfASymmetricNAT(t *testing.T) {
 	for hops, want := range map[int]int{1: 3, 9: 0} {
 		inLab(t, func(t *testing.T, l *lab) {

@@ -1,8 +1,7 @@
-// Package stun asks under which address a host is seen from outside, and by
-// that how its NAT maps and filters. It speaks as much of STUN (RFC 8489) as
-// that needs: a Binding request is answered with XOR-MAPPED-ADDRESS, from
-// another port if a CHANGE-REQUEST asks for it (RFC 5780, section 7.2). No
-// authentication, no other method, no other attribute.
+// Package stun determines the external address of a host, and how its NAT maps and filters. It
+// implements the part of STUN (RFC 8489) that this needs: a Binding request is answered with
+// XOR-MAPPED-ADDRESS, from another port if a CHANGE-REQUEST asks for it (RFC 5780, section 7.2).
+// It has no authentication, no other methods and no other attributes.
 //
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -12,8 +11,8 @@
 //	| id, 12 bytes                                                  |
 //	| attributes: each type, 2; length, 2; value, padded to 4 bytes |
 //
-// Nobody is trusted: an answer counts if it has the id of a request and
-// comes from where it should, and it is no more than what that server says.
+// Nothing is trusted: an answer counts only if it has the id of a request and comes from the
+// expected address, and it is only a claim of that server.
 package stun
 
 import (
@@ -44,8 +43,8 @@ var errMalformed = errors.New("malformed STUN message")
 // An ID is the transaction id of a message.
 type ID [12]byte
 
-// A Request is a Binding request. What is to be changed is where the answer
-// comes from.
+// A Request is a Binding request. ChangeAddr and ChangePort ask for an answer from another address
+// or port.
 type Request struct {
 	ID         ID
 	ChangeAddr bool
@@ -55,18 +54,18 @@ type Request struct {
 // A Response is a Binding success response.
 type Response struct {
 	ID       ID
-	Observed netip.AddrPort // where the request came from
+	Observed netip.AddrPort // the source of the request
 }
 
-// LooksLike reports whether a datagram has the fixed parts of a STUN message:
-// two zero bits, a length that fits, the magic cookie.
+// LooksLike reports whether a datagram has the fixed parts of a STUN message: two zero bits, a
+// matching length, and the magic cookie.
 func LooksLike(b []byte) bool {
 	return len(b) >= header && b[0] < 4 && binary.BigEndian.Uint32(b[4:]) == cookie &&
 		int(binary.BigEndian.Uint16(b[2:])) == len(b)-header && len(b)%4 == 0
 }
 
-// software is what a request says of its sender. It makes it longer than any
-// answer, so that nothing is amplified: 48 bytes in all, the answer has at most 44.
+// software is the SOFTWARE attribute of a request. It makes the request, of 48 bytes, longer than
+// any answer, of at most 44, so that a server does not amplify.
 const software = "p2ptool                 "
 
 // Append appends the request.
@@ -91,9 +90,8 @@ func (r Request) Append(b []byte) []byte {
 	return append(b, software...)
 }
 
-// ParseRequest reads a Binding request. Of its attributes only CHANGE-REQUEST
-// is looked at: no other one that must be understood has a meaning in a request
-// without authentication.
+// ParseRequest parses a Binding request. It reads only CHANGE-REQUEST: no other
+// comprehension-required attribute has a meaning in a request without authentication.
 func ParseRequest(b []byte) (Request, error) {
 	if !LooksLike(b) || binary.BigEndian.Uint16(b) != request {
 		return Request{}, errMalformed
@@ -124,7 +122,7 @@ func (r Response) Append(b []byte) []byte {
 	return append(b, xor(ip, r.ID)...)
 }
 
-// ParseResponse reads a Binding success response.
+// ParseResponse parses a Binding success response.
 func ParseResponse(b []byte) (Response, error) {
 	if !LooksLike(b) || binary.BigEndian.Uint16(b) != success {
 		return Response{}, errMalformed

@@ -41,14 +41,14 @@ func TestResponse(t *testing.T) {
 		}
 		for n := range b {
 			if _, err := ParseResponse(b[:n]); err == nil {
-				t.Errorf("a response cut to %d bytes was parsed", n)
+				t.Errorf("parsed a response cut to %d bytes", n)
 			}
 		}
 	}
 }
 
-// The response of RFC 5769, section 2.2, with SOFTWARE before the address and
-// MESSAGE-INTEGRITY and FINGERPRINT behind it.
+// The response of RFC 5769, section 2.2, with SOFTWARE before the address, and MESSAGE-INTEGRITY and
+// FINGERPRINT after it.
 func TestResponseOfOthers(t *testing.T) {
 	d := unhex(t, "0101003c2112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220"+
 		"002000080001a147e112a643000800142b91f599fd9e90c38c7489f92af9ba53f06be7d780280004c07d4c96")
@@ -61,7 +61,7 @@ func TestRequest(t *testing.T) {
 	id := testID(t)
 	ours := Request{ID: id}.Append(nil)
 	if longest := (Response{id, testV6}).Append(nil); len(longest) > len(ours) {
-		t.Errorf("a request of %d bytes is answered with %d", len(ours), len(longest))
+		t.Errorf("the answer to a request of %d bytes has %d", len(ours), len(longest))
 	}
 	bare := unhex(t, "000100002112a442b7e7a701bc34d686fa87dfae")
 	change := unhex(t, "000100082112a442b7e7a701bc34d686fa87dfae0003000400000006")
@@ -79,7 +79,7 @@ func TestRequest(t *testing.T) {
 		}
 		for n := range c.b {
 			if _, err := ParseRequest(c.b[:n]); err == nil {
-				t.Errorf("a request cut to %d bytes was parsed", n)
+				t.Errorf("parsed a request cut to %d bytes", n)
 			}
 		}
 	}
@@ -90,7 +90,7 @@ func TestRequest(t *testing.T) {
 		"000100082112a442b7e7a701bc34d686fa87dfae0003000200060000", // flags of two bytes
 	} {
 		if _, err := ParseRequest(unhex(t, s)); err == nil {
-			t.Errorf("%s was taken for a Binding request", s)
+			t.Errorf("parsed %s as a Binding request", s)
 		}
 	}
 }

@@ -5,8 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// A Buffer is memory for one batch that returns to a pool when its last holder
-// releases it. NewBuffer gives one with a single holder.
+// A Buffer is memory for one batch, with a reference count. The last Release returns it to a pool.
 type Buffer struct {
 	bytes   [1 << 16]byte
 	holders atomic.Int32
@@ -14,7 +13,7 @@ type Buffer struct {
 
 var buffers = sync.Pool{New: func() any { return new(Buffer) }}
 
-// NewBuffer returns a buffer of 64 KiB with unknown content and one holder.
+// NewBuffer returns a buffer of 64 KiB with arbitrary content and one reference.
 func NewBuffer() *Buffer {
 	b := buffers.Get().(*Buffer)
 	b.holders.Store(1)
@@ -24,10 +23,10 @@ func NewBuffer() *Buffer {
 // Bytes returns the whole buffer.
 func (b *Buffer) Bytes() []byte { return b.bytes[:] }
 
-// Retain adds a holder.
+// Retain adds a reference.
 func (b *Buffer) Retain() { b.holders.Add(1) }
 
-// Release takes a holder away; the buffer must not be touched by it again.
+// Release drops a reference, whose owner must not use the buffer any more.
 func (b *Buffer) Release() {
 	switch n := b.holders.Add(-1); {
 	case n == 0:

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is a socket on Linux: recvmmsg with UDP_GRO, sendmmsg with UDP_SEGMENT.
+// A conn is a socket on Linux: recvmmsg with UDP_GRO, sendmmsg with UDP_SEGMENT.
 type conn struct {
 	socket *net.UDPConn
 	raw    syscall.RawConn
@@ -16,7 +16,7 @@ type conn struct {
 	local  netip.AddrPort
 
 	reader reader   // owned by Read
-	plain  plainSet // destinations that do not take UDP_SEGMENT
+	plain  plainSet // destinations without UDP_SEGMENT
 }
 
 func newConn(socket *net.UDPConn, v6 bool) (*conn, error) {
@@ -36,13 +36,13 @@ func newConn(socket *net.UDPConn, v6 bool) (*conn, error) {
 	return c, nil
 }
 
-// configure sets the socket's options, and finds out what the kernel can do.
+// configure sets the socket's options and detects what the kernel supports.
 func (c *conn) configure(fd int) error {
 	for _, opt := range [][2]int{
 		{unix.SO_RCVBUFFORCE, unix.SO_RCVBUF},
 		{unix.SO_SNDBUFFORCE, unix.SO_SNDBUF},
 	} {
-		// The first goes beyond the system's limit, and is for root alone.
+		// The first ignores the system's limit, which only root may.
 		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt[0], socketBuffer) != nil {
 			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt[1], socketBuffer)
 		}
@@ -51,9 +51,9 @@ func (c *conn) configure(fd int) error {
 		c.plain.addAll()
 	}
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1)
-	// Never fragment, and believe no ICMP message about the path's MTU: what
-	// is longer than the interface carries fails with EMSGSIZE, what is longer
-	// than the path carries is lost, and whoever measures the path notices.
+	// Never fragment, and ignore ICMP messages about the path MTU. A datagram that exceeds the
+	// interface's MTU fails with EMSGSIZE; one that exceeds the path MTU is lost, which path
+	// MTU discovery notices.
 	if c.v6 {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
 	}
@@ -62,16 +62,16 @@ func (c *conn) configure(fd int) error {
 
 func (c *conn) LocalAddr() netip.AddrPort { return c.local }
 
-// Close closes the socket; a second time it does nothing.
+// Close closes the socket. Calling it twice is fine.
 func (c *conn) Close() error {
-	_ = c.socket.Close() // fails only when closed before
+	_ = c.socket.Close() // fails only if it is closed already
 	return nil
 }
 
-// bufferSizes tells what the kernel granted.
+// bufferSizes returns the sizes that the kernel granted.
 func (c *conn) bufferSizes() (read, write int) {
 	_ = c.raw.Control(func(fd uintptr) {
-		// The kernel counts twice what was asked, for its own bookkeeping.
+		// The kernel reports twice the size, for its own bookkeeping.
 		read, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
 		write, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF)
 	})

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWithoutSegments sends as where UDP_SEGMENT is refused.
+// Without UDP_SEGMENT the datagrams arrive the same.
 func TestWithoutSegments(t *testing.T) {
 	t.Parallel()
 	for _, tt := range batchShapes {
@@ -25,7 +25,7 @@ func TestWithoutSegments(t *testing.T) {
 	}
 }
 
-// TestArrivesAsBatch: over loopback a batch is never taken apart.
+// Over loopback a batch arrives as one batch.
 func TestArrivesAsBatch(t *testing.T) {
 	t.Parallel()
 	for _, family := range families {
@@ -56,8 +56,8 @@ func TestArrivesAsBatch(t *testing.T) {
 	}
 }
 
-// TestRefusal: the kernel takes no UDP_SEGMENT on a socket that sends without
-// checksums, which is as good a reason as that of any device.
+// If the kernel refuses UDP_SEGMENT, which it does on a socket without checksums, the datagrams are sent
+// one by one, and the destination is remembered.
 func TestRefusal(t *testing.T) {
 	t.Parallel()
 	a, b := listen(t, "udp4"), listen(t, "udp4")
@@ -89,19 +89,19 @@ func TestPlainSetIsBounded(t *testing.T) {
 	for i := range maxPlain {
 		p.add(addr(i))
 		if !p.has(addr(i)) || p.has(addr(i+1)) {
-			t.Fatalf("after %d destinations the set is wrong about one", i+1)
+			t.Fatalf("after %d destinations the set is wrong", i+1)
 		}
 	}
 	p.add(addr(200))
 	if len(p.addrs) != maxPlain || !p.has(addr(201)) {
-		t.Errorf("%d destinations are kept, and another is not sent single datagrams", len(p.addrs))
+		t.Errorf("kept %d destinations, and has(another) is false", len(p.addrs))
 	}
 }
 
 func TestBufferSizes(t *testing.T) {
 	t.Parallel()
 	if r, w := BufferSizes(listen(t, "udp4")); r < 1<<16 || w < 1<<16 {
-		t.Errorf("socket buffers of %d and %d bytes hold no batch", r, w)
+		t.Errorf("socket buffers of %d and %d bytes are too small for a batch", r, w)
 	}
 }
 
@@ -125,7 +125,7 @@ func exchange(t testing.TB, from, to Conn, b Batch, batches []Batch) {
 
 func TestNoAllocations(t *testing.T) {
 	if raceEnabled {
-		t.Skip("not under the race detector")
+		t.Skip("not with the race detector")
 	}
 	for _, family := range families {
 		t.Run(family, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestNoAllocations(t *testing.T) {
 			batches := make([]Batch, readBatches)
 			exchange(t, from, to, b, batches)
 			if n := testing.AllocsPerRun(200, func() { exchange(t, from, to, b, batches) }); n > 0 {
-				t.Errorf("%v allocations for a batch", n)
+				t.Errorf("%v allocations per batch", n)
 			}
 		})
 	}

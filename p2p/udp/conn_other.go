@@ -12,20 +12,19 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// maxReadErrors is how many errors in a row a Read swallows of those that may be the
-// socket's own. Those of datagrams that were sent before (isOfSent) do not count: as many come as a
-// stranger likes.
+// maxReadErrors is how many consecutive errors Read ignores. Errors about datagrams that were sent
+// before (isSendError) do not count: strangers can cause any number of them.
 const maxReadErrors = 64
 
 var errBatch = errors.New("udp: malformed batch")
 
-// conn is a socket that takes and gives one datagram at a time.
+// A conn is a socket that sends and receives one datagram at a time.
 type conn struct {
 	socket *net.UDPConn
 	v6     bool
 	local  netip.AddrPort
 
-	ttl sync.RWMutex // held alone while the socket's time to live is changed
+	ttl sync.RWMutex // held exclusively while the socket's time to live is changed
 }
 
 func newConn(socket *net.UDPConn, v6 bool) (*conn, error) {
@@ -45,7 +44,7 @@ func newConn(socket *net.UDPConn, v6 bool) (*conn, error) {
 	return &conn{socket: socket, v6: v6, local: localAddr(socket)}, nil
 }
 
-// Read implements Conn; it fills one batch with one datagram.
+// Read implements Conn. It fills one batch with one datagram.
 func (c *conn) Read(batches []Batch) (int, error) {
 	if len(batches) == 0 {
 		return 0, errBatch
@@ -61,7 +60,7 @@ func (c *conn) Read(batches []Batch) (int, error) {
 		case errors.Is(err, net.ErrClosed):
 			buf.Release()
 			return 0, net.ErrClosed
-		case err != nil && !isOfSent(err):
+		case err != nil && !isSendError(err):
 			if failed++; failed == maxReadErrors {
 				buf.Release()
 				return 0, err
@@ -92,8 +91,8 @@ func (c *conn) write(b Batch) (err error) {
 	return err
 }
 
-// WriteTTL implements Conn. The time to live is the socket's here, so other
-// writes wait.
+// WriteTTL implements Conn. The time to live is a property of the socket here, so other writes
+// wait.
 func (c *conn) WriteTTL(b Batch, ttl int) error {
 	if ttl < 1 || ttl > 255 || len(b.Data) > b.Size {
 		return errBatch
@@ -128,11 +127,11 @@ func (c *conn) swapTTL(ttl int) (old int, err error) {
 
 func (c *conn) LocalAddr() netip.AddrPort { return c.local }
 
-// Close closes the socket; a second time it does nothing.
+// Close closes the socket. Calling it twice is fine.
 func (c *conn) Close() error {
-	_ = c.socket.Close() // fails only when closed before
+	_ = c.socket.Close() // fails only if it is closed already
 	return nil
 }
 
-// bufferSizes cannot be told.
+// bufferSizes returns 0: the sizes are unknown.
 func (c *conn) bufferSizes() (read, write int) { return 0, 0 }

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dontFragment makes the socket refuse datagrams that would be fragmented. By IPv4 FreeBSD alone can;
-// elsewhere those longer than the path carries may be fragmented, and be slower for it.
+// dontFragment makes the socket refuse datagrams that would be fragmented. For IPv4 only FreeBSD
+// supports that; elsewhere long datagrams may be fragmented, which is slower.
 func dontFragment(fd uintptr, v6 bool) {
 	const ipDontFragment = 67 // IP_DONTFRAG of FreeBSD's <netinet/in.h>
 	switch {

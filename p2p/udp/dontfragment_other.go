@@ -2,6 +2,5 @@
 
 package udp
 
-// dontFragment does nothing: datagrams longer than the path carries may be
-// fragmented here, and be slower for it.
+// dontFragment does nothing: long datagrams may be fragmented here, which is slower.
 func dontFragment(uintptr, bool) {}

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ignoreResets does nothing: a socket that is not connected reads no errors of ICMP here.
+// ignoreResets does nothing: an unconnected socket receives no ICMP errors here.
 func ignoreResets(uintptr) {}
 
-// isOfSent tells whether the error of a read is that of a datagram which was sent before: the socket
-// is fine.
-func isOfSent(err error) bool {
+// isSendError reports whether a read error is about a datagram that was sent before, so that the socket
+// is still usable.
+func isSendError(err error) bool {
 	for _, e := range []error{
 		unix.ECONNREFUSED, unix.ECONNRESET, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN, unix.ENETDOWN, unix.EMSGSIZE,
 	} {

@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// ignoreResets keeps ICMP messages about datagrams that were sent from failing the reads of
-// others: a closed port (WSAECONNRESET, which package net switches off as well) and a time to live
-// that ran out (WSAENETRESET), which our openers do on purpose. A system that does not know one of
-// them is no failure: Read goes on after such an error.
+// ignoreResets turns off read errors that are caused by ICMP messages about sent datagrams: about a
+// closed port (WSAECONNRESET, which package net turns off as well) and about an expired time to
+// live (WSAENETRESET), which openers cause on purpose. A system that does not support one of them
+// is fine: Read continues after such errors.
 func ignoreResets(fd uintptr) {
 	for _, code := range []uint32{windows.SIO_UDP_CONNRESET, windows.SIO_UDP_NETRESET} {
 		var off, returned uint32
@@ -18,9 +18,9 @@ func ignoreResets(fd uintptr) {
 	}
 }
 
-// isOfSent tells whether the error of a read is that of a datagram which was sent before, or of one
-// that was too long to be ours: the socket is fine.
-func isOfSent(err error) bool {
+// isSendError reports whether a read error is about a datagram that was sent before, or about a received
+// one that is too long, so that the socket is still usable.
+func isSendError(err error) bool {
 	for _, e := range []error{
 		windows.WSAECONNRESET, windows.WSAENETRESET, windows.WSAEMSGSIZE,
 		windows.WSAEHOSTUNREACH, windows.WSAENETUNREACH, windows.WSAENETDOWN, windows.WSAECONNREFUSED,

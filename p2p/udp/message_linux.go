@@ -11,21 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controlSize has room for the two control messages that are ever sent or
-// received at once, segment size and time to live, each of at most 24 bytes.
+// controlSize is enough for two control messages, segment size and time to live, of at most 24
+// bytes each.
 const controlSize = 64
 
-// message is what sendmmsg(2) and recvmmsg(2) call struct mmsghdr.
+// A message is the struct mmsghdr of sendmmsg(2) and recvmmsg(2).
 type message struct {
 	hdr unix.Msghdr
 	n   uint32 // bytes received or sent
 }
 
-// slot is the memory that a message points to. It must not move, so it lives
-// on the heap together with its message.
+// A slot is the memory that a message points to. It must not move, so it is on the heap together
+// with its message.
 type slot struct {
 	iov     unix.Iovec
-	control [controlSize / 8]uint64 // aligned as the kernel wants it
+	control [controlSize / 8]uint64 // aligned for the kernel
 	name    [unix.SizeofSockaddrInet6]byte
 }
 
@@ -41,7 +41,7 @@ func (m *message) attach(s *slot) {
 	m.hdr.Control = (*byte)(unsafe.Pointer(&s.control))
 }
 
-// setData makes the message carry b, which must not be empty.
+// setData sets the data, which must not be empty.
 func (s *slot) setData(b []byte) {
 	s.iov.Base = &b[0]
 	s.iov.SetLen(len(b))
@@ -49,7 +49,7 @@ func (s *slot) setData(b []byte) {
 
 var errFamily = errors.New("udp: address is not of the socket's family")
 
-// putName writes addr as a struct sockaddr_in or sockaddr_in6 and returns its
+// putName encodes addr as a struct sockaddr_in or sockaddr_in6 and returns its
 // length.
 func (c *conn) putName(name *[unix.SizeofSockaddrInet6]byte, addr netip.AddrPort) (int, error) {
 	ip := addr.Addr().Unmap()
@@ -77,8 +77,8 @@ func (c *conn) putName(name *[unix.SizeofSockaddrInet6]byte, addr netip.AddrPort
 	return unix.SizeofSockaddrInet6, nil
 }
 
-// parseName reads a remote address. Zones keeps the interfaces' names, which are
-// asked for with link-local addresses only.
+// parseName parses a remote address. Zones caches the names of interfaces, which are only needed for
+// link-local addresses.
 func parseName(name *[unix.SizeofSockaddrInet6]byte, zones map[uint32]string) netip.AddrPort {
 	port := binary.BigEndian.Uint16(name[2:])
 	if binary.NativeEndian.Uint16(name[:]) == unix.AF_INET {
@@ -103,9 +103,9 @@ func zoneName(index uint32) string {
 	return strconv.FormatUint(uint64(index), 10)
 }
 
-// zoneIndex asks for an interface's index, which is not kept: an interface of the same name
-// may come again with another. Unlike net.InterfaceByName, which lists all interfaces, it is
-// cheap enough to ask with every batch.
+// zoneIndex looks up an interface's index. It does not cache the index: an interface may be recreated
+// with the same name and another index. Unlike net.InterfaceByName, which lists all interfaces,
+// the lookup is cheap enough for every batch.
 func (c *conn) zoneIndex(zone string) (index uint32, err error) {
 	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
 		return uint32(n), nil
@@ -120,8 +120,7 @@ func (c *conn) zoneIndex(zone string) (index uint32, err error) {
 	return ifreq.Uint32(), err
 }
 
-// putControl writes a control message to b and returns how much it took.
-// Value is 2 or 4 bytes long.
+// putControl encodes a control message into b and returns its length. Value has 2 or 4 bytes.
 func putControl(b []byte, level, kind int32, value []byte) int {
 	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
 	h.Level, h.Type = level, kind
@@ -130,8 +129,8 @@ func putControl(b []byte, level, kind int32, value []byte) int {
 	return unix.CmsgSpace(len(value))
 }
 
-// segmentSize finds the datagrams' size among a received message's control
-// messages; 0 means that it is a single one.
+// segmentSize returns the size of the datagrams from a received message's control messages, or 0 for
+// a single datagram.
 func segmentSize(control []byte) int {
 	for len(control) > 0 {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(control)
@@ -146,8 +145,7 @@ func segmentSize(control []byte) int {
 	return 0
 }
 
-// groSize reads UDP_GRO's value: an int, of which older kernels gave the first
-// two bytes alone.
+// groSize parses UDP_GRO's value: an int, or only two bytes in older kernels.
 func groSize(data []byte) int {
 	if len(data) >= 4 {
 		return int(binary.NativeEndian.Uint32(data))
@@ -155,8 +153,7 @@ func groSize(data []byte) int {
 	return int(binary.NativeEndian.Uint16(data))
 }
 
-// mmsg calls sendmmsg or recvmmsg without blocking, and again if a signal came
-// between.
+// mmsg calls sendmmsg or recvmmsg without blocking, and repeats the call after a signal.
 func mmsg(call, fd uintptr, msgs []message) (int, unix.Errno) {
 	for {
 		n, _, errno := unix.Syscall6(call, fd, uintptr(unsafe.Pointer(&msgs[0])),

@@ -2,6 +2,5 @@
 
 package udp
 
-// raceEnabled: under the race detector a sync.Pool forgets at random, so
-// allocations cannot be counted.
+// With the race detector a sync.Pool drops items at random, so allocations cannot be counted.
 const raceEnabled = true

@@ -6,21 +6,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxReadErrors is how many errors in a row a Read swallows. Each is that of
-// a datagram sent before, told by ICMP, and reading it takes it away; an error
-// that stays is the socket's own.
+// maxReadErrors is how many consecutive errors Read ignores. An ICMP error about a sent datagram is
+// reported once; an error that persists is the socket's own.
 const maxReadErrors = 64
 
-// reader is what Read works with between its calls.
+// A reader is the state of Read between calls.
 type reader struct {
 	msgs  [readBatches]message
 	slots [readBatches]slot
 	bufs  [readBatches]*Buffer
 	zones map[uint32]string
 
-	try  func(fd uintptr) bool // receive, made once: a closure allocates
-	want int                   // how many messages are asked for
-	n    int                   // how many came
+	try  func(fd uintptr) bool // the method receive, stored because creating a method value allocates
+	want int                   // how many messages to receive
+	n    int                   // how many were received
 	err  unix.Errno
 }
 
@@ -32,9 +31,9 @@ func (r *reader) init() {
 	}
 }
 
-// receive asks the kernel for messages, and tells whether it had any (or an
-// error). A socket that has to wait gives its buffers back, so that idle ones, of
-// which a spray opens hundreds, cost none.
+// receive receives messages from the kernel, and reports whether there were any, or an error. A
+// socket that must wait releases its buffers, so that the hundreds of idle sockets of birthday
+// probing need none.
 func (r *reader) receive(fd uintptr) bool {
 	for i := range r.want {
 		if r.bufs[i] == nil {
@@ -50,14 +49,14 @@ func (r *reader) receive(fd uintptr) bool {
 	}
 	r.n = n
 	if errno == unix.EAGAIN {
-		r.giveBack()
+		r.releaseAll()
 		return false
 	}
 	return true
 }
 
-// giveBack releases all buffers.
-func (r *reader) giveBack() {
+// releaseAll releases all buffers.
+func (r *reader) releaseAll() {
 	for i, b := range r.bufs {
 		if b != nil {
 			b.Release()
@@ -75,7 +74,7 @@ func (c *conn) Read(batches []Batch) (int, error) {
 	r.want = min(len(batches), readBatches)
 	for failed := 0; failed < maxReadErrors; {
 		if err := c.raw.Read(r.try); err != nil {
-			r.giveBack()
+			r.releaseAll()
 			return 0, net.ErrClosed
 		}
 		if r.err != 0 {
@@ -89,7 +88,7 @@ func (c *conn) Read(batches []Batch) (int, error) {
 	return 0, r.err
 }
 
-// deliver hands out what was received, but for empty datagrams.
+// deliver fills batches with the received messages, except empty datagrams.
 func (r *reader) deliver(batches []Batch) (n int) {
 	for i := range r.n {
 		b := r.batch(i)

@@ -9,15 +9,14 @@ import (
 	"strings"
 )
 
-// socketBuffer is what is asked of the system for each direction of a socket,
-// in bytes: a tenth of a second at 560 Mbit/s, so that a reader that is kept
-// from running for a moment loses nothing.
+// socketBuffer is the requested buffer for each direction of a socket, in bytes: 100 ms at
+// 560 Mbit/s, so that nothing is lost while the reader does not run for a moment.
 const socketBuffer = 7 << 20
 
-// grow sets a socket's buffer to the largest size that the system accepts: Linux and Windows
-// grant less silently, macOS and the BSDs refuse what is beyond their limit.
+// grow sets a socket's buffer to the largest size that the system accepts. Linux and Windows
+// silently grant less; macOS and the BSDs refuse sizes above their limit.
 func grow(set func(bytes int) error) {
-	const least = 64 << 10 // what any system grants
+	const least = 64 << 10 // every system grants this
 	for size := socketBuffer; size >= least && set(size) != nil; size /= 2 {
 	}
 }
@@ -47,9 +46,8 @@ func (System) Listen(family string, addr netip.AddrPort) (Conn, error) {
 	return c, nil
 }
 
-// Addrs returns the addresses of the interfaces that are up, loopback among
-// them, those of tunnels and of bridges for containers last; a link-local IPv6 address has its
-// interface's name as zone.
+// Addrs returns the addresses of the interfaces that are up, including loopback, with those of
+// tunnels and container bridges last. A link-local IPv6 address has its interface's name as zone.
 func (System) Addrs() ([]netip.Addr, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -63,7 +61,7 @@ func (System) Addrs() ([]netip.Addr, error) {
 		}
 		addrs, err := ifc.Addrs()
 		if err != nil {
-			continue // it has just gone away
+			continue // the interface has disappeared
 		}
 		for _, a := range addrs {
 			if addr, ok := hostAddr(a, ifc.Name); ok {
@@ -74,13 +72,13 @@ func (System) Addrs() ([]netip.Addr, error) {
 	return all, nil
 }
 
-// Source returns the address that a socket has once it is connected, which sends nothing and
-// works on every system.
+// Source returns the local address of a connected socket. This sends nothing and works on every
+// system.
 func (System) Source(to netip.Addr) (own netip.Addr, ok bool) {
 	if !to.IsValid() || to.IsUnspecified() {
 		return netip.Addr{}, false
 	}
-	const port = 9 // any will do
+	const port = 9 // any port
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, port)))
 	if err != nil {
 		return netip.Addr{}, false
@@ -90,12 +88,11 @@ func (System) Source(to netip.Addr) (own netip.Addr, ok bool) {
 	return own, own.IsValid() && !own.IsUnspecified()
 }
 
-// bridges are how the names of interfaces begin that lead to containers and virtual machines
-// of this host.
+// bridges are name prefixes of interfaces to containers and virtual machines of this host.
 var bridges = [...]string{"docker", "br-", "veth", "virbr", "lxc", "lxd", "cni", "podman", "flannel", "cali",
 	"vmnet", "vboxnet", "vEthernet", "bridge", "incus", "kube", "cilium"}
 
-// rank orders interfaces by how likely others reach this host by them.
+// rank orders interfaces by how likely other hosts reach this host through them.
 func rank(ifc net.Interface) int {
 	for _, b := range bridges {
 		if strings.HasPrefix(ifc.Name, b) {
@@ -108,8 +105,7 @@ func rank(ifc net.Interface) int {
 	return 0
 }
 
-// hostAddr converts an interface's address; ok is false for one that is no
-// single host's.
+// hostAddr converts an interface's address; ok is false if it is not a host address.
 func hostAddr(a net.Addr, ifc string) (addr netip.Addr, ok bool) {
 	ipnet, isNet := a.(*net.IPNet)
 	if !isNet {
@@ -126,7 +122,7 @@ func hostAddr(a net.Addr, ifc string) (addr netip.Addr, ok bool) {
 	return addr, true
 }
 
-// localAddr is where a socket is bound.
+// localAddr returns the local address of a socket.
 func localAddr(socket *net.UDPConn) netip.AddrPort {
 	a := socket.LocalAddr().(*net.UDPAddr).AddrPort()
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())

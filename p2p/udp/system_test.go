@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A system that refuses large buffers gets the largest that it accepts.
+// If the system refuses large buffers, grow sets the largest that it accepts.
 func TestGrow(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{socketBuffer, 2 << 20, 256 << 10, 1} {

@@ -1,59 +1,57 @@
-// Package udp is the way to the network: sockets that speak in batches, and
-// the one reading loop a socket has.
+// Package udp provides UDP sockets that send and receive batches of datagrams, and their read
+// loop.
 //
-// A Batch is a run of datagrams to or from one address, laid end to end in one
-// piece of memory, all of the same size but the last. That is what the Linux
-// kernel takes at once with GSO and gives at once with GRO; elsewhere a Conn
-// takes a batch apart by itself. Whoever stands above speaks of batches only,
-// and never learns how they travel.
+// A Batch is a run of datagrams to or from one address, end to end in one piece of memory, all of
+// the same size except the last. The Linux kernel sends such a run at once with GSO and delivers
+// it at once with GRO; elsewhere a Conn splits it. The packages above only use batches.
 //
-// Buffers are counted: what a Handler wants to keep beyond its call it retains,
-// and releases when done.
+// Buffers are reference-counted: a Handler retains a buffer that it keeps after it returns, and
+// releases it later.
 package udp
 
 import "net/netip"
 
-// MaxBatch is the most bytes a Batch may hold, on reading and on writing.
+// MaxBatch is the largest size of a Batch in bytes.
 const MaxBatch = 65507
 
-// A Conn is a datagram socket of one address family. Its methods may be
-// called from several goroutines at once, Read from one only.
+// A Conn is a datagram socket of one address family. Its methods may be called from several
+// goroutines, except Read.
 type Conn interface {
-	// Read blocks until datagrams arrive and fills batches from the front,
-	// each with a Buffer that the caller has to release. It returns how many
-	// it filled, at least one unless there is an error. After Close the error
-	// is net.ErrClosed; errors of single datagrams are not reported.
+	// Read blocks until datagrams arrive and fills batches from the front, each with a
+	// Buffer that the caller must release. It returns how many it filled: at least one,
+	// unless there is an error. After Close the error is net.ErrClosed; errors of single
+	// datagrams are not reported.
 	Read(batches []Batch) (int, error)
 
-	// Write sends the datagrams of b, whose Buffer it ignores. It may block
-	// until the socket's buffer has room. An error tells that some of them
-	// were not sent; as with any datagram, no error promises nothing.
+	// Write sends the datagrams of b, and ignores its Buffer. It may block until the
+	// socket's buffer has room. An error means that some of them were not sent; without an
+	// error they may still be lost.
 	Write(b Batch) error
 
-	// WriteTTL sends one datagram with the given IP time to live (or hop
-	// limit), so that it opens the NATs near us and dies on the way.
+	// WriteTTL sends one datagram with the given IP time to live (or hop limit), so that it
+	// passes the near NATs and is dropped on the way.
 	WriteTTL(b Batch, ttl int) error
 
 	// LocalAddr returns the address the socket is bound to.
 	LocalAddr() netip.AddrPort
 
-	// Close closes the socket and makes a blocked Read return. Twice is fine.
+	// Close closes the socket and unblocks Read. Calling it twice is fine.
 	Close() error
 }
 
-// A Network opens sockets. System is the real one; tests have others.
+// A Network opens sockets. System is the operating system's; tests have others.
 type Network interface {
-	// Listen opens a socket of the family "udp4" or "udp6". A udp6 socket
-	// takes no IPv4. The address may be unspecified, its port zero.
+	// Listen opens a socket of the family "udp4" or "udp6". A udp6 socket does not support
+	// IPv4. The address may be unspecified, and its port zero.
 	Listen(family string, addr netip.AddrPort) (Conn, error)
 
-	// Addrs returns the addresses of this host's interfaces that are up,
-	// loopback among them, those of bridges for containers last.
+	// Addrs returns the addresses of this host's interfaces that are up, including loopback,
+	// with those of container bridges last.
 	Addrs() ([]netip.Addr, error)
 }
 
-// Source returns the address that a host of n sends from to another; ok is false where
-// there is no route, or n cannot tell. Nothing is sent.
+// Source returns the source address that n uses for packets to an address; ok is false if there is
+// no route or n does not know. Nothing is sent.
 func Source(n Network, to netip.Addr) (own netip.Addr, ok bool) {
 	if n, can := n.(interface {
 		Source(netip.Addr) (netip.Addr, bool)
@@ -63,8 +61,8 @@ func Source(n Network, to netip.Addr) (own netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
-// BufferSizes returns how many bytes the system holds for c in each direction
-// before datagrams are lost (reading) or Write blocks (writing); 0 where it cannot be told.
+// BufferSizes returns how many bytes the system buffers for c before datagrams are lost (read) or
+// Write blocks (write); 0 if unknown.
 func BufferSizes(c Conn) (read, write int) {
 	if c, ok := c.(interface{ bufferSizes() (read, write int) }); ok {
 		return c.bufferSizes()
@@ -74,10 +72,10 @@ func BufferSizes(c Conn) (read, write int) {
 
 // A Batch is a run of datagrams to or from one address.
 type Batch struct {
-	Addr netip.AddrPort // the remote address; never an IPv4 address in IPv6 form
+	Addr netip.AddrPort // the remote address; never an IPv4-mapped IPv6 address
 	Data []byte         // the datagrams, end to end
-	Size int            // the length of each but the last; at least 1
-	Buf  *Buffer        // what Data lies in, on reading
+	Size int            // the length of each datagram except the last; at least 1
+	Buf  *Buffer        // contains Data, after Read
 }
 
 // Datagrams calls f for each datagram of the batch, in order.
@@ -89,8 +87,8 @@ func (b Batch) Datagrams(f func(d []byte)) {
 	}
 }
 
-// A Handler is given each batch that arrives at a Conn, on that Conn's reading
-// goroutine. It must not block, and must retain b.Buf to keep b.Data.
+// A Handler is called with each batch that a Conn receives, on the Conn's reading goroutine. It must
+// not block, and must retain b.Buf to keep b.Data.
 type Handler func(c Conn, b Batch)
 
 // Serve reads from c and calls h for every batch until c is closed.
@@ -109,6 +107,6 @@ func Serve(c Conn, h Handler) error {
 	}
 }
 
-// readBatches is how many batches a single Read may give: each holds a buffer
-// of 64 KiB while it waits, so a few.
+// readBatches is the largest number of batches of one Read. It is small because each needs a buffer
+// of 64 KiB.
 const readBatches = 8

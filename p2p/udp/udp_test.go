@@ -28,8 +28,7 @@ func loopback(family string) netip.AddrPort {
 	return netip.MustParseAddrPort("[::1]:0")
 }
 
-// listen opens a socket on loopback, and skips the test where the host has no
-// IPv6.
+// listen opens a socket on loopback. It skips the test if the host has no IPv6.
 func listen(t testing.TB, family string) Conn {
 	t.Helper()
 	c, err := System{}.Listen(family, loopback(family))
@@ -43,7 +42,7 @@ func listen(t testing.TB, family string) Conn {
 	return c
 }
 
-// read reads so many bytes from c and returns the datagrams.
+// read reads the given number of bytes from c and returns the datagrams.
 func read(t testing.TB, c Conn, want int) (all [][]byte, from netip.AddrPort) {
 	t.Helper()
 	batches := make([]Batch, 4)
@@ -73,7 +72,7 @@ func checkDatagrams(t *testing.T, got [][]byte, b Batch) {
 	var want [][]byte
 	b.Datagrams(func(d []byte) { want = append(want, d) })
 	if !slices.EqualFunc(got, want, bytes.Equal) {
-		t.Fatalf("%d datagrams arrived, other than the %d that were sent", len(got), len(want))
+		t.Fatalf("received %d datagrams that differ from the %d sent", len(got), len(want))
 	}
 }
 
@@ -111,7 +110,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// TestPlainReceiver sends a batch to a socket that knows nothing of batches.
+// A batch arrives at a plain socket as single datagrams.
 func TestPlainReceiver(t *testing.T) {
 	t.Parallel()
 	a := listen(t, "udp4")
@@ -136,7 +135,7 @@ func TestPlainReceiver(t *testing.T) {
 	checkDatagrams(t, got, sent)
 }
 
-// receivedTTL gives the time to live that a datagram from c arrives with.
+// receivedTTL returns the time to live of a received datagram.
 func receivedTTL(t *testing.T, family string, write func(c Conn, b Batch) error) int {
 	t.Helper()
 	c := listen(t, family)
@@ -212,11 +211,11 @@ func TestBadBatches(t *testing.T) {
 		t.Error("after bad batches:", err)
 	}
 	if _, err := (System{}).Listen("tcp4", netip.AddrPort{}); err == nil {
-		t.Error("listened on a family that is none")
+		t.Error("listened on an invalid family")
 	}
 }
 
-// TestMappedAddress writes to an IPv4 address in IPv6 form, and reads none.
+// Write accepts an IPv4-mapped IPv6 address, and Read never returns one.
 func TestMappedAddress(t *testing.T) {
 	t.Parallel()
 	c := listen(t, "udp4")
@@ -229,13 +228,12 @@ func TestMappedAddress(t *testing.T) {
 	}
 }
 
-// TestUnreachable: the ICMP error about a closed port neither ends a Read nor
-// makes it return.
+// Read ignores ICMP errors about a closed port.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	a, gone := listen(t, "udp4"), listen(t, "udp4")
 	gone.Close()
-	for range 100 { // more than the errors that a Read may have
+	for range 100 { // more than maxReadErrors
 		_ = a.Write(Batch{Addr: gone.LocalAddr(), Data: []byte("anybody?"), Size: 8})
 	}
 	if err := a.Write(Batch{Addr: a.LocalAddr(), Data: []byte("me"), Size: 2}); err != nil {
@@ -246,7 +244,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestEmptyDatagram: one without content is not reported.
+// Empty datagrams are not reported.
 func TestEmptyDatagram(t *testing.T) {
 	t.Parallel()
 	a := listen(t, "udp4")
@@ -296,7 +294,7 @@ func TestServe(t *testing.T) {
 	wg.Go(func() {
 		_ = Serve(b, func(c Conn, batch Batch) {
 			if c != b {
-				t.Error("handler was given another Conn")
+				t.Error("the handler received another Conn")
 			}
 			batch.Buf.Retain()
 			kept <- batch
@@ -337,7 +335,7 @@ func TestBufferHolders(t *testing.T) {
 	t.Parallel()
 	b := NewBuffer()
 	if len(b.Bytes()) <= MaxBatch {
-		t.Fatalf("a buffer of %d bytes holds no batch", len(b.Bytes()))
+		t.Fatalf("a buffer of %d bytes is too small for a batch", len(b.Bytes()))
 	}
 	b.Retain()
 	b.Release()
@@ -347,7 +345,7 @@ func TestBufferHolders(t *testing.T) {
 			t.Error("released twice without a panic")
 		}
 	}()
-	// A buffer of its own, so that no other test is given the broken one.
+	// A new buffer, so that the pool does not contain it.
 	new(Buffer).Release()
 }
 
@@ -365,7 +363,7 @@ func TestBatchDatagrams(t *testing.T) {
 	}
 }
 
-// Of a host with bridges for containers the addresses that others reach come first.
+// Addresses of container bridges come last.
 func TestBridgesComeLast(t *testing.T) {
 	t.Parallel()
 	var names []string

@@ -5,19 +5,18 @@ import (
 	"errors"
 )
 
-// ErrNoWatch says that the system does not tell of changes, or not to us; who
-// wants to know has to look by itself.
-var ErrNoWatch = errors.New("the system does not tell when addresses change")
+// ErrNoWatch says that the system does not report address changes to this process. The caller has to
+// poll.
+var ErrNoWatch = errors.New("the system does not report address changes")
 
-// A Watcher is a Network that tells when the host's addresses change.
+// A Watcher is a Network that reports changes of the host's addresses.
 type Watcher interface {
-	// Watch calls changed after each change, now and then without one, until
-	// ctx ends; then it returns nil. Its error says that it cannot tell, or not
-	// any more.
+	// Watch calls changed after each change, and sometimes without one, until ctx ends; then
+	// it returns nil. An error means that it cannot report changes, or not any more.
 	Watch(ctx context.Context, changed func()) error
 }
 
-// Watch watches n as Watcher says; the error is ErrNoWatch where n is none.
+// Watch calls n's Watch. It returns ErrNoWatch if n is not a Watcher.
 func Watch(ctx context.Context, n Network, changed func()) error {
 	if w, ok := n.(Watcher); ok {
 		return w.Watch(ctx, changed)

@@ -8,11 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// addrGroups are the kernel's multicast groups that tell of links and addresses
-// (rtnetlink(7)).
+// addrGroups are the kernel's multicast groups for links and addresses (rtnetlink(7)).
 const addrGroups = unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR
 
-// Watch implements Watcher by rtnetlink.
+// Watch implements Watcher with rtnetlink.
 func (System) Watch(ctx context.Context, changed func()) error {
 	c, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: addrGroups})
 	if err != nil {
@@ -25,12 +24,12 @@ func (System) Watch(ctx context.Context, changed func()) error {
 		}
 	}()
 	for {
-		// What the messages say does not matter: the caller looks for itself.
+		// The content does not matter: the caller reads the addresses itself.
 		_, err := c.Receive()
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil && !errors.Is(err, unix.ENOBUFS): // that one: too much came at once
+		case err != nil && !errors.Is(err, unix.ENOBUFS): // ENOBUFS: messages were dropped
 			return errors.Join(ErrNoWatch, err)
 		}
 		changed()

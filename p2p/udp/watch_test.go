@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 )
 
-// Watching ends with its context, whether something has changed or not.
+// Watch ends with its context.
 func TestWatchEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -17,7 +17,7 @@ func TestWatchEnds(t *testing.T) {
 	}
 }
 
-// A network that does not tell says so at once.
+// Without a Watcher, Watch fails at once.
 func TestNoWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var plain struct{ Network }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Watch implements Watcher by NotifyUnicastIpAddressChange.
+// Watch implements Watcher with NotifyUnicastIpAddressChange.
 func (System) Watch(ctx context.Context, changed func()) error {
 	w := &addrWatch{changes: make(chan struct{}, 1)}
 	var pin runtime.Pinner
@@ -20,7 +20,7 @@ func (System) Watch(ctx context.Context, changed func()) error {
 	if err := windows.NotifyUnicastIpAddressChange(windows.AF_UNSPEC, onAddrChange(), unsafe.Pointer(w), false, &handle); err != nil {
 		return errors.Join(ErrNoWatch, err)
 	}
-	// This waits for calls that are under way, so it must not be made by one.
+	// It waits for running callbacks, so a callback must not call it.
 	defer windows.CancelMibChangeNotify2(handle)
 	for {
 		select {
@@ -32,11 +32,11 @@ func (System) Watch(ctx context.Context, changed func()) error {
 	}
 }
 
-// An addrWatch is what one Watch is told by.
+// An addrWatch connects the system's callback to one Watch.
 type addrWatch struct{ changes chan struct{} }
 
-// onAddrChange is what the system calls, on a thread of its own: a PUNICAST_IPADDRESS_CHANGE_CALLBACK. It is
-// made once, since callbacks are never freed.
+// onAddrChange returns the callback, a PUNICAST_IPADDRESS_CHANGE_CALLBACK, which the system calls on a
+// thread of its own. It is created once, since callbacks are never freed.
 var onAddrChange = sync.OnceValue(func() uintptr {
 	return windows.NewCallback(func(w *addrWatch, _, _ uintptr) uintptr {
 		select {

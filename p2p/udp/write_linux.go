@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// maxSegments is how many datagrams a kernel takes in one message
-	// (UDP_MAX_SEGMENTS; newer ones take 128, which 64 KiB seldom hold).
+	// maxSegments is the largest number of datagrams in one message (UDP_MAX_SEGMENTS; newer
+	// kernels allow 128, which 64 KiB rarely hold).
 	maxSegments = 64
-	// maxMessage is how many bytes of segments go in one message: with more, the
-	// headers of all layers exceed a device's limit of 64 KiB (gso_max_size),
-	// and the kernel takes the message apart before the device, slowly.
+	// maxMessage is the largest size of a message's segments. With more bytes, the message with
+	// all headers exceeds a device's limit of 64 KiB (gso_max_size), and the kernel segments it
+	// in software, which is slow.
 	maxMessage = 65400
-	// maxPlain is how many destinations that do not take UDP_SEGMENT are
-	// remembered before the socket does without it altogether.
+	// maxPlain is how many destinations without UDP_SEGMENT are remembered before the socket
+	// stops using it.
 	maxPlain = 64
 )
 
 var errBatch = errors.New("udp: malformed batch")
 
-// sender is what one call of Write works with.
+// A sender is the state of one call of Write.
 type sender struct {
 	msgs  [maxSegments]message
 	slots [maxSegments]slot
@@ -48,8 +48,8 @@ func newSender() *sender {
 	return s
 }
 
-// send gives the kernel what messages are left, and tells whether it is done:
-// all of them sent, or an error.
+// send sends the remaining messages, and reports whether it has finished: all are sent, or there is
+// an error.
 func (s *sender) send(fd uintptr) bool {
 	for s.next < s.n {
 		n, errno := mmsg(unix.SYS_SENDMMSG, fd, s.msgs[s.next:s.n])
@@ -63,7 +63,7 @@ func (s *sender) send(fd uintptr) bool {
 	return true
 }
 
-// clear lets go of the data.
+// clear drops the references to the data.
 func (s *sender) clear() {
 	for i := range s.n {
 		s.slots[i].iov.Base = nil
@@ -96,7 +96,7 @@ func (c *conn) write(b Batch, ttl int) error {
 		sent, err := c.writeSome(s, b, segments, ttl)
 		b.Data = b.Data[sent:]
 		if err != nil && segments > 1 && refusesSegments(err) {
-			// Only if the datagrams go one by one is UDP_SEGMENT to blame.
+			// UDP_SEGMENT is the cause only if single datagrams succeed.
 			if sent, err = c.writeSome(s, b, 1, ttl); err == nil {
 				c.plain.add(b.Addr)
 			}
@@ -109,8 +109,8 @@ func (c *conn) write(b Batch, ttl int) error {
 	return nil
 }
 
-// writeSome sends as much of b as a sender has messages for, each of so many
-// segments, and returns how many bytes were sent.
+// writeSome sends as much of b as fits into the sender's messages, with the given number of segments
+// each, and returns the number of bytes sent.
 func (c *conn) writeSome(s *sender, b Batch, segments, ttl int) (sent int, err error) {
 	defer s.clear()
 	for rest := b.Data; len(rest) > 0 && s.n < len(s.msgs); s.n++ {
@@ -129,7 +129,7 @@ func (c *conn) writeSome(s *sender, b Batch, segments, ttl int) (sent int, err e
 	return min(len(b.Data), s.next*segments*b.Size), err
 }
 
-// prepare makes the sender's next message.
+// prepare fills the sender's next message.
 func (c *conn) prepare(s *sender, b Batch, ttl int) error {
 	m, slot := &s.msgs[s.n], &s.slots[s.n]
 	n, err := c.putName(&slot.name, b.Addr)
@@ -160,18 +160,18 @@ func (c *conn) putControls(control []byte, b Batch, ttl int) (n int) {
 	return n
 }
 
-// refusesSegments tells whether an error may be about UDP_SEGMENT: a device
-// that computes no checksums or a tunnel (EIO), a segment longer than
-// the path's MTU (EINVAL in older kernels, EMSGSIZE).
+// refusesSegments reports whether UDP_SEGMENT may be the cause of an error: a tunnel or a device
+// without checksum offload (EIO), or a segment longer than the MTU (EINVAL in older kernels,
+// EMSGSIZE).
 func refusesSegments(err error) bool {
 	errno, ok := err.(unix.Errno)
 	return ok && (errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE || errno == unix.EOPNOTSUPP)
 }
 
-// plainSet is a bounded set of destinations that are sent single datagrams.
-// The zero value is empty.
+// A plainSet is a bounded set of destinations that receive single datagrams, without UDP_SEGMENT. The zero
+// value is empty.
 type plainSet struct {
-	any atomic.Bool // whether there is a need to look
+	any atomic.Bool // the set is not empty
 	all atomic.Bool
 
 	mu    sync.Mutex
