@@ -92,7 +92,7 @@ func TestHonestCallsBesideAFloodOfIntroductions(t *testing.T) {
 			flooding.Go(func() { f.flood(ctx, t, victim, key.Public(), 20*time.Millisecond) })
 		}
 		time.Sleep(time.Second)
-		late := 0
+		late, slowest := 0, time.Duration(0)
 		for i := range 10 {
 			honest := w.peer(w.net.Host(fmt.Sprintf("198.51.102.%d", i+1)), func(o *p2p.PeerOptions) { o.Calling = true })
 			if err := honest.Registered(t.Context()); err != nil {
@@ -100,7 +100,9 @@ func TestHonestCallsBesideAFloodOfIntroductions(t *testing.T) {
 			}
 			began := time.Now()
 			l, err := honest.Connect(ctx, victim.GUID())
-			if took := time.Since(began); err != nil || took > 2*time.Second {
+			took := time.Since(began)
+			slowest = max(slowest, took)
+			if err != nil || took > 2*time.Second {
 				late++
 				t.Logf("call %d after %v: %v", i, took, err)
 			} else {
@@ -108,6 +110,7 @@ func TestHonestCallsBesideAFloodOfIntroductions(t *testing.T) {
 			}
 			honest.Close()
 		}
+		t.Logf("the slowest of 10 honest calls took %v", slowest)
 		if late > 0 {
 			t.Errorf("%d of 10 honest calls did not get through within 2 s", late)
 		}

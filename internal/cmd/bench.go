@@ -146,7 +146,7 @@ func (in *inbox) handleBench(ctx context.Context, link *p2p.Link, stream *p2p.St
 		},
 	}
 	err := in.host.Serve(ctx, g, stream)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && in.reports(link.Peer()) {
 		in.p.out.note("bench of %s: %s", in.name(link), terminal.Visible(err.Error()))
 	}
 }

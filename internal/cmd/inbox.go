@@ -73,7 +73,7 @@ func (in *inbox) handleFile(ctx context.Context, link *p2p.Link, stream *p2p.Str
 	}
 	if in.ended != nil {
 		in.ended(outcome{link.Peer(), accepted, err})
-	} else if err != nil && ctx.Err() == nil {
+	} else if err != nil && ctx.Err() == nil && (accepted || in.reports(link.Peer())) {
 		in.p.complain(in.explain(err))
 	}
 }
@@ -172,6 +172,11 @@ func (in *inbox) allowed(ctx context.Context, link *p2p.Link, o transfer.Offer, 
 func (in *inbox) asking(link *p2p.Link) asking {
 	_, known := in.rules.contact(link.Peer())
 	return asking{process{link.Peer(), link.Instance()}, link, known}
+}
+
+// reports reports whether to print why nothing came of a stream of the peer.
+func (in *inbox) reports(peer p2p.GUID) bool {
+	return in.rules.knows(peer) || in.p.failures.allow()
 }
 
 // explain adds a hint to the error of an offer that nobody could be asked about.

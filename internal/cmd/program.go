@@ -26,6 +26,7 @@ type program struct {
 	service  atomic.Bool // the command runs until it is stopped: SIGTERM is not a failure
 
 	activities activities
+	failures   failures
 }
 
 func newProgram(env Env) *program {

@@ -159,7 +159,9 @@ func (in *inbox) wait(ctx context.Context, outcomes <-chan outcome, once bool, l
 			}
 			switch {
 			case o.err != nil && (!once || in.passedOver(o)):
-				in.p.complain(last)
+				if o.accepted || in.reports(o.peer) {
+					in.p.complain(last)
+				}
 			case !once:
 			case in.mayReturn(o.err):
 				in.p.out.note("link to %s broke, waiting for the sender to reconnect", nameOf(in.rules.cfg, o.peer))

@@ -120,7 +120,8 @@ func (ts *talks) handle(link *p2p.Link, stream *p2p.Stream) {
 		return
 	}
 	defer ts.p.activities.begin(link)()
-	if err := t.serve(link, stream); errors.Is(err, chat.ErrProtocol) || errors.Is(err, chat.ErrVersion) {
+	err := t.serve(link, stream)
+	if (errors.Is(err, chat.ErrProtocol) || errors.Is(err, chat.ErrVersion)) && (t.persistent || ts.p.failures.allow()) {
 		ts.p.out.note("chat with %s: %s", ts.name(t.peer), err)
 	}
 	ts.expire(t)

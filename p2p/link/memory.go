@@ -6,8 +6,9 @@ import (
 )
 
 // streamCost is what a stream that the other side opens counts for beside its data: the
-// stream itself, and the goroutine that an application gives it.
-const streamCost = 8 << 10
+// stream itself, and the goroutines and buffers that an application gives it, which are five and
+// 20 KiB for a transfer without an offer. It counts for more than that because it bounds the goroutines, too.
+const streamCost = 64 << 10
 
 // A Memory bounds what the other sides of several links together can make this one hold:
 // streams that they opened, and data of streams that the application has not read.

@@ -61,7 +61,7 @@ func TestMemoryOfManyLinks(t *testing.T) {
 func TestMemoryIsGivenBack(t *testing.T) {
 	t.Parallel()
 	run(t, func(w *testNetwork) { w.loss = 0.02 }, func(t *testing.T, w *testNetwork) {
-		m := NewMemory(128<<10, nil)
+		m := NewMemory(4*streamCost, nil)
 		w.b.SetMemory(m)
 		for range 10 {
 			s, _ := w.a.OpenStream()

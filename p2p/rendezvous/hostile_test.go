@@ -347,8 +347,9 @@ func TestFloodIsNotFelt(t *testing.T) {
 			}
 		}()
 		time.Sleep(100 * ms)
-		if took := startPeer(t, n.Host("198.51.100.2"), nil).mustRegister(time.Second); took > 100*ms {
-			t.Errorf("registered after %v", took)
+		took := startPeer(t, n.Host("198.51.100.2"), nil).mustRegister(time.Second)
+		if t.Logf("registered after %v", took); took > 100*ms {
+			t.Error("that is too late")
 		}
 		<-done
 	})

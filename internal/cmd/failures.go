@@ -1,0 +1,29 @@
+package cmd
+
+import (
+	"sync"
+	"time"
+
+	"p2ptool/p2p/limit"
+)
+
+// failureRate bounds the messages about strangers' streams of which nothing came, so that they do not fill a
+// log.
+var failureRate = limit.Rate{PerSecond: 0.2, Burst: 20}
+
+// Failures counts such messages. The zero value has counted none.
+type failures struct {
+	mu    sync.Mutex // guards the fields below
+	began time.Time
+	pace  limit.Pace
+}
+
+// allow reports whether another message is within the rate, and counts it.
+func (f *failures) allow() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.began.IsZero() {
+		f.began = time.Now()
+	}
+	return f.pace.Allow(time.Since(f.began), failureRate, 1)
+}
