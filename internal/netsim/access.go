@@ -1,7 +1,7 @@
 package netsim
 
-// access is a host's or a NAT's link to the realm around it. Its methods may
-// be called at any time. What is on its way stays, and leaves a queue at the new rate.
+// An access is a host's or a NAT's link to its realm. Its methods may be called at any time. They do
+// not affect packets in flight, except that a queue drains at the new rate.
 type access struct {
 	net      *Net
 	up, down pipe
@@ -16,7 +16,7 @@ func (c *Count) add(p packet) {
 	c.Bytes += int64(len(p.data))
 }
 
-// init makes the links: up leads to the realm, down to arrive.
+// init initializes the link: up leads to the realm, down to arrive.
 func (a *access) init(n *Net, arrive func(packet)) {
 	a.net = n
 	a.up = pipe{net: n, rng: n.newRand(), out: func(p packet) { p.realm.forward(p) }}
@@ -36,38 +36,37 @@ func (a *access) set(change func(*pipe)) {
 	change(&a.down)
 }
 
-// Link sets what the link does, in either direction for itself: a round trip
-// takes twice its delay.
+// Link sets the properties of each direction of the link: a round trip takes twice its delay.
 func (a *access) Link(l Link) { a.set(func(p *pipe) { p.relink(l) }) }
 
-// LinkUp sets what the link does to what is sent.
+// LinkUp sets the properties of the sending direction.
 func (a *access) LinkUp(l Link) {
 	a.net.mu.Lock()
 	defer a.net.mu.Unlock()
 	a.up.relink(l)
 }
 
-// LinkDown sets what the link does to what is received.
+// LinkDown sets the properties of the receiving direction.
 func (a *access) LinkDown(l Link) {
 	a.net.mu.Lock()
 	defer a.net.mu.Unlock()
 	a.down.relink(l)
 }
 
-// SetLoss changes the loss of both directions alone.
+// SetLoss changes only the loss, of both directions.
 func (a *access) SetLoss(loss float64) { a.set(func(p *pipe) { p.link.Loss = loss }) }
 
-// Cut lets nothing pass until Heal, like a pulled plug or a firewall that
-// blocks UDP: whoever writes is not told.
+// Cut drops everything until Heal, like a pulled plug or a firewall that blocks UDP. Writes do not
+// fail.
 func (a *access) Cut() { a.set(func(p *pipe) { p.shut = true }) }
 
 // Heal ends a Cut.
 func (a *access) Heal() { a.set(func(p *pipe) { p.shut = false }) }
 
-// BlockUDP is Cut under the name of its other use.
+// BlockUDP is the same as Cut.
 func (a *access) BlockUDP() { a.Cut() }
 
-// Received tells what came down the link, whether or not anyone listened.
+// Received returns the datagrams received over the link, whether or not a socket was open for them.
 func (a *access) Received() Count {
 	a.net.mu.Lock()
 	defer a.net.mu.Unlock()

@@ -10,15 +10,15 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// receiveBuffer is how many bytes wait at a socket for its reader.
+// receiveBuffer is the size of a socket's receive buffer in bytes.
 const receiveBuffer = 7 << 20
 
-// maxMerge is how long a batch may grow by what arrived behind it, like GRO.
+// maxMerge is the largest batch that is merged from several packets, as by GRO.
 const maxMerge = 65400
 
 var errBatch = errors.New("netsim: malformed batch")
 
-// conn is a socket. Its fields but local belong to the network's mutex.
+// A conn is a socket. The network's mutex guards its fields, except local.
 type conn struct {
 	host  *Host
 	local netip.AddrPort
@@ -40,7 +40,7 @@ func newConn(h *Host, local netip.AddrPort) *conn {
 	return c
 }
 
-// put appends a packet to what is to be read; false: there is no room.
+// put appends a packet to the receive buffer. It returns false if there is no room.
 func (c *conn) put(p packet) bool {
 	if c.bytes+len(p.data) > receiveBuffer {
 		return false
@@ -53,7 +53,7 @@ func (c *conn) put(p packet) bool {
 
 // Read implements udp.Conn.
 func (c *conn) Read(batches []udp.Batch) (n int, err error) {
-	packets, err := c.take(len(batches))
+	packets, err := c.dequeue(len(batches))
 	if err != nil {
 		return 0, err
 	}
@@ -66,8 +66,8 @@ func (c *conn) Read(batches []udp.Batch) (n int, err error) {
 	return n, nil
 }
 
-// take waits for packets, and takes as many as make up to that many batches.
-func (c *conn) take(batches int) ([]packet, error) {
+// dequeue waits for packets, and removes as many as make up to the given number of batches.
+func (c *conn) dequeue(batches int) ([]packet, error) {
 	c.host.net.mu.Lock()
 	defer c.host.net.mu.Unlock()
 	if batches == 0 {
@@ -91,8 +91,8 @@ func (c *conn) take(batches int) ([]packet, error) {
 	return taken, nil
 }
 
-// mergeable tells how many packets from the front make one batch: all of one
-// source and size, and only the last ending in a shorter datagram.
+// mergeable returns how many packets from the front form one batch: they have one source and size,
+// and only the last one may end in a shorter datagram.
 func mergeable(packets []packet) int {
 	total := len(packets[0].data)
 	for i, p := range packets[1:] {

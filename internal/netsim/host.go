@@ -16,7 +16,7 @@ var (
 	errFamily  = errors.New("netsim: address is not of the socket's family")
 )
 
-// The ports that are given to those who ask for none, as on Linux.
+// The ephemeral ports, as on Linux.
 const (
 	firstEphemeral = 32768
 	lastEphemeral  = 60999
@@ -33,7 +33,7 @@ type Host struct {
 
 var _ udp.Network = (*Host)(nil)
 
-// An iface is an address that a host has, and where it has it.
+// An iface is an address of a host in a realm.
 type iface struct {
 	addr  netip.Addr
 	realm *Realm
@@ -47,16 +47,16 @@ func (h *Host) attach(r *Realm, addrs []string) {
 	h.changedLocked()
 }
 
-// Attach adds addresses in a realm, which may be another than that of the
-// addresses before: an IPv4 address behind a NAT and an IPv6 one without.
+// Attach adds addresses in a realm, which may differ from that of the existing addresses: for
+// example an IPv4 address behind a NAT and an IPv6 address without one.
 func (h *Host) Attach(r *Realm, addrs ...string) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
 	h.attach(r, addrs)
 }
 
-// Move takes all addresses away and attaches the host to a realm with others.
-// Sockets stay; those that are bound to an address that is gone reach nobody.
+// Move replaces all addresses by others in a realm. Sockets stay open; those bound to a removed address
+// no longer work.
 func (h *Host) Move(r *Realm, addrs ...string) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
@@ -81,7 +81,7 @@ func (h *Host) Addrs() ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// Source is for udp.Source.
+// Source implements udp.Source.
 func (h *Host) Source(to netip.Addr) (own netip.Addr, ok bool) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
@@ -114,7 +114,7 @@ func (h *Host) Listen(family string, addr netip.AddrPort) (udp.Conn, error) {
 	return newConn(h, local), nil
 }
 
-// bind finds a free port if none is given.
+// bind returns the address to bind to, with a free port if port is 0.
 func (h *Host) bind(ip netip.Addr, port uint16) (netip.AddrPort, error) {
 	if port != 0 {
 		local := netip.AddrPortFrom(ip, port)
@@ -134,7 +134,7 @@ func (h *Host) bind(ip netip.Addr, port uint16) (netip.AddrPort, error) {
 	return netip.AddrPort{}, errInUse
 }
 
-// has tells whether ip is this host's own.
+// has reports whether ip is an address of this host.
 func (h *Host) has(ip netip.Addr) bool {
 	return ip.IsLoopback() || slices.ContainsFunc(h.ifaces, func(i iface) bool { return i.addr == ip })
 }
@@ -147,7 +147,7 @@ func (h *Host) send(local netip.AddrPort, p packet) error {
 			src = p.dst.Addr()
 		}
 		p.src = netip.AddrPortFrom(src, local.Port())
-		h.net.tell("sent", p)
+		h.net.trace("sent", p)
 		h.receive(p)
 		return nil
 	}
@@ -156,13 +156,13 @@ func (h *Host) send(local netip.AddrPort, p packet) error {
 		return errNoRoute
 	}
 	p.realm, p.src = i.realm, netip.AddrPortFrom(i.addr, local.Port())
-	h.net.tell("sent", p)
+	h.net.trace("sent", p)
 	h.up.push(p)
 	return nil
 }
 
-// route chooses the address to send from: the one the socket is bound to, else
-// one in the destination's own realm, else the first of its family.
+// route chooses the source address: the one that the socket is bound to, else one in the
+// destination's realm, else the first of its family.
 func (h *Host) route(bound, dst netip.Addr) (found iface, ok bool) {
 	for _, i := range h.ifaces {
 		switch {
@@ -176,7 +176,7 @@ func (h *Host) route(bound, dst netip.Addr) (found iface, ok bool) {
 	return found, ok
 }
 
-// receive gives a packet to the socket it is for.
+// receive delivers a packet to its socket.
 func (h *Host) receive(p packet) {
 	c := h.conns[p.dst]
 	if c == nil {
@@ -184,11 +184,11 @@ func (h *Host) receive(p packet) {
 	}
 	switch {
 	case c == nil:
-		h.net.tell("port closed", p)
+		h.net.trace("port closed", p)
 	case !c.put(p):
-		h.net.tell("receive buffer full", p)
+		h.net.trace("receive buffer full", p)
 	default:
-		h.net.tell("arrived", p)
+		h.net.trace("arrived", p)
 	}
 }
 

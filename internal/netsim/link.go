@@ -5,34 +5,34 @@ import (
 	"time"
 )
 
-// A Link is what an access link does to datagrams, in one direction. The zero
-// value passes everything at once.
+// A Link is the properties of an access link in one direction. The zero value delivers everything
+// at once.
 type Link struct {
 	Delay  time.Duration // one way
-	Jitter time.Duration // added to Delay, evenly between 0 and this; keeps the order
+	Jitter time.Duration // added to Delay, uniform from 0 to this; keeps the order
 
-	Loss  float64 // the part of datagrams that is lost, 0 to 1
-	Burst float64 // how many are lost in a row on average; 0 or 1: each for itself
+	Loss  float64 // probability of loss, 0 to 1
+	Burst float64 // mean length of a burst of losses; 0 or 1: independent losses
 
-	Duplicate float64       // the part that arrives twice
-	Reorder   float64       // the part that is held up, so that others overtake it
-	ReorderBy time.Duration // for how long; 0: 3 ms
+	Duplicate float64       // probability of duplication
+	Reorder   float64       // probability of extra delay, so that later datagrams overtake
+	ReorderBy time.Duration // the extra delay; 0: 3 ms
 
-	Rate  int // bytes of payload a second; 0: without limit
-	Queue int // bytes that may wait for their turn; 0: what Rate sends in 100 ms
+	Rate  int // payload bytes per second; 0: no limit
+	Queue int // bytes; 0: 100 ms at Rate
 
-	MTU int // the longest payload that passes, in bytes; 0: any
+	MTU int // the largest payload in bytes; 0: no limit
 }
 
 const (
 	defaultReorderBy = 3 * time.Millisecond
 	defaultQueueTime = 100 * time.Millisecond
-	// grain is how far the datagrams of one batch may be apart when they leave
-	// a link of limited rate, and still arrive together.
+	// grain is how far apart the datagrams of one batch may leave a link of limited rate and
+	// still arrive together.
 	grain = 500 * time.Microsecond
 )
 
-// plain tells whether the link treats all datagrams of a batch alike.
+// plain reports whether the link treats all datagrams of a batch alike.
 func (l Link) plain() bool {
 	return l.Loss == 0 && l.Duplicate == 0 && l.Reorder == 0 && l.Rate == 0 && l.MTU == 0
 }
@@ -47,17 +47,17 @@ func (l Link) queue() int {
 // A pipe is one direction of an access link.
 type pipe struct {
 	net  *Net
-	out  func(packet) // where it leads
+	out  func(packet) // the other end
 	link Link
-	shut bool // nothing passes
+	shut bool // drops everything
 	rng  *rand.Rand
 
 	losing bool      // within a burst of losses
-	free   time.Time // when all that is queued has gone out
-	last   time.Time // when the last one arrives, which later ones do not overtake
+	free   time.Time // when the queue is empty
+	last   time.Time // the latest arrival, which later packets do not overtake
 }
 
-// relink changes the link. What waits in its queue leaves at the new rate.
+// relink changes the link. Its queue drains at the new rate.
 func (p *pipe) relink(l Link) {
 	before, now := p.link.Rate, time.Now()
 	p.link = l
@@ -89,7 +89,7 @@ func (p *pipe) relink(l Link) {
 // push sends a packet through the pipe.
 func (p *pipe) push(pkt packet) {
 	if p.shut {
-		p.net.tell("cut", pkt)
+		p.net.trace("cut", pkt)
 		return
 	}
 	now := time.Now()
@@ -103,7 +103,7 @@ func (p *pipe) push(pkt packet) {
 	p.pushEach(now, pkt)
 }
 
-// pushEach decides on each datagram by itself, and keeps together what it can.
+// pushEach decides on each datagram separately, and keeps datagrams together if possible.
 func (p *pipe) pushEach(now time.Time, pkt packet) {
 	var group run
 	var twice []packet
@@ -111,11 +111,11 @@ func (p *pipe) pushEach(now time.Time, pkt packet) {
 	for off := 0; off < len(pkt.data); off += pkt.size {
 		d := pkt
 		d.data = pkt.data[off:min(off+pkt.size, len(pkt.data))]
-		if why := p.drops(now, len(d.data)); why != "" {
-			p.net.tell(why, d)
+		if why := p.admit(now, len(d.data)); why != "" {
+			p.net.trace(why, d)
 			continue
 		}
-		if p.chance(p.link.Reorder) {
+		if p.random(p.link.Reorder) {
 			p.holdUp(d)
 			continue
 		}
@@ -125,7 +125,7 @@ func (p *pipe) pushEach(now time.Time, pkt packet) {
 		}
 		group.add(pkt.data, off, len(d.data))
 		left = p.free
-		if p.chance(p.link.Duplicate) {
+		if p.random(p.link.Duplicate) {
 			twice = append(twice, d)
 		}
 	}
@@ -135,8 +135,8 @@ func (p *pipe) pushEach(now time.Time, pkt packet) {
 	}
 }
 
-// drops sends a datagram of n bytes, and tells why it does not arrive.
-func (p *pipe) drops(now time.Time, n int) (why string) {
+// admit sends a datagram of n bytes, and returns why it does not arrive, or "".
+func (p *pipe) admit(now time.Time, n int) (why string) {
 	if p.link.MTU > 0 && n > p.link.MTU {
 		return "over MTU"
 	}
@@ -153,24 +153,24 @@ func (p *pipe) drops(now time.Time, n int) (why string) {
 	return ""
 }
 
-// loses draws from a chain of two states (Gilbert 1960), one of which loses
-// everything and is left after Burst datagrams on average.
+// loses decides on a loss with a two-state Markov chain (Gilbert 1960). One state loses everything
+// and lasts Burst datagrams on average.
 func (p *pipe) loses() bool {
 	l := p.link
 	if l.Burst <= 1 || l.Loss <= 0 || l.Loss >= 1 {
-		return p.chance(l.Loss)
+		return p.random(l.Loss)
 	}
 	if p.losing {
-		p.losing = !p.chance(1 / l.Burst)
+		p.losing = !p.random(1 / l.Burst)
 	} else {
-		p.losing = p.chance(l.Loss / ((1 - l.Loss) * l.Burst))
+		p.losing = p.random(l.Loss / ((1 - l.Loss) * l.Burst))
 	}
 	return p.losing
 }
 
-func (p *pipe) chance(of float64) bool { return of > 0 && p.rng.Float64() < of }
+func (p *pipe) random(of float64) bool { return of > 0 && p.rng.Float64() < of }
 
-// emit has a packet arrive that leaves the queue at a time, behind all before it.
+// emit schedules the arrival of a packet that leaves the queue at a time, after all earlier packets.
 func (p *pipe) emit(pkt packet, left time.Time) {
 	at := p.arrival(left)
 	if at.Before(p.last) {
@@ -180,14 +180,14 @@ func (p *pipe) emit(pkt packet, left time.Time) {
 	p.net.schedule(event{at: at, from: p, left: left, to: p.out, p: pkt})
 }
 
-// emitRun is emit for those datagrams of pkt that are in r.
+// emitRun emits the datagrams of pkt that are in r.
 func (p *pipe) emitRun(pkt packet, r run, left time.Time) {
 	if pkt.data = r.data; len(pkt.data) > 0 {
 		p.emit(pkt, left)
 	}
 }
 
-// holdUp has a packet arrive later than those behind it.
+// holdUp delays a packet so that later ones overtake it.
 func (p *pipe) holdUp(pkt packet) {
 	by := p.link.ReorderBy
 	if by == 0 {
@@ -204,11 +204,10 @@ func (p *pipe) arrival(left time.Time) time.Time {
 	return at
 }
 
-// A run collects pieces of one stretch of memory, and copies only if there are
-// gaps between them.
+// A run collects pieces of one slice, and copies only if there are gaps between them.
 type run struct {
 	data  []byte
-	start int  // where data begins in the stretch
+	start int  // where data begins in the slice
 	owned bool // data is a copy
 }
 

@@ -11,8 +11,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// sendNumbered sends so many datagrams of n bytes in batches; each begins with
-// its number.
+// sendNumbered sends count datagrams of n bytes in batches. Each begins with its number.
 func sendNumbered(b *inbox, dst string, count, n int) {
 	var data strings.Builder
 	flush := func() {
@@ -111,7 +110,7 @@ func TestLoss(t *testing.T) {
 					t.Errorf("lost %v of 20000", lost)
 				}
 				if mean := lost / float64(gaps); burst == 0 && mean > 1.3 || burst == 8 && (mean < 6 || mean > 10) {
-					t.Errorf("%.1f were lost in a row", mean)
+					t.Errorf("mean burst of %.1f", mean)
 				}
 			})
 		})
@@ -149,7 +148,7 @@ func TestReorder(t *testing.T) {
 	})
 }
 
-// TestRate: 1 MB/s with a queue of 50 kB takes 50 ms for what it takes at all.
+// At 1 MB/s a queue of 50 kB drains in 50 ms and drops the rest.
 func TestRate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, a, _, from, to, _ := pair(t, 1)
@@ -162,7 +161,7 @@ func TestRate(t *testing.T) {
 		if first, last := all[0].at, all[49].at; first < 6*ms || first > 7*ms || last != 55*ms {
 			t.Errorf("from %v to %v", first, last)
 		}
-		// The queue is empty again, and datagrams spread in time are not delayed.
+		// The queue is empty again and adds no delay.
 		from.send(addrPort(dst2), "x")
 		if at := to.last().at; at < 1005*ms || at > 1006*ms {
 			t.Errorf("later one at %v", at)
@@ -258,20 +257,20 @@ func TestSetLoss(t *testing.T) {
 	})
 }
 
-// TestReceived counts what reaches a host that does not listen.
+// Received counts datagrams to a host that does not listen.
 func TestReceived(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n, _, _, from, to, _ := pair(t, 1)
-		victim := n.Host("203.0.113.3")
+		idle := n.Host("203.0.113.3")
 		sendNumbered(from, "203.0.113.3:9", 7, 100)
 		to.after(time.Second)
-		if c := victim.Received(); c != (Count{7, 700}) {
-			t.Errorf("the victim got %+v", c)
+		if c := idle.Received(); c != (Count{7, 700}) {
+			t.Errorf("the idle host received %+v", c)
 		}
 	})
 }
 
-// TestReceiveBuffer: a reader that does not read loses what is too much.
+// A full receive buffer drops datagrams.
 func TestReceiveBuffer(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := New(1)
@@ -290,7 +289,7 @@ func TestReceiveBuffer(t *testing.T) {
 		const sent = 10 << 20
 		sendNumbered(from, dst2, sent/1024, 1024)
 		if kept := sent - full; kept > receiveBuffer || kept < receiveBuffer-udp.MaxBatch {
-			t.Errorf("%d bytes were kept", kept)
+			t.Errorf("kept %d bytes", kept)
 		}
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Kind is how a NAT maps and filters, in the terms of RFC 4787.
+// A Kind is how a NAT maps and filters (RFC 4787).
 type Kind int
 
 const (
@@ -13,11 +13,11 @@ const (
 	AddressRestricted               // endpoint-independent mapping, address-dependent filtering
 	PortRestricted                  // endpoint-independent mapping, address- and port-dependent filtering
 	Symmetric                       // address- and port-dependent mapping at random ports, and filtering
-	SymmetricSequential             // the same with each port the one after the last
-	// BareMasquerade is a Linux router that drops nothing on INPUT: it is
-	// PortRestricted, but a datagram from outside to a port that nobody has
-	// from there is taken for the router's own and remembered, and what then
-	// goes out from the same port to the same place is mapped to another.
+	SymmetricSequential             // the same with sequential ports
+	// BareMasquerade is a Linux router that drops nothing on INPUT. It is like PortRestricted, but
+	// a datagram from outside that belongs to no mapping creates a flow to the router itself.
+	// Datagrams that a host then sends from that port to that remote endpoint are mapped to
+	// another port.
 	BareMasquerade
 )
 
@@ -28,11 +28,11 @@ func (k Kind) String() string {
 
 func (k Kind) symmetric() bool { return k == Symmetric || k == SymmetricSequential }
 
-// DefaultTimeout is how long a mapping lives without traffic.
+// DefaultTimeout is how long a mapping lasts without traffic.
 const DefaultTimeout = 30 * time.Second
 
-// A NAT stands between the realm it embeds, whose hosts are behind it, and the
-// one it was made in.
+// A NAT connects the realm that it embeds, with the hosts behind it, to the realm that it was added
+// to.
 type NAT struct {
 	*Realm // the inner one
 	access
@@ -42,21 +42,21 @@ type NAT struct {
 	kind     Kind
 	timeout  time.Duration
 	hairpin  bool
-	preserve bool               // ports are kept where they are free
-	jammed   map[ends]time.Time // when it last swallowed something of them
+	preserve bool               // free ports are preserved
+	jammed   map[ends]time.Time // when it last dropped a packet of the flow
 
 	table
 }
 
-// SetTimeout sets how long a mapping lives without traffic.
+// SetTimeout sets how long a mapping lasts without traffic.
 func (t *NAT) SetTimeout(d time.Duration) {
 	t.Realm.net.mu.Lock()
 	defer t.Realm.net.mu.Unlock()
 	t.timeout = d
 }
 
-// SetHairpin sets whether hosts behind the NAT reach each other by its outer
-// address; at first they do not.
+// SetHairpin sets whether hosts behind the NAT can reach each other by its outer address. The default
+// is false.
 func (t *NAT) SetHairpin(on bool) {
 	t.Realm.net.mu.Lock()
 	defer t.Realm.net.mu.Unlock()
@@ -70,15 +70,14 @@ func (t *NAT) Addr() netip.Addr {
 	return t.addr
 }
 
-// Flush forgets all mappings, as a router does that starts again: the same
-// ports are given anew if they are asked for from within.
+// Flush drops all mappings, like a restart of the router. The same ports are then used again.
 func (t *NAT) Flush() {
 	t.Realm.net.mu.Lock()
 	defer t.Realm.net.mu.Unlock()
 	t.clear()
 }
 
-// Rebind forgets all mappings, and gives other ports from now on.
+// Rebind drops all mappings, and uses other ports from then on.
 func (t *NAT) Rebind() {
 	t.Realm.net.mu.Lock()
 	defer t.Realm.net.mu.Unlock()
@@ -86,8 +85,8 @@ func (t *NAT) Rebind() {
 	t.preserve = false
 }
 
-// Jam has the NAT swallow what its hosts send by the flows that they have now, each for as long as they do
-// not pause. So do routers whose rules were loaded anew while packets passed.
+// Jam makes the NAT drop the packets of all current flows, each until it pauses. Some routers do that
+// after their rules were reloaded.
 func (t *NAT) Jam() {
 	t.Realm.net.mu.Lock()
 	defer t.Realm.net.mu.Unlock()
@@ -108,7 +107,7 @@ func (t *NAT) swallows(e ends) bool {
 	return true
 }
 
-// Readdress gives the NAT another outer address, and forgets all mappings.
+// Readdress changes the NAT's outer address, and drops all mappings.
 func (t *NAT) Readdress(addr string) {
 	t.Realm.net.mu.Lock()
 	defer t.Realm.net.mu.Unlock()
@@ -117,36 +116,36 @@ func (t *NAT) Readdress(addr string) {
 	t.clear()
 }
 
-// Forward maps an outer port to a host behind for good, open to all, like a
-// port mapping by PCP or by hand.
+// Forward maps an outer port to a host permanently and without filtering, like a port mapping by PCP
+// or by hand.
 func (t *NAT) Forward(port uint16, to netip.AddrPort) {
 	t.Realm.net.mu.Lock()
 	defer t.Realm.net.mu.Unlock()
 	t.forwards[port] = to
 }
 
-// send takes a packet from within that is for elsewhere.
+// send sends a packet from inside to the outer realm.
 func (t *NAT) send(p packet) {
 	if p.ttl--; p.ttl <= 0 {
-		t.outer.net.tell("time to live exceeded", p)
+		t.outer.net.trace("time to live exceeded", p)
 		return
 	}
 	if p.dst.Addr().Is6() != t.addr.Is6() {
-		t.outer.net.tell("no route", p)
+		t.outer.net.trace("no route", p)
 		return
 	}
 	toSelf := p.dst.Addr() == t.addr
 	if toSelf && !t.hairpin {
-		t.outer.net.tell("no hairpin", p)
+		t.outer.net.trace("no hairpin", p)
 		return
 	}
 	if t.swallows(ends{p.src, p.dst}) {
-		t.outer.net.tell("jammed", p)
+		t.outer.net.trace("jammed", p)
 		return
 	}
 	p.src = netip.AddrPortFrom(t.addr, t.outward(p.src, p.dst))
 	if toSelf {
-		p.ttl++ // it is forwarded once
+		p.ttl++ // hairpinning forwards only once
 		t.enter(p)
 		return
 	}
@@ -154,17 +153,16 @@ func (t *NAT) send(p packet) {
 	t.up.push(p)
 }
 
-// enter lets a packet in, if the table has a place for it. As in the Linux kernel the table
-// sees it before its time to live is looked at: a packet that gets no further
-// than the NAT leaves its trace there all the same.
+// enter lets a packet in if the table allows it. As in the Linux kernel, the table sees a packet
+// before its time to live is checked: even a packet that expires at the NAT can change the table.
 func (t *NAT) enter(p packet) {
 	to, ok := t.inward(p.dst.Port(), p.src)
 	if !ok {
-		t.outer.net.tell("filtered", p)
+		t.outer.net.trace("filtered", p)
 		return
 	}
 	if p.ttl--; p.ttl <= 0 {
-		t.outer.net.tell("time to live exceeded", p)
+		t.outer.net.trace("time to live exceeded", p)
 		return
 	}
 	p.realm, p.dst = t.Realm, to

@@ -38,7 +38,7 @@ func newLab(t *testing.T, kind Kind) *lab {
 	return l
 }
 
-// observed is where in's datagram to a server comes from.
+// observed returns the source of in's datagrams as the server sees it.
 func observed(in, server *inbox, at netip.AddrPort) netip.AddrPort {
 	in.send(at, "who am I")
 	return server.last().from
@@ -76,7 +76,7 @@ func TestMappingAndFiltering(t *testing.T) {
 					}
 				}
 				second := observed(l.in, l.srv2, server2)
-				// The bare masquerade took the other port's probe for its own.
+				// The bare masquerade took the other port's packet for its own.
 				if tt.kind == BareMasquerade {
 					second = observed(l.in, l.o, addrPort("203.0.113.2:9"))
 					if second == mapped {
@@ -95,8 +95,8 @@ func TestMappingAndFiltering(t *testing.T) {
 	}
 }
 
-// punch has a and b, each behind its NAT, send to what a server saw of the
-// other, b later than a by that much, and tells whether each had an answer.
+// punch makes two hosts behind NATs send to each other's address as seen by a server, the second later
+// than the first, and reports whether both receive an answer.
 func punch(t *testing.T, ka, kb Kind, later time.Duration, opener bool) bool {
 	n := New(uint64(ka)*10 + uint64(kb))
 	server := n.Host("203.0.113.1")
@@ -116,7 +116,7 @@ func punch(t *testing.T, ka, kb Kind, later time.Duration, opener bool) bool {
 				return
 			}
 			in.send(g.from, "pong")
-			if !answered { // it may come from elsewhere than the server saw
+			if !answered { // the source may differ from what the server saw
 				in.send(g.from, "ping")
 			}
 			answered = true
@@ -194,7 +194,7 @@ func TestMappingTimeout(t *testing.T) {
 				time.Sleep(58 * time.Second)
 				l.srv1.send(mapped, "x")
 				if n := len(l.in.after(0)); n != 3 {
-					t.Error("a mapping of a minute lived shorter")
+					t.Error("a mapping of a minute expired earlier")
 				}
 			})
 		})
@@ -259,7 +259,7 @@ func TestSameLAN(t *testing.T) {
 	})
 }
 
-// TestPortsAreExclusive: two hosts that send from the same port are told apart.
+// Two hosts that send from the same port get different mappings.
 func TestPortsAreExclusive(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind.String(), func(t *testing.T) {

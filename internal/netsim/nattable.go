@@ -5,26 +5,25 @@ import (
 	"time"
 )
 
-// A table is what a NAT remembers.
+// A table is the state of a NAT.
 type table struct {
-	bindings map[netip.AddrPort]*binding // of endpoint-independent mapping, by inner endpoint
+	bindings map[netip.AddrPort]*binding // endpoint-independent mappings by inner endpoint
 	ports    map[uint16]*binding         // the same by outer port
 	flows    map[ends]*flow              // by inner and remote endpoint
 	tuples   map[tuple]*flow             // the same by outer port and remote endpoint
 	forwards map[uint16]netip.AddrPort
-	next     uint16 // the port that SymmetricSequential gives next
+	next     uint16 // the next port of SymmetricSequential
 }
 
-// A binding is the outer port of an inner endpoint, whomever it speaks with.
+// A binding is the outer port of an inner endpoint, for all destinations.
 type binding struct {
 	inner netip.AddrPort
 	port  uint16
 	used  time.Time
-	sent  map[netip.Addr]time.Time // when it last sent there
+	sent  map[netip.Addr]time.Time // when it last sent to an address
 }
 
-// A flow is what one inner endpoint and one remote endpoint have with each
-// other.
+// A flow is the state for one inner and one remote endpoint.
 type flow struct {
 	inner netip.AddrPort // invalid: the NAT itself
 	port  uint16
@@ -38,7 +37,7 @@ type tuple struct {
 	remote netip.AddrPort
 }
 
-// clear forgets everything but forwards.
+// clear drops everything except forwards.
 func (t *NAT) clear() {
 	forwards := t.forwards
 	if forwards == nil {
@@ -54,10 +53,10 @@ func (t *NAT) clear() {
 	}
 }
 
-// alive tells whether what was used then is remembered now.
+// alive reports whether an entry that was last used then has not expired.
 func (t *NAT) alive(used time.Time) bool { return time.Since(used) < t.timeout }
 
-// outward gives the outer port for what inner sends to remote.
+// outward returns the outer port for packets from inner to remote.
 func (t *NAT) outward(inner, remote netip.AddrPort) uint16 {
 	now := time.Now()
 	f := t.flows[ends{inner, remote}]
@@ -73,7 +72,7 @@ func (t *NAT) outward(inner, remote netip.AddrPort) uint16 {
 	return f.port
 }
 
-// inward tells which inner endpoint gets what remote sends to an outer port.
+// inward returns the inner endpoint for packets from remote to an outer port.
 func (t *NAT) inward(port uint16, remote netip.AddrPort) (inner netip.AddrPort, ok bool) {
 	if to, ok := t.forwards[port]; ok {
 		return to, true
@@ -97,7 +96,7 @@ func (t *NAT) inward(port uint16, remote netip.AddrPort) (inner netip.AddrPort, 
 	return netip.AddrPort{}, false
 }
 
-// open tells whether a remote endpoint that nothing was sent to may reach b.
+// open reports whether a remote endpoint without a flow may reach b.
 func (t *NAT) open(b *binding, remote netip.AddrPort) bool {
 	switch t.kind {
 	case FullCone:
@@ -110,7 +109,7 @@ func (t *NAT) open(b *binding, remote netip.AddrPort) bool {
 	}
 }
 
-// choose gives a new flow its outer port.
+// choose returns the outer port of a new flow.
 func (t *NAT) choose(inner, remote netip.AddrPort) uint16 {
 	switch t.kind {
 	case Symmetric:
@@ -128,7 +127,7 @@ func (t *NAT) choose(inner, remote netip.AddrPort) uint16 {
 	return b.port
 }
 
-// bind gives an inner endpoint an outer port of its own.
+// bind gives an inner endpoint its own outer port.
 func (t *NAT) bind(inner, remote netip.AddrPort) *binding {
 	if old := t.bindings[inner]; old != nil {
 		delete(t.ports, old.port)
@@ -145,7 +144,7 @@ func (t *NAT) bind(inner, remote netip.AddrPort) *binding {
 	return b
 }
 
-// taken tells whether a port belongs to an inner endpoint.
+// taken reports whether a port belongs to an inner endpoint.
 func (t *NAT) taken(port uint16) bool {
 	if _, ok := t.forwards[port]; ok {
 		return true
@@ -154,13 +153,13 @@ func (t *NAT) taken(port uint16) bool {
 	return b != nil && t.alive(b.used)
 }
 
-// usable tells whether a port can be given for a new flow to remote.
+// usable reports whether a port is free for a new flow to remote.
 func (t *NAT) usable(port uint16, remote netip.AddrPort) bool {
 	f := t.tuples[tuple{port, remote}]
 	return !t.taken(port) && (f == nil || !t.alive(f.used))
 }
 
-// freePort draws one. A test that fills all ports hangs here, and has no sense.
+// freePort returns a random free port. It hangs if there is none, which no test should cause.
 func (t *NAT) freePort(remote netip.AddrPort) uint16 {
 	for {
 		if port := t.randomPort(); t.usable(port, remote) {
@@ -181,5 +180,5 @@ func (t *NAT) nextPort(remote netip.AddrPort) uint16 {
 	}
 }
 
-// randomPort is one of those that a NAT gives: all but the well-known.
+// randomPort returns a random port that is not well-known.
 func (t *NAT) randomPort() uint16 { return uint16(1024 + t.outer.net.rng.IntN(1<<16-1024)) }

@@ -1,5 +1,5 @@
-// Package netsim is a network in memory, for tests: hosts with access links
-// that delay, lose, duplicate, reorder and queue, and NATs between them.
+// Package netsim simulates a network in memory for tests: hosts with access links that delay, lose,
+// duplicate, reorder and queue datagrams, and NATs.
 //
 //	n := netsim.New(1)
 //	server := n.Host("203.0.113.1")
@@ -8,16 +8,16 @@
 //	a.Link(netsim.Link{Delay: 10 * time.Millisecond, Loss: 0.05})
 //	conn, err := a.Listen("udp4", netip.MustParseAddrPort("0.0.0.0:0"))
 //
-// A datagram takes the access links of all hosts and NATs on its way, each
-// one-way: up from the sender and its NATs, down through the receiver's NATs
-// to the receiver. Between them lies an internet that costs hops but no time.
+// A datagram passes the access links of all hosts and NATs on its way: up from the sender through its
+// NATs, and down through the receiver's NATs to the receiver. The internet between them costs hops but
+// no time.
 //
-// Time is that of package time alone, so in a testing/synctest bubble all of it
-// is virtual: make the Net inside the bubble. All chance comes from the seed, a
-// source for each link, so what one link does never depends on another.
+// It only uses the time of package time, so in a testing/synctest bubble the time is virtual: create
+// the Net inside the bubble. All randomness comes from the seed, with a separate source for each link,
+// so that links do not influence each other.
 //
-// Limits: UDP, and what Streams are; no ICMP, no fragments; a datagram longer than a link's MTU
-// vanishes.
+// It only supports UDP and simple TCP streams (Streams); there is no ICMP and no fragmentation. A
+// datagram longer than a link's MTU is dropped.
 package netsim
 
 import (
@@ -28,11 +28,11 @@ import (
 	"time"
 )
 
-// DefaultHops is how many routers lie between any two nodes of the internet,
-// so that a datagram of WriteTTL leaves its own NATs and dies on the way.
+// DefaultHops is the number of routers between any two nodes of the internet, so that a datagram of
+// WriteTTL passes its own NATs and is dropped on the way.
 const DefaultHops = 6
 
-// startTTL is the time to live of what is sent by Write.
+// startTTL is the time to live of datagrams of Write.
 const startTTL = 64
 
 // A Net is the network. It embeds its outermost realm, the internet.
@@ -41,10 +41,10 @@ type Net struct {
 
 	seed uint64
 
-	// mu guards the state of everything in this package. Unexported methods
-	// are called with it held, unless they say otherwise.
+	// mu guards the state of the whole package. Unexported methods are called with it held,
+	// unless their comments say otherwise.
 	mu      sync.Mutex
-	links   uint64 // how many random sources were made
+	links   uint64 // number of random sources
 	hops    int
 	watch   func(Event)
 	events  events
@@ -56,7 +56,7 @@ type Net struct {
 	stopped bool
 }
 
-// New returns an empty network. The same seed gives the same chances.
+// New returns an empty network. The same seed gives the same random events.
 func New(seed uint64) *Net {
 	n := &Net{seed: seed, hops: DefaultHops, conns: make(map[*conn]bool)}
 	n.Realm = &Realm{net: n, nodes: make(map[netip.Addr]node)}
@@ -64,7 +64,7 @@ func New(seed uint64) *Net {
 	return n
 }
 
-// SetHops sets how many routers lie between two nodes of the internet.
+// SetHops sets the number of routers between two nodes of the internet.
 func (n *Net) SetHops(hops int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -76,20 +76,20 @@ type Event struct {
 	Time     time.Time
 	What     string // "sent", "arrived", or why they were dropped
 	From, To netip.AddrPort
-	Data     []byte // to be read during the call only
-	Size     int    // the length of each datagram but the last
+	Data     []byte // valid only during the call
+	Size     int    // the length of each datagram except the last
 }
 
-// Watch has f called with all that happens, for a test to print or to count. F
-// must not call anything of the network. Nil ends it.
+// Watch calls f with each event, for a test to print or count. F must not use the network. Nil stops
+// it.
 func (n *Net) Watch(f func(Event)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.watch = f
 }
 
-// Close closes all connections and forgets what is on the way. It waits for
-// nothing; twice is fine.
+// Close closes all connections and drops packets in flight. It does not wait. Calling it twice is
+// fine.
 func (n *Net) Close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -107,30 +107,30 @@ func (n *Net) newRand() *rand.Rand {
 	return rand.New(rand.NewPCG(n.seed, n.links))
 }
 
-// tell reports to whoever watches.
-func (n *Net) tell(what string, p packet) {
+// trace reports an event to Watch's function.
+func (n *Net) trace(what string, p packet) {
 	if n.watch != nil {
 		n.watch(Event{time.Now(), what, p.src, p.dst, p.data, p.size})
 	}
 }
 
-// A packet is a run of datagrams on its way. Its data is never changed.
+// A packet is a run of datagrams in flight. Its data is never changed.
 type packet struct {
-	realm    *Realm // where the addresses have their meaning
+	realm    *Realm // the realm of the addresses
 	src, dst netip.AddrPort
 	ttl      int
 	data     []byte
 	size     int
 }
 
-// datagrams tells how many there are.
+// datagrams returns the number of datagrams.
 func (p packet) datagrams() int { return (len(p.data) + p.size - 1) / p.size }
 
-// An event is a packet that arrives somewhere later.
+// An event is the future arrival of a packet.
 type event struct {
 	at    time.Time
-	order uint64    // among those of the same instant, first come first served
-	from  *pipe     // that it is in
+	order uint64    // the order of events at the same time
+	from  *pipe     // the pipe that the packet is in
 	left  time.Time // when it leaves the pipe's queue
 	to    func(packet)
 	p     packet
@@ -155,7 +155,7 @@ func (e *events) Pop() any {
 	return x
 }
 
-// schedule has an event happen at its time, at once if that is past.
+// schedule schedules an event, or runs it at once if its time has passed.
 func (n *Net) schedule(e event) {
 	if !e.at.After(time.Now()) {
 		e.to(e.p)
@@ -173,7 +173,7 @@ func (n *Net) reorder() {
 	n.arm()
 }
 
-// arm sets the one timer there is to the first event.
+// arm sets the timer to the first event.
 func (n *Net) arm() {
 	if len(n.events) == 0 {
 		return
@@ -190,7 +190,7 @@ func (n *Net) arm() {
 	}
 }
 
-// run is the timer's: it lets all happen that is due, and locks mu itself.
+// run runs all due events when the timer fires. It locks mu itself.
 func (n *Net) run() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

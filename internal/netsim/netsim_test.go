@@ -21,14 +21,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const ms = time.Millisecond
 
-// A got is a datagram as it arrived.
+// A got is a received datagram.
 type got struct {
-	at   time.Duration // since the inbox was made
+	at   time.Duration // since the inbox was opened
 	from netip.AddrPort
 	data string
 }
 
-// An inbox is a socket, and what it received.
+// An inbox is a socket with the datagrams that it received.
 type inbox struct {
 	t     *testing.T
 	conn  udp.Conn
@@ -40,7 +40,7 @@ type inbox struct {
 	onData  func(got) // called for each datagram, if set
 }
 
-// open makes a socket with an inbox, in a bubble.
+// open opens a socket with an inbox in a synctest bubble.
 func open(t *testing.T, h *Host, addr string) *inbox {
 	t.Helper()
 	at := netip.MustParseAddrPort(addr)
@@ -79,7 +79,7 @@ func (b *inbox) send(to netip.AddrPort, data string) {
 	}
 }
 
-// after lets time pass, and returns what has arrived.
+// after waits, and returns the datagrams received so far.
 func (b *inbox) after(d time.Duration) []got {
 	time.Sleep(d)
 	synctest.Wait()
@@ -88,7 +88,7 @@ func (b *inbox) after(d time.Duration) []got {
 	return slices.Clone(b.all)
 }
 
-// last returns the last arrival, letting a second pass.
+// last waits for a second, and returns the last received datagram.
 func (b *inbox) last() got {
 	b.t.Helper()
 	all := b.after(time.Second)
@@ -100,7 +100,7 @@ func (b *inbox) last() got {
 
 func addrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
-// pair is two hosts on the internet.
+// pair returns two hosts on the internet.
 func pair(t *testing.T, seed uint64) (n *Net, a, b *Host, from, to *inbox, dst netip.AddrPort) {
 	n = New(seed)
 	a, b = n.Host("203.0.113.1"), n.Host("203.0.113.2")
@@ -121,7 +121,7 @@ func TestBatchArrivesWhole(t *testing.T) {
 		if err := from.conn.Write(udp.Batch{Addr: dst, Data: data, Size: 1200}); err != nil {
 			t.Fatal(err)
 		}
-		data[0] = 'x' // the writer may use it again
+		data[0] = 'x' // the writer may reuse the slice
 		all := to.after(time.Second)
 		if len(all) != 9 || to.batches != 1 || len(all[8].data) != 400 || all[0].data[0] != '0' {
 			t.Fatalf("%d datagrams in %d batches", len(all), to.batches)
@@ -132,7 +132,7 @@ func TestBatchArrivesWhole(t *testing.T) {
 	})
 }
 
-// TestBatchesMerge: what waits for the reader comes at once, like GRO.
+// Waiting datagrams are read as one batch, as with GRO.
 func TestBatchesMerge(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := New(1)
@@ -192,7 +192,7 @@ func TestListen(t *testing.T) {
 		h := New(1).Host("203.0.113.1")
 		one := open(t, h, "0.0.0.0:0")
 		if p := one.conn.LocalAddr().Port(); p < firstEphemeral || p > lastEphemeral {
-			t.Errorf("was given port %d", p)
+			t.Errorf("bound to port %d", p)
 		}
 		for _, tt := range []struct{ family, addr string }{
 			{"udp4", one.conn.LocalAddr().String()},
@@ -242,7 +242,7 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// TestMove: a socket outlives the address that its host had.
+// A socket outlives its host's address.
 func TestMove(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n, a, _, from, to, dst := pair(t, 1)
@@ -256,7 +256,7 @@ func TestMove(t *testing.T) {
 	})
 }
 
-// TestTwoRealms: IPv4 behind a NAT, IPv6 without one.
+// A host with IPv4 behind a NAT and IPv6 without one.
 func TestTwoRealms(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := New(1)
@@ -300,7 +300,7 @@ func TestTTL(t *testing.T) {
 	})
 }
 
-func TestSameSeedSameChances(t *testing.T) {
+func TestSameSeedSameRun(t *testing.T) {
 	run := func(seed uint64) (all []got) {
 		synctest.Test(t, func(t *testing.T) {
 			_, a, _, from, to, dst := pair(t, seed)

@@ -5,20 +5,18 @@ import (
 	"net/netip"
 )
 
-// A Realm is a network in which each address has one meaning: the internet, or
-// what lies behind a NAT.
+// A Realm is an address space: the internet, or the network behind a NAT.
 type Realm struct {
 	net     *Net
 	gateway *NAT // nil: this is the internet
 	nodes   map[netip.Addr]node
-	narrow  map[[2]netip.Addr]int // by source and destination, the longest payload that passes
+	narrow  map[[2]netip.Addr]int // the largest payload by source and destination
 }
 
 // A node is a host, or the outer side of a NAT.
 type node interface{ downlink() *pipe }
 
-// Host adds a host with these addresses. Addresses that are malformed or taken
-// are a mistake of the test, and panic.
+// Host adds a host with the given addresses. It panics if an address is malformed or taken.
 func (r *Realm) Host(addrs ...string) *Host {
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
@@ -28,8 +26,7 @@ func (r *Realm) Host(addrs ...string) *Host {
 	return h
 }
 
-// NAT adds a NAT with this address on its outer side; hosts are added to the
-// NAT.
+// NAT adds a NAT with the given outer address. Add hosts to the NAT itself.
 func (r *Realm) NAT(addr string, kind Kind) *NAT {
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
@@ -41,8 +38,8 @@ func (r *Realm) NAT(addr string, kind Kind) *NAT {
 	return t
 }
 
-// Narrow lets no payload longer than mtu bytes pass between two addresses, either way; 0: any
-// does. Whoever sends is not told.
+// Narrow silently drops payloads longer than mtu bytes between two addresses, in both directions; 0 is
+// no limit.
 func (r *Realm) Narrow(a, b string, mtu int) {
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
@@ -53,15 +50,15 @@ func (r *Realm) Narrow(a, b string, mtu int) {
 	r.narrow[[2]netip.Addr{one, two}], r.narrow[[2]netip.Addr{two, one}] = mtu, mtu
 }
 
-// passes takes off what is too long for the way between two addresses, and reports whether
-// anything is left.
+// passes removes the datagrams that are too long between two addresses, and reports whether any are
+// left.
 func (r *Realm) passes(p *packet) bool {
 	mtu := r.narrow[[2]netip.Addr{p.src.Addr(), p.dst.Addr()}]
 	if mtu == 0 || p.size <= mtu {
 		return true
 	}
-	r.net.tell("over MTU", *p)
-	last := p.data[len(p.data)-(len(p.data)-1)%p.size-1:] // alone may be shorter
+	r.net.trace("over MTU", *p)
+	last := p.data[len(p.data)-(len(p.data)-1)%p.size-1:] // only the last may be shorter
 	if len(last) > mtu {
 		return false
 	}
@@ -69,21 +66,21 @@ func (r *Realm) passes(p *packet) bool {
 	return true
 }
 
-// add gives a node an address.
+// add registers the address of a node.
 func (r *Realm) add(addr string, n node) netip.Addr {
 	ip := netip.MustParseAddr(addr).Unmap()
 	if r.nodes[ip] != nil || !ip.IsValid() || ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback() {
-		panic(fmt.Sprintf("netsim: address %v is taken, or no host's", ip))
+		panic(fmt.Sprintf("netsim: address %v is taken or is not a host address", ip))
 	}
 	r.nodes[ip] = n
 	return ip
 }
 
-// forward takes a packet that came up a link to where it goes next.
+// forward forwards a packet that has come up a link.
 func (r *Realm) forward(p packet) {
 	if r.gateway == nil {
 		if p.ttl -= r.net.hops; p.ttl <= 0 {
-			r.net.tell("time to live exceeded", p)
+			r.net.trace("time to live exceeded", p)
 			return
 		}
 	}
@@ -94,7 +91,7 @@ func (r *Realm) forward(p packet) {
 	r.deliver(p)
 }
 
-// deliver sends a packet down the link of the node that has its address.
+// deliver sends a packet down the link of the node with its address.
 func (r *Realm) deliver(p packet) {
 	if n := r.nodes[p.dst.Addr()]; n != nil {
 		if !r.passes(&p) {
@@ -103,5 +100,5 @@ func (r *Realm) deliver(p packet) {
 		n.downlink().push(p)
 		return
 	}
-	r.net.tell("no such address", p)
+	r.net.trace("no such address", p)
 }

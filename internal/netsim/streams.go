@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// Streams are connections of TCP beside a Net: they take no time and know no NATs, and
-// nothing that is set for datagrams touches them. The zero value has none.
+// Streams simulates TCP connections beside a Net. They have no delay and no NATs, and are independent of
+// the settings for datagrams. The zero value is ready.
 type Streams struct {
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex // guards the fields below
 	listeners map[netip.AddrPort]*streamListener
-	port      uint16 // that was given last
+	port      uint16 // the last ephemeral port
 }
 
-// Listen takes connections to an address "ip:port".
+// Listen listens for connections to an address "ip:port".
 func (s *Streams) Listen(addr string) (net.Listener, error) {
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
@@ -30,12 +30,12 @@ func (s *Streams) Listen(addr string) (net.Listener, error) {
 	if s.listeners == nil {
 		s.listeners = make(map[netip.AddrPort]*streamListener)
 	}
-	l := &streamListener{streams: s, addr: at, come: make(chan net.Conn), done: make(chan struct{})}
+	l := &streamListener{streams: s, addr: at, incoming: make(chan net.Conn), done: make(chan struct{})}
 	s.listeners[at] = l
 	return l, nil
 }
 
-// From returns a function that connects a host of an address to others.
+// From returns a dial function of the host with an address.
 func (s *Streams) From(ip string) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, _, addr string) (net.Conn, error) {
 		to, err := netip.ParseAddrPort(addr)
@@ -52,7 +52,7 @@ func (s *Streams) From(ip string) func(ctx context.Context, network, addr string
 		}
 		here, there := net.Pipe()
 		select {
-		case l.come <- streamConn{there, to, from}:
+		case l.incoming <- streamConn{there, to, from}:
 			return streamConn{here, from, to}, nil
 		case <-l.done:
 			return nil, syscall.ECONNREFUSED
@@ -63,16 +63,16 @@ func (s *Streams) From(ip string) func(ctx context.Context, network, addr string
 }
 
 type streamListener struct {
-	streams *Streams
-	addr    netip.AddrPort
-	come    chan net.Conn
-	done    chan struct{}
-	closing sync.Once
+	streams  *Streams
+	addr     netip.AddrPort
+	incoming chan net.Conn
+	done     chan struct{}
+	closing  sync.Once
 }
 
 func (l *streamListener) Accept() (net.Conn, error) {
 	select {
-	case c := <-l.come:
+	case c := <-l.incoming:
 		return c, nil
 	case <-l.done:
 		return nil, net.ErrClosed
@@ -91,7 +91,7 @@ func (l *streamListener) Close() error {
 	return nil
 }
 
-// A streamConn is an end of a pipe that has addresses.
+// A streamConn is an end of a pipe with addresses.
 type streamConn struct {
 	net.Conn
 	local, remote netip.AddrPort

@@ -24,7 +24,7 @@ func (h *Host) Watch(ctx context.Context, changed func()) error {
 	}
 }
 
-// changedLocked tells those who watch that the addresses are others.
+// changedLocked notifies all watchers of changed addresses.
 func (h *Host) changedLocked() {
 	for _, news := range h.watches {
 		select {
