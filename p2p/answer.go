@@ -8,10 +8,12 @@ import (
 	"p2ptool/p2p/link"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
+	"p2ptool/p2p/rendezvous/handshake"
 )
 
 // answer takes a call that came through the server.
-func (p *Peer) answer(c *rendezvous.Call) {
+func (p *Peer) answer(c *client.Call) {
 	switch c.What {
 	case rendezvous.WhatNewLink:
 		p.answerNew(c)
@@ -22,7 +24,7 @@ func (p *Peer) answer(c *rendezvous.Call) {
 	}
 }
 
-func (p *Peer) answerNew(c *rendezvous.Call) {
+func (p *Peer) answerNew(c *client.Call) {
 	if c.Version != p.opts.version {
 		p.otherVersion(c.Observed, c.Version)
 		c.Refuse()
@@ -84,7 +86,7 @@ func (p *Peer) await(l *Link) {
 
 // answerInit takes a session that another peer makes without a server, and
 // returns the RESPONSE.
-func (p *Peer) answerInit(in *rendezvous.Incoming) []byte {
+func (p *Peer) answerInit(in *handshake.Incoming) []byte {
 	g, err := parseGreeting(in.Payload)
 	remote := in.Remote.GUID()
 	r, ok := p.route(in.From)
@@ -108,7 +110,7 @@ func (p *Peer) answerInit(in *rendezvous.Incoming) []byte {
 
 // answerOld takes a letter of a link that both sides have, and whose other end
 // has found no path any more.
-func (p *Peer) answerOld(c *rendezvous.Call) {
+func (p *Peer) answerOld(c *client.Call) {
 	h, ok := noise.ParseHeader(c.Data)
 	inner := p.session(h.Index)
 	if !ok || inner == nil || !inner.ReadLetter(c.Data) {

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
 )
 
 const (
@@ -22,16 +22,16 @@ const (
 // comes again while its caller asks for it.
 type incomingCalls struct {
 	mu    sync.Mutex // guards queue
-	queue fairQueue[*rendezvous.Call]
+	queue fairQueue[*client.Call]
 	ready chan struct{} // one place: something waits
 	idle  time.Time     // when the burst may be used in full again; of the worker alone
 }
 
 func (cs *incomingCalls) init() {
-	cs.queue, cs.ready = newFairQueue[*rendezvous.Call](maxWaitingCalls), make(chan struct{}, 1)
+	cs.queue, cs.ready = newFairQueue[*client.Call](maxWaitingCalls), make(chan struct{}, 1)
 }
 
-func (cs *incomingCalls) put(c *rendezvous.Call) {
+func (cs *incomingCalls) put(c *client.Call) {
 	cs.mu.Lock()
 	dropped, full := cs.queue.put(netip.AddrFrom16(sourceShare(c.Observed)), c)
 	cs.mu.Unlock()
@@ -44,7 +44,7 @@ func (cs *incomingCalls) put(c *rendezvous.Call) {
 	}
 }
 
-func (cs *incomingCalls) next() (*rendezvous.Call, bool) {
+func (cs *incomingCalls) next() (*client.Call, bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	return cs.queue.next()

@@ -12,6 +12,7 @@ import (
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
 )
 
 // responderDelay is for how long the peer that is called sends nothing but
@@ -99,9 +100,9 @@ func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link
 }
 
 // lookup asks the server for the process that a goal is about.
-func (p *Peer) lookup(ctx context.Context, g goal) (rendezvous.Found, error) {
+func (p *Peer) lookup(ctx context.Context, g goal) (client.Found, error) {
 	found, err := p.client.Lookup(ctx, g.guid, kindBit(g.kind))
-	if errors.Is(err, rendezvous.ErrNotFound) && g.kind != "" {
+	if errors.Is(err, client.ErrNotFound) && g.kind != "" {
 		any, err := p.client.Lookup(ctx, g.guid, 0)
 		if err == nil && any.Version != p.opts.version {
 			return any, nil
@@ -121,10 +122,10 @@ const incompatiblePatience = time.Second
 
 // incompatible calls a process of another version all the same, so that its user hears of it too, and
 // returns the error.
-func (p *Peer) incompatible(ctx context.Context, g goal, found rendezvous.Found) error {
+func (p *Peer) incompatible(ctx context.Context, g goal, found client.Found) error {
 	ctx, cancel := context.WithTimeout(ctx, incompatiblePatience)
 	defer cancel()
-	_, _ = p.client.Introduce(ctx, rendezvous.Introduction{ // it can only be refused
+	_, _ = p.client.Introduce(ctx, client.Introduction{ // it can only be refused
 		GUID: g.guid, Instance: found.Instance, Version: p.opts.version, What: rendezvous.WhatNewLink,
 	})
 	return &VersionError{Theirs: found.Version, Ours: p.opts.version}
@@ -134,18 +135,18 @@ func (p *Peer) incompatible(ctx context.Context, g goal, found rendezvous.Found)
 type answered struct {
 	mine   greeting
 	state  *noise.Initiator
-	answer rendezvous.Introduced
+	answer client.Introduced
 	err    error
 }
 
 // introduce has the server call one process.
-func (p *Peer) introduce(ctx context.Context, g goal, found rendezvous.Found, to chan<- answered) {
+func (p *Peer) introduce(ctx context.Context, g goal, found client.Found, to chan<- answered) {
 	r := answered{mine: p.greeting(p.newIndex())}
 	r.mine.apart = g.require != RequireAny
 	var msg []byte
 	r.state, msg, r.err = noise.Initiate(p.opts.Key, found.Key, p.linkPrologue(), r.mine.append(nil))
 	if r.err == nil {
-		r.answer, r.err = p.client.Introduce(ctx, rendezvous.Introduction{
+		r.answer, r.err = p.client.Introduce(ctx, client.Introduction{
 			GUID: g.guid, Instance: found.Instance, Version: p.opts.version, What: rendezvous.WhatNewLink, Data: msg,
 		})
 		if r.err != nil {
@@ -184,7 +185,7 @@ func (p *Peer) linkTo(ctx context.Context, g goal, r answered) (*Link, error) {
 // introduceError tells apart a server that does not answer and a peer that
 // does not.
 func (p *Peer) introduceError(ctx context.Context, err error) error {
-	if errors.Is(err, rendezvous.ErrUnanswered) && p.client.State() == rendezvous.Registered {
+	if errors.Is(err, client.ErrUnanswered) && p.client.State() == client.Registered {
 		return fmt.Errorf("%w: it does not answer the server", ErrOffline)
 	}
 	return p.serverError(ctx, err)

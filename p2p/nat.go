@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/path"
-	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
 	"p2ptool/p2p/stun"
 	"p2ptool/p2p/udp"
 )
@@ -90,7 +90,7 @@ func closeOnce(c chan struct{}) {
 
 // observed takes how the server sees this host. The two ports alone tell a
 // little, a round trip after the registration; the rest is found out by and by.
-func (w *natWatch) observed(v rendezvous.View) (news bool) {
+func (w *natWatch) observed(v client.View) (news bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	o := v.V4
@@ -150,7 +150,7 @@ func (p *Peer) NAT(ctx context.Context) (NAT, error) {
 }
 
 // onView is told, by the client, how the server sees this host.
-func (p *Peer) onView(v rendezvous.View) {
+func (p *Peer) onView(v client.View) {
 	p.tellCandidates()
 	p.wantMapping(false)
 	p.hintMapping()

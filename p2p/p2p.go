@@ -42,6 +42,7 @@ import (
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/handshake"
 	"p2ptool/p2p/udp"
 )
 
@@ -58,7 +59,7 @@ var (
 	ErrGone       = errors.New("the peer's process has ended")
 	ErrClosed     = errors.New("closed")
 	ErrVersion    = rendezvous.ErrVersion
-	ErrNarrow     = rendezvous.ErrNarrow // the server answers, but packets of 576 bytes do not get through
+	ErrNarrow     = handshake.ErrNarrow // the server answers, but packets of 576 bytes do not get through
 )
 
 // A VersionError says that the peer or the server runs another version of the protocol, and

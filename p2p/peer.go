@@ -11,6 +11,8 @@ import (
 
 	"p2ptool/p2p/link"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
+	"p2ptool/p2p/rendezvous/handshake"
 	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
@@ -28,9 +30,9 @@ type Peer struct {
 	guid      GUID
 	instance  uint64
 	conns     []*socket
-	streams   *tunnel.Hub        // to servers
-	client    *rendezvous.Client // nil without a server
-	responder *rendezvous.Responder
+	streams   *tunnel.Hub    // to servers
+	client    *client.Client // nil without a server
+	responder *handshake.Responder
 	events    eventQueue
 	accepted  chan *Link
 	inits     chan initiation
@@ -52,7 +54,7 @@ type Peer struct {
 	mu       sync.Mutex
 	closed   bool
 	sessions map[uint32]*link.Link // by our index
-	dials    map[uint32]*rendezvous.Dial
+	dials    map[uint32]*handshake.Dial
 	links    map[*Link]bool
 	attempts map[goal]*attempt
 	renewed  time.Time // when this peer last got other ports
@@ -84,16 +86,16 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 		accepted: make(chan *Link, acceptBacklog),
 		inits:    make(chan initiation, initBacklog),
 		sessions: map[uint32]*link.Link{},
-		dials:    map[uint32]*rendezvous.Dial{},
+		dials:    map[uint32]*handshake.Dial{},
 		links:    map[*Link]bool{},
 		attempts: map[goal]*attempt{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.events.init(o.OnEvent)
-	p.otherVersion = rendezvous.SeldomVersion(time.Now(), func(from netip.AddrPort, version byte) {
+	p.otherVersion = handshake.SeldomVersion(time.Now(), func(from netip.AddrPort, version byte) {
 		p.events.put(Incompatible{from, &VersionError{Theirs: version, Ours: o.version}})
 	})
-	p.responder = rendezvous.NewResponder(rendezvous.ResponderConfig{
+	p.responder = handshake.NewResponder(handshake.ResponderConfig{
 		Key: o.Key, Purpose: rendezvous.PurposeLink, Version: o.version, OnVersion: p.otherVersion,
 	}, time.Now())
 	p.nat.init()
@@ -102,7 +104,7 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	p.inbound.init(p.strangersFull)
 	p.initMapping(system)
 	if o.Server != "" {
-		p.client = rendezvous.NewClient(p.clientConfig())
+		p.client = client.New(p.clientConfig())
 	}
 	p.spawn(p.answerInits)
 	p.spawn(p.answerCalls)
@@ -116,14 +118,14 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	return p, nil
 }
 
-func (p *Peer) clientConfig() rendezvous.ClientConfig {
+func (p *Peer) clientConfig() client.Config {
 	o := p.opts
-	c := rendezvous.ClientConfig{
+	c := client.Config{
 		Key: o.Key, Server: o.Server, Instance: p.instance,
 		Listening: p.listens(), Fallback: o.Fallback && !o.Calling, Takes: p.takes(),
 		Listed: o.Listed, Name: o.Name, LinkVersion: o.version,
 		Send: p.sendTo,
-		OnRegistered: func(_ netip.AddrPort, v rendezvous.View) {
+		OnRegistered: func(_ netip.AddrPort, v client.View) {
 			p.nat.observed(v)
 			p.rejoinAll()
 			p.events.put(Registered{o.Server, firstValid(v.V4.Main, v.V6.Main, v.Stream), v.Stream.IsValid()})
@@ -184,7 +186,7 @@ func (p *Peer) Registered(ctx context.Context) error {
 
 // serverError turns an error of the client into one of this package.
 func (p *Peer) serverError(ctx context.Context, err error) error {
-	var key *rendezvous.KeyError
+	var key *client.KeyError
 	switch {
 	case err == nil:
 		return nil
@@ -195,13 +197,13 @@ func (p *Peer) serverError(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ErrServerKey, key.Err)
 	case errors.Is(err, ErrVersion):
 		return fmt.Errorf("server %q %w", p.opts.Server, err)
-	case errors.Is(err, rendezvous.ErrClosed):
+	case errors.Is(err, client.ErrClosed):
 		return ErrClosed
-	case errors.Is(err, rendezvous.ErrNotFound):
+	case errors.Is(err, client.ErrNotFound):
 		return ErrOffline
-	case errors.Is(err, rendezvous.ErrRefused):
+	case errors.Is(err, client.ErrRefused):
 		return ErrRefused
-	case errors.Is(err, rendezvous.ErrUnanswered), errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(err, client.ErrUnanswered), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		if why := p.client.Reason(); why != nil {
 			return fmt.Errorf("%w: %w", ErrNoServer, why)
 		}

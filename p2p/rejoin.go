@@ -9,6 +9,7 @@ import (
 	"p2ptool/p2p/link"
 	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
 	"p2ptool/p2p/udp"
 )
 
@@ -137,7 +138,7 @@ func (p *Peer) rejoin(ctx context.Context, l *Link) {
 		case err == nil:
 			p.reunite(l, answer.Observed, answer.Channel)
 			return
-		case errors.Is(err, rendezvous.ErrRefused): // there, and does not know the link
+		case errors.Is(err, client.ErrRefused): // there, and does not know the link
 			l.inner.Abandon(ErrGone)
 			return
 		}

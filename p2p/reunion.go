@@ -7,6 +7,7 @@ import (
 
 	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
 )
 
 const (
@@ -62,16 +63,16 @@ func (p *Peer) seek(l *Link) {
 	switch {
 	case err == nil:
 		p.reunite(l, answer.Observed, answer.Channel)
-	case replaced, errors.Is(err, rendezvous.ErrRefused): // there, and does not know the link
+	case replaced, errors.Is(err, client.ErrRefused): // there, and does not know the link
 		l.inner.Abandon(ErrGone)
 	}
 }
 
 // introduceAgain asks the server to introduce a link that exists to a process of the other
 // peer. One that does not have the link refuses.
-func (l *Link) introduceAgain(ctx context.Context, instance uint64) (rendezvous.Introduced, error) {
+func (l *Link) introduceAgain(ctx context.Context, instance uint64) (client.Introduced, error) {
 	p := l.peer
-	return p.client.Introduce(ctx, rendezvous.Introduction{
+	return p.client.Introduce(ctx, client.Introduction{
 		GUID: l.remote, Instance: instance, Version: p.opts.version,
 		What: rendezvous.WhatOldLink, Data: l.inner.Letter(p.candidates()),
 	})

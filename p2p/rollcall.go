@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
 )
 
 const (
@@ -67,7 +67,7 @@ func (l *Link) succeeded(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	_, err = l.introduceAgain(ctx, f.Instance)
-	return err == nil || errors.Is(err, rendezvous.ErrRefused), nil
+	return err == nil || errors.Is(err, client.ErrRefused), nil
 }
 
 // visit asks for the other end at the address where it was last. Where

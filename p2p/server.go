@@ -6,6 +6,7 @@ import (
 
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/server"
 	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
@@ -70,11 +71,11 @@ const defaultListen = ":3478"
 // are safe for concurrent use.
 type Server struct {
 	key    identity.PublicKey
-	server *rendezvous.Server
+	server *server.Server
 }
 
 // ServerStats tell what a Server does.
-type ServerStats = rendezvous.Stats
+type ServerStats = server.Stats
 
 // NewServer binds the ports and begins to serve, until Close.
 func NewServer(o ServerOptions) (*Server, error) {
@@ -87,7 +88,7 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if o.version == 0 {
 		o.version = rendezvous.ServerVersion
 	}
-	c := rendezvous.ServerConfig{Key: o.Key, Network: o.Network, Listen: o.Listen, Relay: rendezvous.RelayConfig(o.Relay), Version: o.version}
+	c := server.Config{Key: o.Key, Network: o.Network, Listen: o.Listen, Relay: server.RelayConfig(o.Relay), Version: o.version}
 	if report := o.OnVersion; report != nil {
 		c.OnVersion = func(from netip.AddrPort, theirs byte) {
 			report(from, &VersionError{Theirs: theirs, Ours: o.version})
@@ -98,9 +99,9 @@ func NewServer(o ServerOptions) (*Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.Tunnel = rendezvous.TunnelConfig{TLS: config, Listen: o.TLS.Listen, ListenTCP: o.TLS.ListenTCP}
+		c.Tunnel = server.TunnelConfig{TLS: config, Listen: o.TLS.Listen, ListenTCP: o.TLS.ListenTCP}
 	}
-	s, err := rendezvous.Listen(c)
+	s, err := server.Listen(c)
 	if err != nil {
 		return nil, err
 	}

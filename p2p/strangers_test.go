@@ -13,13 +13,14 @@ import (
 	"p2ptool/p2p"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
 	"p2ptool/p2p/udp"
 )
 
 // A flooder is a registered process that asks the server for introductions as often as
 // that allows, with one handshake that it made once.
 type flooder struct {
-	client *rendezvous.Client
+	client *client.Client
 	conn   udp.Conn
 	served chan struct{}
 }
@@ -31,7 +32,7 @@ func (w *world) flooder(ip string) *flooder {
 		w.t.Fatal(err)
 	}
 	f := &flooder{conn: conn, served: make(chan struct{})}
-	f.client = rendezvous.NewClient(rendezvous.ClientConfig{
+	f.client = client.New(client.Config{
 		Key: newKey(w.t), Server: serverAddr, Instance: rand.Uint64() | 1,
 		Send: func(to netip.AddrPort, b []byte) { conn.Write(udp.Batch{Addr: to, Data: b, Size: len(b)}) },
 	})
@@ -56,7 +57,7 @@ func (f *flooder) flood(ctx context.Context, t *testing.T, victim *tester, key p
 		asking.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
-			f.client.Introduce(ctx, rendezvous.Introduction{
+			f.client.Introduce(ctx, client.Introduction{
 				GUID: victim.GUID(), Version: rendezvous.LinkVersion, What: rendezvous.WhatNewLink, Data: msg,
 			})
 		})

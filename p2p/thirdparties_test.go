@@ -16,6 +16,7 @@ import (
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
 	"p2ptool/p2p/udp"
 )
 
@@ -151,17 +152,17 @@ func (a *ambush) introduce(ip string, times int, every time.Duration, cs []path.
 	}
 	defer conn.Close()
 	key := someKey(a.t)
-	client := rendezvous.NewClient(rendezvous.ClientConfig{
+	caller := client.New(client.Config{
 		Key: key, Server: serverIP + ":3478", Instance: rand.Uint64() | 1,
 		Send: func(to netip.AddrPort, b []byte) { conn.Write(udp.Batch{Addr: to, Data: b, Size: len(b)}) },
 	})
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	defer conn.Close()
-	defer client.Close()
+	defer caller.Close()
 	serving.Go(func() {
 		udp.Serve(conn, func(_ udp.Conn, b udp.Batch) {
-			b.Datagrams(func(d []byte) { client.HandleDatagram(b.Addr, d) })
+			b.Datagrams(func(d []byte) { caller.HandleDatagram(b.Addr, d) })
 		})
 	})
 	for range times {
@@ -172,7 +173,7 @@ func (a *ambush) introduce(ip string, times int, every time.Duration, cs []path.
 				a.t.Fatal(err)
 			}
 			ctx, cancel := context.WithTimeout(a.t.Context(), every)
-			client.Introduce(ctx, rendezvous.Introduction{
+			caller.Introduce(ctx, client.Introduction{
 				GUID: p.GUID(), Version: rendezvous.LinkVersion, What: rendezvous.WhatNewLink, Data: msg,
 			})
 			cancel()

@@ -4,12 +4,13 @@ import (
 	"net/netip"
 
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
 	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
 
 // chooseTransport tells the client how it may reach the server.
-func (p *Peer) chooseTransport(c *rendezvous.ClientConfig) {
+func (p *Peer) chooseTransport(c *client.Config) {
 	o := p.opts
 	_, system := o.Network.(udp.System)
 	if o.Transport != TransportUDP && (system || o.DialTCP != nil) {

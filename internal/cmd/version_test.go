@@ -10,17 +10,19 @@ import (
 	"p2ptool/internal/netsim"
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/client"
+	"p2ptool/p2p/rendezvous/handshake"
 	"p2ptool/p2p/udp"
 )
 
 // answerAs answers HELLOs at an address in a version, until what it returns is called.
-func answerAs(t *testing.T, h *netsim.Host, port uint16, c rendezvous.ResponderConfig) (stop func()) {
+func answerAs(t *testing.T, h *netsim.Host, port uint16, c handshake.ResponderConfig) (stop func()) {
 	t.Helper()
 	conn, err := h.Listen("udp4", netip.AddrPortFrom(netip.IPv4Unspecified(), port))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rendezvous.NewResponder(c, time.Now())
+	r := handshake.NewResponder(c, time.Now())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -70,7 +72,7 @@ func TestServerOfAnotherVersion(t *testing.T) {
 		t.Run(fmt.Sprint(theirs), func(t *testing.T) {
 			onTestbed(t, func(t *testing.T, w *testbed) {
 				w.server.Close()
-				stop := answerAs(t, w.host, 3478, rendezvous.ResponderConfig{Key: w.key, Purpose: rendezvous.PurposeServer, Version: theirs})
+				stop := answerAs(t, w.host, 3478, handshake.ResponderConfig{Key: w.key, Purpose: rendezvous.PurposeServer, Version: theirs})
 				want := fmt.Sprintf(`server "%s:3478" %v`, testbedServer, &rendezvous.VersionError{Theirs: theirs, Ours: rendezvous.ServerVersion})
 				run := w.start(w.peers[0], "", "run")
 				for _, args := range [][]string{{"ping", w.peers[0].guid}, {"peers"}, {"doctor", w.peers[0].guid}, {"receive"}} {
@@ -106,10 +108,10 @@ func TestPeerOfAnotherVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		mine := key(t)
-		other := rendezvous.NewClient(rendezvous.ClientConfig{
+		other := client.New(client.Config{
 			Key: mine, Server: testbedServer + ":3478", Instance: 1, Listening: true, LinkVersion: rendezvous.LinkVersion + 1,
 			Send:   func(to netip.AddrPort, d []byte) { _ = conn.Write(udp.Batch{Addr: to, Data: d, Size: len(d)}) },
-			OnCall: func(c *rendezvous.Call) { c.Refuse() },
+			OnCall: func(c *client.Call) { c.Refuse() },
 		})
 		done := make(chan struct{})
 		go func() {
@@ -139,10 +141,10 @@ func TestPeerOfAnotherVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = other.Introduce(t.Context(), rendezvous.Introduction{
+		_, err = other.Introduce(t.Context(), client.Introduction{
 			GUID: mustGUID(t, w.peers[1].guid), Instance: found.Instance, Version: rendezvous.LinkVersion + 1, What: rendezvous.WhatNewLink,
 		})
-		if err != rendezvous.ErrRefused || found.Version != rendezvous.LinkVersion {
+		if err != client.ErrRefused || found.Version != rendezvous.LinkVersion {
 			t.Errorf("version %d, %v", found.Version, err)
 		}
 		receive.wantOutput(fmt.Sprintf("a peer at 198.51.100.1:4000 runs protocol %d, this is %d: update p2ptool here", rendezvous.LinkVersion+1, rendezvous.LinkVersion))

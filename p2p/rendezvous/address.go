@@ -9,55 +9,55 @@ import (
 	"p2ptool/p2p/tunnel"
 )
 
-// An endpoint is an address as it stands in datagrams and, being small and
+// An Endpoint is an address as it stands in datagrams and, being small and
 // free of pointers, in the server's tables: an IPv6 address, or an IPv4 one in
 // IPv6-mapped form, and a port. The zero value is no address.
-type endpoint struct {
+type Endpoint struct {
 	ip     [16]byte
 	port   uint16
-	stream bool // of TCP; this does not stand in datagrams
+	Stream bool // of TCP; this does not stand in datagrams
 }
 
-// endpointOf converts an address; an IPv6 zone is lost, but for the mark of a
+// EndpointOf converts an address; an IPv6 zone is lost, but for the mark of a
 // stream.
-func endpointOf(a netip.AddrPort) endpoint {
+func EndpointOf(a netip.AddrPort) Endpoint {
 	if !a.IsValid() {
-		return endpoint{}
+		return Endpoint{}
 	}
-	return endpoint{a.Addr().As16(), a.Port(), tunnel.Marked(a.Addr())}
+	return Endpoint{a.Addr().As16(), a.Port(), tunnel.Marked(a.Addr())}
 }
 
-// addr returns the address, marked if it is a stream's; IPv4 addresses in their own
+// Addr returns the address, marked if it is a stream's; IPv4 addresses in their own
 // form, the invalid AddrPort for the zero endpoint.
-func (e endpoint) addr() netip.AddrPort {
-	if e == (endpoint{}) {
+func (e Endpoint) Addr() netip.AddrPort {
+	if e == (Endpoint{}) {
 		return netip.AddrPort{}
 	}
 	a := netip.AddrPortFrom(netip.AddrFrom16(e.ip).Unmap(), e.port)
-	if e.stream {
+	if e.Stream {
 		return tunnel.Mark(a)
 	}
 	return a
 }
 
-// observed returns the address as it is told to other peers: none where it is a
+// Observed returns the address as it is told to other peers: none where it is a
 // stream's, for nobody but the server can send there.
-func (e endpoint) observed() netip.AddrPort {
-	if e.stream {
+func (e Endpoint) Observed() netip.AddrPort {
+	if e.Stream {
 		return netip.AddrPort{}
 	}
-	return e.addr()
+	return e.Addr()
 }
 
-func (e endpoint) append(b []byte) []byte {
+func (e Endpoint) append(b []byte) []byte {
 	return binary.BigEndian.AppendUint16(append(b, e.ip[:]...), e.port)
 }
 
-// appendProven appends the endpoint with its transport, for codes that prove
+// AppendProven appends the endpoint with its transport, for codes that prove
 // that somebody receives there.
-func (e endpoint) appendProven(b []byte) []byte {
+func (e Endpoint) AppendProven(b []byte) []byte {
 	transport := byte(0)
-	if e.stream {
+	if e.Stream {
 		transport = 1
 	}
 	return append(e.append(b), transport)
@@ -65,13 +65,13 @@ func (e endpoint) appendProven(b []byte) []byte {
 
 const addrSize = 18
 
-func appendAddr(b []byte, a netip.AddrPort) []byte { return endpointOf(a).append(b) }
+func AppendAddr(b []byte, a netip.AddrPort) []byte { return EndpointOf(a).append(b) }
 
 func readAddr(s *cryptobyte.String, a *netip.AddrPort) bool {
-	var e endpoint
+	var e Endpoint
 	if !s.CopyBytes(e.ip[:]) || !s.ReadUint16(&e.port) {
 		return false
 	}
-	*a = e.addr()
+	*a = e.Addr()
 	return true
 }

@@ -3,11 +3,15 @@ package rendezvous
 import (
 	"encoding/binary"
 	"net/netip"
+	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 
 	"p2ptool/p2p/identity"
 )
+
+// IntroductionLife is for how long a server repeats a CALL, and an INTRODUCE is recognised as the same.
+const IntroductionLife = 10 * time.Second
 
 // What an introduction is for.
 type What byte
@@ -18,83 +22,91 @@ const (
 	WhatOldLink What = 2 // data is a DATA packet of a link that both have
 )
 
-// An introduce is the body of INTRODUCE.
-type introduce struct {
-	guid     identity.GUID
-	instance uint64 // 0: the listener
-	version  byte
-	what     What
-	data     []byte
+// An Introduce is the body of INTRODUCE.
+type Introduce struct {
+	GUID     identity.GUID
+	Instance uint64 // 0: the listener
+	Version  byte
+	What     What
+	Data     []byte
 }
 
-func (m introduce) Append(b []byte) []byte {
+// Append appends the message to b.
+func (m Introduce) Append(b []byte) []byte {
 	start := len(b)
-	b = binary.BigEndian.AppendUint64(append(b, m.guid[:]...), m.instance)
-	b = append(b, m.version, byte(m.what))
-	return pad(appendData(b, m.data), start+maxBody)
+	b = binary.BigEndian.AppendUint64(append(b, m.GUID[:]...), m.Instance)
+	b = append(b, m.Version, byte(m.What))
+	return Pad(appendData(b, m.Data), start+MaxBody)
 }
 
-func parseIntroduce(b []byte) (m introduce, err error) {
+// ParseIntroduce reads what Introduce.Append appends. The error is ErrMalformed.
+func ParseIntroduce(b []byte) (m Introduce, err error) {
 	s := cryptobyte.String(b)
-	if len(b) < maxBody || !s.CopyBytes(m.guid[:]) || !s.ReadUint64(&m.instance) ||
-		!s.ReadUint8(&m.version) || !s.ReadUint8((*byte)(&m.what)) || !readData(&s, &m.data) {
-		return introduce{}, errMalformed
+	if len(b) < MaxBody || !s.CopyBytes(m.GUID[:]) || !s.ReadUint64(&m.Instance) ||
+		!s.ReadUint8(&m.Version) || !s.ReadUint8((*byte)(&m.What)) || !readData(&s, &m.Data) {
+		return Introduce{}, ErrMalformed
 	}
 	return m, nil
 }
 
-// A call is the body of CALL.
-type call struct {
-	observed netip.AddrPort // of the caller
-	channel  uint64         // of the relay, the callee's side; 0: none
-	version  byte
-	what     What
-	data     []byte
+// A Call is the body of CALL.
+type Call struct {
+	Observed netip.AddrPort // of the caller
+	Channel  uint64         // of the relay, the callee's side; 0: none
+	Version  byte
+	What     What
+	Data     []byte
 }
 
-func (m call) Append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(appendAddr(b, m.observed), m.channel)
-	b = append(b, m.version, byte(m.what))
-	return appendData(b, m.data)
+// Append appends the message to b.
+func (m Call) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(AppendAddr(b, m.Observed), m.Channel)
+	b = append(b, m.Version, byte(m.What))
+	return appendData(b, m.Data)
 }
 
-func parseCall(b []byte) (m call, err error) {
+// ParseCall reads what Call.Append appends. The error is ErrMalformed.
+func ParseCall(b []byte) (m Call, err error) {
 	s := cryptobyte.String(b)
-	if !readAddr(&s, &m.observed) || !s.ReadUint64(&m.channel) || !s.ReadUint8(&m.version) ||
-		!s.ReadUint8((*byte)(&m.what)) || !readData(&s, &m.data) {
-		return call{}, errMalformed
+	if !readAddr(&s, &m.Observed) || !s.ReadUint64(&m.Channel) || !s.ReadUint8(&m.Version) ||
+		!s.ReadUint8((*byte)(&m.What)) || !readData(&s, &m.Data) {
+		return Call{}, ErrMalformed
 	}
 	return m, nil
 }
 
-// An answer is the body of ANSWER.
-type answer struct{ data []byte }
+// An Answer is the body of ANSWER.
+type Answer struct{ Data []byte }
 
-func (m answer) Append(b []byte) []byte { return appendData(b, m.data) }
+// Append appends the message to b.
+func (m Answer) Append(b []byte) []byte { return appendData(b, m.Data) }
 
-func parseAnswer(b []byte) (m answer, err error) {
+// ParseAnswer reads what Answer.Append appends. The error is ErrMalformed.
+func ParseAnswer(b []byte) (m Answer, err error) {
 	s := cryptobyte.String(b)
-	if !readData(&s, &m.data) {
-		return answer{}, errMalformed
+	if !readData(&s, &m.Data) {
+		return Answer{}, ErrMalformed
 	}
 	return m, nil
 }
 
-// An introduced is the body of INTRODUCED.
-type introduced struct {
-	observed netip.AddrPort // of the callee
-	channel  uint64         // of the relay, the caller's side; 0: none
-	data     []byte
+// An Introduced is the body of INTRODUCED.
+type Introduced struct {
+	Observed netip.AddrPort // of the callee
+	Channel  uint64         // of the relay, the caller's side; 0: none
+	Data     []byte
 }
 
-func (m introduced) Append(b []byte) []byte {
-	return appendData(binary.BigEndian.AppendUint64(appendAddr(b, m.observed), m.channel), m.data)
+// Append appends the message to b.
+func (m Introduced) Append(b []byte) []byte {
+	return appendData(binary.BigEndian.AppendUint64(AppendAddr(b, m.Observed), m.Channel), m.Data)
 }
 
-func parseIntroduced(b []byte) (m introduced, err error) {
+// ParseIntroduced reads what Introduced.Append appends. The error is ErrMalformed.
+func ParseIntroduced(b []byte) (m Introduced, err error) {
 	s := cryptobyte.String(b)
-	if !readAddr(&s, &m.observed) || !s.ReadUint64(&m.channel) || !readData(&s, &m.data) {
-		return introduced{}, errMalformed
+	if !readAddr(&s, &m.Observed) || !s.ReadUint64(&m.Channel) || !readData(&s, &m.Data) {
+		return Introduced{}, ErrMalformed
 	}
 	return m, nil
 }

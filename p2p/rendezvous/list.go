@@ -9,19 +9,21 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// A list is the body of LIST, which the answer is no longer than: it may be cut to maxBody.
-type list struct {
-	cursor uint64 // 0: from the start
+// A List is the body of LIST, which the answer is no longer than: it may be cut to maxBody.
+type List struct {
+	Cursor uint64 // 0: from the start
 }
 
-func (m list) Append(b []byte) []byte {
-	return pad(binary.BigEndian.AppendUint64(b, m.cursor), len(b)+maxListBody)
+// Append appends the message to b.
+func (m List) Append(b []byte) []byte {
+	return Pad(binary.BigEndian.AppendUint64(b, m.Cursor), len(b)+MaxListBody)
 }
 
-func parseList(b []byte) (m list, err error) {
+// ParseList reads what List.Append appends. The error is ErrMalformed.
+func ParseList(b []byte) (m List, err error) {
 	s := cryptobyte.String(b)
-	if len(b) < maxBody || !s.ReadUint64(&m.cursor) {
-		return list{}, errMalformed
+	if len(b) < MaxBody || !s.ReadUint64(&m.Cursor) {
+		return List{}, ErrMalformed
 	}
 	return m, nil
 }
@@ -33,37 +35,39 @@ type Listing struct {
 	Name    string // valid UTF-8 and at most MaxName bytes, and otherwise whatever the peer likes
 }
 
-func (l Listing) size() int { return 16 + 4 + 1 + len(l.Name) }
+func (l Listing) Size() int { return 16 + 4 + 1 + len(l.Name) }
 
-// A page is the body of PEERS.
-type page struct {
-	next  uint64 // cursor of the page behind this one; 0: there is none
-	peers []Listing
+// A Page is the body of PEERS.
+type Page struct {
+	Next  uint64 // cursor of the page behind this one; 0: there is none
+	Peers []Listing
 }
 
-func (m page) Append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, m.next)
-	for _, p := range m.peers {
+// Append appends the message to b.
+func (m Page) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, m.Next)
+	for _, p := range m.Peers {
 		b = binary.BigEndian.AppendUint32(append(b, p.GUID[:]...), p.Seconds)
 		b = append(append(b, byte(len(p.Name))), p.Name...)
 	}
 	return b
 }
 
-func parsePage(b []byte) (m page, err error) {
+// ParsePage reads what Page.Append appends. The error is ErrMalformed.
+func ParsePage(b []byte) (m Page, err error) {
 	s := cryptobyte.String(b)
-	if !s.ReadUint64(&m.next) {
-		return page{}, errMalformed
+	if !s.ReadUint64(&m.Next) {
+		return Page{}, ErrMalformed
 	}
 	for !s.Empty() {
 		var p Listing
 		var name cryptobyte.String
 		if !s.CopyBytes(p.GUID[:]) || !s.ReadUint32(&p.Seconds) || !s.ReadUint8LengthPrefixed(&name) ||
 			len(name) > MaxName || !utf8.Valid(name) {
-			return page{}, errMalformed
+			return Page{}, ErrMalformed
 		}
 		p.Name = string(name)
-		m.peers = append(m.peers, p)
+		m.Peers = append(m.Peers, p)
 	}
 	return m, nil
 }

@@ -10,23 +10,23 @@ import (
 	"p2ptool/p2p/noise"
 )
 
-// A kind is what a message of a server session is.
-type kind byte
+// A Kind is what a message of a server session is.
+type Kind byte
 
 const (
-	kindKeepalive  kind = 1
-	kindAlive      kind = 2
-	kindLookup     kind = 3
-	kindFound      kind = 4
-	kindList       kind = 5
-	kindPeers      kind = 6
-	kindIntroduce  kind = 7
-	kindIntroduced kind = 8
-	kindCall       kind = 9
-	kindAnswer     kind = 10
-	kindFailed     kind = 11
-	kindBye        kind = 12
-	kindReplaced   kind = 13
+	KindKeepalive  Kind = 1
+	KindAlive      Kind = 2
+	KindLookup     Kind = 3
+	KindFound      Kind = 4
+	KindList       Kind = 5
+	KindPeers      Kind = 6
+	KindIntroduce  Kind = 7
+	KindIntroduced Kind = 8
+	KindCall       Kind = 9
+	KindAnswer     Kind = 10
+	KindFailed     Kind = 11
+	KindBye        Kind = 12
+	KindReplaced   Kind = 13
 )
 
 // A Code says why a request failed.
@@ -43,138 +43,148 @@ const (
 // Bodies of requests are padded with zeros to these lengths, so that no answer
 // is longer than its request.
 const (
-	maxBody       = SureDatagram - noise.Overhead - messageHeader
-	maxListBody   = 1100 // of LIST and PEERS, where the path carries it
-	keepaliveSize = aliveSize
+	MaxBody       = SureDatagram - noise.Overhead - MessageHeader
+	MaxListBody   = 1100 // of LIST and PEERS, where the path carries it
+	KeepaliveSize = aliveSize
 	lookupSize    = foundSize
 
-	messageHeader = 1 + 4
+	MessageHeader = 1 + 4
 	aliveSize     = 2 + addrSize + 8
 	foundSize     = identity.KeySize + 8 + 1
 	callHeader    = addrSize + 8 + 1 + 1 + 2
 	// MaxIntroduction is the most bytes of data that an introduction, or the
 	// answer to it, carries.
-	MaxIntroduction = maxBody - callHeader
+	MaxIntroduction = MaxBody - callHeader
 )
 
-// A message is what one packet of a server session carries. It is a part of
+// A Message is what one packet of a server session carries. It is a part of
 // the packet that it was parsed from.
-type message struct {
-	kind    kind
-	request uint32 // an answer repeats that of its request; 0: none
-	body    []byte
+type Message struct {
+	Kind    Kind
+	Request uint32 // an answer repeats that of its request; 0: none
+	Body    []byte
 }
 
-func (m message) Append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint32(append(b, byte(m.kind)), m.request)
-	return append(b, m.body...)
+// Append appends the message to b.
+func (m Message) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, byte(m.Kind)), m.Request)
+	return append(b, m.Body...)
 }
 
-func parseMessage(b []byte) (m message, err error) {
+// ParseMessage reads what Message.Append appends. The error is ErrMalformed.
+func ParseMessage(b []byte) (m Message, err error) {
 	s := cryptobyte.String(b)
-	if !s.ReadUint8((*byte)(&m.kind)) || !s.ReadUint32(&m.request) {
-		return message{}, errMalformed
+	if !s.ReadUint8((*byte)(&m.Kind)) || !s.ReadUint32(&m.Request) {
+		return Message{}, ErrMalformed
 	}
-	m.body = s
+	m.Body = s
 	return m, nil
 }
 
-// pad appends zeros until b is size bytes long.
-func pad(b []byte, size int) []byte {
+// Pad appends zeros until b is size bytes long.
+func Pad(b []byte, size int) []byte {
 	if len(b) >= size {
 		return b
 	}
 	return append(b, make([]byte, size-len(b))...)
 }
 
-// A keepalive is the body of KEEPALIVE.
-type keepalive struct {
-	token uint64 // from ALIVE, to prove a new address; 0: none
+// A Keepalive is the body of KEEPALIVE.
+type Keepalive struct {
+	Token uint64 // from ALIVE, to prove a new address; 0: none
 }
 
 // Append appends the body, in a packet of the least size.
-func (m keepalive) Append(b []byte) []byte { return m.appendIn(b, keepaliveSize) }
+func (m Keepalive) Append(b []byte) []byte { return m.AppendIn(b, KeepaliveSize) }
 
-// appendIn appends the body, so long that it has size bytes.
-func (m keepalive) appendIn(b []byte, size int) []byte {
-	return pad(binary.BigEndian.AppendUint64(b, m.token), len(b)+size)
+// AppendIn appends the body, so long that it has size bytes.
+func (m Keepalive) AppendIn(b []byte, size int) []byte {
+	return Pad(binary.BigEndian.AppendUint64(b, m.Token), len(b)+size)
 }
 
-func parseKeepalive(b []byte) (m keepalive, err error) {
+// ParseKeepalive reads what Keepalive.Append appends. The error is ErrMalformed.
+func ParseKeepalive(b []byte) (m Keepalive, err error) {
 	s := cryptobyte.String(b)
-	if len(b) < keepaliveSize || !s.ReadUint64(&m.token) {
-		return keepalive{}, errMalformed
+	if len(b) < KeepaliveSize || !s.ReadUint64(&m.Token) {
+		return Keepalive{}, ErrMalformed
 	}
 	return m, nil
 }
 
-// An alive is the body of ALIVE and of REPLACED.
-type alive struct {
-	seconds  uint16 // to the next keepalive
-	observed netip.AddrPort
-	token    uint64 // to be returned at once, if not 0
+// An Alive is the body of ALIVE and of REPLACED.
+type Alive struct {
+	Seconds  uint16 // to the next keepalive
+	Observed netip.AddrPort
+	Token    uint64 // to be returned at once, if not 0
 }
 
-func (m alive) Append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint16(b, m.seconds)
-	b = appendAddr(b, m.observed)
-	return binary.BigEndian.AppendUint64(b, m.token)
+// Append appends the message to b.
+func (m Alive) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, m.Seconds)
+	b = AppendAddr(b, m.Observed)
+	return binary.BigEndian.AppendUint64(b, m.Token)
 }
 
-func parseAlive(b []byte) (m alive, err error) {
+// ParseAlive reads what Alive.Append appends. The error is ErrMalformed.
+func ParseAlive(b []byte) (m Alive, err error) {
 	s := cryptobyte.String(b)
-	if !s.ReadUint16(&m.seconds) || !readAddr(&s, &m.observed) || !s.ReadUint64(&m.token) {
-		return alive{}, errMalformed
+	if !s.ReadUint16(&m.Seconds) || !readAddr(&s, &m.Observed) || !s.ReadUint64(&m.Token) {
+		return Alive{}, ErrMalformed
 	}
 	return m, nil
 }
 
-// A lookup is the body of LOOKUP.
-type lookup struct {
-	guid     identity.GUID
-	instance uint64 // 0: the process that gets the calls
-	takes    uint32 // the bits that it has to take; of an instance they do not count
+// A Lookup is the body of LOOKUP.
+type Lookup struct {
+	GUID     identity.GUID
+	Instance uint64 // 0: the process that gets the calls
+	Takes    uint32 // the bits that it has to take; of an instance they do not count
 }
 
-func (m lookup) Append(b []byte) []byte {
+// Append appends the message to b.
+func (m Lookup) Append(b []byte) []byte {
 	start := len(b)
-	b = binary.BigEndian.AppendUint64(append(b, m.guid[:]...), m.instance)
-	return pad(binary.BigEndian.AppendUint32(b, m.takes), start+lookupSize)
+	b = binary.BigEndian.AppendUint64(append(b, m.GUID[:]...), m.Instance)
+	return Pad(binary.BigEndian.AppendUint32(b, m.Takes), start+lookupSize)
 }
 
-func parseLookup(b []byte) (m lookup, err error) {
+// ParseLookup reads what Lookup.Append appends. The error is ErrMalformed.
+func ParseLookup(b []byte) (m Lookup, err error) {
 	s := cryptobyte.String(b)
-	if len(b) < lookupSize || !s.CopyBytes(m.guid[:]) || !s.ReadUint64(&m.instance) || !s.ReadUint32(&m.takes) {
-		return lookup{}, errMalformed
+	if len(b) < lookupSize || !s.CopyBytes(m.GUID[:]) || !s.ReadUint64(&m.Instance) || !s.ReadUint32(&m.Takes) {
+		return Lookup{}, ErrMalformed
 	}
 	return m, nil
 }
 
-// A found is the body of FOUND.
-type found struct {
-	key      [identity.KeySize]byte
-	instance uint64
-	version  byte // of links
+// A Found is the body of FOUND.
+type Found struct {
+	Key      [identity.KeySize]byte
+	Instance uint64
+	Version  byte // of links
 }
 
-func (m found) Append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(append(b, m.key[:]...), m.instance)
-	return append(b, m.version)
+// Append appends the message to b.
+func (m Found) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(append(b, m.Key[:]...), m.Instance)
+	return append(b, m.Version)
 }
 
-func parseFound(b []byte) (m found, err error) {
+// ParseFound reads what Found.Append appends. The error is ErrMalformed.
+func ParseFound(b []byte) (m Found, err error) {
 	s := cryptobyte.String(b)
-	if !s.CopyBytes(m.key[:]) || !s.ReadUint64(&m.instance) || !s.ReadUint8(&m.version) {
-		return found{}, errMalformed
+	if !s.CopyBytes(m.Key[:]) || !s.ReadUint64(&m.Instance) || !s.ReadUint8(&m.Version) {
+		return Found{}, ErrMalformed
 	}
 	return m, nil
 }
 
-func appendFailed(b []byte, c Code) []byte { return append(b, byte(c)) }
+func AppendFailed(b []byte, c Code) []byte { return append(b, byte(c)) }
 
-func parseFailed(b []byte) (Code, error) {
+// ParseFailed reads what Failed.Append appends. The error is ErrMalformed.
+func ParseFailed(b []byte) (Code, error) {
 	if len(b) < 1 {
-		return 0, errMalformed
+		return 0, ErrMalformed
 	}
 	return Code(b[0]), nil
 }

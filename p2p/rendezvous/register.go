@@ -12,56 +12,60 @@ import (
 const MaxName = 64
 
 const (
-	flagListening = 1 << 0
-	flagListed    = 1 << 1
-	flagStandby   = 1 << 2 // would be the listener, where there is no other
-	flagFallback  = 1 << 3 // takes calls while no process of the peer listens
+	FlagListening = 1 << 0
+	FlagListed    = 1 << 1
+	FlagStandby   = 1 << 2 // would be the listener, where there is no other
+	FlagFallback  = 1 << 3 // takes calls while no process of the peer listens
 )
 
-// A registration is the payload of Noise message 1 of a server session.
-type registration struct {
-	instance uint64
-	flags    byte
-	version  byte // of links
-	name     string
-	takes    uint32 // what it takes: a set of bits that only peers know the meaning of
+// A Registration is the payload of Noise message 1 of a server session.
+type Registration struct {
+	Instance uint64
+	Flags    byte
+	Version  byte // of links
+	Name     string
+	Takes    uint32 // what it takes: a set of bits that only peers know the meaning of
 }
 
-func (m registration) Append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, m.instance)
-	b = append(b, m.flags, m.version, byte(len(m.name)))
-	return binary.BigEndian.AppendUint32(append(b, m.name...), m.takes)
+// Append appends the message to b.
+func (m Registration) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, m.Instance)
+	b = append(b, m.Flags, m.Version, byte(len(m.Name)))
+	return binary.BigEndian.AppendUint32(append(b, m.Name...), m.Takes)
 }
 
-func parseRegistration(b []byte) (m registration, err error) {
+// ParseRegistration reads what Registration.Append appends. The error is ErrMalformed.
+func ParseRegistration(b []byte) (m Registration, err error) {
 	s := cryptobyte.String(b)
 	var name cryptobyte.String
-	if !s.ReadUint64(&m.instance) || !s.ReadUint8(&m.flags) || !s.ReadUint8(&m.version) ||
-		!s.ReadUint8LengthPrefixed(&name) || !s.ReadUint32(&m.takes) ||
-		len(name) > MaxName || !utf8.Valid(name) || m.instance == 0 {
-		return registration{}, errMalformed
+	if !s.ReadUint64(&m.Instance) || !s.ReadUint8(&m.Flags) || !s.ReadUint8(&m.Version) ||
+		!s.ReadUint8LengthPrefixed(&name) || !s.ReadUint32(&m.Takes) ||
+		len(name) > MaxName || !utf8.Valid(name) || m.Instance == 0 {
+		return Registration{}, ErrMalformed
 	}
-	m.name = string(name)
+	m.Name = string(name)
 	return m, nil
 }
 
-// A welcome is the payload of Noise message 2 of a server session.
-type welcome struct {
-	seconds  uint16 // between keepalives
-	observed netip.AddrPort
-	second   uint16 // port of the second observer; 0: none
+// A Welcome is the payload of Noise message 2 of a server session.
+type Welcome struct {
+	Seconds  uint16 // between keepalives
+	Observed netip.AddrPort
+	Second   uint16 // port of the second observer; 0: none
 }
 
-func (m welcome) Append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint16(b, m.seconds)
-	b = appendAddr(b, m.observed)
-	return binary.BigEndian.AppendUint16(b, m.second)
+// Append appends the message to b.
+func (m Welcome) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, m.Seconds)
+	b = AppendAddr(b, m.Observed)
+	return binary.BigEndian.AppendUint16(b, m.Second)
 }
 
-func parseWelcome(b []byte) (m welcome, err error) {
+// ParseWelcome reads what Welcome.Append appends. The error is ErrMalformed.
+func ParseWelcome(b []byte) (m Welcome, err error) {
 	s := cryptobyte.String(b)
-	if !s.ReadUint16(&m.seconds) || !readAddr(&s, &m.observed) || !s.ReadUint16(&m.second) {
-		return welcome{}, errMalformed
+	if !s.ReadUint16(&m.Seconds) || !readAddr(&s, &m.Observed) || !s.ReadUint16(&m.Second) {
+		return Welcome{}, ErrMalformed
 	}
 	return m, nil
 }

@@ -3,11 +3,6 @@ package rendezvous
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"sync"
-	"time"
-
-	"p2ptool/p2p/limit"
 )
 
 // The versions of the two protocols that HELLO and COOKIE are common to. Both ends have to speak the
@@ -36,31 +31,10 @@ func (e *VersionError) Error() string {
 // Is makes errors.Is(e, ErrVersion) true.
 func (e *VersionError) Is(target error) bool { return target == ErrVersion }
 
-// version returns the version that is spoken here.
-func (p Purpose) version() byte {
+// Version returns the version that is spoken here.
+func (p Purpose) Version() byte {
 	if p == PurposeLink {
 		return LinkVersion
 	}
 	return ServerVersion
-}
-
-// versionReports is how often another version is reported: anybody can send a HELLO of any.
-var versionReports = limit.Rate{PerSecond: 1.0 / 60, Burst: 3}
-
-// SeldomVersion returns report such that it is called at most three times at once and once a minute;
-// nil where report is nil. It is safe for concurrent use; now is the current time.
-func SeldomVersion(now time.Time, report func(from netip.AddrPort, version byte)) func(netip.AddrPort, byte) {
-	if report == nil {
-		return nil
-	}
-	var mu sync.Mutex
-	var pace limit.Pace
-	return func(from netip.AddrPort, version byte) {
-		mu.Lock()
-		ok := pace.Allow(time.Since(now), versionReports, 1)
-		mu.Unlock()
-		if ok {
-			report(from, version)
-		}
-	}
 }

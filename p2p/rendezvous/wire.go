@@ -52,119 +52,127 @@ const (
 	// RelayOverhead is what stands before a DATA packet on the relay.
 	RelayOverhead = 1 + 8
 
-	helloSize   = 128
-	unknownSize = 1 + 4 + tagSize
-	tagSize     = 16 // of a DATA packet, at its end
-	staleSize   = 1 + 8
-	initHeader  = 40
-	respHeader  = 12
-	minRelayed  = RelayOverhead + noise.Overhead
-	nonceSize   = 16
-	cookieSize  = 16
+	HelloSize      = 128
+	unknownSize    = 1 + 4 + tagSize
+	tagSize        = 16 // of a DATA packet, at its end
+	staleSize      = 1 + 8
+	InitHeader     = 40
+	ResponseHeader = 12
+	MinRelayed     = RelayOverhead + noise.Overhead
+	NonceSize      = 16
+	CookieSize     = 16
 )
 
-// errMalformed is the error of every parser: too short, or of another kind.
-var errMalformed = errors.New("datagram is malformed")
+// ErrMalformed is the error of every parser: too short, or of another kind.
+var ErrMalformed = errors.New("datagram is malformed")
 
-// A hello is the HELLO datagram.
-type hello struct {
-	version byte
-	purpose Purpose
-	nonce   [nonceSize]byte
+// A Hello is the HELLO datagram.
+type Hello struct {
+	Version byte
+	Purpose Purpose
+	Nonce   [NonceSize]byte
 }
 
-func (m hello) Append(b []byte) []byte {
-	b = append(b, TypeHello, m.version, byte(m.purpose), 0)
-	b = append(b, m.nonce[:]...)
-	return append(b, make([]byte, helloSize-4-nonceSize)...)
+// Append appends the message to b.
+func (m Hello) Append(b []byte) []byte {
+	b = append(b, TypeHello, m.Version, byte(m.Purpose), 0)
+	b = append(b, m.Nonce[:]...)
+	return append(b, make([]byte, HelloSize-4-NonceSize)...)
 }
 
-func parseHello(b []byte) (m hello, err error) {
+// ParseHello reads what Hello.Append appends. The error is ErrMalformed.
+func ParseHello(b []byte) (m Hello, err error) {
 	s := cryptobyte.String(b)
-	if len(b) < helloSize || !readHead(&s, TypeHello, &m.version, &m.purpose) || !s.CopyBytes(m.nonce[:]) {
-		return hello{}, errMalformed
+	if len(b) < HelloSize || !readHead(&s, TypeHello, &m.Version, &m.Purpose) || !s.CopyBytes(m.Nonce[:]) {
+		return Hello{}, ErrMalformed
 	}
 	return m, nil
 }
 
-// A cookieReply is the COOKIE datagram.
-type cookieReply struct {
-	version  byte // that the responder speaks; where it is not that of the HELLO, cookie is zero
-	purpose  Purpose
-	nonce    [nonceSize]byte
-	key      [identity.KeySize]byte
-	cookie   [cookieSize]byte
-	observed netip.AddrPort
+// A CookieReply is the COOKIE datagram.
+type CookieReply struct {
+	Version  byte // that the responder speaks; where it is not that of the HELLO, cookie is zero
+	Purpose  Purpose
+	Nonce    [NonceSize]byte
+	Key      [identity.KeySize]byte
+	Cookie   [CookieSize]byte
+	Observed netip.AddrPort
 }
 
-func (m cookieReply) Append(b []byte) []byte {
-	b = append(b, TypeCookie, m.version, byte(m.purpose), 0)
-	b = append(b, m.nonce[:]...)
-	b = append(b, m.key[:]...)
-	b = append(b, m.cookie[:]...)
-	return appendAddr(b, m.observed)
+// Append appends the message to b.
+func (m CookieReply) Append(b []byte) []byte {
+	b = append(b, TypeCookie, m.Version, byte(m.Purpose), 0)
+	b = append(b, m.Nonce[:]...)
+	b = append(b, m.Key[:]...)
+	b = append(b, m.Cookie[:]...)
+	return AppendAddr(b, m.Observed)
 }
 
-func parseCookieReply(b []byte) (m cookieReply, err error) {
+// ParseCookieReply reads what CookieReply.Append appends. The error is ErrMalformed.
+func ParseCookieReply(b []byte) (m CookieReply, err error) {
 	s := cryptobyte.String(b)
-	if !readHead(&s, TypeCookie, &m.version, &m.purpose) || !s.CopyBytes(m.nonce[:]) ||
-		!s.CopyBytes(m.key[:]) || !s.CopyBytes(m.cookie[:]) || !readAddr(&s, &m.observed) {
-		return cookieReply{}, errMalformed
+	if !readHead(&s, TypeCookie, &m.Version, &m.Purpose) || !s.CopyBytes(m.Nonce[:]) ||
+		!s.CopyBytes(m.Key[:]) || !s.CopyBytes(m.Cookie[:]) || !readAddr(&s, &m.Observed) {
+		return CookieReply{}, ErrMalformed
 	}
 	return m, nil
 }
 
-// An initiation is the INIT datagram.
-type initiation struct {
-	version byte
-	purpose Purpose
-	index   uint32 // the initiator's
-	nonce   [nonceSize]byte
-	cookie  [cookieSize]byte
-	noise   []byte // Noise message 1, to the end
+// An Initiation is the INIT datagram.
+type Initiation struct {
+	Version byte
+	Purpose Purpose
+	Index   uint32 // the initiator's
+	Nonce   [NonceSize]byte
+	Cookie  [CookieSize]byte
+	Noise   []byte // Noise message 1, to the end
 }
 
-func (m initiation) Append(b []byte) []byte {
-	b = append(b, TypeInit, m.version, byte(m.purpose), 0)
-	b = binary.BigEndian.AppendUint32(b, m.index)
-	b = append(b, m.nonce[:]...)
-	b = append(b, m.cookie[:]...)
-	return append(b, m.noise...)
+// Append appends the message to b.
+func (m Initiation) Append(b []byte) []byte {
+	b = append(b, TypeInit, m.Version, byte(m.Purpose), 0)
+	b = binary.BigEndian.AppendUint32(b, m.Index)
+	b = append(b, m.Nonce[:]...)
+	b = append(b, m.Cookie[:]...)
+	return append(b, m.Noise...)
 }
 
-func parseInitiation(b []byte) (m initiation, err error) {
+// ParseInitiation reads what Initiation.Append appends. The error is ErrMalformed.
+func ParseInitiation(b []byte) (m Initiation, err error) {
 	s := cryptobyte.String(b)
-	if !readHead(&s, TypeInit, &m.version, &m.purpose) || !s.ReadUint32(&m.index) ||
-		!s.CopyBytes(m.nonce[:]) || !s.CopyBytes(m.cookie[:]) || len(s) < noise.Message1Overhead {
-		return initiation{}, errMalformed
+	if !readHead(&s, TypeInit, &m.Version, &m.Purpose) || !s.ReadUint32(&m.Index) ||
+		!s.CopyBytes(m.Nonce[:]) || !s.CopyBytes(m.Cookie[:]) || len(s) < noise.Message1Overhead {
+		return Initiation{}, ErrMalformed
 	}
-	m.noise = s
+	m.Noise = s
 	return m, nil
 }
 
-// A response is the RESPONSE datagram.
-type response struct {
-	version   byte
-	purpose   Purpose
-	initiator uint32 // the initiator's index
-	index     uint32 // the responder's
-	noise     []byte // Noise message 2, to the end
+// A Response is the RESPONSE datagram.
+type Response struct {
+	Version   byte
+	Purpose   Purpose
+	Initiator uint32 // the initiator's index
+	Index     uint32 // the responder's
+	Noise     []byte // Noise message 2, to the end
 }
 
-func (m response) Append(b []byte) []byte {
-	b = append(b, TypeResponse, m.version, byte(m.purpose), 0)
-	b = binary.BigEndian.AppendUint32(b, m.initiator)
-	b = binary.BigEndian.AppendUint32(b, m.index)
-	return append(b, m.noise...)
+// Append appends the message to b.
+func (m Response) Append(b []byte) []byte {
+	b = append(b, TypeResponse, m.Version, byte(m.Purpose), 0)
+	b = binary.BigEndian.AppendUint32(b, m.Initiator)
+	b = binary.BigEndian.AppendUint32(b, m.Index)
+	return append(b, m.Noise...)
 }
 
-func parseResponse(b []byte) (m response, err error) {
+// ParseResponse reads what Response.Append appends. The error is ErrMalformed.
+func ParseResponse(b []byte) (m Response, err error) {
 	s := cryptobyte.String(b)
-	if !readHead(&s, TypeResponse, &m.version, &m.purpose) || !s.ReadUint32(&m.initiator) ||
-		!s.ReadUint32(&m.index) || len(s) < noise.Message2Overhead {
-		return response{}, errMalformed
+	if !readHead(&s, TypeResponse, &m.Version, &m.Purpose) || !s.ReadUint32(&m.Initiator) ||
+		!s.ReadUint32(&m.Index) || len(s) < noise.Message2Overhead {
+		return Response{}, ErrMalformed
 	}
-	m.noise = s
+	m.Noise = s
 	return m, nil
 }
 
@@ -174,27 +182,27 @@ func readHead(s *cryptobyte.String, typ byte, version *byte, purpose *Purpose) b
 	return s.ReadUint8(&t) && t == typ && s.ReadUint8(version) && s.ReadUint8((*byte)(purpose)) && s.ReadUint8(&reserved)
 }
 
-// A tag is the authentication tag of a DATA packet, at its end. Only who sent the packet
+// A Tag is the authentication tag of a DATA packet, at its end. Only who sent the packet
 // or saw it on its way knows it.
-type tag [tagSize]byte
+type Tag [tagSize]byte
 
-func tagOf(packet []byte) tag { return tag(packet[len(packet)-tagSize:]) }
+func TagOf(packet []byte) Tag { return Tag(packet[len(packet)-tagSize:]) }
 
 // AppendUnknown appends the UNKNOWN datagram, the answer to a DATA packet: no session
 // here has its index.
 func AppendUnknown(b, packet []byte) []byte {
 	h, _ := noise.ParseHeader(packet)
-	t := tagOf(packet)
+	t := TagOf(packet)
 	return append(binary.BigEndian.AppendUint32(append(b, TypeUnknown), h.Index), t[:]...)
 }
 
-// parseUnknown reads an UNKNOWN datagram. The tag tells whether its sender saw the packet
+// ParseUnknown reads an UNKNOWN datagram. The tag tells whether its sender saw the packet
 // that it answers.
-func parseUnknown(b []byte) (index uint32, t tag, err error) {
+func ParseUnknown(b []byte) (index uint32, t Tag, err error) {
 	if len(b) < unknownSize || b[0] != TypeUnknown {
-		return 0, tag{}, errMalformed
+		return 0, Tag{}, ErrMalformed
 	}
-	return binary.BigEndian.Uint32(b[1:]), tag(b[5:unknownSize]), nil
+	return binary.BigEndian.Uint32(b[1:]), Tag(b[5:unknownSize]), nil
 }
 
 // AppendStale appends the STALE datagram: the channel is not known, or is
@@ -207,7 +215,7 @@ func AppendStale(b []byte, channel uint64) []byte {
 // cannot have sent it.
 func ParseStale(b []byte) (channel uint64, err error) {
 	if len(b) < staleSize || b[0] != TypeStale {
-		return 0, errMalformed
+		return 0, ErrMalformed
 	}
 	return binary.BigEndian.Uint64(b[1:]), nil
 }
@@ -220,8 +228,8 @@ func AppendRelay(b []byte, channel uint64) []byte {
 
 // ParseRelay takes a RELAY datagram apart. The packet is a part of b.
 func ParseRelay(b []byte) (channel uint64, packet []byte, err error) {
-	if len(b) < minRelayed || b[0] != TypeRelay || b[RelayOverhead] != TypeData {
-		return 0, nil, errMalformed
+	if len(b) < MinRelayed || b[0] != TypeRelay || b[RelayOverhead] != TypeData {
+		return 0, nil, ErrMalformed
 	}
 	return binary.BigEndian.Uint64(b[1:]), b[RelayOverhead:], nil
 }

@@ -20,23 +20,23 @@ var parsers = []struct {
 	name  string
 	parse func([]byte) (appender, error)
 }{
-	{"hello", func(b []byte) (appender, error) { return parseHello(b) }},
-	{"cookie", func(b []byte) (appender, error) { return parseCookieReply(b) }},
-	{"init", func(b []byte) (appender, error) { return parseInitiation(b) }},
-	{"response", func(b []byte) (appender, error) { return parseResponse(b) }},
-	{"message", func(b []byte) (appender, error) { return parseMessage(b) }},
-	{"keepalive", func(b []byte) (appender, error) { return parseKeepalive(b) }},
-	{"alive", func(b []byte) (appender, error) { return parseAlive(b) }},
-	{"lookup", func(b []byte) (appender, error) { return parseLookup(b) }},
-	{"found", func(b []byte) (appender, error) { return parseFound(b) }},
-	{"list", func(b []byte) (appender, error) { return parseList(b) }},
-	{"page", func(b []byte) (appender, error) { return parsePage(b) }},
-	{"introduce", func(b []byte) (appender, error) { return parseIntroduce(b) }},
-	{"call", func(b []byte) (appender, error) { return parseCall(b) }},
-	{"answer", func(b []byte) (appender, error) { return parseAnswer(b) }},
-	{"introduced", func(b []byte) (appender, error) { return parseIntroduced(b) }},
-	{"registration", func(b []byte) (appender, error) { return parseRegistration(b) }},
-	{"welcome", func(b []byte) (appender, error) { return parseWelcome(b) }},
+	{"hello", func(b []byte) (appender, error) { return ParseHello(b) }},
+	{"cookie", func(b []byte) (appender, error) { return ParseCookieReply(b) }},
+	{"init", func(b []byte) (appender, error) { return ParseInitiation(b) }},
+	{"response", func(b []byte) (appender, error) { return ParseResponse(b) }},
+	{"message", func(b []byte) (appender, error) { return ParseMessage(b) }},
+	{"keepalive", func(b []byte) (appender, error) { return ParseKeepalive(b) }},
+	{"alive", func(b []byte) (appender, error) { return ParseAlive(b) }},
+	{"lookup", func(b []byte) (appender, error) { return ParseLookup(b) }},
+	{"found", func(b []byte) (appender, error) { return ParseFound(b) }},
+	{"list", func(b []byte) (appender, error) { return ParseList(b) }},
+	{"page", func(b []byte) (appender, error) { return ParsePage(b) }},
+	{"introduce", func(b []byte) (appender, error) { return ParseIntroduce(b) }},
+	{"call", func(b []byte) (appender, error) { return ParseCall(b) }},
+	{"answer", func(b []byte) (appender, error) { return ParseAnswer(b) }},
+	{"introduced", func(b []byte) (appender, error) { return ParseIntroduced(b) }},
+	{"registration", func(b []byte) (appender, error) { return ParseRegistration(b) }},
+	{"welcome", func(b []byte) (appender, error) { return ParseWelcome(b) }},
 }
 
 func parserOf(t testing.TB, name string) func([]byte) (appender, error) {
@@ -77,34 +77,34 @@ var messages = []struct {
 	zeros  int // that follow
 	length int // the shortest that is read
 }{
-	{"hello", hello{1, PurposeServer, [16]byte([]byte(seq(0xa0, 16)))},
+	{"hello", Hello{1, PurposeServer, [16]byte([]byte(seq(0xa0, 16)))},
 		"04010100" + "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf", 108, 128},
-	{"cookie", cookieReply{1, PurposeLink, [16]byte([]byte(seq(0xa0, 16))), [32]byte([]byte(seq(0, 32))), [16]byte([]byte(seq(0xc0, 16))), testV4},
+	{"cookie", CookieReply{1, PurposeLink, [16]byte([]byte(seq(0xa0, 16))), [32]byte([]byte(seq(0, 32))), [16]byte([]byte(seq(0xc0, 16))), testV4},
 		"05010200" + "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf" + "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" +
 			"c0c1c2c3c4c5c6c7c8c9cacbcccdcecf" + hexV4, 0, 86},
-	{"init", initiation{1, PurposeServer, 0x01020304, [16]byte([]byte(seq(0xa0, 16))), [16]byte([]byte(seq(0xc0, 16))), []byte(strings.Repeat("n", 96))},
+	{"init", Initiation{1, PurposeServer, 0x01020304, [16]byte([]byte(seq(0xa0, 16))), [16]byte([]byte(seq(0xc0, 16))), []byte(strings.Repeat("n", 96))},
 		"06010100" + "01020304" + "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf" + "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf" + strings.Repeat("6e", 96), 0, 136},
-	{"response", response{1, PurposeServer, 0x01020304, 0x05060708, []byte(strings.Repeat("n", 48))},
+	{"response", Response{1, PurposeServer, 0x01020304, 0x05060708, []byte(strings.Repeat("n", 48))},
 		"07010100" + "01020304" + "05060708" + strings.Repeat("6e", 48), 0, 60},
-	{"message", message{kindLookup, 0x0a0b0c0d, []byte("body")}, "03" + "0a0b0c0d" + "626f6479", 0, 9},
-	{"keepalive", keepalive{0x0102030405060708}, "0102030405060708", 20, 28},
-	{"alive", alive{25, testV6, 9}, "0019" + hexV6 + "0000000000000009", 0, 28},
-	{"lookup", lookup{guid1, 3, 0x20000004}, hexGUID + "0000000000000003" + "20000004", 13, 41},
-	{"found", found{[32]byte([]byte(seq(0, 32))), 4, 1},
+	{"message", Message{KindLookup, 0x0a0b0c0d, []byte("body")}, "03" + "0a0b0c0d" + "626f6479", 0, 9},
+	{"keepalive", Keepalive{0x0102030405060708}, "0102030405060708", 20, 28},
+	{"alive", Alive{25, testV6, 9}, "0019" + hexV6 + "0000000000000009", 0, 28},
+	{"lookup", Lookup{guid1, 3, 0x20000004}, hexGUID + "0000000000000003" + "20000004", 13, 41},
+	{"found", Found{[32]byte([]byte(seq(0, 32))), 4, 1},
 		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" + "0000000000000004" + "01", 0, 41},
-	{"list", list{7}, "0000000000000007", 1092, 514},
-	{"page", page{8, []Listing{{guid1, 60, "bob"}, {guid1, 1, ""}}},
+	{"list", List{7}, "0000000000000007", 1092, 514},
+	{"page", Page{8, []Listing{{guid1, 60, "bob"}, {guid1, 1, ""}}},
 		"0000000000000008" + hexGUID + "0000003c" + "03626f62" + hexGUID + "00000001" + "00", 0, 53},
-	{"introduce", introduce{guid1, 5, 1, WhatOldLink, []byte("data")},
+	{"introduce", Introduce{guid1, 5, 1, WhatOldLink, []byte("data")},
 		hexGUID + "0000000000000005" + "01" + "02" + "0004" + "64617461", 482, 514},
-	{"call", call{testV4, 0xf1f2f3f4f5f6f7f8, 1, WhatNewLink, []byte("data")},
+	{"call", Call{testV4, 0xf1f2f3f4f5f6f7f8, 1, WhatNewLink, []byte("data")},
 		hexV4 + "f1f2f3f4f5f6f7f8" + "01" + "01" + "0004" + "64617461", 0, 34},
-	{"answer", answer{[]byte("data")}, "0004" + "64617461", 0, 6},
-	{"introduced", introduced{testV6, 0xf1f2f3f4f5f6f7f8, []byte("data")},
+	{"answer", Answer{[]byte("data")}, "0004" + "64617461", 0, 6},
+	{"introduced", Introduced{testV6, 0xf1f2f3f4f5f6f7f8, []byte("data")},
 		hexV6 + "f1f2f3f4f5f6f7f8" + "0004" + "64617461", 0, 32},
-	{"registration", registration{0x1112131415161718, flagListening | flagListed, 1, "bob", 0x01020304},
+	{"registration", Registration{0x1112131415161718, FlagListening | FlagListed, 1, "bob", 0x01020304},
 		"1112131415161718" + "03" + "01" + "03" + "626f62" + "01020304", 0, 18},
-	{"welcome", welcome{5, testV4, 3479}, "0005" + hexV4 + "0d97", 0, 22},
+	{"welcome", Welcome{5, testV4, 3479}, "0005" + hexV4 + "0d97", 0, 22},
 }
 
 func TestMessages(t *testing.T) {
@@ -144,11 +144,11 @@ func TestSureDatagrams(t *testing.T) {
 	}
 	data := make([]byte, MaxIntroduction)
 	for _, m := range []interface{ Append([]byte) []byte }{
-		introduce{data: data[:MaxIntroduction]}, introduced{observed: testV6, data: data}, answer{data},
-		call{observed: testV6, data: data}, lookup{}, found{}, keepalive{}, alive{observed: testV6},
-		registration{name: strings.Repeat("n", MaxName)},
+		Introduce{Data: data[:MaxIntroduction]}, Introduced{Observed: testV6, Data: data}, Answer{data},
+		Call{Observed: testV6, Data: data}, Lookup{}, Found{}, Keepalive{}, Alive{Observed: testV6},
+		Registration{Name: strings.Repeat("n", MaxName)},
 	} {
-		if n := noise.Overhead + messageHeader + len(m.Append(nil)); n > SureDatagram {
+		if n := noise.Overhead + MessageHeader + len(m.Append(nil)); n > SureDatagram {
 			t.Errorf("%T: a datagram of %d bytes", m, n)
 		}
 	}
@@ -175,15 +175,15 @@ func TestLimitsOfParsers(t *testing.T) {
 		name string
 		b    []byte
 	}{
-		{"registration", registration{1, 0, 1, long, 0}.Append(nil)},
-		{"registration", registration{1, 0, 1, "\xff", 0}.Append(nil)},
-		{"registration", registration{0, 0, 1, "bob", 0}.Append(nil)},
-		{"page", page{1, []Listing{{guid1, 1, long}}}.Append(nil)},
-		{"page", page{1, []Listing{{guid1, 1, "\xff"}}}.Append(nil)},
-		{"answer", answer{data}.Append(nil)},
-		{"call", call{testV4, 1, 1, 1, data}.Append(nil)},
-		{"introduce", introduce{guid1, 1, 1, 1, data}.Append(nil)},
-		{"introduced", introduced{testV4, 1, data}.Append(nil)},
+		{"registration", Registration{1, 0, 1, long, 0}.Append(nil)},
+		{"registration", Registration{1, 0, 1, "\xff", 0}.Append(nil)},
+		{"registration", Registration{0, 0, 1, "bob", 0}.Append(nil)},
+		{"page", Page{1, []Listing{{guid1, 1, long}}}.Append(nil)},
+		{"page", Page{1, []Listing{{guid1, 1, "\xff"}}}.Append(nil)},
+		{"answer", Answer{data}.Append(nil)},
+		{"call", Call{testV4, 1, 1, 1, data}.Append(nil)},
+		{"introduce", Introduce{guid1, 1, 1, 1, data}.Append(nil)},
+		{"introduced", Introduced{testV4, 1, data}.Append(nil)},
 	} {
 		if got, err := parserOf(t, c.name)(c.b); err == nil {
 			t.Errorf("%s: parsed %+v", c.name, got)
@@ -206,7 +206,7 @@ func TestShortDatagrams(t *testing.T) {
 	if got := AppendStale(nil, 0x0102030405060708); hex.EncodeToString(got) != "0b0102030405060708" {
 		t.Errorf("STALE is %x", got)
 	}
-	if i, got, err := parseUnknown(unknown); i != 0x01020304 || got != tagOf(packet) || err != nil {
+	if i, got, err := ParseUnknown(unknown); i != 0x01020304 || got != TagOf(packet) || err != nil {
 		t.Errorf("parseUnknown: %d, %x, %v", i, got, err)
 	}
 	if c, err := ParseStale(AppendStale(nil, 7)); c != 7 || err != nil {
@@ -220,7 +220,7 @@ func TestShortDatagrams(t *testing.T) {
 		if _, _, err := ParseRelay(relayed[:n]); err == nil {
 			t.Errorf("%d bytes were taken for a RELAY", n)
 		}
-		_, _, errU := parseUnknown(relayed[:n])
+		_, _, errU := ParseUnknown(relayed[:n])
 		_, errS := ParseStale(relayed[:n])
 		if errU == nil || errS == nil {
 			t.Errorf("a RELAY of %d bytes was taken for another", n)

@@ -11,7 +11,7 @@ import (
 	"p2ptool/internal/netsim"
 	"p2ptool/p2p/identity"
 	"p2ptool/p2p/path"
-	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/server"
 	"p2ptool/p2p/stun"
 	"p2ptool/p2p/udp"
 )
@@ -26,7 +26,7 @@ var (
 // A lab is a network with two servers at different addresses.
 type lab struct {
 	*netsim.Net
-	main, other *rendezvous.Server
+	main, other *server.Server
 	host        *netsim.Host
 }
 
@@ -45,13 +45,13 @@ func inLab(t *testing.T, f func(t *testing.T, l *lab)) {
 	})
 }
 
-func serve(t *testing.T, h *netsim.Host) *rendezvous.Server {
+func serve(t *testing.T, h *netsim.Host) *server.Server {
 	t.Helper()
 	key, err := identity.GenerateKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := rendezvous.Listen(rendezvous.ServerConfig{Key: key, Network: h, Listen: ":3478"})
+	s, err := server.Listen(server.Config{Key: key, Network: h, Listen: ":3478"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,339 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"p2ptool/p2p/identity"
+	"p2ptool/p2p/noise"
+	"p2ptool/p2p/rendezvous"
+	"p2ptool/p2p/rendezvous/handshake"
+	"p2ptool/p2p/stun"
+	"p2ptool/p2p/tunnel"
+)
+
+// Errors of a Client's requests; test with errors.Is.
+var (
+	ErrNotFound   = errors.New("peer is unknown or offline")
+	ErrRefused    = errors.New("refused by the peer")
+	ErrTooMany    = errors.New("refused by the server: too many at once")
+	ErrUnanswered = errors.New("no answer")
+	ErrClosed     = errors.New("client is closed")
+)
+
+// A KeyError says that the server's key was refused by CheckKey, and why.
+type KeyError struct{ Err error }
+
+func (e *KeyError) Error() string { return "server's key is refused: " + e.Err.Error() }
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// ClientConfig configures a Client. The On functions run on the client's
+// goroutine, one at a time and in order: they must not block and must not call
+// Close or a request. Each may be nil.
+type Config struct {
+	Key    identity.SecretKey
+	Server string // host:port
+
+	Version     byte // of the protocol with the server; 0: ServerVersion
+	LinkVersion byte // of the links that it makes, which others learn by Lookup; 0: LinkVersion
+
+	Instance  uint64 // random, not 0: tells the processes of one key apart
+	Listening bool   // takes calls, before those that listened earlier
+	Fallback  bool   // takes calls while no process of the same key listens; not with Listening
+	Takes     uint32 // what it takes: bits that Lookup may ask for. The server compares them, no more
+	Listed    bool
+	Name      string // at most MaxName bytes of UTF-8
+
+	// CheckKey is asked whether the server may have this key, before anything
+	// of worth is sent. Its error fails what waits for the server, at once, and the client
+	// goes on trying: the right server may be back later. Nil accepts any.
+	CheckKey func(identity.PublicKey) error
+
+	// Send sends a datagram from the socket of the address's family, and drops
+	// it where there is none. It keeps nothing of it, and may be called from
+	// several goroutines.
+	Send func(to netip.AddrPort, datagram []byte)
+
+	// Tunnel makes streams to the server, for where UDP does not pass; nil: there are none.
+	// Send sends to their addresses too.
+	Tunnel *tunnel.Dialer
+	// NoUDP has the server reached by streams alone.
+	NoUDP bool
+
+	// Resolve returns the addresses of a host name; nil asks the system.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	// OnRegistered is told when the client is registered, and when the server is reached
+	// in another way than before.
+	OnRegistered func(server netip.AddrPort, v View)
+	// OnMoved is told, before OnRegistered, that the server is reached at another address
+	// than before. Channels of the relay are the same.
+	OnMoved func(from, to netip.AddrPort)
+	OnLost  func()
+	// OnRefused is called with a KeyError or VersionError where the server that answers is refused, and nobody
+	// waits in Registered; once until one is accepted.
+	OnRefused  func(error)
+	OnReplaced func()     // another process listens instead
+	OnRestored func()     // it has gone, and this one listens again
+	OnView     func(View) // what the server sees has changed
+	OnCall     func(*Call)
+}
+
+// A View is how the server sees this host, by address family. Where it is reached by a
+// stream, Stream is the address of this end, at which nobody else reaches it.
+type View struct {
+	V4, V6 Observed
+	Stream netip.AddrPort
+}
+
+// Observed is an address as the server's two ports see it. They are the same
+// where the NAT's mapping does not depend on the endpoint.
+type Observed struct{ Main, Second netip.AddrPort }
+
+// of returns the half of v for the family of a.
+func (v *View) of(a netip.Addr) *Observed {
+	if a.Is4() {
+		return &v.V4
+	}
+	return &v.V6
+}
+
+// A State is where in its life a client is; docs/protocol.md draws it.
+type State int
+
+// The states of a client.
+const (
+	Unregistered State = iota // the server's key or version is refused, or nothing was sent yet
+	Registering
+	Registered
+	Lost
+	Gone
+)
+
+// String returns "unregistered", "registering", "registered", "lost" or "gone".
+func (s State) String() string {
+	return [...]string{"unregistered", "registering", "registered", "lost", "gone"}[s]
+}
+
+// A Client keeps a peer registered with its server. Its socket is the peer's:
+// it sends through a function and is fed by HandleDatagram.
+type Client struct {
+	config   Config
+	ctx      context.Context
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when the goroutine has ended
+	received chan received
+	requests chan *request
+	refresh  chan struct{}
+	wake     chan struct{} // something is in answers
+	waiting  atomic.Int32  // how many wait for the registration
+	silent   atomic.Int64  // since when, in Unix nanoseconds, the server owes an answer; 0: it does not
+
+	mu        sync.Mutex // guards what follows
+	state     State
+	changed   chan struct{} // closed and made anew when state or err change
+	err       error         // why nothing needs to wait: the server is refused, or Close
+	reason    error         // why the server does not answer, as far as it is known
+	narrow    bool          // a dial of the attempt under way failed with ErrNarrow
+	current   netip.AddrPort
+	observers []netip.AddrPort // that were asked by STUN
+	ports     ports
+	index     uint32
+	hasIndex  bool
+	view      View
+	dials     map[uint32]*handshake.Dial
+	answers   []outgoingAnswer
+
+	// What follows belongs to the goroutine.
+	refusal    bool // OnRefused or Registered has said so since the server was last accepted
+	replaced   bool
+	replacedAt uint32         // the last request before it was told so
+	last       netip.AddrPort // where the server was reached
+	lastReq    uint32
+	pending    map[uint32]*request
+}
+
+// A received is a copy of a datagram.
+type received struct {
+	from     netip.AddrPort
+	datagram []byte
+}
+
+// NewClient begins to register in the background.
+func New(c Config) *Client {
+	if c.LinkVersion == 0 {
+		c.LinkVersion = rendezvous.LinkVersion
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cl := &Client{
+		config: c, ctx: ctx, cancel: cancel,
+		done:     make(chan struct{}),
+		received: make(chan received, 256),
+		requests: make(chan *request),
+		refresh:  make(chan struct{}, 1),
+		wake:     make(chan struct{}, 1),
+		changed:  make(chan struct{}),
+		dials:    make(map[uint32]*handshake.Dial),
+		pending:  make(map[uint32]*request),
+	}
+	go cl.run()
+	return cl
+}
+
+// Close says goodbye to the server and waits for the client's goroutines. What
+// waits for an answer gets ErrClosed. Twice is fine.
+func (c *Client) Close() error {
+	c.cancel()
+	<-c.done
+	return nil
+}
+
+// HandleDatagram takes a datagram that may be for the client, and reports
+// whether it was. It neither blocks nor keeps b.
+func (c *Client) HandleDatagram(from netip.AddrPort, b []byte) bool {
+	if len(b) >= 4 && (b[0] == rendezvous.TypeCookie || b[0] == rendezvous.TypeResponse) {
+		return rendezvous.Purpose(b[2]) == rendezvous.PurposeServer && c.feedDials(from, b)
+	}
+	if !c.wants(from, b) {
+		return false
+	}
+	select {
+	case c.received <- received{from, append([]byte(nil), b...)}:
+	default: // as any datagram may, it is lost
+	}
+	return true
+}
+
+func (c *Client) wants(from netip.AddrPort, b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	switch b[0] {
+	case rendezvous.TypeData:
+		h, ok := noise.ParseHeader(b)
+		return ok && c.Owns(h.Index)
+	case rendezvous.TypeUnknown:
+		return from == c.ServerAddr()
+	}
+	return stun.LooksLike(b) && c.observes(from)
+}
+
+func (c *Client) observes(from netip.AddrPort) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.observers, from)
+}
+
+// Owns reports whether packets to that session index are the client's.
+func (c *Client) Owns(index uint32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hasIndex && c.index == index || c.dials[index] != nil
+}
+
+// ServerAddr returns where the server is registered with, and where packets
+// for the relay go; the invalid AddrPort while not registered.
+func (c *Client) ServerAddr() netip.AddrPort {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current
+}
+
+// View returns how the server sees this host.
+func (c *Client) View() View {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.view
+}
+
+// Unanswered returns for how long the server has owed an answer; 0: it does not.
+func (c *Client) Unanswered(now time.Time) time.Duration {
+	since := c.silent.Load()
+	if since == 0 {
+		return 0
+	}
+	return now.Sub(time.Unix(0, since))
+}
+
+// State returns the client's state.
+func (c *Client) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
+}
+
+// Reason returns why the server did not answer at the last attempt, as far as it is known: its name could
+// not be looked up, or ErrNarrow; else nil.
+func (c *Client) Reason() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reason
+}
+
+func (c *Client) setReason(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reason = err
+}
+
+// Registered blocks until the client is registered, and found by others; a
+// request need not wait for it. While the server is refused it returns a KeyError
+// or a VersionError, and ErrClosed after Close.
+func (c *Client) Registered(ctx context.Context) error {
+	c.waiting.Add(1)
+	defer c.waiting.Add(-1)
+	if c.State() == Lost {
+		c.RefreshNow()
+	}
+	for {
+		c.mu.Lock()
+		state, err, changed := c.state, c.err, c.changed
+		c.mu.Unlock()
+		switch {
+		case state == Registered:
+			return nil
+		case err != nil:
+			return err
+		case state == Gone:
+			return ErrClosed
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}
+
+// RefreshNow asks the server for a sign of life, or tries to register, at once:
+// when the host's addresses have changed, or the relay does not carry.
+func (c *Client) RefreshNow() {
+	select {
+	case c.refresh <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Client) setState(s State, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state, c.err = s, err
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+func (c *Client) setView(change func(*View)) {
+	c.mu.Lock()
+	old := c.view
+	change(&c.view)
+	view := c.view
+	c.mu.Unlock()
+	if view != old && c.config.OnView != nil {
+		c.config.OnView(view)
+	}
+}

@@ -1,0 +1,30 @@
+package handshake
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"p2ptool/p2p/limit"
+)
+
+// versionReports is how often another version is reported: anybody can send a HELLO of any.
+var versionReports = limit.Rate{PerSecond: 1.0 / 60, Burst: 3}
+
+// SeldomVersion returns report such that it is called at most three times at once and once a minute;
+// nil where report is nil. It is safe for concurrent use; now is the current time.
+func SeldomVersion(now time.Time, report func(from netip.AddrPort, version byte)) func(netip.AddrPort, byte) {
+	if report == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	var pace limit.Pace
+	return func(from netip.AddrPort, version byte) {
+		mu.Lock()
+		ok := pace.Allow(time.Since(now), versionReports, 1)
+		mu.Unlock()
+		if ok {
+			report(from, version)
+		}
+	}
+}

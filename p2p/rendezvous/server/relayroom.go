@@ -1,0 +1,129 @@
+package server
+
+import (
+	"math/rand/v2"
+	"net/netip"
+)
+
+const (
+	maxChannels       = 1 << 17 // pairs, in all
+	maxPeerChannels   = 1 << 10 // pairs of one session
+	maxSourceChannels = 1 << 13 // pairs that one source has asked for
+
+	// roomSample is how many pairs are looked at for the one to go where there are too
+	// many to look at all.
+	roomSample = 32
+)
+
+// A pairsSource is a source with the pairs that its peers have asked for.
+type pairsSource struct {
+	addr  netip.Addr
+	pairs []*pair
+}
+
+// enterLocked adds a pair to the tables.
+func (r *relay) enterLocked(p *pair, source netip.Addr) {
+	s := r.sources[source]
+	if s == nil {
+		s = &pairsSource{addr: source}
+		r.sources[source] = s
+	}
+	p.source, p.place, p.position = s, len(s.pairs), len(r.pairs)
+	s.pairs = append(s.pairs, p)
+	r.pairs = append(r.pairs, p)
+}
+
+// leaveLocked takes a pair out of them.
+func (r *relay) leaveLocked(p *pair) {
+	r.pairs = cutPair(r.pairs, p.position, func(moved *pair) { moved.position = p.position })
+	s := p.source
+	s.pairs = cutPair(s.pairs, p.place, func(moved *pair) { moved.place = p.place })
+	if len(s.pairs) == 0 {
+		delete(r.sources, s.addr)
+	}
+}
+
+// cutPair removes the pair at a position, to which it moves the last one.
+func cutPair(pairs []*pair, at int, move func(*pair)) []*pair {
+	last := len(pairs) - 1
+	pairs[at] = pairs[last]
+	move(pairs[at])
+	pairs[last] = nil
+	return pairs[:last]
+}
+
+// makeRoomLocked closes pairs so that one more between two sessions stays within
+// the limits: of the source that asks, of either session, and of the server. A pair of
+// whoever has most there goes first, so that an attacker pushes out
+// his own: to take a channel from an honest peer he needs more sources than the
+// limit has places.
+func (r *relay) makeRoomLocked(source netip.Addr, sessions ...uint32) {
+	if s := r.sources[source]; s != nil && len(s.pairs) >= maxSourceChannels {
+		r.closeLocked(leastUseful(sample(s.pairs)))
+	}
+	for _, index := range sessions {
+		if o := r.owners[index]; o != nil && len(o.channels) >= maxPeerChannels {
+			r.closeLocked(leastUseful(o.largestShare()))
+		}
+	}
+	if len(r.pairs) >= maxChannels {
+		r.closeLocked(leastUseful(ofLargestSource(sample(r.pairs))))
+	}
+}
+
+// sample returns up to roomSample of the pairs, at random.
+func sample(pairs []*pair) []*pair {
+	if len(pairs) <= roomSample {
+		return pairs
+	}
+	some := make([]*pair, roomSample)
+	for i := range some {
+		some[i] = pairs[rand.IntN(len(pairs))]
+	}
+	return some
+}
+
+// leastUseful returns the pair to close: one that does not carry packets both ways before one
+// that does, and of those the one that was used least recently. There is at least one.
+func leastUseful(pairs []*pair) *pair {
+	worst := pairs[0]
+	for _, p := range pairs[1:] {
+		if p.carries() != worst.carries() {
+			if worst.carries() {
+				worst = p
+			}
+		} else if p.used < worst.used {
+			worst = p
+		}
+	}
+	return worst
+}
+
+// ofLargestSource returns those of the pairs whose source has most pairs.
+func ofLargestSource(pairs []*pair) (largest []*pair) {
+	most := 0
+	for _, p := range pairs {
+		switch n := len(p.source.pairs); {
+		case n > most:
+			largest, most = []*pair{p}, n
+		case n == most:
+			largest = append(largest, p)
+		}
+	}
+	return largest
+}
+
+// largestShare returns those of a session's pairs that are of the source which has most of
+// them.
+func (o *owner) largestShare() []*pair {
+	shares := make(map[*pairsSource][]*pair)
+	var largest []*pair
+	for _, c := range o.channels {
+		s := append(shares[c.pair.source], c.pair)
+		shares[c.pair.source] = s
+		if len(s) > len(largest) {
+			largest = s
+		}
+	}
+	return largest
+}
