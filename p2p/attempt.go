@@ -12,12 +12,7 @@ type goal struct {
 	guid    GUID
 	require Require
 	kind    string // of the streams that the process has to take; "": of none
-	addr    string // of ConnectAddr
-}
-
-func goalOf(ctx context.Context, guid GUID, addr string) goal {
-	kind, _ := ctx.Value(kindKey{}).(string)
-	return goal{guid, requireOf(ctx), kind, addr}
+	addr    string // of ConnectOptions
 }
 
 // metBy reports whether a link with a process will do, as far as the process goes.

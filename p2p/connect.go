@@ -20,22 +20,32 @@ import (
 // not arrive at the caller's NAT before the caller's own have left.
 const responderDelay = 250 * time.Millisecond
 
-// Connect gives a link to a peer: one that is up, or a new one, found and
-// made through the server, or on the local network where PeerOptions.LAN is
-// set. Under WithRequire(ctx, …) only some paths will do, and under WithKind(ctx, …)
-// only a process that takes such streams. No link of others is ended or changed by it.
-// It returns ErrOwnGUID, ErrOffline, ErrRefused, ErrNoPath, ErrNoServer,
-// ErrNotServing, an error that wraps ErrServerKey or ErrVersion, or that of ctx.
-func (p *Peer) Connect(ctx context.Context, guid GUID) (*Link, error) {
-	g := goalOf(ctx, guid, "")
-	return p.connect(ctx, g, func(ctx context.Context, a *attempt) (*Link, error) { return p.call(ctx, g, a) })
+// ConnectOptions say which link to a peer Connect is to return. The zero value allows any.
+type ConnectOptions struct {
+	// Require restricts the paths of the link.
+	Require Require
+
+	// Kind is the kind of streams that the peer's process has to accept; empty: that of any. Where several processes
+	// share a key, the one that receives calls may not.
+	Kind string
+
+	// Addr is where the peer answers, "host:port": no server is asked. A host name is looked up, and each
+	// of its addresses tried. Empty: the peer is found through the server, or on the local network where
+	// PeerOptions.LAN is set.
+	Addr string
 }
 
-// ConnectAddr gives a link to a peer that answers at hostport, without a
-// server. A host name is looked up, and each of its addresses tried.
-func (p *Peer) ConnectAddr(ctx context.Context, guid GUID, hostport string) (*Link, error) {
-	g := goalOf(ctx, guid, hostport)
-	return p.connect(ctx, g, func(ctx context.Context, a *attempt) (*Link, error) { return p.callAt(ctx, g, a) })
+// Connect returns a link to a peer: one that is up, or a new one. No other link is closed or changed by it.
+// It returns ErrOwnGUID, ErrOffline, ErrRefused, ErrNoPath, ErrNoServer,
+// ErrNotServing, an error that wraps ErrServerKey or ErrVersion, or that of ctx.
+func (p *Peer) Connect(ctx context.Context, guid GUID, o ConnectOptions) (*Link, error) {
+	g := goal{guid: guid, require: o.Require, kind: o.Kind, addr: o.Addr}
+	return p.connect(ctx, g, func(ctx context.Context, a *attempt) (*Link, error) {
+		if g.addr != "" {
+			return p.callAt(ctx, g, a)
+		}
+		return p.call(ctx, g, a)
+	})
 }
 
 // unansweredAfter is how long a process may take to answer a call until the next one is
@@ -233,12 +243,6 @@ func (p *Peer) hasLoopback() bool {
 		}
 	}
 	return false
-}
-
-// requireOf returns what WithRequire said.
-func requireOf(ctx context.Context) Require {
-	r, _ := ctx.Value(requireKey{}).(Require)
-	return r
 }
 
 // allows reports whether a path that is relayed, or is not, will do.

@@ -20,7 +20,7 @@ func diagnose(t *testing.T, a, b *tester, r p2p.Require) p2p.Diagnosis {
 			t.Fatal(err)
 		}
 	}
-	l, err := a.Connect(p2p.WithRequire(t.Context(), r), b.GUID())
+	l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{Require: r})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func Example() {
 	if err := bob.Registered(ctx); err != nil {
 		log.Fatal(err)
 	}
-	link, err := ann.Connect(ctx, bob.GUID())
+	link, err := ann.Connect(ctx, bob.GUID(), p2p.ConnectOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func Example() {
 
 // Two peers of which one knows the other's address need no server. Datagrams
 // are for what is worthless when it comes late.
-func ExamplePeer_ConnectAddr() {
+func ExamplePeer_Connect_address() {
 	bob, err := p2p.NewPeer(p2p.PeerOptions{Key: exampleKey(), Listen: "127.0.0.1:0"})
 	if err != nil {
 		log.Fatal(err)
@@ -78,7 +78,7 @@ func ExamplePeer_ConnectAddr() {
 	defer ann.Close()
 
 	ctx := context.Background()
-	link, err := ann.ConnectAddr(ctx, bob.GUID(), bob.LocalAddrs()[0].String())
+	link, err := ann.Connect(ctx, bob.GUID(), p2p.ConnectOptions{Addr: bob.LocalAddrs()[0].String()})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestSprayForAHostilePeer(t *testing.T) {
 			t.Fatal(err)
 		}
 		for minute := range 50 {
-			l, err := villain.Connect(t.Context(), good.GUID())
+			l, err := villain.Connect(t.Context(), good.GUID(), ConnectOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,7 +141,7 @@ func TestVictimOfManyLinks(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer villain.Close()
-			l, err := villain.Connect(t.Context(), good.GUID())
+			l, err := villain.Connect(t.Context(), good.GUID(), ConnectOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

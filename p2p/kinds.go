@@ -1,14 +1,10 @@
 package p2p
 
-import (
-	"context"
-	"hash/fnv"
-)
+import "hash/fnv"
 
-// What a process takes is told to the server and to the other ends of its links as a
-// set of 32 bits: one for each kind of streams that it has a handler for, chosen by
-// the hash of the kind. A bit that is not there says for certain that a
-// kind is not taken; of one that is there a stream tells the truth.
+// Each process tells the server and the other ends of its links which kinds of streams it accepts, as a set of
+// 32 bits: one for each kind that it has a handler for, chosen by the kind's hash. A bit that is not set is certain:
+// the kind is not accepted. A bit that is set may be that of another kind with the same hash.
 const allKinds = ^uint32(0) // nothing is known
 
 func kindBit(kind string) uint32 {
@@ -25,15 +21,6 @@ func (p *Peer) takes() (set uint32) {
 		set |= kindBit(kind)
 	}
 	return set
-}
-
-type kindKey struct{}
-
-// WithKind returns a context under which Connect looks for a process of the peer that
-// takes streams of a kind. Where several processes share a key, the one that
-// listens for other calls may not.
-func WithKind(ctx context.Context, kind string) context.Context {
-	return context.WithValue(ctx, kindKey{}, kind)
 }
 
 // Takes reports whether the other process takes streams of a kind, as far as is known:

@@ -124,7 +124,7 @@ func TestListenerRestarts(t *testing.T) {
 		if d := time.Since(start); d > 15*time.Second {
 			t.Errorf("the old link ended after %v", d)
 		}
-		l, err := a.Connect(t.Context(), b2.GUID())
+		l, err := a.Connect(t.Context(), b2.GUID(), p2p.ConnectOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,11 +166,10 @@ func TestRequire(t *testing.T) {
 		for _, p := range []*tester{a, b, c} {
 			p.Registered(t.Context())
 		}
-		direct := p2p.WithRequire(t.Context(), p2p.RequireDirect)
-		if _, err := a.Connect(direct, b.GUID()); !errors.Is(err, p2p.ErrNoPath) {
+		if _, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{Require: p2p.RequireDirect}); !errors.Is(err, p2p.ErrNoPath) {
 			t.Errorf("direct between symmetric NATs: %v", err)
 		}
-		l, err := a.Connect(p2p.WithRequire(t.Context(), p2p.RequireRelay), c.GUID())
+		l, err := a.Connect(t.Context(), c.GUID(), p2p.ConnectOptions{Require: p2p.RequireRelay})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,7 +217,7 @@ func TestConnectEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		if _, err := a.Connect(ctx, newKey(t).GUID()); err == nil || time.Since(start) > 1100*time.Millisecond {
+		if _, err := a.Connect(ctx, newKey(t).GUID(), p2p.ConnectOptions{}); err == nil || time.Since(start) > 1100*time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		a.Close()

@@ -42,7 +42,7 @@ func TestNATIsFoundOutAndTold(t *testing.T) {
 				t.Errorf("%s tells of %+v, want %+v", c.who, n, c.want)
 			}
 		}
-		again, err := b.Connect(t.Context(), a.GUID())
+		again, err := b.Connect(t.Context(), a.GUID(), p2p.ConnectOptions{})
 		if err != nil || again.NAT() != symmetric {
 			t.Errorf("%+v, %v", again.NAT(), err)
 		}

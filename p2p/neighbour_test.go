@@ -75,7 +75,7 @@ func TestNeighboursNeedNoServer(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				a, b, _ := neighbours(w, server)
 				start := time.Now()
-				l, err := a.Connect(t.Context(), b.GUID())
+				l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{})
 				if took := time.Since(start); err != nil || l.Path().Kind != p2p.PathLAN || took > time.Second {
 					t.Errorf("%v, %v after %v", err, l, took)
 				} else {
@@ -113,11 +113,11 @@ func TestFalseNeighbour(t *testing.T) {
 		where.mu.Lock()
 		where.houses[b.GUID()] = append([]netip.AddrPort{c.LocalAddrs()[0]}, where.houses[b.GUID()]...)
 		where.mu.Unlock()
-		l, err := a.Connect(t.Context(), b.GUID())
+		l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{})
 		if err != nil || l.Peer() != b.GUID() {
 			t.Error(err)
 		}
-		if _, err := c.Connect(t.Context(), b.GUID()); !errors.Is(err, p2p.ErrNotServing) {
+		if _, err := c.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrNotServing) {
 			t.Errorf("without discovery: %v", err)
 		}
 		a.Close()
@@ -133,7 +133,7 @@ func TestNobodyOnThisNetwork(t *testing.T) {
 		clear(where.houses)
 		where.mu.Unlock()
 		start := time.Now()
-		if _, err := a.Connect(t.Context(), b.GUID()); !errors.Is(err, p2p.ErrOffline) {
+		if _, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrOffline) {
 			t.Error(err)
 		}
 		if took := time.Since(start); took > 4*time.Second {
@@ -155,7 +155,7 @@ func TestNeighboursByIPv6(t *testing.T) {
 		}
 		a, b := at("2001:db8::2"), at("2001:db8::3")
 		synctest.Wait()
-		l, err := a.Connect(t.Context(), b.GUID())
+		l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{})
 		if err != nil {
 			t.Error(err)
 		} else {

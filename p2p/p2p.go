@@ -10,7 +10,7 @@
 //
 //   - A call asks the server, or the local network, for one process of a peer: the
 //     newest that listens (the default of PeerOptions), else one that is there as a
-//     Fallback, never one that is Calling. WithKind passes by processes that do not take the
+//     Fallback, never one that is Calling. ConnectOptions.Kind passes by processes that do not take the
 //     streams in question. A process that does not answer for two seconds is passed by too.
 //   - A link is between two processes, the one that called and the one that was
 //     called. Streams of any kind share it, in both directions, whoever began it. A new link ends no
@@ -115,7 +115,7 @@ type PeerOptions struct {
 	Key identity.SecretKey
 
 	// Server is the rendezvous server, "host:port". Empty: none, then only
-	// ConnectAddr reaches peers and only they reach this one.
+	// ConnectOptions.Addr reaches peers and only they reach this one.
 	Server string
 
 	// CheckServerKey decides whether the server at addr (Server as given) may
@@ -284,10 +284,3 @@ const (
 	RequireDirect         // a path without the relay, or ErrNoPath
 	RequireRelay          // the relay alone, even where a direct path exists
 )
-
-type requireKey struct{}
-
-// WithRequire returns a context under which Connect and ConnectAddr observe r.
-func WithRequire(ctx context.Context, r Require) context.Context {
-	return context.WithValue(ctx, requireKey{}, r)
-}

@@ -154,7 +154,7 @@ func mustConnect(t *testing.T, a, b *tester) (*p2p.Link, time.Duration) {
 		}
 	}
 	start := time.Now()
-	l, err := a.Connect(t.Context(), b.GUID())
+	l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,57 +233,57 @@ func (w *world) public(addr string, change func(*p2p.PeerOptions)) *tester {
 func TestConnectErrors(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.public("198.51.100.1", nil)
-		if _, err := a.Connect(t.Context(), a.GUID()); !errors.Is(err, p2p.ErrOwnGUID) {
+		if _, err := a.Connect(t.Context(), a.GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrOwnGUID) {
 			t.Errorf("own GUID: %v", err)
 		}
-		if _, err := a.Connect(t.Context(), newKey(t).GUID()); !errors.Is(err, p2p.ErrOffline) {
+		if _, err := a.Connect(t.Context(), newKey(t).GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrOffline) {
 			t.Errorf("unknown GUID: %v", err)
 		}
 		calling := w.public("198.51.100.2", func(o *p2p.PeerOptions) { o.Calling = true })
 		if err := calling.Registered(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.Connect(t.Context(), calling.GUID()); !errors.Is(err, p2p.ErrOffline) {
+		if _, err := a.Connect(t.Context(), calling.GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrOffline) {
 			t.Errorf("a peer that takes no calls: %v", err)
 		}
 		alone := w.public("198.51.100.3", func(o *p2p.PeerOptions) { o.Server = "" })
-		if _, err := alone.Connect(t.Context(), a.GUID()); !errors.Is(err, p2p.ErrNotServing) {
+		if _, err := alone.Connect(t.Context(), a.GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrNotServing) {
 			t.Errorf("without a server: %v", err)
 		}
 		lost := w.public("198.51.100.4", func(o *p2p.PeerOptions) { o.Server = "203.0.113.9:3478" })
-		if _, err := lost.Connect(t.Context(), a.GUID()); !errors.Is(err, p2p.ErrNoServer) {
+		if _, err := lost.Connect(t.Context(), a.GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrNoServer) {
 			t.Errorf("dead server: %v", err)
 		}
 		strict := w.public("198.51.100.5", func(o *p2p.PeerOptions) {
 			o.CheckServerKey = func(string, p2p.PublicKey) error { return errors.New("changed") }
 		})
-		if _, err := strict.Connect(t.Context(), a.GUID()); !errors.Is(err, p2p.ErrServerKey) {
+		if _, err := strict.Connect(t.Context(), a.GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrServerKey) {
 			t.Errorf("wrong server key: %v", err)
 		}
 		for _, p := range []*tester{a, calling, alone, lost, strict} {
 			p.Close()
 			p.Close()
 		}
-		if _, err := a.Connect(t.Context(), calling.GUID()); !errors.Is(err, p2p.ErrClosed) {
+		if _, err := a.Connect(t.Context(), calling.GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrClosed) {
 			t.Errorf("closed: %v", err)
 		}
 	})
 }
 
-func TestConnectAddr(t *testing.T) {
+func TestConnectToAddress(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		b := w.public("198.51.100.2", func(o *p2p.PeerOptions) { o.Server, o.Listen = "", ":7000" })
 		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
 		a := w.peer(ha, func(o *p2p.PeerOptions) { o.Server = "" })
-		l, err := a.ConnectAddr(t.Context(), b.GUID(), "198.51.100.2:7000")
+		l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{Addr: "198.51.100.2:7000"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkEcho(t, l, 10_000)
-		if _, err := a.ConnectAddr(t.Context(), newKey(t).GUID(), "198.51.100.2:7000"); !errors.Is(err, p2p.ErrOffline) {
+		if _, err := a.Connect(t.Context(), newKey(t).GUID(), p2p.ConnectOptions{Addr: "198.51.100.2:7000"}); !errors.Is(err, p2p.ErrOffline) {
 			t.Errorf("another peer's GUID: %v", err)
 		}
-		if _, err := a.ConnectAddr(t.Context(), newKey(t).GUID(), "198.51.100.3:7000"); !errors.Is(err, p2p.ErrNoPath) {
+		if _, err := a.Connect(t.Context(), newKey(t).GUID(), p2p.ConnectOptions{Addr: "198.51.100.3:7000"}); !errors.Is(err, p2p.ErrNoPath) {
 			t.Errorf("nobody there: %v", err)
 		}
 		a.Close()
@@ -304,7 +304,7 @@ func TestBothConnectAtOnce(t *testing.T) {
 			for i, c := range []struct{ from, to *tester }{{a, b}, {b, a}} {
 				wg.Go(func() {
 					time.Sleep(time.Duration(i) * apart)
-					l, err := c.from.Connect(t.Context(), c.to.GUID())
+					l, err := c.from.Connect(t.Context(), c.to.GUID(), p2p.ConnectOptions{})
 					if err != nil {
 						t.Errorf("%v apart, peer %d: %v", apart, i, err)
 						return

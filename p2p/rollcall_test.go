@@ -71,7 +71,7 @@ func TestListenerRestartsWithoutServer(t *testing.T) {
 		b := w.peer(host, listen)
 		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
 		a := w.peer(ha, func(o *p2p.PeerOptions) { o.Server, o.Calling = "", true })
-		old, err := a.ConnectAddr(t.Context(), b.GUID(), "198.51.100.2:7000")
+		old, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{Addr: "198.51.100.2:7000"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +84,7 @@ func TestListenerRestartsWithoutServer(t *testing.T) {
 		if d := time.Since(start); d > 3*time.Second {
 			t.Errorf("the old link ended after %v", d)
 		}
-		l, err := a.ConnectAddr(t.Context(), b.GUID(), "198.51.100.2:7000")
+		l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{Addr: "198.51.100.2:7000"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func TestJoinedProcessIsReplaced(t *testing.T) {
 		b := w.peer(host, joined)
 		b.Registered(t.Context())
 		a := w.public("198.51.100.1", nil)
-		old, err := a.Connect(t.Context(), key.GUID())
+		old, err := a.Connect(t.Context(), key.GUID(), p2p.ConnectOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestJoinedProcessIsReplaced(t *testing.T) {
 		if d := time.Since(start); d > 20*time.Second {
 			t.Errorf("the old link ended after %v", d)
 		}
-		l, err := a.Connect(t.Context(), key.GUID())
+		l, err := a.Connect(t.Context(), key.GUID(), p2p.ConnectOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func TestRequiredPathLeavesLinksAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range []struct{ from, to *tester }{{a, b}, {b, a}} {
-			l, err := c.from.Connect(p2p.WithRequire(t.Context(), p2p.RequireRelay), c.to.GUID())
+			l, err := c.from.Connect(t.Context(), c.to.GUID(), p2p.ConnectOptions{Require: p2p.RequireRelay})
 			if err != nil || l == shared || l == theirs || l.Path().Kind != p2p.PathRelay {
 				t.Fatalf("by the relay: %v, %v", err, l)
 			}
@@ -40,7 +40,7 @@ func TestRequiredPathLeavesLinksAlone(t *testing.T) {
 			lives(t, "the link by the relay", l)
 			lives(t, "the link that was there", shared)
 			lives(t, "its other end", theirs)
-			again, err := c.from.Connect(p2p.WithRequire(t.Context(), p2p.RequireDirect), c.to.GUID())
+			again, err := c.from.Connect(t.Context(), c.to.GUID(), p2p.ConnectOptions{Require: p2p.RequireDirect})
 			if err != nil || again != shared && again != theirs {
 				t.Errorf("a direct link is there and was not given: %v", err)
 			}
@@ -119,11 +119,7 @@ func TestCallsReachWhoTakesThem(t *testing.T) {
 			t.Helper()
 			c := w.peer(host, func(o *p2p.PeerOptions) { o.Calling = true })
 			defer c.Close()
-			ctx := t.Context()
-			if kind != "" {
-				ctx = p2p.WithKind(ctx, kind)
-			}
-			l, err := c.Connect(ctx, key.GUID())
+			l, err := c.Connect(t.Context(), key.GUID(), p2p.ConnectOptions{Kind: kind})
 			if err != nil {
 				return err.Error()
 			}
@@ -169,7 +165,7 @@ func TestCallsPassAKilledListener(t *testing.T) {
 		a.Registered(t.Context())
 		hosts[2].Cut()
 		start := time.Now()
-		l, err := a.Connect(t.Context(), key.GUID())
+		l, err := a.Connect(t.Context(), key.GUID(), p2p.ConnectOptions{})
 		took := time.Since(start)
 		if err != nil || took > 2500*time.Millisecond || l.Path().Addr.Addr() != netip.MustParseAddr("198.51.100.3") {
 			t.Errorf("%v after %v", err, took)
@@ -177,7 +173,7 @@ func TestCallsPassAKilledListener(t *testing.T) {
 		c := w.public("198.51.100.9", nil)
 		c.Registered(t.Context())
 		start = time.Now()
-		if _, err := c.Connect(t.Context(), key.GUID()); err != nil || time.Since(start) > 500*time.Millisecond {
+		if _, err := c.Connect(t.Context(), key.GUID(), p2p.ConnectOptions{}); err != nil || time.Since(start) > 500*time.Millisecond {
 			t.Errorf("the next call: %v after %v", err, time.Since(start))
 		}
 		for _, p := range append(processes, a, c) {
@@ -196,11 +192,11 @@ func TestWhoGivesUpLeavesTheAttempt(t *testing.T) {
 		defer cancel()
 		first := make(chan error)
 		go func() {
-			_, err := a.Connect(ctx, b.GUID())
+			_, err := a.Connect(ctx, b.GUID(), p2p.ConnectOptions{})
 			first <- err
 		}()
 		time.Sleep(time.Millisecond)
-		l, err := a.Connect(t.Context(), b.GUID())
+		l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{})
 		if err != nil {
 			t.Fatalf("who stayed: %v", err)
 		}
@@ -222,12 +218,12 @@ func TestBothConnectAtOnceWithoutServer(t *testing.T) {
 				a, b, _ := neighbours(w, "")
 				connect := func(from, to *tester) (*p2p.Link, error) {
 					if how == "found" {
-						return from.Connect(t.Context(), to.GUID())
+						return from.Connect(t.Context(), to.GUID(), p2p.ConnectOptions{})
 					}
 					for _, addr := range to.LocalAddrs() {
 						if addr.Addr().Is4() {
 							host := map[*tester]string{a: "192.168.1.2", b: "192.168.1.3"}[to]
-							return from.ConnectAddr(t.Context(), to.GUID(), netip.AddrPortFrom(netip.MustParseAddr(host), addr.Port()).String())
+							return from.Connect(t.Context(), to.GUID(), p2p.ConnectOptions{Addr: netip.AddrPortFrom(netip.MustParseAddr(host), addr.Port()).String()})
 						}
 					}
 					return nil, errors.New("no address")
@@ -273,7 +269,7 @@ func TestCallsOfAnyRankCross(t *testing.T) {
 						wg.Go(func() {
 							time.Sleep(time.Duration(i) * apart)
 							start := time.Now()
-							l, err := c.from.Connect(t.Context(), c.to.GUID())
+							l, err := c.from.Connect(t.Context(), c.to.GUID(), p2p.ConnectOptions{})
 							if took := time.Since(start); err != nil || took > 3*time.Second {
 								t.Errorf("%v apart, peer %d: %v after %v", apart, i, err, took)
 								return
@@ -313,7 +309,7 @@ func TestCallsPassAProcessThatJustEnded(t *testing.T) {
 				time.Sleep(after)
 				processes[1].Close()
 			})
-			if _, err := a.Connect(t.Context(), key.GUID()); err != nil {
+			if _, err := a.Connect(t.Context(), key.GUID(), p2p.ConnectOptions{}); err != nil {
 				t.Errorf("a process ended %v after the call began: %v", after, err)
 			}
 			ending.Wait()

@@ -56,7 +56,7 @@ func smallPath(t *testing.T, w *world, limit int, require p2p.Require, suddenly 
 	}
 	a, b := w.peer(ha, nil), w.peer(hb, sink)
 	began := time.Now()
-	l, err := a.Connect(p2p.WithRequire(t.Context(), require), b.GUID())
+	l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{Require: require})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func TestHonestCallsBesideAFloodOfIntroductions(t *testing.T) {
 				t.Fatal(err)
 			}
 			began := time.Now()
-			l, err := honest.Connect(ctx, victim.GUID())
+			l, err := honest.Connect(ctx, victim.GUID(), p2p.ConnectOptions{})
 			took := time.Since(began)
 			slowest = max(slowest, took)
 			if err != nil || took > 2*time.Second {
@@ -205,7 +205,7 @@ func TestCallingTakesNoLinks(t *testing.T) {
 		victim := w.peer(w.net.Host("198.51.100.1"), func(o *p2p.PeerOptions) { o.Calling = true; o.Server = "" })
 		stranger := w.peer(w.net.Host("198.51.100.2"), func(o *p2p.PeerOptions) { o.Server = "" })
 		at := victim.LocalAddrs()[0]
-		if l, err := stranger.ConnectAddr(t.Context(), victim.GUID(), netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), at.Port()).String()); err == nil {
+		if l, err := stranger.Connect(t.Context(), victim.GUID(), p2p.ConnectOptions{Addr: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), at.Port()).String()}); err == nil {
 			t.Errorf("a stranger has a link by %v", l.Path())
 		}
 		if n := count[p2p.Connected](victim); n != 0 {

@@ -208,7 +208,7 @@ func TestVictimOfLinks(t *testing.T) {
 			p := a.peer(a.net.Host(fmt.Sprintf("198.51.101.%d", i+1)), PeerOptions{Key: someKey(t), Calling: true})
 			defer p.Close()
 			for _, good := range a.good {
-				l, err := p.Connect(t.Context(), good.GUID())
+				l, err := p.Connect(t.Context(), good.GUID(), ConnectOptions{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -247,7 +247,7 @@ func TestVictimOfAServer(t *testing.T) {
 				p := a.peer(on, PeerOptions{Key: someKey(t), Calling: true})
 				defer p.Close()
 				for _, good := range a.good {
-					if _, err := p.Connect(t.Context(), good.GUID()); err != nil {
+					if _, err := p.Connect(t.Context(), good.GUID(), ConnectOptions{}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -286,7 +286,7 @@ func TestVictimOfForgedSources(t *testing.T) {
 			forger := a.peer(a.net.Host(fmt.Sprintf("198.51.101.%d", i+1)), PeerOptions{Key: someKey(t), Calling: true})
 			defer forger.Close()
 			for _, good := range a.good {
-				l, err := forger.Connect(t.Context(), good.GUID())
+				l, err := forger.Connect(t.Context(), good.GUID(), ConnectOptions{})
 				if err != nil {
 					t.Fatal(err)
 				}

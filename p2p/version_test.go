@@ -17,13 +17,15 @@ import (
 func TestPeerOfAnotherVersion(t *testing.T) {
 	const here, there = rendezvous.LinkVersion, rendezvous.LinkVersion + 1
 	type call func(ctx context.Context, from, to *tester) (*p2p.Link, error)
-	server := func(ctx context.Context, from, to *tester) (*p2p.Link, error) { return from.Connect(ctx, to.GUID()) }
+	server := func(ctx context.Context, from, to *tester) (*p2p.Link, error) {
+		return from.Connect(ctx, to.GUID(), p2p.ConnectOptions{})
+	}
 	address := func(ctx context.Context, from, to *tester) (*p2p.Link, error) {
 		at := netip.AddrPortFrom(netip.MustParseAddr("192.168.1.2"), to.LocalAddrs()[0].Port())
 		if from.version == here {
 			at = netip.AddrPortFrom(netip.MustParseAddr("192.168.1.3"), at.Port())
 		}
-		return from.ConnectAddr(ctx, to.GUID(), at.String())
+		return from.Connect(ctx, to.GUID(), p2p.ConnectOptions{Addr: at.String()})
 	}
 	for name, c := range map[string]struct {
 		server string
@@ -92,7 +94,7 @@ func TestOtherVersionsAreReportedSeldom(t *testing.T) {
 		b := w.peer(w.net.Host("198.51.100.2"), func(o *p2p.PeerOptions) { o.SetVersion(9) })
 		for range 60 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			_, _ = b.ConnectAddr(ctx, a.GUID(), netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), a.LocalAddrs()[0].Port()).String())
+			_, _ = b.Connect(ctx, a.GUID(), p2p.ConnectOptions{Addr: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), a.LocalAddrs()[0].Port()).String()})
 			cancel()
 			time.Sleep(time.Second)
 		}
@@ -124,7 +126,7 @@ func TestServerOfAnotherVersion(t *testing.T) {
 		if err := a.Registered(t.Context()); !errors.Is(err, p2p.ErrVersion) || err.Error() != want {
 			t.Errorf("Registered returns %v", err)
 		}
-		if _, err := a.Connect(t.Context(), newKey(t).GUID()); !errors.Is(err, p2p.ErrVersion) {
+		if _, err := a.Connect(t.Context(), newKey(t).GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrVersion) {
 			t.Errorf("Connect returns %v", err)
 		}
 		synctest.Wait()

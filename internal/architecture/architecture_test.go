@@ -19,7 +19,7 @@ const module = "p2ptool"
 var may = map[string][]string{
 	"":                         {"internal/cmd"},
 	"internal/bench":           {"transfer"},
-	"internal/cmd":             {"internal/bench", "internal/config", "internal/filelock", "internal/script", "internal/terminal", "p2p", "p2p/chat", "p2p/identity", "p2p/lan", "p2p/udp", "transfer"},
+	"internal/cmd":             {"internal/bench", "internal/config", "internal/filelock", "internal/script", "internal/terminal", "p2p", "p2p/chat", "p2p/identity", "p2p/lan", "p2p/limit", "p2p/udp", "transfer"},
 	"internal/config":          {"internal/config/tomledit", "internal/filelock", "internal/script", "p2p/identity"},
 	"internal/config/tomledit": {},
 	"internal/filelock":        {},

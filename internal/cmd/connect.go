@@ -85,14 +85,7 @@ func (p *program) role(c *cli.Context) (role, error) {
 // connect tries once to reach a process of the target that accepts streams of the kind. With
 // kind "" it reaches the target's listener.
 func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.Link, error) {
-	ctx = p2p.WithKind(p2p.WithRequire(ctx, n.role.require), kind)
-	var link *p2p.Link
-	var err error
-	if t.Addr != "" {
-		link, err = n.ConnectAddr(ctx, t.GUID, string(t.Addr))
-	} else {
-		link, err = n.Connect(ctx, t.GUID)
-	}
+	link, err := n.Connect(ctx, t.GUID, p2p.ConnectOptions{Require: n.role.require, Kind: kind, Addr: string(t.Addr)})
 	switch {
 	case err == nil:
 		return link, nil

@@ -148,7 +148,7 @@ func (d *demo) peer(name string, handlers map[string]func(*p2p.Link, *p2p.Stream
 
 func (d *demo) connect(ctx context.Context) (*p2p.Link, error) {
 	begun := time.Now()
-	link, err := d.ann.Connect(ctx, d.bob.GUID())
+	link, err := d.ann.Connect(ctx, d.bob.GUID(), p2p.ConnectOptions{})
 	if err != nil {
 		return nil, err
 	}

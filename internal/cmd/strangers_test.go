@@ -83,7 +83,7 @@ func (w *testbed) pesterByHand(s *testPeer, victim string) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			if l, err := p.Connect(w.t.Context(), guid); err == nil && kind != "" {
+			if l, err := p.Connect(w.t.Context(), guid, p2p.ConnectOptions{}); err == nil && kind != "" {
 				if s, err := l.OpenStream(kind); err == nil {
 					go io.Copy(io.Discard, s)
 					say(s)

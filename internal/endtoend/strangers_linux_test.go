@@ -53,7 +53,7 @@ func newCrowd(t *testing.T, server, guid, kind string) *crowd {
 			t.Fatal(err)
 		}
 		c.peers = append(c.peers, p)
-		l, err := p.Connect(p2p.WithKind(t.Context(), kind), to)
+		l, err := p.Connect(t.Context(), to, p2p.ConnectOptions{Kind: kind})
 		if err != nil {
 			t.Fatal(err)
 		}

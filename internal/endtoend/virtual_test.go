@@ -119,7 +119,7 @@ func (a *arrival) tell(e transfer.Event) {
 
 func (v *virtualPair) connect() *p2p.Link {
 	v.t.Helper()
-	l, err := v.a.Connect(v.t.Context(), v.b.GUID())
+	l, err := v.a.Connect(v.t.Context(), v.b.GUID(), p2p.ConnectOptions{})
 	if err != nil {
 		v.t.Fatal(err)
 	}

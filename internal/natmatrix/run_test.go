@@ -148,7 +148,7 @@ func (s start) connect(t *testing.T, a, b *p2p.Peer) (la, lb *p2p.Link) {
 }
 
 func call(t *testing.T, from, to *p2p.Peer) *p2p.Link {
-	l, err := from.Connect(t.Context(), to.GUID())
+	l, err := from.Connect(t.Context(), to.GUID(), p2p.ConnectOptions{})
 	if err != nil {
 		t.Error(err)
 	}
