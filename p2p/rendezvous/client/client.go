@@ -130,31 +130,45 @@ type Client struct {
 	received chan received
 	requests chan *request
 	refresh  chan struct{}
-	wake     chan struct{} // something is in answers
-	waiting  atomic.Int32  // how many wait for the registration
+	wake     chan struct{} // answers is not empty
+	waiting  atomic.Int32  // calls of Registered that wait
 	silent   atomic.Int64  // since when, in Unix nanoseconds, the server owes an answer; 0: it does not
 
-	mu        sync.Mutex // guards what follows
-	state     State
-	changed   chan struct{} // closed and made anew when state or err change
-	err       error         // why nothing needs to wait: the server is refused, or Close
-	reason    error         // why the server does not answer, as far as it is known
-	narrow    bool          // a dial of the attempt under way failed with ErrNarrow
+	mu sync.Mutex // guards what follows
+	status
+	connection
+	view    View
+	dials   map[uint32]*handshake.Dial
+	answers []outgoingAnswer
+
+	history // of the goroutine alone
+}
+
+// status is where in its life a client is, and why.
+type status struct {
+	state   State
+	changed chan struct{} // closed and replaced when state or err change
+	err     error         // why waiting is useless: the server is refused, or Close was called
+	reason  error         // why the server does not answer, as far as it is known
+	narrow  bool          // a dial of the attempt under way failed with handshake.ErrNarrow
+}
+
+// connection is how the server is reached; zero while it is not.
+type connection struct {
 	current   netip.AddrPort
 	observers []netip.AddrPort // that were asked by STUN
 	ports     ports
-	index     uint32
+	index     uint32 // of the session; valid if hasIndex
 	hasIndex  bool
-	view      View
-	dials     map[uint32]*handshake.Dial
-	answers   []outgoingAnswer
+}
 
-	// What follows belongs to the goroutine.
-	refusal    bool // OnRefused or Registered has said so since the server was last accepted
-	replaced   bool
-	replacedAt uint32         // the last request before it was told so
+// history is what a client's goroutine remembers from one session to the next.
+type history struct {
+	refusal    bool           // OnRefused or Registered has reported a refusal since a server was last accepted
+	replaced   bool           // another process of the same key listens
+	replacedAt uint32         // the last request before the server said so
 	last       netip.AddrPort // where the server was reached
-	lastReq    uint32
+	lastReq    uint32         // number of the last request
 	pending    map[uint32]*request
 }
 
@@ -164,7 +178,7 @@ type received struct {
 	datagram []byte
 }
 
-// NewClient begins to register in the background.
+// New returns a client that registers in the background.
 func New(c Config) *Client {
 	if c.LinkVersion == 0 {
 		c.LinkVersion = rendezvous.LinkVersion
@@ -177,9 +191,9 @@ func New(c Config) *Client {
 		requests: make(chan *request),
 		refresh:  make(chan struct{}, 1),
 		wake:     make(chan struct{}, 1),
-		changed:  make(chan struct{}),
 		dials:    make(map[uint32]*handshake.Dial),
-		pending:  make(map[uint32]*request),
+		status:   status{changed: make(chan struct{})},
+		history:  history{pending: make(map[uint32]*request)},
 	}
 	go cl.run()
 	return cl

@@ -86,7 +86,7 @@ func (k *keeper) run() {
 		k.loop()
 	}
 	c.mu.Lock()
-	c.current, c.observers, c.ports, c.hasIndex = netip.AddrPort{}, nil, ports{}, false
+	c.connection = connection{}
 	c.mu.Unlock()
 	if c.ctx.Err() != nil {
 		k.send(rendezvous.Message{Kind: rendezvous.KindBye})

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"errors"
+	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,4 +134,40 @@ func TestLossIsNotNarrow(t *testing.T) {
 	if failed > 1 {
 		t.Errorf("%d of 20 clients left UDP", failed)
 	}
+}
+
+// A client that has left UDP for a stream because of the path's size keeps its session while the stream is down for less time
+// than it waits for answers.
+func TestStreamBreaksAfterNarrowPath(t *testing.T) {
+	inTunnels(t, func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, _ *testServer) {
+		var conn net.Conn // made last
+		var down atomic.Bool
+		dial := tcp.From("198.51.100.2")
+		h := linked(n, "198.51.100.2", 20*ms)
+		p := streaming(t, h, tcp, "198.51.100.2", func(c *Config) {
+			c.Tunnel.Dial = func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
+				if down.Load() {
+					return nil, errors.New("no network")
+				}
+				conn, err = dial(ctx, network, addr)
+				return conn, err
+			}
+		})
+		p.mustRegister(time.Second)
+		time.Sleep(time.Second)
+		h.Link(netsim.Link{Delay: 20 * ms, MTU: 500})
+		p.RefreshNow()
+		time.Sleep(5 * time.Second)
+		if !tunnel.Marked(p.ServerAddr().Addr()) {
+			t.Fatal("still by UDP")
+		}
+		down.Store(true)
+		conn.Close()
+		time.Sleep(3 * time.Second)
+		down.Store(false)
+		time.Sleep(3 * time.Second)
+		if p.count("lost") != 0 || p.State() != Registered {
+			t.Errorf("lost %d times, %v", p.count("lost"), p.State())
+		}
+	})
 }

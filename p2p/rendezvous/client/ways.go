@@ -124,6 +124,7 @@ func (k *keeper) moveTo(now time.Time, to netip.AddrPort, a rendezvous.Alive) {
 		k.udpPause = firstUDPTry
 	}
 	k.session.Addr = to
+	k.size = sizeCheck{passed: now}
 	k.token, k.waits, k.nextKeepalive = 0, nil, now.Add(k.interval)
 	view := k.settle(a.Observed)
 	k.stun.restart(now)
