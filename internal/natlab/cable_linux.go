@@ -6,13 +6,12 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// Cable joins two new hosts by an Ethernet cable, which carries broadcasts and
-// multicasts as segments do not. The addresses are as "192.168.7.2/24"; without one a host
-// has only its link-local address of IPv6. The hosts reach nobody else, and have no link that
-// can be set.
+// Cable connects two new hosts by an Ethernet cable. Unlike a segment, it carries broadcasts
+// and multicasts. An address is written as "192.168.7.2/24"; without one a host has only its
+// IPv6 link-local address. The hosts reach nobody else, and Link has no effect on them.
 func (l *Lab) Cable(a, b string) (*Host, *Host) { return l.cable(true, a, b) }
 
-// CableOf is a Cable of which the hosts have no addresses but these: no link-local ones of IPv6.
+// CableOf is like Cable, but the hosts have these addresses alone, no IPv6 link-local ones.
 func (l *Lab) CableOf(a, b string) (*Host, *Host) { return l.cable(false, a, b) }
 
 func (l *Lab) cable(linkLocal bool, a, b string) (*Host, *Host) {
@@ -36,8 +35,8 @@ func (l *Lab) cable(linkLocal bool, a, b string) (*Host, *Host) {
 	return ends[0], ends[1]
 }
 
-// wire brings a device up, with an address with its network. Addresses of IPv6 can be used at
-// once: nobody else has them.
+// wire brings a device up and gives it an address with its network. IPv6 addresses skip
+// duplicate detection, so that they can be used at once.
 func wire(device, addr string, linkLocal bool) error {
 	if err := setSysctl("ipv6/conf/"+device+"/accept_dad", "0"); err != nil {
 		return err

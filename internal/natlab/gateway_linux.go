@@ -12,12 +12,13 @@ import (
 // ctStatusDstNAT is IPS_DST_NAT of the kernel: the destination was translated.
 const ctStatusDstNAT = 1 << 5
 
-// Gateway gives the router an inner address of a /24, by which the hosts that are
-// added from then on send: so they have a router to speak to. What a port mapping leads
-// inside passes the filter, as at home. It is for kinds that filter, so not for FullCone.
+// Gateway gives the router an inner address in a /24 network. Hosts that are added afterwards
+// use it as their default gateway, so they can ask it for port mappings. Packets that a port
+// mapping lets in pass the filter, as they do on a home router. It is for kinds that filter,
+// so not for FullCone.
 //
-// A daemon that maps ports finds table inet filter with the chains miniupnpd,
-// prerouting_miniupnpd and postrouting_miniupnpd in their places.
+// A port mapping daemon finds the table inet filter with the chains miniupnpd,
+// prerouting_miniupnpd and postrouting_miniupnpd already in place.
 func (r *Router) Gateway(addr string) {
 	r.lab.t.Helper()
 	ip := netip.MustParseAddr(addr)
@@ -35,7 +36,7 @@ func (r *Router) Gateway(addr string) {
 	r.gateway = ip
 }
 
-// via sends what is not for the own segment to a gateway.
+// via adds a default route by a gateway.
 func via(device string, gateway netip.Addr) error {
 	link, err := netlink.LinkByName(device)
 	if err != nil {
@@ -46,7 +47,7 @@ func via(device string, gateway netip.Addr) error {
 	})
 }
 
-// passMapped makes the chains of a daemon, and lets pass what they translate:
+// passMapped makes the chains for a port mapping daemon, and accepts the packets that they translate:
 //
 //	table ip natlab chain forward: iifname wan ct status dnat accept
 //	table inet filter:             chain prerouting, type nat: jump prerouting_miniupnpd; and so on

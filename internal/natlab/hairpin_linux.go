@@ -13,7 +13,7 @@ import (
 // (IPS_DST_NAT of linux/netfilter/nf_conntrack_common.h).
 const statusDNAT = 1 << 5
 
-// hairpin turns around what hosts behind the router send to its outer address:
+// hairpin sends packets from inner hosts to the router's outer address back inside:
 //
 //	chain turn, type nat hook prerouting:
 //	  iifname lan ip daddr <outside> meta l4proto udp dnat ip to udp dport map @eim

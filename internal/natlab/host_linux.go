@@ -9,7 +9,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// node is a namespace with a device that leads out of it.
+// A node is a namespace with a network device.
 type node struct {
 	lab    *Lab
 	ns     *namespace
@@ -19,18 +19,18 @@ type node struct {
 	addrs  []netip.Addr
 }
 
-// A Host is a namespace to run things in.
+// A Host is a namespace in which a test runs programs and opens sockets.
 type Host struct{ node }
 
-// Do calls f on a thread in the namespace, and waits for it: sockets that f
-// opens are the host's, wherever they are used. Goroutines that f starts are not
-// in the namespace.
+// Do calls f on a thread in the namespace and waits for it. Sockets that f opens belong to
+// the host, whichever goroutine uses them later. Goroutines that f starts do not run in the
+// namespace.
 func (n *node) Do(f func()) {
 	n.lab.t.Helper()
 	n.lab.must(n.ns.do(func() error { f(); return nil }))
 }
 
-// Network returns the way to the host's sockets.
+// Network returns a udp.Network that opens sockets in the host's namespace.
 func (n *node) Network() udp.Network { return network{n.ns} }
 
 // network is udp.System in a namespace.
@@ -60,8 +60,8 @@ func (w network) Source(to netip.Addr) (own netip.Addr, ok bool) {
 	return own, ok
 }
 
-// A Cmd is a program that runs in a host's namespace. All ways to start an
-// exec.Cmd work. It is killed when the test ends.
+// A Cmd is a program that runs in a host's namespace, with the methods of exec.Cmd. It is
+// killed when the test ends.
 type Cmd struct {
 	*exec.Cmd
 	node *node
@@ -74,13 +74,13 @@ func (n *node) Command(name string, args ...string) *Cmd {
 
 // Start starts the program. See exec.Cmd.Start.
 func (c *Cmd) Start() error {
-	// A child is in the namespace of the thread that forks it.
+	// A child process inherits the namespace of the thread that forks it.
 	if err := c.node.ns.do(c.Cmd.Start); err != nil {
 		return err
 	}
 	c.node.lab.t.Cleanup(func() {
 		_ = c.Process.Kill()
-		_ = c.Wait() // an error when it has been waited for
+		_ = c.Wait() // fails if it was already waited for
 	})
 	return nil
 }
@@ -109,27 +109,27 @@ func (c *Cmd) CombinedOutput() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// Link sets what the link does to packets, in either direction.
+// Link sets the properties of the link in both directions.
 func (n *node) Link(l Link) { n.set(func(p *path) { p.link = l }) }
 
-// LinkUp sets what the link does to what is sent.
+// LinkUp sets the properties of the sending direction.
 func (n *node) LinkUp(l Link) {
 	n.seg.mu.Lock()
 	defer n.seg.mu.Unlock()
 	n.port.up.link = l
 }
 
-// LinkDown sets what the link does to what is received.
+// LinkDown sets the properties of the receiving direction.
 func (n *node) LinkDown(l Link) {
 	n.seg.mu.Lock()
 	defer n.seg.mu.Unlock()
 	n.port.down.link = l
 }
 
-// SetLoss changes the link's loss alone.
+// SetLoss changes only the link's loss.
 func (n *node) SetLoss(loss float64) { n.set(func(p *path) { p.link.Loss = loss }) }
 
-// Cut lets no packet pass until Heal; nobody is told.
+// Cut silently drops all packets until Heal.
 func (n *node) Cut() { n.set(func(p *path) { p.shut = true }) }
 
 // Heal ends a Cut.
@@ -140,14 +140,14 @@ type Place interface{ itself() *node }
 
 func (n *node) itself() *node { return n }
 
-// Part lets no packet pass between this and another place on the same segment, until
-// Join; nobody is told. Each still reaches all others.
+// Part silently drops all packets between this place and another one on the same segment
+// until Join. Each still reaches all others.
 func (n *node) Part(from Place) { n.seg.part(n.port, from.itself().port, true) }
 
 // Join ends a Part.
 func (n *node) Join(to Place) { n.seg.part(n.port, to.itself().port, false) }
 
-// Lost tells how many packets did not pass the link, in both directions.
+// Lost returns how many packets the link dropped, in both directions together.
 func (n *node) Lost() int {
 	n.seg.mu.Lock()
 	defer n.seg.mu.Unlock()
@@ -161,7 +161,7 @@ func (n *node) set(change func(*path)) {
 	change(&n.port.down)
 }
 
-// addAddr gives the node an address, and a route to everywhere.
+// addAddr gives the node an address and a default route.
 func (n *node) addAddr(addr netip.Addr) {
 	n.lab.t.Helper()
 	n.lab.must(n.ns.do(func() error {
@@ -177,8 +177,8 @@ func (n *node) addAddr(addr netip.Addr) {
 	n.addrs = append(n.addrs, addr)
 }
 
-// Readdress takes the node's IPv4 addresses away and gives it another, as after
-// a new lease. A router forgets its mappings by that.
+// Readdress replaces the node's IPv4 addresses by another one, as a new DHCP lease does. A
+// router loses its mappings by this.
 func (n *node) Readdress(addr string) {
 	n.lab.t.Helper()
 	old := slices.Clone(n.addrs)
@@ -188,7 +188,7 @@ func (n *node) Readdress(addr string) {
 			n.dropAddr(a)
 		}
 	}
-	// The kernel takes routes away with an address.
+	// The kernel removes routes together with the address.
 	n.lab.must(n.ns.do(func() error { return addRoute(n.device, everything(false)) }))
 }
 

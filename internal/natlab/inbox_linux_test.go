@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must come.
+// patience limits the wait for a datagram that must arrive.
 const patience = 5 * time.Second
 
 type got struct {
@@ -21,7 +21,7 @@ type got struct {
 	data string
 }
 
-// An inbox is a socket, and what it received.
+// An inbox is a socket and the datagrams that it received.
 type inbox struct {
 	t    *testing.T
 	conn udp.Conn
@@ -31,7 +31,7 @@ type inbox struct {
 // A place has sockets: a Host or a Router.
 type place interface{ Network() udp.Network }
 
-// open makes a socket with an inbox.
+// open opens a socket with an inbox.
 func open(t *testing.T, at place, addr string) *inbox {
 	t.Helper()
 	ap := netip.MustParseAddrPort(addr)
@@ -70,8 +70,8 @@ func (b *inbox) next() got {
 	}
 }
 
-// reach sends a datagram again and again until it arrives: the kernel takes a moment
-// to know a new IPv6 address of its own.
+// reach repeats a datagram until it arrives: a new IPv6 address takes the kernel a moment
+// until it can be used.
 func (b *inbox) reach(to *inbox, data string) got {
 	b.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -88,7 +88,7 @@ func (b *inbox) reach(to *inbox, data string) got {
 	}
 }
 
-// expect waits for a datagram, which must be this one.
+// expect waits for a datagram and checks that it is this one.
 func (b *inbox) expect(data string) {
 	b.t.Helper()
 	if g := b.next(); g.data != data {
@@ -96,12 +96,12 @@ func (b *inbox) expect(data string) {
 	}
 }
 
-// observed is where b's datagrams to a server come from.
+// observed returns the source address of b's datagrams as the server sees it.
 func observed(b, server *inbox) netip.AddrPort {
 	b.t.Helper()
 	b.send(server.addr(), "who am I")
 	return server.next().from
 }
 
-// addr is where the socket is bound, which must not be unspecified.
+// addr returns the socket's local address, which must not be unspecified.
 func (b *inbox) addr() netip.AddrPort { return b.conn.LocalAddr() }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestSequence: each mapping has the port after that of the last, whoever it is
-// for.
+// TestSequence: each new mapping has the port after the previous mapping's, whichever host
+// it is for.
 func TestSequence(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, SymmetricSequential)
@@ -18,12 +18,12 @@ func TestSequence(t *testing.T) {
 		}
 	}
 	if again := observed(s.in, s.asked).Port(); again != first {
-		t.Errorf("then to port %d, no more to %d", again, first)
+		t.Errorf("the first mapping now has port %d, not %d", again, first)
 	}
 }
 
-// TestHairpin: hosts behind a router reach each other by its outer address, and
-// see each other's, if it turns such packets around.
+// TestHairpin: behind a router that supports hairpinning, hosts reach each other by its outer
+// address, and see each other's outer address.
 func TestHairpin(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []Kind{FullCone, AddressRestricted} {
@@ -34,7 +34,7 @@ func TestHairpin(t *testing.T) {
 			a, b := observed(s.in, s.asked), observed(second, s.asked)
 			early := open(t, s.host, "0.0.0.0:5002")
 			early.send(b, "not turned around")
-			observed(early, s.asked) // behind it
+			observed(early, s.asked) // behind the router
 			s.router.Hairpin()
 			s.in.send(b, "turned around")
 			if g := second.next(); g.data != "turned around" || g.from != a {

@@ -10,8 +10,8 @@ import (
 	"github.com/google/nftables"
 )
 
-// T is what a lab needs of a test. A program that is none, and wants a lab, brings its
-// own; there Fatal and Skip do not return either.
+// T is the part of testing.T that a lab uses. A program that is not a test passes its own
+// implementation, whose Fatal and Skip must not return either.
 type T interface {
 	Helper()
 	Cleanup(func())
@@ -19,7 +19,7 @@ type T interface {
 	Skip(...any)
 }
 
-// A Lab is an internet. Its methods end the test if something fails.
+// A Lab is an emulated internet. Its methods end the test if something fails.
 type Lab struct {
 	t        T
 	internet *segment
@@ -28,8 +28,8 @@ type Lab struct {
 	spaces   []*namespace
 }
 
-// New returns an empty lab, which is torn down when the test ends. It skips
-// the test where labs are impossible.
+// New returns an empty lab, which is removed when the test ends. It skips the test where a
+// lab cannot be built.
 func New(t T) *Lab {
 	t.Helper()
 	if err := possible(); err != nil {
@@ -44,15 +44,15 @@ func New(t T) *Lab {
 	return l
 }
 
-// SetHops sets how many routers lie between two devices of the internet; at first six, so that a
-// packet with a short time to live leaves its own NATs and gets no further.
+// SetHops sets how many routers lie between two devices of the internet. The default is six,
+// so that a packet with a short time to live leaves its own NATs but does not reach the other.
 func (l *Lab) SetHops(n int) {
 	l.internet.mu.Lock()
 	defer l.internet.mu.Unlock()
 	l.internet.hops = n
 }
 
-// possible tells what a lab lacks here. It looks once.
+// possible returns why no lab can be built here, if so. It looks once.
 var possible = sync.OnceValue(func() error {
 	if os.Geteuid() != 0 {
 		return errors.New("not root")
@@ -85,7 +85,7 @@ func (l *Lab) segment(hops int) *segment {
 	return s
 }
 
-// close waits until nothing of the lab runs any more.
+// close waits until no goroutine or process of the lab runs any more.
 func (l *Lab) close() {
 	for _, p := range l.ports {
 		p.close()
@@ -106,14 +106,14 @@ func (l *Lab) must(err error) {
 	}
 }
 
-// Host adds a host to the internet. Its link has a delay of 3 ms.
+// Host adds a host to the internet. Its link has a one-way delay of 3 ms.
 func (l *Lab) Host(addrs ...string) *Host {
 	l.t.Helper()
 	return l.host(l.internet, Link{Delay: defaultDelay}, addrs)
 }
 
-// Router adds a router to the internet; hosts are added to it. Its link has
-// a delay of 3 ms.
+// Router adds a router to the internet, to which hosts can be added. Its link has a one-way
+// delay of 3 ms.
 func (l *Lab) Router(addr string, kind Kind) *Router {
 	l.t.Helper()
 	return l.router(l.internet, Link{Delay: defaultDelay}, addr, kind)

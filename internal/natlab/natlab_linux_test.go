@@ -17,14 +17,14 @@ import (
 
 const ms = time.Millisecond
 
-// two is a lab of two hosts on the internet.
+// two builds a lab of two hosts on the internet.
 func two(t *testing.T) (a, b *Host, from, to *inbox) {
 	l := New(t)
 	a, b = l.Host("203.0.113.1"), l.Host("203.0.113.2")
 	return a, b, open(t, a, "203.0.113.1:1000"), open(t, b, "203.0.113.2:2000")
 }
 
-// echo sends a datagram there and back, and returns how long that took.
+// echo returns the round-trip time of a datagram.
 func echo(from, to *inbox, data string) time.Duration {
 	start := time.Now()
 	from.send(to.addr(), data)
@@ -49,7 +49,7 @@ func TestDelay(t *testing.T) {
 		}
 		least = min(least, rtt)
 	}
-	// Of ten, one is not held up by other work of the machine.
+	// The minimum of ten, so that other load on the machine does not count.
 	if least > 120*ms {
 		t.Errorf("round trips of at least %v", least)
 	}
@@ -84,7 +84,7 @@ func TestLossCutAndMTU(t *testing.T) {
 	}
 }
 
-// eventually waits until something is so.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, so func() bool) {
 	t.Helper()
 	again := time.NewTicker(ms)
@@ -93,12 +93,12 @@ func eventually(t *testing.T, so func() bool) {
 		select {
 		case <-again.C:
 		case <-deadline:
-			t.Fatal("what was waited for did not happen")
+			t.Fatal("the condition does not hold in time")
 		}
 	}
 }
 
-// TestPart: two places do not reach each other, and both reach a third.
+// TestPart: two parted places do not reach each other, and both still reach a third.
 func TestPart(t *testing.T) {
 	t.Parallel()
 	l := New(t)
@@ -118,7 +118,7 @@ func TestPart(t *testing.T) {
 	atA.expect("joined")
 }
 
-// TestBatches has the kernel segment what a socket sends at once.
+// TestBatches: the kernel segments what a socket sends in one call.
 func TestBatches(t *testing.T) {
 	t.Parallel()
 	_, _, from, to := two(t)
@@ -138,7 +138,7 @@ func TestBatches(t *testing.T) {
 	// The device's MTU is 1500, and nothing is fragmented.
 	for _, n := range []int{1, 2} {
 		if err := from.conn.Write(udp.Batch{Addr: to.addr(), Data: data[:n*1473], Size: 1473}); err == nil {
-			t.Errorf("%d datagrams over the device's MTU were sent", n)
+			t.Errorf("%d datagrams longer than the device's MTU were sent", n)
 		}
 	}
 	from.send(to.addr(), "small")
@@ -155,7 +155,7 @@ func TestIPv6(t *testing.T) {
 	}
 }
 
-// TestTimeToLive: a short one ends on the internet.
+// TestTimeToLive: a packet with a short time to live is dropped on the internet.
 func TestTimeToLive(t *testing.T) {
 	t.Parallel()
 	_, _, from, to := two(t)
@@ -176,7 +176,7 @@ func TestHostReaddress(t *testing.T) {
 	router := l.Router("198.51.100.1", PortRestricted)
 	for _, tt := range []struct {
 		host         *Host
-		fresh, after string // after: where it is seen
+		fresh, after string // the new address, and the one that the server sees then
 	}{
 		{l.Host("203.0.113.2"), "203.0.113.3", "203.0.113.3"},
 		{router.Host("192.168.1.2"), "192.168.1.3", "198.51.100.1"},
@@ -186,7 +186,7 @@ func TestHostReaddress(t *testing.T) {
 		tt.host.Readdress(tt.fresh)
 		in.send(server.addr(), "after")
 		g := server.next()
-		// Behind the router the first mapping is still there, so the port is another.
+		// The router still has the first mapping, so the port differs.
 		if g.from.Addr() != netip.MustParseAddr(tt.after) || g.from == before {
 			t.Errorf("seen at %v before, then at %v", before, g.from)
 		}
@@ -233,7 +233,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// open files, and the namespaces of this process' threads.
+// held returns the number of open files and the namespaces of this process's threads.
 func held(t *testing.T) (files int, spaces map[string]bool) {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")
@@ -253,19 +253,19 @@ func held(t *testing.T) (files int, spaces map[string]bool) {
 	return len(fds), spaces
 }
 
-// TestNothingIsLeft is not parallel, so that it sees its own lab alone.
+// TestNothingIsLeft is not parallel, so that it counts only its own lab.
 func TestNothingIsLeft(t *testing.T) {
 	build := func(t *testing.T) {
 		l := New(t)
 		server := open(t, l.Host("203.0.113.1"), "203.0.113.1:9")
 		h := l.Router("198.51.100.1", FullCone).Host("192.168.1.2")
 		observed(open(t, h, "0.0.0.0:5"), server)
-		// It would outlive the test.
+		// This process would outlive the test.
 		if err := h.Command("sleep", "1000").Start(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Run("first", build) // what the runtime opens once is open now
+	t.Run("first", build) // afterwards the runtime has opened what it opens only once
 	before, _ := held(t)
 	t.Run("second", build)
 	after, spaces := held(t)

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A namespace is a network namespace without a name: it ends with its handle and
-// with the processes and sockets in it.
+// A namespace is a network namespace without a name. It exists as long as its handle, or a
+// process or socket in it.
 type namespace struct{ handle netns.NsHandle }
 
-// newNamespace makes one in which loopback is up.
+// newNamespace creates a namespace in which loopback is up.
 func newNamespace() (*namespace, error) {
 	ns := &namespace{netns.None()}
 	err := onThread(func() (err error) {
@@ -30,7 +30,7 @@ func newNamespace() (*namespace, error) {
 	return ns, ns.do(func() error { return linkUp("lo") })
 }
 
-// do calls f in the namespace. What f starts on other goroutines is not in it.
+// do calls f on a thread in the namespace. Goroutines that f starts are not in it.
 func (ns *namespace) do(f func() error) error {
 	return onThread(func() error {
 		if err := netns.Set(ns.handle); err != nil {

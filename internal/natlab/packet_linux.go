@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// destination reads where an IP packet goes; ok is false for what is none.
+// destination returns the destination of an IP packet; ok is false if p is not one.
 func destination(p []byte) (addr netip.Addr, ok bool) {
 	switch {
 	case len(p) >= 20 && p[0]>>4 == 4:
@@ -16,8 +16,8 @@ func destination(p []byte) (addr netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
-// age takes so many hops from the packet's time to live, and tells whether any
-// are left. The packet must have a destination.
+// age subtracts hops from the packet's time to live, and reports whether any is left. The
+// packet must have passed destination.
 func age(p []byte, hops int) bool {
 	ttl := &p[7]
 	if p[0]>>4 == 4 {

@@ -5,23 +5,22 @@ import (
 	"time"
 )
 
-// A path is one direction of a link. It belongs to the segment's mutex.
+// A path is one direction of a link. The segment's mutex guards it.
 type path struct {
 	link Link
 	shut bool
 	rng  *rand.Rand
-	free time.Time // when all that is queued has gone out
-	last time.Time // when the last one arrives, which later ones do not overtake
-	lost int       // packets that did not pass
+	free time.Time // when the queue is empty
+	last time.Time // when the last packet arrives; later ones do not overtake it
+	lost int       // packets that were dropped
 }
 
 func newPath(l Link) path {
 	return path{link: l, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
 }
 
-// pass sends a packet of n bytes at now, and calls emit with the time at which it
-// arrives: twice for what is doubled, not at all for what is lost. Calls come in the
-// order of time.
+// pass sends a packet of n bytes at now, and calls emit with the time at which it arrives:
+// twice for a duplicated packet, not at all for a lost one. Calls must be in order of time.
 func (p *path) pass(now time.Time, n int, emit func(at time.Time)) {
 	left, ok := p.admit(now, n)
 	if !ok || p.chance(p.link.Loss) {
@@ -46,8 +45,8 @@ func (p *path) pass(now time.Time, n int, emit func(at time.Time)) {
 	}
 }
 
-// admit has a packet wait for its turn, and tells when it has left. A policer is a
-// queue that keeps the account but nobody waiting.
+// admit queues a packet and returns when it leaves the queue; ok is false if it is dropped. A
+// policer keeps the same account, but delays no packet.
 func (p *path) admit(now time.Time, n int) (left time.Time, ok bool) {
 	if p.shut || p.link.MTU > 0 && n > p.link.MTU {
 		return now, false

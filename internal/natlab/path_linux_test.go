@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A course is a path, and what came of the packets sent on it, in milliseconds from
+// A course is a path and the arrival times of the packets sent on it, in milliseconds from
 // the start.
 type course struct {
 	path
@@ -21,7 +21,7 @@ func newCourse(l Link) *course {
 	return &course{path: path{link: l, rng: rand.New(rand.NewPCG(1, 2))}, start: time.Unix(1e9, 0)}
 }
 
-// send sends packets of 1000 bytes, all at once.
+// send sends a burst of packets of 1000 bytes.
 func (c *course) send(at time.Duration, packets int) {
 	for range packets {
 		c.pass(c.start.Add(at), 1000, func(at time.Time) {
@@ -30,7 +30,7 @@ func (c *course) send(at time.Duration, packets int) {
 	}
 }
 
-// TestTurns sends packets that take 1 ms each.
+// TestTurns sends packets that take 1 ms each at the link's rate.
 func TestTurns(t *testing.T) {
 	const rate = 1e6
 	for name, tt := range map[string]struct {
@@ -59,21 +59,21 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestPolicerRate: what is offered without end passes at the rate, whatever the bucket.
+// TestPolicerRate: a constant overload passes at the rate, whatever the bucket's size.
 func TestPolicerRate(t *testing.T) {
 	for _, bucket := range []time.Duration{5 * ms, 200 * ms} {
 		c := newCourse(Link{Rate: 1e6, QueueTime: bucket, Policer: true})
 		for i := range 10_000 {
 			c.send(time.Duration(i)*ms/4, 1)
 		}
-		// 2.5 s at 1 packet a millisecond, and the bucket at first.
+		// 2.5 s at 1 packet a millisecond, plus the initial bucket.
 		if want := 2500 + int(bucket/ms); len(c.arrived) < want-2 || len(c.arrived) > want+2 {
 			t.Errorf("bucket of %v: %d packets passed, want %d", bucket, len(c.arrived), want)
 		}
 	}
 }
 
-// TestJitterKeepsTheOrder, and what is held up is overtaken.
+// TestJitterKeepsTheOrder: jitter keeps the order of packets, Reorder does not.
 func TestJitterKeepsTheOrder(t *testing.T) {
 	for reorder, ordered := range map[float64]bool{0: true, .1: false} {
 		c := newCourse(Link{Delay: 10 * ms, Jitter: 5 * ms, Reorder: reorder})
@@ -91,7 +91,7 @@ func TestJitterKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// TestParts: of many packets the part is lost or doubled that was asked for.
+// TestParts: of many packets, the set shares are lost and duplicated.
 func TestParts(t *testing.T) {
 	for _, part := range []float64{.01, .2, .5} {
 		lossy, doubling := newCourse(Link{Loss: part}), newCourse(Link{Duplicate: part})
@@ -110,8 +110,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestSegmentOrder: packets of a far sender do not hold up those of a near one, where
-// both queue for the same receiver.
+// TestSegmentOrder: packets of a distant sender do not delay those of a near one that are for
+// the same receiver.
 func TestSegmentOrder(t *testing.T) {
 	t.Parallel()
 	l := New(t)

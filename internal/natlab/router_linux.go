@@ -8,7 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// A Kind is how a router maps and filters, in the terms of RFC 4787.
+// A Kind is a router's mapping and filtering behaviour, in the terms of RFC 4787.
 type Kind int
 
 const (
@@ -16,10 +16,11 @@ const (
 	AddressRestricted             // endpoint-independent mapping, address-dependent filtering
 	PortRestricted                // endpoint-independent mapping, address- and port-dependent filtering: an ordinary Linux router
 	Symmetric                     // address- and port-dependent mapping at random ports, and filtering
-	// BareMasquerade is PortRestricted without a rule that drops what comes in
-	// for the router itself: what arrives early changes a mapping.
+	// BareMasquerade is PortRestricted without the rule that drops packets addressed to
+	// the router itself. A packet from outside that arrives before the first one from
+	// inside then changes the mapping.
 	BareMasquerade
-	// SymmetricSequential is Symmetric with each port the one after the last.
+	// SymmetricSequential is Symmetric with consecutive ports.
 	SymmetricSequential
 )
 
@@ -33,13 +34,13 @@ const (
 	lan = "lan"
 )
 
-// A Router is a namespace whose kernel translates addresses between "wan" and
-// "lan".
+// A Router is a namespace in which the kernel translates addresses between the devices "wan"
+// and "lan".
 type Router struct {
 	node
 	inner   *segment
 	gateway netip.Addr        // inner address, if Gateway gave one
-	ports   map[uint16]uint16 // inner to outer, of Remap
+	ports   map[uint16]uint16 // inner to outer, set by Remap
 
 	sequential bool // SymmetricSequential
 }
@@ -62,7 +63,7 @@ func (l *Lab) router(seg *segment, link Link, addr string, kind Kind) *Router {
 	return r
 }
 
-// Host adds a host behind the router, at a link without delay.
+// Host adds a host behind the router. Its link has no delay.
 func (r *Router) Host(addr string) *Host {
 	r.lab.t.Helper()
 	h := r.lab.host(r.inner, Link{}, []string{addr})
@@ -72,14 +73,14 @@ func (r *Router) Host(addr string) *Host {
 	return h
 }
 
-// Router adds a router behind the router, at a link without delay.
+// Router adds a router behind the router. Its link has no delay.
 func (r *Router) Router(addr string, kind Kind) *Router {
 	r.lab.t.Helper()
 	return r.lab.router(r.inner, Link{}, addr, kind)
 }
 
-// SetTimeout sets how long a UDP mapping lives without traffic, in whole
-// seconds. The kernel's own are 30 s, and 120 s once both sides have sent for a while.
+// SetTimeout sets how long a UDP mapping lives without traffic, in whole seconds. The
+// kernel's defaults are 30 s, and 120 s once both sides have sent for a while.
 func (r *Router) SetTimeout(d time.Duration) {
 	r.lab.t.Helper()
 	seconds := strconv.Itoa(int(d.Seconds()))
@@ -91,9 +92,8 @@ func (r *Router) SetTimeout(d time.Duration) {
 	}))
 }
 
-// Flush forgets all mappings, as a router does that starts again. The ports
-// stay, since Linux gives a host the outer port of the same number; but nothing comes
-// in until something goes out.
+// Flush removes all mappings, as a restart of the router does. New mappings have the same
+// ports, since Linux keeps port numbers where it can; but no packet gets in until one goes out.
 func (r *Router) Flush() {
 	r.lab.t.Helper()
 	r.lab.must(r.ns.do(func() error {
@@ -104,16 +104,16 @@ func (r *Router) Flush() {
 	}))
 }
 
-// Remap maps the UDP port of the hosts behind to another outer port from now on, and
-// forgets all mappings. It is for PortRestricted: strangers do not reach that port,
-// and for it a Symmetric router is none.
+// Remap maps a UDP port of the inner hosts to another outer port from now on, and removes all
+// mappings. It is for PortRestricted: the mapping is endpoint-independent for that port even
+// on a Symmetric router, and the filter stays address- and port-dependent.
 func (r *Router) Remap(inner, outer uint16) {
 	r.lab.t.Helper()
 	r.ports[inner] = outer
 	r.remap()
 }
 
-// Readdress gives the router another outer address, and forgets all mappings.
+// Readdress gives the router another outer address, and removes all mappings.
 func (r *Router) Readdress(addr string) {
 	r.lab.t.Helper()
 	r.node.Readdress(addr)
@@ -134,15 +134,15 @@ func (r *Router) remap() {
 	r.Flush()
 }
 
-// Hairpin has hosts behind the router reach each other by its outer address, which
-// they do not otherwise. It is for FullCone and AddressRestricted, and lasts until
-// the router gets another address.
+// Hairpin lets hosts behind the router reach each other by its outer address, which is not
+// possible by default. It is for FullCone and AddressRestricted, and lasts until the router
+// gets another address.
 func (r *Router) Hairpin() {
 	r.lab.t.Helper()
 	r.lab.must(r.ns.do(func() error { return hairpin(r.addrs[0]) }))
 }
 
-// BlockUDP drops all UDP but DNS that is to pass the router; all else passes.
+// BlockUDP drops all forwarded UDP packets except DNS.
 func (r *Router) BlockUDP() {
 	r.lab.t.Helper()
 	r.lab.must(r.ns.do(blockUDP))
@@ -154,8 +154,8 @@ func (r *Router) AllowUDP() {
 	r.lab.must(r.ns.do(allowUDP))
 }
 
-// DropLonger drops what is to pass the router and has more than n bytes, headers included, and
-// tells nobody.
+// DropLonger silently drops forwarded packets of more than n bytes, headers included: no ICMP
+// message is sent.
 func (r *Router) DropLonger(n int) {
 	r.lab.t.Helper()
 	r.lab.must(r.ns.do(func() error { return dropLonger(uint32(n)) }))

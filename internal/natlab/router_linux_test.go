@@ -16,7 +16,7 @@ import (
 
 var kinds = []Kind{FullCone, AddressRestricted, PortRestricted, Symmetric, BareMasquerade, SymmetricSequential}
 
-// A scene is a server with two ports, a stranger, and a host behind a router.
+// A scene is a server with two ports, another host, and a host behind a router.
 type scene struct {
 	lab             *Lab
 	router          *Router
@@ -27,7 +27,7 @@ type scene struct {
 
 func newScene(t *testing.T, kind Kind) *scene {
 	l := New(t)
-	// The stranger is the same host, so that what the two send keeps its order.
+	// The other address is on the same host, so that packets from the two keep their order.
 	server := l.Host("203.0.113.1", "203.0.113.2")
 	s := &scene{lab: l, router: l.Router("198.51.100.1", kind)}
 	s.host = s.router.Host("192.168.1.2")
@@ -49,7 +49,7 @@ func TestMappingAndFiltering(t *testing.T) {
 		{PortRestricted, true, false, false},
 		{Symmetric, false, false, false},
 		{SymmetricSequential, false, false, false},
-		{BareMasquerade, false, false, false}, // the probes from the other port come early
+		{BareMasquerade, false, false, false}, // the probes from the other port arrive early
 	} {
 		t.Run(tt.kind.String(), func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +75,7 @@ func TestMappingAndFiltering(t *testing.T) {
 	}
 }
 
-// A side is one of the two that punch.
+// A side is one of the two hosts that punch holes.
 type side struct {
 	in     *inbox
 	at     netip.AddrPort // as the server saw it
@@ -87,8 +87,7 @@ func newSide(t *testing.T, at place, server *inbox) *side {
 	return &side{in, observed(in, server), make(chan struct{})}
 }
 
-// run answers pings until it has an answer of its own and its peer too, or
-// until the time is over.
+// run sends and answers pings until both sides have an answer, or until the time is over.
 func (s *side) run(peer *side, over <-chan struct{}) {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
@@ -101,7 +100,7 @@ func (s *side) run(peer *side, over <-chan struct{}) {
 		case g := <-s.in.c:
 			switch {
 			case g.data == "ping":
-				to = g.from // it may come from elsewhere than the server saw
+				to = g.from // may differ from the address that the server saw
 				s.in.send(to, "pong")
 			case g.data == "pong" && !ponged:
 				ponged = true
@@ -113,7 +112,7 @@ func (s *side) run(peer *side, over <-chan struct{}) {
 	}
 }
 
-// punch tells whether both got an answer, b starting later by that much.
+// punch reports whether both sides got an answer when b starts later than a.
 func punch(a, b *side, later, wait time.Duration) bool {
 	var wg sync.WaitGroup
 	over := make(chan struct{})
@@ -143,7 +142,7 @@ func TestPunching(t *testing.T) {
 	for _, tt := range []struct {
 		a, b  Kind
 		later time.Duration
-		open  bool // an opener with a short time to live goes first, from both
+		open  bool // both first send a packet with a short time to live
 		want  bool
 	}{
 		{PortRestricted, PortRestricted, 0, false, true},
@@ -192,7 +191,7 @@ func TestDoubleNAT(t *testing.T) {
 		t.Errorf("mapped to %v", a.at)
 	}
 	if !punch(a, b, 0, patience) {
-		t.Error("did not punch")
+		t.Error("hole punching failed")
 	}
 }
 
@@ -206,7 +205,7 @@ func TestSameLAN(t *testing.T) {
 	}
 }
 
-// TestFlush: nothing comes in by an old mapping, then by a new one.
+// TestFlush: nothing gets in by the old mapping; then a new mapping works.
 func TestFlush(t *testing.T) {
 	t.Parallel()
 	for _, kind := range kinds {
@@ -258,7 +257,7 @@ func TestSetTimeout(t *testing.T) {
 	})
 }
 
-// TestBlockUDP: UDP does not pass, but for port 53; TCP does.
+// TestBlockUDP: only UDP to port 53 and TCP pass.
 func TestBlockUDP(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, FullCone)
@@ -305,7 +304,7 @@ func TestBlockUDP(t *testing.T) {
 	}
 }
 
-// TestDropLonger: what is too long is gone both ways, all else passes.
+// TestDropLonger: packets that are too long are dropped in both directions; all others pass.
 func TestDropLonger(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, FullCone)

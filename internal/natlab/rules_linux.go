@@ -30,14 +30,14 @@ import (
 
 const (
 	tableName = "natlab"
-	// setTimeout is how long a full cone's mappings live, which are in
-	// a set and not in the connection table.
+	// setTimeout is the lifetime of a full cone's mappings, which are kept in a set and
+	// not in the connection table.
 	setTimeout = 300 * time.Second
 	setSize    = 65535
 )
 
-// Registers, by the 16-byte words of which the kernel has four. The next 4
-// bytes after the first of such a word have names of their own.
+// The kernel has four registers of 16 bytes. Their second 4-byte words have numbers of their
+// own.
 const (
 	reg1  = 1
 	reg1b = 9
@@ -46,17 +46,17 @@ const (
 	reg2b = 13
 )
 
-// table is a table that is being written in the thread's namespace.
+// A table is the nftables table being written in the thread's namespace.
 type table struct {
 	conn *nftables.Conn
 	t    *nftables.Table
 }
 
-// editing lets one routine at a time use package nftables, which numbers the
-// sets of all connections by one counter that it does not guard.
+// editing serializes the use of package nftables, which numbers the sets of all connections
+// by one unguarded counter.
 var editing sync.Mutex
 
-// edit calls f and sends what it adds to the kernel, at once or not at all.
+// edit calls f and sends its additions to the kernel in one transaction.
 func edit(f func(table) error) error {
 	editing.Lock()
 	defer editing.Unlock()
@@ -74,7 +74,7 @@ func edit(f func(table) error) error {
 	return nil
 }
 
-// translate makes the thread's namespace a router of that kind.
+// translate installs the rules of a kind of router in the thread's namespace.
 func translate(kind Kind) error {
 	return edit(func(t table) error {
 		mapped := kind == FullCone || kind == AddressRestricted
@@ -115,8 +115,8 @@ func concat(parts [][]expr.Any) (all []expr.Any) {
 	return all
 }
 
-// keepMapping notes each host's port when it sends, and sends there what comes in
-// for that port from anywhere.
+// keepMapping records a host's port when the host sends, and forwards packets for that port
+// to it, whoever sent them.
 func (t table) keepMapping(post *nftables.Chain) error {
 	eim := &nftables.Set{
 		Table: t.t, Name: "eim", IsMap: true, Dynamic: true,
@@ -140,8 +140,8 @@ func (t table) keepMapping(post *nftables.Chain) error {
 	return nil
 }
 
-// filter lets in answers alone, or also what comes from an address that was
-// sent to.
+// filter accepts only answers, or with byAddress also packets from an address to which the
+// host has sent.
 func (t table) filter(chain *nftables.Chain, byAddress bool) error {
 	fromWAN := on(expr.MetaKeyIIFNAME, wan)
 	seen := &nftables.Set{
@@ -169,7 +169,7 @@ func (t table) filter(chain *nftables.Chain, byAddress bool) error {
 	return nil
 }
 
-// remap translates these ports, inner to outer, before the rules of chain post:
+// remap maps these inner ports to outer ones, before the rules of chain post:
 // oifname wan udp sport inner snat to outside:outer.
 func remap(ports map[uint16]uint16, outside netip.Addr) error {
 	return edit(func(t table) error {
@@ -187,7 +187,7 @@ func remap(ports map[uint16]uint16, outside netip.Addr) error {
 	})
 }
 
-// blockUDP drops what is forwarded: meta l4proto udp udp dport != 53 drop.
+// blockUDP adds a rule to chain forward: meta l4proto udp udp dport != 53 drop.
 func blockUDP() error {
 	return edit(func(t table) error {
 		block := t.chain("block", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter-1)
@@ -197,7 +197,7 @@ func blockUDP() error {
 	})
 }
 
-// allowUDP takes the rule of blockUDP away.
+// allowUDP removes the rule of blockUDP.
 func allowUDP() error {
 	return edit(func(t table) error {
 		t.conn.FlushChain(&nftables.Chain{Table: t.t, Name: "block"})
@@ -205,7 +205,7 @@ func allowUDP() error {
 	})
 }
 
-// dropLonger drops packets of more than n bytes.
+// dropLonger drops forwarded packets of more than n bytes.
 func dropLonger(n uint32) error {
 	return edit(func(t table) error {
 		hole := t.chain("hole", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
@@ -218,7 +218,7 @@ func dropLonger(n uint32) error {
 	})
 }
 
-// forgetSets empties what sets there are.
+// forgetSets empties all sets of the table.
 func forgetSets() error {
 	return edit(func(t table) error {
 		sets, err := t.conn.GetSets(t.t)
@@ -229,7 +229,7 @@ func forgetSets() error {
 	})
 }
 
-// on matches the name of the device that a packet came in or goes out by.
+// on matches the input or output device of a packet.
 func on(key expr.MetaKey, device string) []expr.Any {
 	name := make([]byte, unix.IFNAMSIZ)
 	copy(name, device)
@@ -240,12 +240,12 @@ func isUDP() []expr.Any {
 	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg1}, equals([]byte{unix.IPPROTO_UDP})}
 }
 
-// isAnswer matches packets of what was begun from within.
+// isAnswer matches packets of connections that were begun from inside.
 func isAnswer() []expr.Any {
 	return ctHas(expr.CtKeySTATE, expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED)
 }
 
-// ctHas matches packets whose connection has one of the bits.
+// ctHas matches packets whose connection has one of these bits.
 func ctHas(key expr.CtKey, bits uint32) []expr.Any {
 	return []expr.Any{
 		&expr.Ct{Key: key, Register: reg1},

@@ -10,12 +10,11 @@ import (
 	"time"
 )
 
-// internetHops is how many routers lie between two devices of the internet, so
-// that a packet with a short time to live leaves its own NATs and gets no
-// further.
+// internetHops is how many routers lie between two devices of the internet by default. See
+// Lab.SetHops.
 const internetHops = 6
 
-// A segment joins devices: it is the internet, or what lies behind a router.
+// A segment connects devices: it is the internet, or the network behind a router.
 type segment struct {
 	// route makes the router's kernel send packets for an address to this segment.
 	route func(addr netip.Addr) error
@@ -23,24 +22,24 @@ type segment struct {
 	mu      sync.Mutex // also guards the ports' paths and queues
 	hops    int
 	ports   map[netip.Addr]*port
-	gateway *port // where packets go that are for none of the ports
+	gateway *port // receives packets for unknown addresses
 	parted  map[[2]*port]bool
 	order   uint64 // how many packets were queued
 
 	loops sync.WaitGroup
 }
 
-// A port is a device's place on a segment, and our end of the device.
+// A port connects a device to a segment. It holds this process's end of the device.
 type port struct {
 	seg      *segment
 	tun      *os.File
 	up, down path
 	queue    arrivals
-	wake     chan struct{} // the queue has a new first
+	wake     chan struct{} // signals a new head of the queue
 	done     chan struct{}
 }
 
-// plug starts passing packets of a device.
+// plug connects a device and starts passing its packets.
 func (s *segment) plug(tun *os.File, link Link) *port {
 	p := &port{seg: s, tun: tun, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	p.up, p.down = newPath(link), newPath(link)
@@ -49,7 +48,7 @@ func (s *segment) plug(tun *os.File, link Link) *port {
 	return p
 }
 
-// claim gives a port an address.
+// claim assigns an address to a port.
 func (s *segment) claim(addr netip.Addr, p *port) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,13 +78,13 @@ func (s *segment) disclaim(addr netip.Addr) {
 	delete(s.ports, addr)
 }
 
-// close takes the device away.
+// close removes the device.
 func (p *port) close() {
 	close(p.done)
 	_ = p.tun.Close()
 }
 
-// read takes what the device sends until it is closed.
+// read forwards packets that the device sends until it is closed.
 func (p *port) read() {
 	buf := make([]byte, 1<<16)
 	for {
@@ -97,7 +96,7 @@ func (p *port) read() {
 	}
 }
 
-// forward passes a packet on; it keeps a copy.
+// forward sends a copy of a packet to the port of its destination.
 func (s *segment) forward(from *port, packet []byte) {
 	dst, ok := destination(packet)
 	s.mu.Lock()
@@ -120,14 +119,14 @@ func (s *segment) forward(from *port, packet []byte) {
 	})
 }
 
-// put queues an arrival; the segment's mutex is held.
+// put queues an arrival. The caller holds the segment's mutex.
 func (p *port) put(a arrival) {
 	p.seg.order++
 	a.order = p.seg.order
 	heap.Push(&p.queue, a)
 }
 
-// awake has the queue looked at again.
+// awake makes write look at the queue again.
 func (p *port) awake() {
 	select {
 	case p.wake <- struct{}{}:
@@ -135,14 +134,14 @@ func (p *port) awake() {
 	}
 }
 
-// write gives the device what arrives until it is closed.
+// write delivers packets to the device until it is closed.
 func (p *port) write() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		due, wait := p.take()
 		for _, packet := range due {
-			_, _ = p.tun.Write(packet) // a device that is down loses it
+			_, _ = p.tun.Write(packet) // fails if the device is down: the packet is lost
 		}
 		timer.Reset(wait)
 		select {
@@ -154,7 +153,7 @@ func (p *port) write() {
 	}
 }
 
-// take takes what has arrived, and tells how long nothing else does.
+// take removes the packets that are due, and returns how long it is until the next one.
 func (p *port) take() (due [][]byte, wait time.Duration) {
 	p.seg.mu.Lock()
 	defer p.seg.mu.Unlock()
@@ -175,12 +174,12 @@ func (p *port) take() (due [][]byte, wait time.Duration) {
 	return due, time.Hour
 }
 
-// An arrival is a packet that reaches the end of a path then: of that to the
-// segment, or, having passed, of that to the device. So packets of several
-// senders enter the second in the order in which they arrive there.
+// An arrival is a packet that reaches the end of a path at a given time: first of the
+// sender's path to the segment, then of the path to the receiving device. Packets of several
+// senders thus enter the second path in the order in which they reach the segment.
 type arrival struct {
 	at     time.Time
-	order  uint64 // among those of the same instant, first come first served
+	order  uint64 // breaks ties: first come, first served
 	passed bool
 	packet []byte
 }

@@ -10,17 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sendQueue is how many packets a device holds until its segment reads them.
+// sendQueue is how many packets a device queues until its segment reads them.
 const sendQueue = 10_000
 
-// openTUN makes a device in the thread's namespace and brings it up. It is
-// gone when the file is closed.
+// openTUN creates a TUN device in the thread's namespace and brings it up. Closing the file
+// removes it.
 func openTUN(name string) (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("/dev/net/tun: %w", err)
 	}
-	// To be known to the runtime's poller the device has to be complete.
+	// The runtime's poller accepts the file only once the device is configured.
 	if err := configureTUN(fd, name); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("device %s: %w", name, err)
@@ -47,8 +47,8 @@ func configureTUN(fd int, name string) error {
 	return netlink.LinkSetUp(link)
 }
 
-// addAddr gives a device an address. Duplicates are not looked for, so that an
-// IPv6 address works at once.
+// addAddr gives a device an address. Duplicate detection is off, so that an IPv6 address can
+// be used at once.
 func addAddr(device string, addr netip.Addr) error {
 	link, err := netlink.LinkByName(device)
 	if err != nil {
@@ -65,7 +65,7 @@ func delAddr(device string, addr netip.Addr) error {
 	return netlink.AddrDel(link, &netlink.Addr{IPNet: hostNet(addr)})
 }
 
-// addRoute sends what is for dst to a device.
+// addRoute adds a route to dst by a device.
 func addRoute(device string, dst *net.IPNet) error {
 	link, err := netlink.LinkByName(device)
 	if err != nil {

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// beside is what goes on beside a transfer: another flow, perhaps, and probes of the
-// round trip. The zero value is nothing.
+// beside is what runs at the same time as a transfer: optionally another flow, and probes of
+// the round trip. The zero value is nothing.
 type beside struct {
 	flow  *flow
 	probe *probe
 }
 
-// meanwhile is what was seen of it during the transfer.
+// meanwhile is what was measured of it during the transfer.
 type meanwhile struct {
 	other float64         // bytes a second of the other flow
-	trips []time.Duration // of probes, none of which is the transfer's
+	trips []time.Duration // of the probes, which are no packets of the transfer
 }
 
-// begin starts the account, and returns how to end it.
+// begin starts the measurement, and returns a function that ends it.
 func (b beside) begin() func() meanwhile {
 	start := time.Now()
 	var bytes int64
@@ -39,7 +39,7 @@ func (b beside) begin() func() meanwhile {
 	}
 }
 
-// close ends what goes on.
+// close ends the flow and the probes.
 func (b beside) close() {
 	if b.flow != nil {
 		b.flow.close()

@@ -15,13 +15,13 @@ import (
 
 const (
 	chatEvery = 100 * time.Millisecond
-	chatWait  = "20s" // until both users are there
+	chatWait  = "20s" // until both users are in the chat
 )
 
 var delivered = regexp.MustCompile(`"event":"delivered"`)
 
-// sendInChat has two users chat while one sends a file by the same link. The receiver's
-// lines are measured: what tells it of their delivery queues with the file.
+// sendInChat has two users chat while one sends a file over the same link. It measures the
+// receiver's lines: the confirmations of their delivery share the queue with the file.
 func (b p2p) sendInChat(ctx context.Context, t *turn) (o outcome, err error) {
 	within, cancel := t.ready(ctx)
 	defer cancel()
@@ -45,7 +45,7 @@ func (b p2p) sendInChat(ctx context.Context, t *turn) (o outcome, err error) {
 	}
 	sender, end, err := b.chat(t, t.stage.sender, "ann", bob, "--script", steps)
 	if err == nil {
-		err = end.Close() // it leaves after its steps
+		err = end.Close() // it leaves the chat after its steps
 	}
 	if err != nil {
 		return o, err
@@ -55,7 +55,7 @@ func (b p2p) sendInChat(ctx context.Context, t *turn) (o outcome, err error) {
 			return o, err
 		}
 	}
-	if err := receiver.say(within, lines, "are you there?"); err != nil { // the streams of the chat are there
+	if err := receiver.say(within, lines, "are you there?"); err != nil { // until the chat is connected
 		return o, err
 	}
 	var trips []time.Duration
@@ -85,7 +85,7 @@ func (b p2p) chat(t *turn, on machine, name, with string, flags ...string) (*pro
 	return p, stdin, err
 }
 
-// acceptAll changes a user's config so that files are taken, from whomever.
+// acceptAll changes a user's config so that files from any peer are accepted.
 func (t *turn) acceptAll(name string) error {
 	path := filepath.Join(t.home(name), "p2ptool", "config.toml")
 	config, err := os.ReadFile(path)
@@ -97,12 +97,12 @@ func (t *turn) acceptAll(name string) error {
 	return os.WriteFile(path, []byte(changed), 0o600)
 }
 
-// converse says lines one after the other until the other side is done, and returns how long each took
-// until its delivery was known.
+// converse sends chat lines one after the other until the other side is done, and returns how
+// long each took until its delivery was confirmed.
 func converse(ctx context.Context, p *program, lines io.Writer, done <-chan struct{}) (trips []time.Duration) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { // who has left tells of no delivery
+	go func() { // a participant that has left reports no delivery
 		select {
 		case <-done:
 			cancel()
@@ -114,7 +114,7 @@ func converse(ctx context.Context, p *program, lines io.Writer, done <-chan stru
 	for {
 		begin := time.Now()
 		if p.say(ctx, lines, "are you there?") != nil {
-			return trips // it, or the other side, has left
+			return trips // it or the other side has left the chat
 		}
 		trips = append(trips, time.Since(begin))
 		select {
@@ -125,7 +125,7 @@ func converse(ctx context.Context, p *program, lines io.Writer, done <-chan stru
 	}
 }
 
-// say says a line, and waits for its delivery.
+// say sends a chat line and waits for its delivery.
 func (p *program) say(ctx context.Context, lines io.Writer, text string) error {
 	said, _ := p.said(0)
 	count := len(delivered.FindAllString(said, -1)) + 1

@@ -18,13 +18,13 @@ type comparison struct {
 	tools  []tool
 	log    io.Writer
 	tables []table
-	failed error // of p2ptool; what came after was played
+	failed error // of p2ptool; the later turns were still played
 }
 
-// patient is how much longer than on a path a program may take on loopback.
+// patient is the factor by which the time limit is longer on loopback than on a path.
 const patient = 10
 
-// settle is how long a flow has the way for itself, to find its rate.
+// settle is how long the other flow runs alone first, to find its rate.
 const settle = 3 * time.Second
 
 // play plays a scenario, and writes its table.
@@ -67,7 +67,7 @@ func (c *comparison) play(ctx context.Context, s scenario, w io.Writer) error {
 	return nil
 }
 
-// load makes what is sent.
+// load creates the files that are sent.
 func (c *comparison) load(s scenario) (load, error) {
 	l := load{path: filepath.Join(c.dir, "sent"), bytes: s.bytes, files: s.files}
 	if s.files > 0 {
@@ -76,7 +76,7 @@ func (c *comparison) load(s scenario) (load, error) {
 	return l, makeFile(l.path, s.bytes, 1)
 }
 
-// turn has a tool send the load on a stage of its own.
+// turn has a tool send the load on its own new stage.
 func (c *comparison) turn(ctx context.Context, s scenario, with tool, l load, run int) (o outcome, err error) {
 	t := &turn{load: l, limit: patient * c.limit}
 	if t.dir, err = os.MkdirTemp(c.dir, "turn-"); err != nil {
@@ -101,7 +101,7 @@ func (c *comparison) turn(ctx context.Context, s scenario, with tool, l load, ru
 	defer t.beside.close()
 	defer func() {
 		t.leave()
-		err = errors.Join(err, t.keepWords(c.words, fmt.Sprintf("%s-%d-%s", s.name, run, with.name)))
+		err = errors.Join(err, t.keepLogs(c.logs, fmt.Sprintf("%s-%d-%s", s.name, run, with.name)))
 	}()
 	if o, err = with.play(ctx, t); err != nil {
 		return o, err
@@ -112,7 +112,7 @@ func (c *comparison) turn(ctx context.Context, s scenario, with tool, l load, ru
 	return o, nil
 }
 
-// beside starts what goes on beside the transfer.
+// beside starts what runs at the same time as the transfer.
 func (c *comparison) beside(ctx context.Context, s scenario, on *stage) (b beside, err error) {
 	if !on.emulated {
 		return b, nil

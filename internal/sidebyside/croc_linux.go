@@ -14,8 +14,8 @@ const (
 
 var crocReady = regexp.MustCompile(`(?i)code is`)
 
-// croc sends through a relay of its own, as it does between networks. It is told not to
-// compress, since what is sent cannot be, and its attempt would take most of the time.
+// croc sends through a relay of its own, as it does between networks. Compression is off: the
+// files cannot be compressed, and the attempt would take most of the time.
 func croc(ctx context.Context, t *turn) (o outcome, err error) {
 	within, cancel := t.ready(ctx)
 	defer cancel()

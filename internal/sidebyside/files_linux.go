@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// A load is what is sent: a file, or a folder of small ones.
+// A load is what is sent: one large file, or a folder of small ones.
 type load struct {
 	path  string
 	bytes int64
@@ -54,7 +54,7 @@ func makeFolder(path string, files int) error {
 	return nil
 }
 
-// verify wants all that was sent, and it the same, in a folder.
+// verify checks that everything that was sent is in a folder, unchanged.
 func (l load) verify(folder string) error {
 	return filepath.WalkDir(l.path, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -88,17 +88,17 @@ func same(sent, got string) error {
 			return fmt.Errorf("%s is not what was sent", filepath.Base(got))
 		}
 		if errA != nil || errB != nil {
-			return nil // both, since as much was read
+			return nil // both ended: the same number of bytes was read
 		}
 	}
 }
 
-// occupied returns how many bytes a folder's files take: of a file that
-// was only made as long as it is to be, those that were written.
+// occupied returns how many bytes of a folder's files were written: a file may have been
+// extended to its final size before.
 func occupied(folder string) (sum int64) {
 	_ = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
-			return nil // it may be gone by now
+			return nil // it may have been removed in the meantime
 		}
 		var s syscall.Stat_t
 		if syscall.Stat(path, &s) == nil {

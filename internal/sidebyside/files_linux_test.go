@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestVerify wants every change of what arrived noticed.
+// TestVerify checks that every change of what arrived is noticed.
 func TestVerify(t *testing.T) {
 	dir := t.TempDir()
 	l := load{path: filepath.Join(dir, "sent")}
@@ -40,7 +40,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestOccupied counts what was written alone.
+// TestOccupied: only written bytes count.
 func TestOccupied(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")

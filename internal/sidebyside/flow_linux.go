@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A flow is a TCP connection that sends without end.
+// A flow is a TCP connection that sends all the time.
 type flow struct {
 	received counter
 	listener net.Listener
@@ -18,7 +18,7 @@ type flow struct {
 	loops    sync.WaitGroup
 }
 
-// startFlow starts one with a congestion control.
+// startFlow starts a flow with a congestion control.
 func startFlow(from, to machine, control string) (f *flow, err error) {
 	f = &flow{}
 	to.do(func() { f.listener, err = net.Listen("tcp", net.JoinHostPort(to.addr(), "0")) })

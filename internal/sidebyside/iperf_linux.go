@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// iperf is iperf3 over TCP with a congestion control; empty: the system's.
+// iperf is the congestion control that iperf3 uses over TCP; empty: the system's.
 type iperf string
 
 var iperfListens = regexp.MustCompile(`Server listening`)
 
-// On loopback it sends for less time than on a path, where a flow has to find its rate.
+// It sends longer on a path than on loopback, since a flow has to find its rate there.
 const (
 	iperfShort = 4 * time.Second
 	iperfLong  = 10 * time.Second
 )
 
-// play sends from memory to memory for some time. What is taken is what it says has
-// arrived: that is the yardstick.
+// play sends from memory to memory for some time. The result is the received bytes that iperf3
+// reports.
 func (cc iperf) play(ctx context.Context, t *turn) (o outcome, err error) {
 	port, err := freePorts(t.stage.receiver, 1)
 	if err != nil {
@@ -37,7 +37,7 @@ func (cc iperf) play(ctx context.Context, t *turn) (o outcome, err error) {
 	if err != nil {
 		return o, err
 	}
-	// A probing connection would count as a test.
+	// iperf3 would count a connection that only probes the port as a test.
 	within, cancel := t.ready(ctx)
 	defer cancel()
 	if _, err := server.await(within, iperfListens); err != nil {
@@ -49,7 +49,7 @@ func (cc iperf) play(ctx context.Context, t *turn) (o outcome, err error) {
 	}
 	var client *program
 	limit := t.limit
-	t.limit = lasts + patience // on bad paths it takes long to end
+	t.limit = lasts + patience // on bad paths it takes a long time to exit
 	defer func() { t.limit = limit }()
 	o, err = t.transfer(ctx, func() (*program, error) {
 		client, err = t.start(t.stage.sender, nil, "iperf3", args...)
@@ -60,7 +60,7 @@ func (cc iperf) play(ctx context.Context, t *turn) (o outcome, err error) {
 	}
 	t.leave()
 	o.sender, o.receiver = client.used(), server.used()
-	if o.cut { // it did not even get through to the end
+	if o.cut { // it never reported a result
 		o.bytes = 0
 		return o, nil
 	}
@@ -68,7 +68,7 @@ func (cc iperf) play(ctx context.Context, t *turn) (o outcome, err error) {
 	return o, o.readIperf(said)
 }
 
-// readIperf takes bytes and seconds from what `iperf3 -J` says.
+// readIperf reads bytes and seconds from the output of `iperf3 -J`.
 func (o *outcome) readIperf(said string) error {
 	var r struct {
 		End struct {
@@ -83,7 +83,7 @@ func (o *outcome) readIperf(said string) error {
 	}
 	got := r.End.Received
 	if got.Seconds <= 0 {
-		return fmt.Errorf("iperf3 says nothing of what was received")
+		return fmt.Errorf("the output of iperf3 lacks the received bytes")
 	}
 	o.bytes, o.took = got.Bytes, time.Duration(got.Seconds*float64(time.Second))
 	return nil

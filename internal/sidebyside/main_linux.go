@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// options are what the command line says.
+// options are the settings of the command line.
 type options struct {
 	runs      int
 	size      size // of the file on loopback
@@ -27,7 +27,7 @@ type options struct {
 	scenarios string
 	tools     string
 	dir       string
-	words     string // the folder for what programs say
+	logs      string // the folder for the output of programs
 	before    string // another build of p2ptool to compare with; empty: none
 	list      bool
 }
@@ -57,22 +57,22 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.scenarios, "scenario", "", "these alone, by their names and commas (-list)")
 	f.StringVar(&o.tools, "tool", "", "these programs alone, by their names and commas (-list)")
 	f.StringVar(&o.dir, "dir", defaultDir(), "where the files are made; on a tmpfs the disk does not count")
-	f.StringVar(&o.words, "words", "", "a folder in which to keep what each program says")
-	f.StringVar(&o.before, "before", "", "another build of p2ptool, which takes turns with this one in all scenarios")
-	f.BoolVar(&o.list, "list", false, "list scenarios and programs, and end")
+	f.StringVar(&o.logs, "logs", "", "a folder in which to keep the output of each program")
+	f.StringVar(&o.before, "before", "", "the path of another build of p2ptool to compare with in all scenarios")
+	f.BoolVar(&o.list, "list", false, "list scenarios and programs, and exit")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	switch {
 	case f.NArg() > 0:
-		return o, fmt.Errorf("%q is no flag: see -help", f.Arg(0))
+		return o, fmt.Errorf("unexpected argument %q: see -help", f.Arg(0))
 	case o.runs < 1 || o.files < 1 || o.limit < time.Second:
-		return o, errors.New("-runs and -files are 1 at least, -limit is 1s at least")
+		return o, errors.New("-runs and -files must be at least 1, -limit at least 1s")
 	}
 	return o, nil
 }
 
-// defaultDir is in memory where there is such a place.
+// defaultDir is in memory if possible.
 func defaultDir() string {
 	if s, err := os.Stat("/dev/shm"); err == nil && s.IsDir() {
 		return "/dev/shm"
@@ -126,7 +126,7 @@ func list(w io.Writer, scenarios []scenario, tools []tool) {
 	}
 }
 
-// choose returns those of all that are named; all of them where names is empty.
+// choose returns the named ones of all, or all of them if names is empty.
 func choose[T any](all []T, names string, name func(T) string) ([]T, error) {
 	if names == "" {
 		return all, nil
@@ -135,14 +135,14 @@ func choose[T any](all []T, names string, name func(T) string) ([]T, error) {
 	for n := range strings.SplitSeq(names, ",") {
 		i := slices.IndexFunc(all, func(t T) bool { return name(t) == n })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no %q: see -list", n)
+			return nil, fmt.Errorf("%q is unknown: see -list", n)
 		}
 		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }
 
-// installed leaves out, and names, what lacks a program.
+// installed returns the tools whose programs are installed, and reports the others.
 func installed(all []tool, stderr io.Writer) []tool {
 	return slices.DeleteFunc(all, func(t tool) bool {
 		for _, need := range t.needs {
@@ -155,7 +155,7 @@ func installed(all []tool, stderr io.Writer) []tool {
 	})
 }
 
-// find looks for a program, also where those stand that are not for everybody.
+// find looks for a program in PATH and in the sbin folders.
 func find(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -164,7 +164,7 @@ func find(name string) (string, error) {
 	return path, nil
 }
 
-// kernel and network read a setting of the machine.
+// kernel and network read a kernel setting of the machine.
 func kernel(name string) string  { return setting("/proc/sys/kernel/" + name) }
 func network(name string) string { return setting("/proc/sys/net/ipv4/" + name) }
 

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestOwnTurns plays what needs no other program.
+// TestOwnTurns plays the scenarios that need no other program.
 func TestOwnTurns(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	err := run(t.Context(), []string{"-scenario", "loopback,small-files,queue-200", "-tool", "p2ptool,p2ptool chat",
@@ -25,11 +25,11 @@ func TestOwnTurns(t *testing.T) {
 	}
 	for _, w := range want {
 		if !strings.Contains(stdout.String(), w) {
-			t.Errorf("the tables do not tell of %q", w)
+			t.Errorf("the tables lack %q", w)
 		}
 	}
 	if strings.Contains(stdout.String(), "not done") {
-		t.Error("a transfer was not done in time")
+		t.Error("a transfer was not complete in time")
 	}
 	if t.Failed() {
 		t.Logf("%s%s", &stdout, &stderr)
@@ -38,11 +38,11 @@ func TestOwnTurns(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for args, want := range map[string]string{
-		"-scenario nowhere": `there is no "nowhere"`,
-		"-tool pigeon":      `there is no "pigeon"`,
-		"-size much":        `"much" is no size`,
+		"-scenario nowhere": `"nowhere" is unknown`,
+		"-tool pigeon":      `"pigeon" is unknown`,
+		"-size much":        `"much" is not a size`,
 		"-runs 0":           "-runs",
-		"203.0.113.1":       `"203.0.113.1" is no flag`,
+		"203.0.113.1":       `unexpected argument "203.0.113.1"`,
 	} {
 		var stdout, stderr bytes.Buffer
 		err := run(t.Context(), strings.Fields(args), &stdout, &stderr)

@@ -9,15 +9,14 @@ import (
 	"time"
 )
 
-// A memory follows the memory of a process and of its descendants: the kernel's peak of
-// each, VmHWM, as last seen. (ru_maxrss would do, were it not that a new process
-// begins with what its parent had.)
+// A memory watches the peak memory of a process and its descendants: the last seen VmHWM of
+// each. ru_maxrss is not usable, since a new process inherits its parent's.
 type memory struct {
 	pid  int
 	quit chan struct{}
 	over sync.WaitGroup
 
-	peaks map[int]int64 // by process; belongs to the goroutine until it is over
+	peaks map[int]int64 // by process; only the goroutine uses it until stop
 }
 
 const memoryEvery = 100 * time.Millisecond
@@ -41,7 +40,7 @@ func (m *memory) follow() {
 	}
 }
 
-// look reads the peaks of a process and those below it.
+// look reads the peaks of a process and its descendants.
 func (m *memory) look(pid int) {
 	if peak, ok := highWater(pid); ok {
 		m.peaks[pid] = peak
@@ -51,13 +50,13 @@ func (m *memory) look(pid int) {
 	}
 }
 
-// stop ends the following, and waits for that.
+// stop ends the watching and waits for its end.
 func (m *memory) stop() {
 	close(m.quit)
 	m.over.Wait()
 }
 
-// peak returns the sum of the peaks, in bytes; it is called after stop.
+// peak returns the sum of the peaks in bytes. Call it after stop.
 func (m *memory) peak() (sum int64) {
 	for _, p := range m.peaks {
 		sum += p
@@ -79,7 +78,7 @@ func highWater(pid int) (peak int64, ok bool) {
 	return kib << 10, err == nil
 }
 
-// children returns the processes that the main thread of a process has started, or any of its threads.
+// children returns the processes that any thread of a process has started.
 func children(pid int) (pids []int) {
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"regexp"
 )
 
-// p2p is p2ptool: the path of its binary.
+// p2p is a build of p2ptool.
 type p2p struct{ binary string }
 
 var (
@@ -15,7 +15,7 @@ var (
 	guid       = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 )
 
-// send sends by way of a server: `send` to `receive`.
+// send runs `send` and `receive`, which meet at a server.
 func (b p2p) send(ctx context.Context, t *turn) (o outcome, err error) {
 	receiver, to, err := b.receiver(ctx, t, "receive", "--once")
 	if err != nil {
@@ -38,8 +38,7 @@ func home(t *turn, name string) []string {
 	return []string{"HOME=" + t.home(name), "XDG_CONFIG_HOME=" + t.home(name), "XDG_STATE_HOME=" + t.home(name)}
 }
 
-// receiver starts a server, has two users make their keys, and starts the one to
-// whom is sent.
+// receiver starts a server, creates the keys of two users, and starts the one that receives.
 func (b p2p) receiver(ctx context.Context, t *turn, command ...string) (p *program, to string, err error) {
 	within, cancel := t.ready(ctx)
 	defer cancel()
@@ -55,7 +54,7 @@ func (b p2p) receiver(ctx context.Context, t *turn, command ...string) (p *progr
 	return p, to, err
 }
 
-// users starts a server, and has two users of it make their keys.
+// users starts a server and creates the keys of two users.
 func (b p2p) users(ctx context.Context, t *turn) (ann, bob string, err error) {
 	server, err := t.start(t.stage.server, home(t, "server"), b.binary, "serve", "--listen", t.stage.server.addr()+":0", "--json")
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 const probeEvery = 50 * time.Millisecond
 
-// A probe measures the round trip by small datagrams, which queue behind whatever
-// the transfer puts before the bottleneck.
+// A probe measures the round trip with small datagrams. They share the queue before the
+// bottleneck with the transfer.
 type probe struct {
 	near, far *net.UDPConn
 	quit      chan struct{}
@@ -62,7 +62,7 @@ func (p *probe) echo() {
 		if err != nil {
 			return
 		}
-		_, _ = p.far.WriteTo(buf[:n], from) // as good as lost
+		_, _ = p.far.WriteTo(buf[:n], from) // counts as lost
 	}
 }
 
@@ -83,7 +83,7 @@ func (p *probe) hear() {
 	}
 }
 
-// take returns the round trips since it was last called.
+// take returns the round trips since the last call.
 func (p *probe) take() []time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,7 +92,7 @@ func (p *probe) take() []time.Duration {
 	return trips
 }
 
-// close ends the probing, and waits for that.
+// close ends the probing and waits for its end.
 func (p *probe) close() {
 	close(p.quit)
 	p.near.Close()

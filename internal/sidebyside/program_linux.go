@@ -16,32 +16,31 @@ import (
 )
 
 const (
-	maxOutput = 16 << 20 // bytes kept of what a program writes; croc tells of each file
-	overlap   = 1 << 10  // bytes of it that are looked at again when there is more
-	lastWords = 200      // bytes of it that an error tells
+	maxOutput = 16 << 20 // bytes of a program's output that are kept; croc reports each file
+	overlap   = 1 << 10  // bytes of it that are searched again when more arrives
+	tailSize  = 200      // bytes of it that an error shows
 )
 
-// A program is a process that runs, with what it has said so far on stdout and stderr.
+// A program is a running process with its output on stdout and stderr so far.
 type program struct {
 	name string
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended and all is read
-	err  error         // set before
+	done chan struct{} // closed when it has ended and its output is read
+	err  error         // set before done is closed
 
 	memory *memory
 
 	mu     sync.Mutex // guards what is below
 	output bytes.Buffer
-	grown  chan struct{} // closed when there is more
+	grown  chan struct{} // closed when there is more output
 }
 
-// launch starts a program. It is in a process group of its own, with all that it
-// starts.
+// launch starts a program in its own process group.
 func launch(on machine, cmd *exec.Cmd) (*program, error) {
 	p := &program{name: cmd.Args[0], cmd: cmd, done: make(chan struct{}), grown: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p, p
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = 2 * time.Second // for children that keep the pipe
+	cmd.WaitDelay = 2 * time.Second // for child processes that keep the pipe open
 	if err := on.start(cmd); err != nil {
 		return nil, err
 	}
@@ -54,7 +53,7 @@ func launch(on machine, cmd *exec.Cmd) (*program, error) {
 	return p, nil
 }
 
-// Write takes what the program says.
+// Write appends output of the program.
 func (p *program) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,15 +65,15 @@ func (p *program) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// said returns what the program has said from a place on, and a channel that is closed when
-// there is more.
+// said returns the program's output from an offset on, and a channel that is closed when there
+// is more.
 func (p *program) said(from int) (string, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return string(p.output.Bytes()[from:]), p.grown
 }
 
-// await waits until the program has said something, and returns it.
+// await waits until the program's output matches, and returns the match.
 func (p *program) await(ctx context.Context, what *regexp.Regexp) (string, error) {
 	ended, from := false, 0
 	for {
@@ -84,14 +83,14 @@ func (p *program) await(ctx context.Context, what *regexp.Regexp) (string, error
 		}
 		from += max(0, len(said)-overlap)
 		if ended {
-			return "", p.failure(fmt.Errorf("ended without %q", what))
+			return "", p.failure(fmt.Errorf("ended before its output matched %q", what))
 		}
 		select {
 		case <-grown:
 		case <-p.done:
-			ended = true // after a last look
+			ended = true // after searching once more
 		case <-ctx.Done():
-			return "", p.failure(fmt.Errorf("no %q: %w", what, context.Cause(ctx)))
+			return "", p.failure(fmt.Errorf("no output that matches %q: %w", what, context.Cause(ctx)))
 		}
 	}
 }
@@ -109,14 +108,14 @@ func (p *program) wait(ctx context.Context) error {
 	}
 }
 
-// failure is an error with the program's last words.
+// failure returns an error with the end of the program's output.
 func (p *program) failure(err error) error {
 	said, _ := p.said(0)
-	said = strings.Join(strings.Fields(said[max(0, len(said)-lastWords):]), " ")
+	said = strings.Join(strings.Fields(said[max(0, len(said)-tailSize):]), " ")
 	return fmt.Errorf("%s: %w: %s", filepath.Base(p.name), err, strings.ToValidUTF8(said, ""))
 }
 
-// end ends the program and what it started, and waits for it. It is asked first.
+// end terminates the program and its child processes and waits for it: first politely, then by force.
 func (p *program) end() {
 	group := -p.cmd.Process.Pid
 	_ = syscall.Kill(group, syscall.SIGTERM)
@@ -128,13 +127,13 @@ func (p *program) end() {
 	<-p.done
 }
 
-// A usage is what a program has cost: with those that it started and waited for.
+// A usage is the CPU time and memory of a program and the child processes that it waited for.
 type usage struct {
 	cpu    time.Duration
-	memory int64 // bytes at the most
+	memory int64 // peak, in bytes
 }
 
-// used returns what the program has cost, once it has ended.
+// used returns the program's usage once it has ended.
 func (p *program) used() usage {
 	<-p.done
 	u := usage{memory: p.memory.peak()}
@@ -144,7 +143,7 @@ func (p *program) used() usage {
 	return u
 }
 
-// A cast is the programs of one run. Its folder is theirs.
+// A cast is the programs of one run, which share a folder.
 type cast struct {
 	dir      string
 	programs []*program
@@ -166,7 +165,7 @@ func (c *cast) startCmd(on machine, env []string, cmd *exec.Cmd) (*program, erro
 	return p, nil
 }
 
-// run runs a program to its end, and returns what it said.
+// run runs a program to its end and returns its output.
 func (c *cast) run(ctx context.Context, on machine, env []string, name string, args ...string) (string, error) {
 	p, err := c.start(on, env, name, args...)
 	if err != nil {
@@ -179,16 +178,16 @@ func (c *cast) run(ctx context.Context, on machine, env []string, name string, a
 	return said, nil
 }
 
-// leave ends all programs that still run, the last first.
+// leave ends all programs that still run, the most recent first.
 func (c *cast) leave() {
 	for i := len(c.programs) - 1; i >= 0; i-- {
 		c.programs[i].end()
 	}
 }
 
-// keepWords writes what each program has said to a file in a folder, if one is named. Such
-// files bear the given name and the program's.
-func (c *cast) keepWords(folder, name string) error {
+// keepLogs writes the output of each program to a file in a folder, if one is given. The
+// file's name is made of name and the program's name.
+func (c *cast) keepLogs(folder, name string) error {
 	if folder == "" {
 		return nil
 	}

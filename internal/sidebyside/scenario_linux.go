@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// A scenario is a load, the way that it goes, and who is compared there.
+// A scenario is a load, the path that it takes, and the tools that are compared.
 type scenario struct {
-	name, title string
-	bytes       int64
-	files       int
-	way         *way   // nil: loopback
-	beside      string // the congestion control of a TCP flow on the same way; empty: none
-	yard        string // the tool that rates are told in parts of; empty: the rate of the way
-	tools       []string
+	name, title   string
+	bytes         int64
+	files         int
+	way           *way   // nil: loopback
+	beside        string // the congestion control of another TCP flow on the same path; empty: none
+	referenceTool string // the tool to whose rate the others are compared; empty: the path's rate
+	tools         []string
 }
 
 const (
@@ -21,18 +21,18 @@ const (
 	ms   = time.Millisecond
 )
 
-// p2ptoolBefore is the name of another build of p2ptool, such as the one before a change.
+// p2ptoolBefore is the name for another build of p2ptool, such as one before a change.
 const p2ptoolBefore = "p2ptool before"
 
 var tcpAndAll = []string{"p2ptool", "iperf3 cubic", "iperf3 bbr", "scp", "rsync", "croc", "wormhole"}
 
-// scenarios returns them all, with the sizes of the command line.
+// scenarios returns all scenarios, with the sizes from the command line.
 func scenarios(o options) []scenario {
 	all := []scenario{
 		{name: "loopback", title: o.size.String() + " of one file, loopback", bytes: int64(o.size),
-			yard: "iperf3", tools: []string{"p2ptool", "iperf3", "scp", "rsync", "croc", "wormhole"}},
+			referenceTool: "iperf3", tools: []string{"p2ptool", "iperf3", "scp", "rsync", "croc", "wormhole"}},
 		{name: "small-files", title: fmt.Sprintf("%d files of 4 KiB, loopback", o.files), bytes: int64(o.files) * smallFile, files: o.files,
-			yard: "rsync", tools: []string{"p2ptool", "scp", "rsync", "croc"}},
+			referenceTool: "rsync", tools: []string{"p2ptool", "scp", "rsync", "croc"}},
 	}
 	for _, loss := range []int{0, 1, 20, 50} {
 		all = append(all, scenario{name: fmt.Sprintf("loss-%d", loss), title: fmt.Sprintf("100 Mbit/s, 50 ms, %d %% of the packets lost in either direction", loss),

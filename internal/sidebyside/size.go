@@ -20,13 +20,13 @@ func (s *size) Set(text string) error {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 || bits.Len64(uint64(n))+shift > 62 {
-		return fmt.Errorf("%q is no size, such as 64M or 1G", text)
+		return fmt.Errorf("%q is not a size such as 64M or 1G", text)
 	}
 	*s = size(n << shift)
 	return nil
 }
 
-// String returns the largest unit of which it is a multiple.
+// String writes the size in the largest unit of which it is a multiple.
 func (s size) String() string {
 	n, unit := int64(s), ""
 	for i := 0; i < len(units) && n >= 1024 && n%1024 == 0; i++ {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A shell is an sshd of ours, and how to reach it.
+// A shell is an sshd that this command started, and how to reach it.
 type shell struct {
 	sshd    *program
 	port    string
@@ -20,10 +20,10 @@ type shell struct {
 	options []string // of ssh and scp
 }
 
-// sshdFolder must be there for sshd to start, and is by the time one of the system's has run.
+// sshdFolder must exist for sshd to start. The system's own sshd creates it.
 const sshdFolder = "/run/sshd"
 
-// shell starts an sshd with keys that are thrown away.
+// shell starts an sshd with temporary keys.
 func (t *turn) shell(ctx context.Context) (*shell, error) {
 	within, cancel := t.ready(ctx)
 	defer cancel()
@@ -53,7 +53,7 @@ func (t *turn) shell(ctx context.Context) (*shell, error) {
 	if err := os.WriteFile(t.home("sshd_config"), []byte(t.sshdConfig(s.port)), 0o600); err != nil {
 		return nil, err
 	}
-	path, err := find("sshd") // which wants its whole path
+	path, err := find("sshd") // sshd requires an absolute path
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func rsync(ctx context.Context, t *turn) (outcome, error) {
 	})
 }
 
-// byShell runs a command that sends through an sshd.
+// byShell runs a command that sends by an sshd.
 func (t *turn) byShell(ctx context.Context, command func(*shell) []string) (o outcome, err error) {
 	s, err := t.shell(ctx)
 	if err != nil {
@@ -116,7 +116,7 @@ func (t *turn) byShell(ctx context.Context, command func(*shell) []string) (o ou
 	return o, nil
 }
 
-// idle waits until no session is left, so that sshd knows what they have cost.
+// idle waits until no session is left, so that sshd's usage includes them.
 func (s *shell) idle(ctx context.Context) {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
@@ -131,5 +131,5 @@ func (s *shell) idle(ctx context.Context) {
 	}
 }
 
-// named returns the path at which a file of the load's name arrives.
+// named returns the path at which the load arrives.
 func (t *turn) named() string { return filepath.Join(t.into, filepath.Base(t.load.path)) }

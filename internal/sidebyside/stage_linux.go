@@ -10,22 +10,22 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// A machine is where programs run.
+// A machine is a place where programs run.
 type machine interface {
 	start(*exec.Cmd) error
-	// do calls f on a thread whose sockets are the machine's.
+	// do calls f on a thread whose new sockets belong to the machine.
 	do(f func())
 	addr() string
 }
 
-// A stage is the machines of a scenario, and the way between them.
+// A stage is the machines of a scenario and the path between them.
 type stage struct {
 	sender, receiver, server, neighbour machine
 	emulated                            bool
 	close                               func()
 }
 
-// here is this machine, by loopback.
+// here is this machine, reached over loopback.
 type here struct{}
 
 func (here) start(cmd *exec.Cmd) error { return cmd.Start() }
@@ -48,8 +48,8 @@ func (in inside) start(cmd *exec.Cmd) (err error) {
 func (in inside) do(f func())  { in.Do(f) }
 func (in inside) addr() string { return in.address }
 
-// A way is what lies between sender and receiver. The bottleneck, with its queue, is
-// at the receiver, the loss at the sender, before it; both are in either direction.
+// A way describes the path between sender and receiver, in both directions. The bottleneck
+// with its queue is at the receiver; packets are lost before it, at the sender.
 type way struct {
 	rate    float64       // bits a second
 	rtt     time.Duration // without a queue
@@ -58,7 +58,7 @@ type way struct {
 	policer bool
 }
 
-// emulate plays a way between namespaces.
+// emulate builds a path between two namespaces.
 func emulate(w way) (s *stage, err error) {
 	scene := &scene{}
 	defer func() {
@@ -92,10 +92,10 @@ func emulate(w way) (s *stage, err error) {
 	}, nil
 }
 
-// A scene is what a lab needs of a test. See natlab.T.
+// A scene implements natlab.T outside a test.
 type scene struct{ ends []func() }
 
-// impossible says why there is no lab. It is panicked with.
+// impossible is the value of a panic: the reason why there is no lab.
 type impossible struct{ error }
 
 func (s *scene) Helper()          {}
@@ -108,8 +108,8 @@ func (s *scene) close() {
 	}
 }
 
-// freePorts returns the first of so many TCP and UDP ports in a row that nobody uses on
-// a machine.
+// freePorts finds count consecutive ports that are free for TCP and UDP on a machine, and
+// returns the first.
 func freePorts(on machine, count int) (first int, err error) {
 	for range 100 {
 		on.do(func() { first, err = tryPorts(on.addr(), count) })
@@ -117,7 +117,7 @@ func freePorts(on machine, count int) (first int, err error) {
 			return first, nil
 		}
 	}
-	return 0, fmt.Errorf("no %d ports in a row are free: %w", count, err)
+	return 0, fmt.Errorf("no %d consecutive ports are free: %w", count, err)
 }
 
 func tryPorts(host string, count int) (first int, err error) {
@@ -135,7 +135,7 @@ func tryPorts(host string, count int) (first int, err error) {
 	return first - count, nil
 }
 
-// awaitPort waits until something listens.
+// awaitPort waits until the program listens.
 func awaitPort(p *program, from machine, addr string) error {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A result is what came of a tool's turns.
+// A result collects the outcomes of a tool's turns.
 type result struct {
 	tool     string
 	outcomes []outcome
@@ -24,7 +24,7 @@ func (r *result) add(o outcome, err error) {
 	r.outcomes = append(r.outcomes, o)
 }
 
-// each returns a figure of each turn, in order.
+// each returns a figure of every turn, sorted.
 func each[T cmp.Ordered](r result, figure func(outcome) T) []T {
 	all := make([]T, 0, len(r.outcomes))
 	for _, o := range r.outcomes {
@@ -34,7 +34,7 @@ func each[T cmp.Ordered](r result, figure func(outcome) T) []T {
 	return all
 }
 
-// quantile returns a value of a sorted slice, by the nearest rank; zero of none.
+// quantile returns a quantile of a sorted slice by the nearest rank, or zero if it is empty.
 func quantile[T any](sorted []T, q float64) (v T) {
 	if len(sorted) == 0 {
 		return v
@@ -44,26 +44,26 @@ func quantile[T any](sorted []T, q float64) (v T) {
 
 func median[T any](sorted []T) T { return quantile(sorted, .5) }
 
-// A table tells a scenario's results in Markdown.
+// A table shows a scenario's results in Markdown.
 type table struct {
 	scenario
 	results []result
 }
 
-// A column is a heading and what stands below it; a column of nothing is left out.
+// A column has a heading and a cell for each result. A column without any text is left out.
 type column struct {
 	head string
 	cell func(result) string
 }
 
 func (t table) write(w io.Writer) {
-	yard, name := t.yardstick()
+	reference, name := t.reference()
 	columns := []column{
 		{"program", func(r result) string { return r.tool }},
-		{"of " + name, func(r result) string { return share(r, yard) }},
-		{"the other flow", func(r result) string { return other(r, yard) }},
-		{"round trip meanwhile", func(r result) string { return trips(r, func(o outcome) []time.Duration { return o.trips }) }},
-		{"of a line of chat", func(r result) string { return trips(r, func(o outcome) []time.Duration { return o.chat }) }},
+		{"of " + name, func(r result) string { return share(r, reference) }},
+		{"the other flow", func(r result) string { return other(r, reference) }},
+		{"round trip during it", func(r result) string { return trips(r, func(o outcome) []time.Duration { return o.trips }) }},
+		{"round trip of a chat line", func(r result) string { return trips(r, func(o outcome) []time.Duration { return o.chat }) }},
 		{"CPU s per GB, both sides", cpu},
 		{"peak MiB, both sides", peak},
 		{"", remarks},
@@ -71,7 +71,7 @@ func (t table) write(w io.Writer) {
 	columns = slices.DeleteFunc(columns, func(c column) bool {
 		return !slices.ContainsFunc(t.results, func(r result) bool { return c.cell(r) != "" })
 	})
-	fmt.Fprintf(w, "\n**%s** (%s; %s: %.3g MB/s)\n\n", t.title, t.scenario.name, name, yard/1e6)
+	fmt.Fprintf(w, "\n**%s** (%s; %s: %.3g MB/s)\n\n", t.title, t.scenario.name, name, reference/1e6)
 	row(w, columns, func(c column) string { return c.head })
 	row(w, columns, func(column) string { return "---" })
 	for _, r := range t.results {
@@ -79,26 +79,26 @@ func (t table) write(w io.Writer) {
 	}
 }
 
-// writeSummary tells the rates of all scenarios in one table, by program.
+// writeSummary writes the rates of all scenarios in one table, with a column per program.
 func writeSummary(w io.Writer, tables []table, programs []tool) {
 	cell := func(t table, program string) string {
-		yard, _ := t.yardstick()
+		reference, _ := t.reference()
 		i := slices.IndexFunc(t.results, func(r result) bool { return r.tool == program })
 		if i < 0 || len(t.results[i].outcomes) == 0 {
 			return ""
 		}
-		return fmt.Sprintf("%.2f", median(each(t.results[i], outcome.rate))/yard)
+		return fmt.Sprintf("%.2f", median(each(t.results[i], outcome.rate))/reference)
 	}
 	programs = slices.DeleteFunc(slices.Clone(programs), func(p tool) bool {
 		return !slices.ContainsFunc(tables, func(t table) bool { return cell(t, p.name) != "" })
 	})
-	head, rule := "| scenario | parts of |", "| --- | --- |"
+	head, rule := "| scenario | share of |", "| --- | --- |"
 	for _, p := range programs {
 		head, rule = head+" "+p.name+" |", rule+" --- |"
 	}
 	fmt.Fprintf(w, "\n%s\n%s\n", head, rule)
 	for _, t := range tables {
-		_, name := t.yardstick()
+		_, name := t.reference()
 		fmt.Fprintf(w, "| %s | %s |", t.scenario.name, name)
 		for _, p := range programs {
 			fmt.Fprintf(w, " %s |", cell(t, p.name))
@@ -115,41 +115,41 @@ func row(w io.Writer, columns []column, text func(column) string) {
 	fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
 }
 
-// yardstick returns the rate that the others are told in parts of, and whose it is: where that was
-// not measured, a plain one.
-func (t table) yardstick() (rate float64, name string) {
-	if t.yard == "" {
+// reference returns the rate to which the others are compared, and its name. If it was not
+// measured, it is 1 MB/s.
+func (t table) reference() (rate float64, name string) {
+	if t.referenceTool == "" {
 		return t.way.rate / 8, "the path"
 	}
 	for _, r := range t.results {
-		if r.tool == t.yard {
-			return median(each(r, outcome.rate)), t.yard
+		if r.tool == t.referenceTool {
+			return median(each(r, outcome.rate)), t.referenceTool
 		}
 	}
 	return 1e6, "1 MB/s"
 }
 
-// share returns the rate in parts of a yardstick: median, least and most.
-func share(r result, yard float64) string {
+// share returns the rates relative to a reference: median, least and most.
+func share(r result, reference float64) string {
 	all := each(r, outcome.rate)
 	switch len(all) {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf("%.2f", all[0]/yard)
+		return fmt.Sprintf("%.2f", all[0]/reference)
 	}
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", median(all)/yard, all[0]/yard, all[len(all)-1]/yard)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", median(all)/reference, all[0]/reference, all[len(all)-1]/reference)
 }
 
-func other(r result, yard float64) string {
+func other(r result, reference float64) string {
 	rate := median(each(r, func(o outcome) float64 { return o.other }))
 	if rate == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.2f", rate/yard)
+	return fmt.Sprintf("%.2f", rate/reference)
 }
 
-// trips returns the median of all turns' round trips, and what 95 in 100 do not exceed.
+// trips returns the median and the 95th percentile of the round trips of all turns.
 func trips(r result, of func(outcome) []time.Duration) string {
 	var all []time.Duration
 	for _, o := range r.outcomes {

@@ -26,7 +26,7 @@ func TestTable(t *testing.T) {
 	const want = `
 **S** (s; the path: 50 MB/s)
 
-| program | of the path | the other flow | round trip meanwhile | CPU s per GB, both sides | peak MiB, both sides |  |
+| program | of the path | the other flow | round trip during it | CPU s per GB, both sides | peak MiB, both sides |  |
 | --- | --- | --- | --- | --- | --- | --- |
 | fast | 1.00 (0.50 to 2.00) |  |  | 10.0 + 20.0 | 20 + 30 |  |
 | slow | 0.20 | 0.50 | 20 ms, 95 %: 30 ms | 10.0 + 20.0 | 20 + 30 | failed: 1 of 2, not done in time: 1 of 1 |
@@ -37,10 +37,10 @@ func TestTable(t *testing.T) {
 	b.Reset()
 	writeSummary(&b, []table{
 		{scenario{name: "s", way: &way{rate: 400 * mbit}}, []result{fast, slow}},
-		{scenario{name: "of one", yard: "fast"}, []result{fast}},
+		{scenario{name: "of one", referenceTool: "fast"}, []result{fast}},
 	}, []tool{{name: "fast"}, {name: "nobody"}, {name: "slow"}})
 	const summary = `
-| scenario | parts of | fast | slow |
+| scenario | share of | fast | slow |
 | --- | --- | --- | --- |
 | s | the path | 1.00 | 0.20 |
 | of one | fast | 1.00 |  |
@@ -54,12 +54,12 @@ func TestTableWithoutYardstick(t *testing.T) {
 	only := result{tool: "only"}
 	only.add(outcome{bytes: 1e6, took: time.Second}, nil)
 	var b strings.Builder
-	table{scenario{yard: "missing"}, []result{only}}.write(&b)
+	table{scenario{referenceTool: "missing"}, []result{only}}.write(&b)
 	if strings.Contains(b.String(), "of missing") {
-		t.Errorf("tells parts of what was not measured:\n%s", &b)
+		t.Errorf("the table has shares of a rate that was not measured:\n%s", &b)
 	}
 	if !strings.Contains(b.String(), "| 1.00 |") {
-		t.Errorf("does not tell the rate:\n%s", &b)
+		t.Errorf("the table lacks the rate:\n%s", &b)
 	}
 }
 
@@ -70,7 +70,7 @@ func TestReadIperf(t *testing.T) {
 	}
 	for _, bad := range []string{"", "{", `{"end":{}}`} {
 		if err := new(outcome).readIperf(bad); err == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 }

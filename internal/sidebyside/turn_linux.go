@@ -10,13 +10,13 @@ import (
 // A tool is a program that can be compared.
 type tool struct {
 	name  string
-	needs []string // that must be installed
+	needs []string // programs that must be installed
 	play  func(ctx context.Context, t *turn) (outcome, error)
-	whole bool // files arrive that can be verified
-	own   bool // it is ours, and may not fail
+	whole bool // complete files arrive, which can be verified
+	own   bool // this is p2ptool: a failure fails the command
 }
 
-// tools returns all that are known.
+// tools returns all tools.
 func tools(p2ptool, before string) []tool {
 	ssh := []string{"sshd", "ssh", "ssh-keygen"}
 	own := p2p{p2ptool}
@@ -42,29 +42,29 @@ type turn struct {
 	cast
 	stage *stage
 	load  load
-	into  string        // the folder in which it arrives
+	into  string        // the folder in which the load arrives
 	limit time.Duration // for the transfer
 	beside
 }
 
-// An outcome is what came of a turn.
+// An outcome is the result of a turn.
 type outcome struct {
-	bytes            int64 // that arrived
+	bytes            int64 // received
 	took             time.Duration
-	cut              bool // time was up
+	cut              bool // ended by the time limit
 	sender, receiver usage
 	meanwhile
-	chat []time.Duration // round trips of lines
+	chat []time.Duration // round trips of chat lines
 }
 
 // rate returns bytes a second.
 func (o outcome) rate() float64 { return float64(o.bytes) / o.took.Seconds() }
 
-// patience is how long a program may take at least to get ready.
+// patience is the least time that a program has to get ready.
 const patience = 30 * time.Second
 
-// transfer starts the program that sets the transfer going, and waits until it and the others
-// have ended, or time is up.
+// transfer starts the program that begins the transfer, and waits until it and the others have
+// ended, or the time is over.
 func (t *turn) transfer(ctx context.Context, start func() (*program, error), others ...*program) (outcome, error) {
 	o := outcome{bytes: t.load.bytes}
 	within, cancel := context.WithTimeoutCause(ctx, t.limit, errLimit)
@@ -88,10 +88,10 @@ func (t *turn) transfer(ctx context.Context, start func() (*program, error), oth
 	return o, err
 }
 
-// home returns the path of something in the folder of the turn.
+// home returns a path in the folder of the turn.
 func (t *turn) home(name string) string { return filepath.Join(t.dir, name) }
 
-// ready limits how long a program takes to get ready: as long as the transfer may, at least.
+// ready limits how long a program takes to get ready: at least as long as the transfer may take.
 func (t *turn) ready(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, max(patience, t.limit))
 }

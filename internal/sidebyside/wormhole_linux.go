@@ -12,8 +12,8 @@ const wormholeCode = "7-side-by"
 
 var wormholeReady = regexp.MustCompile(`wormhole receive`)
 
-// wormhole sends by a mailbox and a transit relay of our own; the two find the way between
-// them by themselves.
+// wormhole sends with its own mailbox server and transit relay; the two sides find the path
+// between them by themselves.
 func wormhole(ctx context.Context, t *turn) (o outcome, err error) {
 	within, cancel := t.ready(ctx)
 	defer cancel()
@@ -46,7 +46,7 @@ func wormhole(ctx context.Context, t *turn) (o outcome, err error) {
 	return o, nil
 }
 
-// twist starts a server, and returns where it listens.
+// twist starts a server and returns its address.
 func (t *turn) twist(plugin string) (addr string, err error) {
 	port, err := freePorts(t.stage.server, 1)
 	if err != nil {
