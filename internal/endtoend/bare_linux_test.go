@@ -8,9 +8,9 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// TestBareMasquerade has few routers between two NATs, one of which takes what comes
-// unasked for its own: an opener that gets as far spoils what it should prepare, and where no
-// router lies between every one does.
+// TestBareMasquerade has few routers between two NATs, one of which is a BareMasquerade: a
+// packet that reaches it unasked changes its mapping. An opener with too long a time to live
+// does that, and if no router lies between the NATs every opener does.
 func TestBareMasquerade(t *testing.T) {
 	t.Parallel()
 	const (
@@ -51,7 +51,7 @@ func TestBareMasquerade(t *testing.T) {
 	}
 }
 
-// behind makes a host behind NATs in a row.
+// behind adds a host behind a chain of NATs.
 func (s *scene) behind(addr string, kinds []natlab.Kind, inner string) *natlab.Host {
 	r := s.lab.Router(addr, kinds[0])
 	for i, kind := range kinds[1:] {

@@ -7,8 +7,8 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// TestBlackHole: a router drops what is longer than its limit and tells nobody, from the
-// start or suddenly; on the direct path, or on the way to the relay.
+// TestBlackHole: a router silently drops packets that are longer than its limit, from the
+// start or suddenly, on the direct path or on the path to the relay.
 func TestBlackHole(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -17,8 +17,8 @@ const (
 	changeAt    = 12 * mB // when the network changes
 )
 
-// TestMappingChanges has the NATs forget or change their mappings in the
-// middle of a transfer, which goes on within the promised time.
+// TestMappingChanges: the NATs remove or change their mappings in the middle of a transfer,
+// which continues within the promised time.
 func TestMappingChanges(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -55,7 +55,7 @@ func TestMappingChanges(t *testing.T) {
 	}
 }
 
-// TestServerKilled: a direct transfer does not notice.
+// TestServerKilled: the end of the server does not affect a direct transfer.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, natlab.PortRestricted, natlab.PortRestricted)
@@ -67,9 +67,8 @@ func TestServerKilled(t *testing.T) {
 	}
 }
 
-// during changes the network in the middle of a transfer, and checks that the file
-// arrives, and for how long nothing did: at most as long as said, and the second
-// that the measurement may be wrong by.
+// during changes the network in the middle of a transfer. It checks that the file arrives and
+// that the transfer stalls no longer than given, plus one second for the error of measurement.
 func (s *scene) during(t *testing.T, stall time.Duration, change func(sender *program)) (sender, receiver *program) {
 	t.Helper()
 	writeFile(t, s.ann.path("out/file"), changeSize, 1)
@@ -86,14 +85,14 @@ func (s *scene) during(t *testing.T, stall time.Duration, change func(sender *pr
 		t.Errorf("nothing arrived for %v", longest)
 	}
 	if e := receiver.await(0, "end", is("done")); e.Resumed != 0 {
-		t.Errorf("it was not one transfer: %d bytes are of an earlier one", e.Resumed)
+		t.Errorf("the transfer was interrupted: %d bytes are of an earlier one", e.Resumed)
 	}
 	t.Logf("stalled for %v; paths of the sender: %v, of the receiver: %v", longest.Round(time.Millisecond), sender.paths(), receiver.paths())
 	return sender, receiver
 }
 
-// longestStall returns the longest time between two steps of progress, the later of
-// which came after a change.
+// longestStall returns the longest time between two progress events of which the later one
+// came after a change.
 func longestStall(p *program, changed time.Time) (longest time.Duration) {
 	var last event
 	for _, e := range p.all(is("progress")) {
@@ -109,7 +108,7 @@ func longestStall(p *program, changed time.Time) (longest time.Duration) {
 	return longest
 }
 
-// paths returns the kinds of paths that a program's packets took, in order.
+// paths returns the kinds of the program's active paths, in order.
 func (p *program) paths() []string {
 	var kinds []string
 	for _, e := range p.all(func(e event) bool { return e.Event == "connected" || e.Event == "path" }) {

@@ -9,8 +9,7 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// TestChat has two users say many lines to each other at the same time, from
-// pipes.
+// TestChat has two users send many lines to each other at the same time, from pipes.
 func TestChat(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -26,8 +25,8 @@ func TestChat(t *testing.T) {
 	}
 }
 
-// converse has each say n lines, and wait for the other's last. The other sees
-// each line once, and in order.
+// converse has each user send n lines and wait for the other's last one. It checks that each
+// line arrives once and in order.
 func (s *scene) converse(t *testing.T, n int) {
 	t.Helper()
 	annSays, bobSays := lines("ann", n), lines("bob", n)
@@ -53,7 +52,7 @@ func (s *scene) converse(t *testing.T, n int) {
 			got = append(got, e.Text)
 		}
 		if !slices.Equal(got, side.heard) {
-			t.Errorf("%s heard %d lines, want the %d that %s said", side.p.name, len(got), len(side.heard), side.opposite)
+			t.Errorf("%s received %d lines, want the %d that %s sent", side.p.name, len(got), len(side.heard), side.opposite)
 		}
 		delivered := side.p.all(is("delivered"))
 		for i, e := range delivered {
@@ -71,7 +70,7 @@ func (s *scene) converse(t *testing.T, n int) {
 	t.Logf("%d lines either way, ann: %v, bob: %v", n, ann.lived(), bob.lived())
 }
 
-// lines are what somebody says.
+// lines returns n different lines of a user.
 func lines(who string, n int) (all []string) {
 	for i := range n - 1 {
 		all = append(all, fmt.Sprintf("line %d of %s: “%s”", i+1, who, strings.Repeat("é", i%200)))
@@ -79,7 +78,7 @@ func lines(who string, n int) (all []string) {
 	return append(all, who+" has nothing more to say")
 }
 
-// chat says lines from a pipe, and waits for the other's last one.
+// chat sends lines from a pipe, and waits for the other's last one.
 func (u *user) chat(with *user, says []string) *program {
 	u.t.Helper()
 	cmd := u.command("chat", with.guid, "--wait", "1m", "--wait-line", "nothing more to say$")

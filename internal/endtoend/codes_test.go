@@ -10,15 +10,15 @@ import (
 // nobody is the GUID of a peer that is never online.
 const nobody = "1b671a64-40d5-891e-99b0-da01ff1f3341"
 
-// TestCodes: what cannot be done ends with the documented status, soon, and
-// with an event that names the code.
+// TestCodes: a command that cannot succeed ends soon, with the documented exit status and an
+// error event with the documented code.
 func TestCodes(t *testing.T) {
 	t.Parallel()
 	p := withServer(t)
 	writeFile(t, p.ann.path("file"), 1*mB, 1)
 	refuses := p.bob.run("receive", "--dir", p.bob.path("in"))
 	refuses.await(patience, "readiness", is("listening"))
-	silent, err := net.ListenPacket("udp4", "127.0.0.1:0") // takes all and answers nothing
+	silent, err := net.ListenPacket("udp4", "127.0.0.1:0") // receives everything and answers nothing
 	if err != nil {
 		t.Fatal(err)
 	}

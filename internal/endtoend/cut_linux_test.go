@@ -13,8 +13,8 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// TestPathCut cuts the direct path, but not the ways to the server, under a
-// transfer from a pipe that lasts until the path is back.
+// TestPathCut cuts the direct path, but not the paths to the server, during a transfer from a
+// pipe. The transfer lasts until the path is back.
 func TestPathCut(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, natlab.PortRestricted, natlab.PortRestricted)
@@ -47,7 +47,7 @@ func TestPathCut(t *testing.T) {
 	s.routerA.Join(s.routerB)
 	e = sender.awaitFrom(atSender, 70*time.Second, "direct path", onPath("direct"))
 	receiver.awaitFrom(atReceiver, 70*time.Second, "direct path", onPath("direct"))
-	t.Logf("direct %v after the path was healed", e.seen.Sub(healed).Round(time.Millisecond))
+	t.Logf("direct %v after the path was restored", e.seen.Sub(healed).Round(time.Millisecond))
 
 	size, sum := source.end()
 	sender.end(0)
@@ -57,14 +57,14 @@ func TestPathCut(t *testing.T) {
 	}
 }
 
-// A source is what is written to a program's stdin, at 3 MB/s.
+// A source writes to a program's stdin at 3 MB/s.
 type source struct {
-	quit func() // waits until nothing is written any more
+	quit func() // stops writing and waits for that
 	size int64
 	hash *blake3.Hasher
 }
 
-// trickle begins to write, until end.
+// trickle starts a source, which writes until end is called.
 func trickle(t *testing.T, w io.WriteCloser) *source {
 	s := &source{hash: blake3.New(32, nil)}
 	stop := make(chan struct{})
@@ -94,7 +94,7 @@ func trickle(t *testing.T, w io.WriteCloser) *source {
 	return s
 }
 
-// end closes the stdin, and returns what was written and its digest.
+// end closes stdin, and returns the size and the digest of what was written.
 func (s *source) end() (size int64, digest string) {
 	s.quit()
 	return s.size, hex.EncodeToString(s.hash.Sum(nil))

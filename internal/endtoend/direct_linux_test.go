@@ -8,9 +8,9 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// connectWithin is how long after its start a sender has the right path: the program's
-// own start, a round trip to the server and a few between the peers, which are 12 ms
-// here, and what a busy machine adds.
+// connectWithin limits the time from a sender's start to the right path. It covers the start of
+// the program, a round trip to the server, a few between the peers (12 ms here), and a busy
+// machine.
 const connectWithin = 2 * time.Second
 
 func TestNATs(t *testing.T) {
@@ -37,14 +37,14 @@ func TestNATs(t *testing.T) {
 				s := newScene(t, tt.a, tt.b)
 				s.pass(t, 2*mB, tt.path)
 				if n := carried(t, s.host); tt.path == "direct" && n > mB {
-					t.Errorf("%d bytes of a direct transfer came to the server", n)
+					t.Errorf("the server received %d bytes of a direct transfer", n)
 				}
 			}
 		})
 	}
 }
 
-// TestDoubleNAT has a user behind a router of her own behind the provider's.
+// TestDoubleNAT has a user behind a home router that is itself behind the provider's NAT.
 func TestDoubleNAT(t *testing.T) {
 	t.Parallel()
 	for _, provider := range []natlab.Kind{natlab.PortRestricted, natlab.FullCone} {
@@ -59,8 +59,7 @@ func TestDoubleNAT(t *testing.T) {
 	}
 }
 
-// TestSameLAN has both users behind one router, which does not send packets for
-// its own outer address back inside.
+// TestSameLAN has both users behind one router that does not support hairpinning.
 func TestSameLAN(t *testing.T) {
 	t.Parallel()
 	s := newInternet(t)
@@ -70,7 +69,7 @@ func TestSameLAN(t *testing.T) {
 	s.pass(t, 2*mB, "lan")
 }
 
-// TestLargeFile and TestManyFiles go through two ordinary Linux routers.
+// TestLargeFile and TestManyFiles use two ordinary Linux routers.
 func TestLargeFile(t *testing.T) {
 	t.Parallel()
 	newScene(t, natlab.PortRestricted, natlab.PortRestricted).pass(t, either[int64](200*mB, 50*mB), "direct")
@@ -83,15 +82,15 @@ func TestManyFiles(t *testing.T) {
 	s.send(t, "out/tree", "direct")
 }
 
-// pass sends a file from ann to bob, and checks by which path.
+// pass sends a file from ann to bob and checks the path that it takes.
 func (s *scene) pass(t *testing.T, size int64, path string) {
 	t.Helper()
 	writeFile(t, s.ann.path("out/file"), size, 1)
 	s.send(t, "out/file", path)
 }
 
-// send sends what is in ann's folder out to bob, who has nothing yet, and checks
-// by which path.
+// send sends a file or folder of ann's to bob, who has nothing yet, and checks the path that
+// it takes.
 func (s *scene) send(t *testing.T, what, path string) {
 	t.Helper()
 	receiver := s.bob.receive("--once")

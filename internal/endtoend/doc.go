@@ -1,12 +1,10 @@
-// Package endtoend holds tests alone: they run the program itself, as its users
-// do, and assert what its users see: events, exit codes, and the bytes of files.
+// Package endtoend contains only tests. They run the program as its users do, and check what
+// users see: events, exit codes, and the bytes of files.
 //
-// Most run inside the networks of internal/natlab, which need Linux and
-// root; where that is missing they skip, but fail where CI is "true" in the environment.
-// The others run on loopback, anywhere, and some run all but the commands in
-// virtual time.
+// Most tests run in networks of internal/natlab, which need Linux and root. Without them they
+// skip, or fail if the environment has CI=true. Other tests run on loopback, on any system.
+// Some run the packages without the commands in virtual time.
 //
-// P2PTOOL_FULL=1 makes files as large, and repetitions as many, as the promises name;
-// otherwise there is less of the same. P2PTOOL_BINARY names a program to test in
-// place of the one that is built from this tree.
+// P2PTOOL_FULL=1 runs the tests with the promised file sizes and repetitions; by default both
+// are smaller. P2PTOOL_BINARY names a program to test instead of the one built from this tree.
 package endtoend

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// An event is a line of --json. It has the fields of all kinds that the tests
-// look at.
+// An event is a line of --json, with the fields of all kinds of events that the tests use.
 type event struct {
 	Event string    `json:"event"`
 	Time  time.Time `json:"time"`
@@ -18,7 +17,7 @@ type event struct {
 	Key  string `json:"key"`
 	Peer string `json:"peer"`
 
-	Path string  `json:"path"` // of a link its kind, of a file its name
+	Path string  `json:"path"` // the kind of a link's path, or the name of a file
 	RTT  float64 `json:"rtt_ms"`
 
 	Text string `json:"text"`
@@ -43,11 +42,11 @@ type event struct {
 	line string
 }
 
-// parseEvent reads a line. Nothing else than events may stand on stdout.
+// parseEvent reads a line of stdout, which may contain only events.
 func parseEvent(line []byte) (event, error) {
 	e := event{seen: time.Now(), line: string(bytes.TrimSpace(line))}
 	if err := json.Unmarshal(line, &e); err != nil {
-		return e, fmt.Errorf("%q is no event: %w", line, err)
+		return e, fmt.Errorf("%q is not an event: %w", line, err)
 	}
 	if e.Event == "" || e.Time.IsZero() {
 		return e, fmt.Errorf("%q lacks its event or time", line)
@@ -55,15 +54,15 @@ func parseEvent(line []byte) (event, error) {
 	return e, nil
 }
 
-// A predicate picks an event.
+// A predicate selects events.
 type predicate func(event) bool
 
-// is picks events of a kind.
+// is selects events of a kind.
 func is(kind string) predicate {
 	return func(e event) bool { return e.Event == kind }
 }
 
-// onPath picks events that tell of a link on one of the kinds of paths.
+// onPath selects events of a link whose active path is of one of these kinds.
 func onPath(kinds ...string) predicate {
 	return func(e event) bool {
 		for _, k := range kinds {
@@ -75,7 +74,7 @@ func onPath(kinds ...string) predicate {
 	}
 }
 
-// beyond picks events of a transfer of which more than n bytes are done.
+// beyond selects events of a transfer with more than n bytes done.
 func beyond(n int64) predicate {
 	return func(e event) bool { return e.Event == "progress" && e.Bytes > n }
 }

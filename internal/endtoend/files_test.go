@@ -21,7 +21,7 @@ const (
 	gB = 1000 * mB
 )
 
-// writeFile makes a file of random bytes, the same ones for the same seed.
+// writeFile creates a file of random bytes, which depend only on the seed.
 func writeFile(t *testing.T, path string, size int64, seed uint64) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
@@ -39,8 +39,8 @@ func writeFile(t *testing.T, path string, size int64, seed uint64) {
 	}
 }
 
-// writeTree makes a folder of small files in several layers of folders, some of
-// them empty.
+// writeTree creates a folder of small files with several levels of subfolders, some of them
+// empty.
 func writeTree(t *testing.T, dir string, files int) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
@@ -69,7 +69,7 @@ func digest(t *testing.T, path string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// digests returns those of all files below a folder, by their paths with slashes.
+// digests returns the digests of all files below a folder, by slash-separated path.
 func digests(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -86,8 +86,8 @@ func digests(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// told returns the digests that a side's events tell, by path.
-func told(t *testing.T, p *program, status string) map[string]string {
+// reported returns the digests in a program's events, by path.
+func reported(t *testing.T, p *program, status string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
 	for _, e := range p.all(is("file")) {
@@ -95,15 +95,15 @@ func told(t *testing.T, p *program, status string) map[string]string {
 			t.Errorf("%s: %q is %s: %s", p.name, e.Path, e.Status, e.Reason)
 		}
 		if _, twice := all[e.Path]; twice {
-			t.Errorf("%s: %q was told twice", p.name, e.Path)
+			t.Errorf("%s: %q was reported twice", p.name, e.Path)
 		}
 		all[e.Path] = e.BLAKE3
 	}
 	return all
 }
 
-// sameBytes checks that what was in the folder from is in the folder to, nothing
-// else, and that both sides' events say so.
+// sameBytes checks that the folder to has exactly the files of the folder from, and that the
+// events of both sides report them.
 func sameBytes(t *testing.T, sender, receiver *program, from, to string) {
 	t.Helper()
 	want := digests(t, from)
@@ -112,8 +112,8 @@ func sameBytes(t *testing.T, sender, receiver *program, from, to string) {
 		files map[string]string
 	}{
 		{"the receiver's folder", digests(t, to)},
-		{sender.name, told(t, sender, "sent")},
-		{receiver.name, told(t, receiver, "received")},
+		{sender.name, reported(t, sender, "sent")},
+		{receiver.name, reported(t, receiver, "received")},
 	} {
 		if !maps.Equal(got.files, want) {
 			t.Errorf("%s has %s", got.who, difference(got.files, want))
@@ -121,7 +121,7 @@ func sameBytes(t *testing.T, sender, receiver *program, from, to string) {
 	}
 }
 
-// difference tells a few of the files in which two sides differ.
+// difference lists a few of the files that differ.
 func difference(got, want map[string]string) string {
 	s := fmt.Sprintf("%d files, want %d;", len(got), len(want))
 	shown := 0

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// smallDisk gives a user a folder "in" with room for size bytes.
+// smallDisk gives a user a folder "in" on a file system of size bytes.
 func (u *user) smallDisk(size string) {
 	u.t.Helper()
 	if os.Geteuid() != 0 {
@@ -27,9 +27,8 @@ func (u *user) smallDisk(size string) {
 	u.t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 }
 
-// TestDiskFull: where there is no room for a file, that is told before it
-// is sent; where the room is lost meanwhile, when it is, and what
-// arrived is taken up once there is room again.
+// TestDiskFull: if there is no room for a file, the transfer is refused before it begins. If
+// the disk fills up during a transfer, it fails, and resumes where it was once there is room.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	p := withServer(t)
@@ -42,7 +41,7 @@ func TestDiskFull(t *testing.T) {
 	sender.end(7)
 	receiver.end(7)
 	if n := len(sender.all(beyond(0))); n > 0 {
-		t.Errorf("it was sent, though there is no room for it")
+		t.Errorf("the file was sent although there is no room for it")
 	}
 	for _, side := range []*program{sender, receiver} {
 		t.Logf("%s: %s", side.name, side.all(is("error"))[0].Message)
@@ -58,7 +57,7 @@ func TestDiskFull(t *testing.T) {
 	for _, side := range []*program{sender, receiver} {
 		e := side.all(is("error"))
 		if len(e) == 0 || e[0].Code != "storage" {
-			t.Fatalf("%s tells no storage error", side.name)
+			t.Fatalf("%s reports no storage error", side.name)
 		}
 		t.Logf("%s: %s", side.name, e[0].Message)
 	}
@@ -75,8 +74,8 @@ func TestDiskFull(t *testing.T) {
 	receiver.end(0)
 	sameBytes(t, sender, receiver, p.ann.path("out"), p.bob.path("in"))
 	if e := receiver.await(0, "end", is("done")); e.Resumed == 0 {
-		t.Error("nothing of what had arrived was taken up")
+		t.Error("the transfer did not resume")
 	} else {
-		t.Logf("%.1f MB were there", float64(e.Resumed)/mB)
+		t.Logf("resumed at %.1f MB", float64(e.Resumed)/mB)
 	}
 }

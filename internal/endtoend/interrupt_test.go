@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// TestInterrupted: Ctrl-C ends either side at once, and the same command goes
-// on where that was.
+// TestInterrupted: Ctrl-C ends either side at once, and the same command resumes the transfer.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("a program cannot be interrupted from another one")
+		t.Skip("Windows cannot interrupt another process")
 	}
 	p := withServer(t)
 	writeFile(t, p.ann.path("out/file"), 96*mB, 1)
@@ -25,7 +24,7 @@ func TestInterrupted(t *testing.T) {
 		q.interrupt()
 		t.Logf("%s ended %v after Ctrl-C", q.name, time.Since(begun).Round(time.Millisecond))
 		if e := q.all(is("error")); len(e) == 0 || e[len(e)-1].Code != "interrupted" {
-			t.Errorf("%s does not tell that it was interrupted", q.name)
+			t.Errorf("%s does not report that it was interrupted", q.name)
 		}
 	}
 
@@ -40,14 +39,14 @@ func TestInterrupted(t *testing.T) {
 	sender.end(0)
 	done := receiver.await(patience, "end", is("done"))
 	if least := journaled(50 * mB); done.Resumed < least {
-		t.Errorf("%d bytes were there, want %d", done.Resumed, least)
+		t.Errorf("resumed at %d bytes, want %d", done.Resumed, least)
 	}
-	t.Logf("%.1f MB were there", float64(done.Resumed)/mB)
+	t.Logf("resumed at %.1f MB", float64(done.Resumed)/mB)
 	ctrlC(receiver)
 	sameBytes(t, sender, receiver, p.ann.path("out"), p.bob.path("in"))
 }
 
-// TestSameName has two users send different files of one name at the same time.
+// TestSameName has two users send different files of the same name at the same time.
 func TestSameName(t *testing.T) {
 	t.Parallel()
 	_, addr := serve(t, here{}, "127.0.0.1:0")

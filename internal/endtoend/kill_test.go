@@ -8,39 +8,38 @@ import (
 	"testing"
 )
 
-// killLimit makes a transfer last for a second or more, so that there is
-// something to kill.
+// killLimit makes a transfer last for a second or more, so that it can be killed.
 const killLimit = "80MB/s"
 
 func kills() int { return either(20, 3) }
 
 func killSize() int64 { return either[int64](500*mB, 96*mB) }
 
-// moment is when to kill, in bytes: at random, so that the rest is enough for the
-// other kills, of which left are left. A program is further when it is killed, as
-// its progress is told ten times a second.
+// moment returns after how many bytes to kill: a random point that leaves enough for the left
+// remaining kills. The program is further when it is killed, since it reports progress only
+// ten times a second.
 func moment(held int64, left int) int64 {
 	const late = 20 * mB
 	return held + rand.Int64N(max(1, (killSize()-held-late)/int64(left)))
 }
 
-// A pair is two users on this machine.
+// A pair is two users on this machine who send and receive.
 type pair struct{ ann, bob *user }
 
-// withServer is a pair that meets at a server.
+// withServer returns a pair that meets at a server.
 func withServer(t *testing.T) pair {
 	t.Helper()
 	_, addr := serve(t, here{}, "127.0.0.1:0")
 	return pair{newPeer(t, "ann", here{}, addr), newPeer(t, "bob", here{}, addr)}
 }
 
-// withoutServer is a pair of which the one is told the other's address.
+// withoutServer returns a pair of which one has the other's address in its config.
 func withoutServer(t *testing.T) pair {
 	t.Helper()
 	return pair{newPeer(t, "ann", here{}, ""), newPeer(t, "bob", here{}, "")}
 }
 
-// freeAddr is a loopback address with a port that was free just now.
+// freeAddr returns a loopback address with a port that is free at the moment.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -51,8 +50,7 @@ func freeAddr(t *testing.T) string {
 	return c.LocalAddr().String()
 }
 
-// TestReceiverKilled kills the receiver again and again while the sender
-// waits for it to come back.
+// TestReceiverKilled kills and restarts the receiver repeatedly while the sender keeps running.
 func TestReceiverKilled(t *testing.T) {
 	t.Parallel()
 	for name, direct := range map[string]bool{"with a server": false, "by address": true} {
@@ -87,8 +85,7 @@ func (p pair) killReceivers(t *testing.T, who string, flags []string) {
 	p.checkResumed(t, sender, receiver, held)
 }
 
-// checkCut checks what a receiver that was killed has left behind, and returns how
-// far it was.
+// checkCut checks the files that a killed receiver has left, and returns how many bytes it had.
 func (p pair) checkCut(t *testing.T, receiver *program, before int64) int64 {
 	t.Helper()
 	if _, err := os.Stat(p.bob.path("in/file")); err == nil {
@@ -100,26 +97,25 @@ func (p pair) checkCut(t *testing.T, receiver *program, before int64) int64 {
 	return before
 }
 
-// checkResumed checks that a transfer took up what the receiver held.
+// checkResumed checks that a transfer resumed with the bytes that the receiver held.
 func (p pair) checkResumed(t *testing.T, sender, receiver *program, held int64) {
 	t.Helper()
 	sameBytes(t, sender, receiver, p.ann.path("out"), p.bob.path("in"))
 	for _, side := range []*program{sender, receiver} {
 		e := side.await(0, "end", is("done"))
 		if e.Resumed < journaled(held) || e.Resumed >= killSize() || e.Bytes != killSize() {
-			t.Errorf("%s: %d of %d bytes were there, want about %d", side.name, e.Resumed, e.Bytes, held)
+			t.Errorf("%s: resumed at %d of %d bytes, want about %d", side.name, e.Resumed, e.Bytes, held)
 		}
-		t.Logf("%s: %.1f of %.1f MB were there", side.name, float64(e.Resumed)/mB, float64(held)/mB)
+		t.Logf("%s: resumed at %.1f of %.1f MB", side.name, float64(e.Resumed)/mB, float64(held)/mB)
 	}
 }
 
-// journaled is the least that a receiver vouches for when it held so much: it
-// syncs and journals as much at a time as it has so far, while it goes on to
-// take as much again, and progress is told a little late.
+// journaled returns the least number of bytes that a receiver has in its journal when it holds
+// this many. It syncs and journals as much at a time as it has so far, receives as much again
+// meanwhile, and reports progress a little late.
 func journaled(held int64) int64 { return max(1, held/4-8*mB) }
 
-// TestSenderKilled kills the sender again and again, and gives the same
-// command anew each time.
+// TestSenderKilled kills the sender repeatedly and runs the same command again each time.
 func TestSenderKilled(t *testing.T) {
 	t.Parallel()
 	p := withServer(t)
@@ -144,7 +140,7 @@ func TestSenderKilled(t *testing.T) {
 	receiver.interrupt()
 }
 
-// TestFolderKilled kills the receiver of many small files, which then all are
+// TestFolderKilled kills the receiver of many small files repeatedly. In the end each file is
 // there once.
 func TestFolderKilled(t *testing.T) {
 	t.Parallel()
@@ -168,6 +164,6 @@ func TestFolderKilled(t *testing.T) {
 		if e.Files != 2000 || e.Failed != 0 || e.Resumed == 0 {
 			t.Errorf("%s: %s", side.name, e.line)
 		}
-		t.Logf("%s: %.1f MB were there", side.name, float64(e.Resumed)/mB)
+		t.Logf("%s: resumed at %.1f MB", side.name, float64(e.Resumed)/mB)
 	}
 }

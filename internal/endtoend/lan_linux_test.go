@@ -6,8 +6,8 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// TestNeighbours have no server, or one that is out of reach, and find each other
-// on their network.
+// TestNeighbours: two users without a server, or with one that is out of reach, find each
+// other on their local network.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()
 	for name, server := range map[string]string{"no server": "", "dead server": "192.168.7.1:3478"} {
@@ -22,7 +22,7 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-// TestNeighboursByIPv6 have link-local addresses alone, unique local ones alone, or both.
+// TestNeighboursByIPv6: the same with only link-local addresses, only unique local ones, or both.
 func TestNeighboursByIPv6(t *testing.T) {
 	t.Parallel()
 	const one, two = "fd07::2/64", "fd07::3/64"

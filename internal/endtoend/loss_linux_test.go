@@ -7,8 +7,8 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// lossy makes the access links lose packets: a packet from one user to the
-// other crosses both.
+// lossy sets the loss of both users' access links. A packet from one user to the other
+// crosses both.
 func (s *scene) lossy(loss float64) {
 	for _, r := range []*natlab.Router{s.routerA, s.routerB} {
 		r.Link(natlab.Link{Delay: 5 * time.Millisecond, Jitter: 2 * time.Millisecond, Loss: loss})

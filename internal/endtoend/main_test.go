@@ -36,7 +36,7 @@ func run(m *testing.M) int {
 		os.Setenv(binaryVar, path)
 	}
 	flag.Parse()
-	if err := moreAtOnce(); err != nil {
+	if err := moreParallel(); err != nil {
 		return complain(err)
 	}
 	status := m.Run()
@@ -46,9 +46,9 @@ func run(m *testing.M) int {
 	return status
 }
 
-// moreAtOnce runs more tests at a time than there are processors, unless the command
-// line says how many: most of the time they wait.
-func moreAtOnce() error {
+// moreParallel runs more parallel tests than there are processors, since tests mostly wait. A
+// -parallel flag on the command line takes precedence.
+func moreParallel() error {
 	const name = "test.parallel"
 	said := false
 	flag.Visit(func(f *flag.Flag) { said = said || f.Name == name })
@@ -63,10 +63,10 @@ func complain(err error) int {
 	return 1
 }
 
-// full reports whether the sizes are those of the promises.
+// full reports whether the tests use the promised sizes.
 func full() bool { return os.Getenv("P2PTOOL_FULL") == "1" }
 
-// either returns what is meant where full is asked for, and where not.
+// either returns whole if full is set, less otherwise.
 func either[T any](whole, less T) T {
 	if full() {
 		return whole

@@ -13,8 +13,8 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// publicA is an address that the router's daemon takes for public, which it does of none
-// that documents may use.
+// publicA is an address that the router's daemon regards as public. It regards none of the
+// addresses reserved for documentation so.
 const publicA = "11.0.0.1"
 
 // A daemon is a miniupnpd on a router.
@@ -23,7 +23,7 @@ type daemon struct {
 	log journal
 }
 
-// A journal is what a program says.
+// A journal collects a program's output.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -41,21 +41,21 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// await waits until the journal has a text.
+// await waits until the journal contains a text.
 func (j *journal) await(t *testing.T, text string) {
 	t.Helper()
 	deadline := time.After(patience)
 	for !strings.Contains(j.String(), text) {
 		select {
 		case <-deadline:
-			t.Fatalf("the router's daemon never says %q:\n%s", text, j)
+			t.Fatalf("the output of the router's daemon lacks %q:\n%s", text, j)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
-// mapPorts has a router map ports by what the lines of a config say. The daemon says
-// the text when it is ready.
+// mapPorts starts a port mapping daemon on a router, with these lines in its config, and waits
+// until its output contains the text ready.
 func mapPorts(t *testing.T, r *natlab.Router, ready string, lines ...string) *daemon {
 	t.Helper()
 	path, err := exec.LookPath("miniupnpd")
@@ -87,7 +87,7 @@ func mapPorts(t *testing.T, r *natlab.Router, ready string, lines ...string) *da
 	return d
 }
 
-// TestNetcheckRouter: netcheck tells by which protocols the router maps ports.
+// TestNetcheckRouter: netcheck shows the protocols by which the router maps ports.
 func TestNetcheckRouter(t *testing.T) {
 	t.Parallel()
 	s := newInternet(t)
@@ -104,14 +104,14 @@ func TestNetcheckRouter(t *testing.T) {
 	}
 }
 
-// TestPortMapping: two symmetric NATs leave the relay alone, and a mapping of one
-// router makes it direct, whatever protocol that router speaks.
+// TestPortMapping: between two symmetric NATs only the relay works. A port mapping on one
+// router makes the path direct, whichever protocol the router speaks.
 func TestPortMapping(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name           string
 		config         []string
-		ready, removed string // what the daemon says
+		ready, removed string // output of the daemon
 		path           string
 	}{
 		{"pcp", []string{"enable_natpmp=yes", "enable_upnp=no"}, "Listening for NAT-PMP/PCP", "mapping removed", "direct"},
@@ -141,7 +141,7 @@ func TestPortMapping(t *testing.T) {
 				t.Logf("%s after %v", tt.path, talk.since(e).Round(time.Millisecond))
 				talk.end(0)
 				if got := talk.path(); got != tt.path {
-					t.Errorf("the path is %q in the end, want %q", got, tt.path)
+					t.Errorf("the final path is %q, want %q", got, tt.path)
 				}
 				if mapped && router != nil {
 					router.log.await(t, tt.removed)

@@ -10,8 +10,8 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// TestNATsEarlyArrival has one side so far away that the other's probes come long
-// before its own leave: by that a bare masquerade would map it to another port.
+// TestNATsEarlyArrival has one side so far away that the other's probes arrive long before its
+// own leave. A bare masquerade would then map it to another port.
 func TestNATsEarlyArrival(t *testing.T) {
 	t.Parallel()
 	for name, far := range map[string]func(*scene) *natlab.Router{
@@ -27,8 +27,8 @@ func TestNATsEarlyArrival(t *testing.T) {
 	}
 }
 
-// TestNATsIdle: a direct path outlives a silence that is far longer than the
-// mappings of both NATs, and the relay is not needed.
+// TestNATsIdle: a direct path survives an idle time far longer than the mapping timeout of
+// both NATs, without the relay.
 func TestNATsIdle(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, natlab.PortRestricted, natlab.PortRestricted)
@@ -66,7 +66,7 @@ func TestNATsIdle(t *testing.T) {
 	sender.end(0)
 	receiver.end(0)
 	if n := carried(t, s.host) - before; n > mB/4 {
-		t.Errorf("%d bytes came to the server", n)
+		t.Errorf("the server received %d bytes", n)
 	}
 	for p, before := range changes {
 		if n := len(p.all(is("path"))) - before; n > 0 || p.path() != "direct" {
@@ -75,7 +75,7 @@ func TestNATsIdle(t *testing.T) {
 	}
 }
 
-// carried returns how many bytes came to a host.
+// carried returns how many bytes a host received.
 func carried(t *testing.T, h *natlab.Host) (bytes int64) {
 	t.Helper()
 	h.Do(func() {

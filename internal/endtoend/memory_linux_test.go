@@ -11,16 +11,15 @@ import (
 
 const (
 	mostMemory = 64 << 20
-	// leastRate is far below what any machine does: it finds what is stuck, and
-	// says nothing about speed.
+	// leastRate is far below the rate of any machine. It detects a stuck transfer and is
+	// no measure of speed.
 	leastRate = 5 * mB
-	// mostWork is the part of a processor that a slow transfer may take, which
-	// has little to do.
+	// mostWork is the share of a processor that a slow transfer may use.
 	mostWork = 0.3
 )
 
-// TestMemory has two users on this machine pass on a file much larger than the
-// memory that they may take.
+// TestMemory: two users on this machine send and receive a file much larger than the memory
+// that they may use.
 func TestMemory(t *testing.T) {
 	p := withServer(t)
 	size := either[int64](1*gB, 400*mB)
@@ -46,7 +45,7 @@ func TestMemory(t *testing.T) {
 	t.Logf("%.0f MB/s; peaks: sender %d KiB, receiver %d KiB; processor time: sender %v, receiver %v", rate/mB, s>>10, r>>10, work(sender), work(receiver))
 }
 
-// TestQuiet: who has little to do does little.
+// TestQuiet: a slow transfer uses little processor time.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
 	p := withServer(t)
@@ -67,9 +66,9 @@ func work(p *program) time.Duration {
 	return (p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()).Round(10 * time.Millisecond)
 }
 
-// watchMemory looks at the peak of a program's resident memory, until the program
-// ends or the peak is asked for. What the parent tells at the end will not do: that
-// counts the parent's own memory, from before the program was loaded.
+// watchMemory watches the peak of a program's resident memory until the program ends or peak is
+// called. The rusage of the ended process is not usable: it includes the parent's memory from
+// before the program was loaded.
 func watchMemory(t *testing.T, p *program) (peak func() int64) {
 	t.Helper()
 	var most int64
@@ -94,7 +93,7 @@ func watchMemory(t *testing.T, p *program) (peak func() int64) {
 	}
 }
 
-// highWater reads VmHWM, in bytes; 0 where the process has ended.
+// highWater reads VmHWM in bytes; 0 if the process has ended.
 func highWater(pid int) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

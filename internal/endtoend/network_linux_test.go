@@ -7,7 +7,7 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// TestIPv6 has users who have nothing but IPv6.
+// TestIPv6 has users with IPv6 only.
 func TestIPv6(t *testing.T) {
 	t.Parallel()
 	s := &scene{lab: natlab.New(t)}
@@ -19,8 +19,8 @@ func TestIPv6(t *testing.T) {
 	s.pass(t, 2*mB, "direct")
 }
 
-// TestSmallPackets: a provider's tunnel lets no packet of the usual length pass,
-// and tells nobody; from the start, or suddenly.
+// TestSmallPackets: a provider's tunnel silently drops packets of the usual length, from the
+// start or suddenly.
 func TestSmallPackets(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]int64{"from the start": 0, "suddenly": changeAt} {
@@ -40,7 +40,7 @@ func TestSmallPackets(t *testing.T) {
 	}
 }
 
-// TestServerRestarts: who was registered is found again soon.
+// TestServerRestarts: registered peers are found again soon after the server restarts.
 func TestServerRestarts(t *testing.T) {
 	t.Parallel()
 	s := &scene{lab: natlab.New(t)}

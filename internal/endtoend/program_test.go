@@ -14,27 +14,26 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must come, where the time is not
-// what it is about.
+// patience limits a test's wait for events that must come, if the test is not about time.
 const patience = 60 * time.Second
 
-// A program is a p2ptool that runs, with what it has said so far.
+// A program is a running p2ptool with its events and output so far.
 type program struct {
 	t     *testing.T
 	name  string
 	cmd   *exec.Cmd
 	begun time.Time
 	ended time.Time     // set before done is closed
-	done  chan struct{} // closed when it has ended and all is read
+	done  chan struct{} // closed when it has ended and its output is read
 
 	mu     sync.Mutex    // guards what is below
-	grown  chan struct{} // closed when there is more
+	grown  chan struct{} // closed when there is another event
 	events []event
 	stderr bytes.Buffer
-	wrong  error // what stdout should not have said
+	wrong  error // the first line of stdout that is not an event
 }
 
-// start starts a program by the way that the machine has to do so.
+// start starts a program on a machine.
 func start(t *testing.T, on machine, name string, cmd *exec.Cmd) *program {
 	t.Helper()
 	p := &program{t: t, name: name, cmd: cmd, done: make(chan struct{}), grown: make(chan struct{})}
@@ -57,7 +56,7 @@ func start(t *testing.T, on machine, name string, cmd *exec.Cmd) *program {
 	return p
 }
 
-// follow reads stdout, and waits for the end.
+// follow reads stdout and waits for the program's end.
 func (p *program) follow(stdout io.Reader) {
 	lines := bufio.NewReader(stdout)
 	for {
@@ -69,7 +68,7 @@ func (p *program) follow(stdout io.Reader) {
 			break
 		}
 	}
-	_ = p.cmd.Wait() // its status stands in ProcessState
+	_ = p.cmd.Wait() // ProcessState has its status
 	p.ended = time.Now()
 	close(p.done)
 }
@@ -87,21 +86,21 @@ func (p *program) take(line []byte) {
 	p.grown = make(chan struct{})
 }
 
-// Write takes what comes on stderr.
+// Write collects what the program writes to stderr.
 func (p *program) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.stderr.Write(b)
 }
 
-// said returns what was written to stderr.
+// said returns what the program has written to stderr.
 func (p *program) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.stderr.String()
 }
 
-// all returns the events that are picked so far.
+// all returns the selected events so far.
 func (p *program) all(pick predicate) (picked []event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,20 +112,20 @@ func (p *program) all(pick predicate) (picked []event) {
 	return picked
 }
 
-// mark returns a place in the events: awaitFrom looks at what comes after.
+// mark returns the current position in the events, for awaitFrom.
 func (p *program) mark() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.events)
 }
 
-// await waits for the first event that is picked, of all.
+// await waits for the first selected event.
 func (p *program) await(within time.Duration, what string, pick predicate) event {
 	p.t.Helper()
 	return p.awaitFrom(0, within, what, pick)
 }
 
-// awaitFrom waits for the first event that is picked, of those from the mark on.
+// awaitFrom waits for the first selected event after a mark.
 func (p *program) awaitFrom(mark int, within time.Duration, what string, pick predicate) event {
 	p.t.Helper()
 	deadline := time.NewTimer(within)
@@ -148,14 +147,14 @@ func (p *program) awaitFrom(mark int, within time.Duration, what string, pick pr
 		select {
 		case <-grown:
 		case <-p.done:
-			over = true // after a last look
+			over = true // after searching once more
 		case <-deadline.C:
 			p.t.Fatalf("%s: no %s within %v", p.name, what, within)
 		}
 	}
 }
 
-// end waits for the end, and wants the exit status.
+// end waits for the program's end and checks the exit status.
 func (p *program) end(status int) {
 	p.t.Helper()
 	p.endWithin(patience, status)
@@ -174,7 +173,7 @@ func (p *program) endWithin(within time.Duration, status int) {
 	p.sane()
 }
 
-// sane checks what holds for every program at its end.
+// sane checks the conditions that hold for every program at its end.
 func (p *program) sane() {
 	p.t.Helper()
 	p.mu.Lock()
@@ -189,7 +188,7 @@ func (p *program) sane() {
 	}
 }
 
-// interrupt ends it as Ctrl-C does, which takes a second at most.
+// interrupt ends the program as Ctrl-C does, within a second.
 func (p *program) interrupt() {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
@@ -198,22 +197,22 @@ func (p *program) interrupt() {
 	p.endWithin(5*time.Second, 130)
 }
 
-// kill ends it as a power cut does, and waits until it is gone.
+// kill ends the program by force, and waits for its end.
 func (p *program) kill() {
-	_ = p.cmd.Process.Kill() // an error where it has ended
+	_ = p.cmd.Process.Kill() // fails if it has ended
 	<-p.done
 }
 
-// since returns how long after the program's start an event was seen.
+// since returns the time from the program's start to an event.
 func (p *program) since(e event) time.Duration { return e.seen.Sub(p.begun) }
 
-// lived returns for how long it ran.
+// lived returns how long the program ran.
 func (p *program) lived() time.Duration {
 	<-p.done
 	return p.ended.Sub(p.begun).Round(time.Millisecond)
 }
 
-// path returns by which kind of path its packets went last.
+// path returns the kind of the latest active path.
 func (p *program) path() string {
 	kind := "none"
 	for _, e := range p.all(func(e event) bool { return e.Event == "connected" || e.Event == "path" }) {
@@ -222,8 +221,8 @@ func (p *program) path() string {
 	return kind
 }
 
-// account tells what the program did, for a test that failed. Of progress it
-// keeps what is before and behind something else.
+// account describes the program's events for a failed test. Of successive progress events it
+// keeps the first and the last.
 func (p *program) account() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 // inside is a machine in a lab.
 type inside struct{ *natlab.Host }
 
-// start starts a program in the host's namespace, which it has from the thread
-// that forks it.
+// start starts a program in the host's namespace: a process inherits the namespace of the
+// thread that forks it.
 func (in inside) start(cmd *exec.Cmd) (err error) {
 	in.Do(func() { err = cmd.Start() })
 	return err
@@ -23,8 +23,7 @@ const (
 	outerB     = "198.51.100.2"
 )
 
-// A scene is a server on the internet, with a router for either of two
-// users.
+// A scene is a server on the internet and two users, each behind a router.
 type scene struct {
 	lab      *natlab.Lab
 	server   *program
@@ -34,7 +33,7 @@ type scene struct {
 	ann, bob *user
 }
 
-// newScene builds one; ann is behind a router of kind a, bob of kind b.
+// newScene builds a scene: ann is behind a router of kind a, bob of kind b.
 func newScene(t *testing.T, a, b natlab.Kind) *scene {
 	t.Helper()
 	s := newInternet(t)
@@ -44,7 +43,7 @@ func newScene(t *testing.T, a, b natlab.Kind) *scene {
 	return s
 }
 
-// newInternet is a scene with a server alone.
+// newInternet builds a scene with a server and no users.
 func newInternet(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{lab: natlab.New(t)}

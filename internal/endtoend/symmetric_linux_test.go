@@ -9,15 +9,15 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// TestSymmetric: where one side's NAT gives each connection a port of its own and
-// the other's filters by port, a file begins by the relay and goes on directly,
-// by a spray or by prediction.
+// TestSymmetric: one side's NAT is symmetric and the other's filters by port. A transfer begins
+// over the relay and continues on a direct path, found by birthday probing or by port
+// prediction.
 func TestSymmetric(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		a, b   natlab.Kind
-		within time.Duration // of the link, for the direct path
-		chance bool          // of a hundred sprays two find nothing
+		within time.Duration // the limit from the link to the direct path
+		chance bool          // about 2 in 100 rounds of birthday probing fail
 	}{
 		{natlab.Symmetric, natlab.PortRestricted, 3 * time.Second, true},
 		{natlab.PortRestricted, natlab.Symmetric, 3 * time.Second, true},
@@ -43,16 +43,15 @@ func TestSymmetric(t *testing.T) {
 			}
 			slices.Sort(took)
 			if last := took[len(took)-1]; last > tt.within {
-				t.Errorf("the direct path came %v after the link", last)
+				t.Errorf("the direct path was found %v after the link", last)
 			}
 			t.Logf("direct in %d runs, %v after the link at the earliest, median %v, last %v", len(took), took[0], took[len(took)/2], took[len(took)-1])
 		})
 	}
 }
 
-// widens sends a file that begins by the relay, and reports whether and when
-// after that a direct path came. From then on nothing passes the server, and the
-// file arrives all the same.
+// widens sends a file that begins over the relay. It reports whether a direct path was found,
+// and how long after the link. From then on nothing passes the server, and the file arrives.
 func (s *scene) widens(t *testing.T) (after time.Duration, ok bool) {
 	t.Helper()
 	writeFile(t, s.ann.path("out/file"), 12*mB, 1)
@@ -69,13 +68,13 @@ func (s *scene) widens(t *testing.T) (after time.Duration, ok bool) {
 	receiver.end(0)
 	sameBytes(t, sender, receiver, s.ann.path("out"), s.bob.path("in"))
 	if ok && (sender.path() != "direct" || receiver.path() != "direct") {
-		t.Errorf("in the end the sender is on path %q, the receiver on %q", sender.path(), receiver.path())
+		t.Errorf("the final path of the sender is %q, of the receiver %q", sender.path(), receiver.path())
 	}
 	return first.seen.Sub(connected.seen).Round(time.Millisecond), ok
 }
 
-// TestHairpin has both users behind one router, where each reaches the other by
-// the router alone: directly if it turns packets around, by the relay else.
+// TestHairpin has both users behind one router, in networks that are connected only by it. The
+// path is direct if the router supports hairpinning, and relayed otherwise.
 func TestHairpin(t *testing.T) {
 	t.Parallel()
 	for _, turns := range []bool{true, false} {

@@ -7,12 +7,12 @@ import (
 	"p2ptool/internal/natlab"
 )
 
-// relayWithin is how long after its start a sender whose network lets no UDP pass is
-// connected.
+// relayWithin limits the time from a sender's start to its connection in a network that blocks
+// UDP.
 const relayWithin = 5 * time.Second
 
-// TestUDPBlocked: where a router lets no UDP pass, at one end or at both, a file goes by the relay
-// over TLS.
+// TestUDPBlocked: a router at one end or at both blocks UDP. The transfer takes the relay over
+// TLS.
 func TestUDPBlocked(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -55,8 +55,8 @@ func TestUDPBlocked(t *testing.T) {
 	}
 }
 
-// TestUDPBlockedForATime: a transfer begins on a direct path, goes on over TLS when the
-// sender's router lets no UDP pass any more, and is on a direct path again when it does.
+// TestUDPBlockedForATime: a transfer begins on a direct path, continues over TLS when the
+// sender's router blocks UDP, and returns to a direct path when it no longer does.
 func TestUDPBlockedForATime(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, natlab.PortRestricted, natlab.PortRestricted)
@@ -80,7 +80,7 @@ func TestUDPBlockedForATime(t *testing.T) {
 	allowed, at := time.Now(), sender.mark()
 	s.routerA.AllowUDP()
 	e = sender.awaitFrom(at, 70*time.Second, "direct path", onPath("direct"))
-	t.Logf("direct %v after UDP passed again", e.seen.Sub(allowed).Round(time.Millisecond))
+	t.Logf("direct %v after UDP was allowed again", e.seen.Sub(allowed).Round(time.Millisecond))
 
 	size, sum := source.end()
 	sender.end(0)
@@ -90,8 +90,8 @@ func TestUDPBlockedForATime(t *testing.T) {
 	}
 }
 
-// TestTCPBlackHole: a router drops packets beyond a limit and tells nobody, those of TCP too, from the start or
-// suddenly. Where UDP is blocked, or the limit is below what it needs, a file still goes by TLS.
+// TestTCPBlackHole: a router silently drops packets longer than a limit, also those of TCP, from
+// the start or suddenly. If UDP is blocked, or the limit is too low for it, TLS still works.
 func TestTCPBlackHole(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// A machine is where programs run.
+// A machine is a place where programs run.
 type machine interface {
 	start(*exec.Cmd) error
 }
 
-// here is the machine that the test runs on.
+// here is the machine on which the test runs.
 type here struct{}
 
 func (here) start(cmd *exec.Cmd) error { return cmd.Start() }
 
-// A user is somebody with a home folder on a machine.
+// A user has a home folder on a machine.
 type user struct {
 	t    *testing.T
 	name string
@@ -26,13 +26,13 @@ type user struct {
 	guid string
 }
 
-// newUser is a user without a config.
+// newUser creates a user without a config.
 func newUser(t *testing.T, name string, on machine) *user {
 	t.Helper()
 	return &user{t: t, name: name, on: on, home: t.TempDir()}
 }
 
-// newPeer is a user whose config names a server; empty: none.
+// newPeer creates a user whose config names a server; empty: none.
 func newPeer(t *testing.T, name string, on machine, server string) *user {
 	t.Helper()
 	u := newUser(t, name, on)
@@ -46,7 +46,7 @@ func newPeer(t *testing.T, name string, on machine, server string) *user {
 	return u
 }
 
-// command makes a command line of the user's, with events.
+// command returns a command of the user's, with --json.
 func (u *user) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Getenv(binaryVar), append(args, "--json")...)
 	cmd.Dir = u.home
@@ -64,17 +64,17 @@ func (u *user) run(args ...string) *program {
 	return start(u.t, u.on, u.name+": p2ptool "+args[0], u.command(args...))
 }
 
-// path returns where something in the user's home folder is.
+// path returns the path of a file in the user's home folder.
 func (u *user) path(name string) string { return filepath.Join(u.home, name) }
 
-// serve starts a server, and returns it with its address.
+// serve starts a server and returns it with its address.
 func serve(t *testing.T, on machine, listen string) (*program, string) {
 	t.Helper()
 	p := newUser(t, "server", on).run("serve", "--listen", listen)
 	return p, p.await(patience, "address", is("listening")).Addr
 }
 
-// receive starts a receiver, and waits until it can be called.
+// receive starts a receiver and waits until peers can reach it.
 func (u *user) receive(args ...string) *program {
 	u.t.Helper()
 	p := u.run(append([]string{"receive", "--yes", "--dir", u.path("in")}, args...)...)

@@ -18,11 +18,10 @@ import (
 	"p2ptool/transfer"
 )
 
-// In virtual time everything but the commands runs: server, NATs, punching,
-// links, chats and transfers, over networks that would take hours.
+// These tests run everything except the commands in virtual time: server, NATs, hole punching,
+// links, chats and transfers. On real networks they would take hours.
 
-// A virtual pair is two peers behind port-restricted NATs, of which b takes
-// files and chats.
+// A virtualPair is two peers behind port-restricted NATs. b receives files and chats.
 type virtualPair struct {
 	t          *testing.T
 	net        *netsim.Net
@@ -59,7 +58,7 @@ func inVirtualTime(t *testing.T, link netsim.Link, f func(t *testing.T, v *virtu
 		v.natA.Link(link)
 		v.natB.Link(link)
 		f(t, v)
-		v.natA.Link(netsim.Link{}) // goodbyes get through
+		v.natA.Link(netsim.Link{}) // so that closing messages get through
 		v.natB.Link(netsim.Link{})
 		v.a.Close()
 		v.b.Close()
@@ -89,19 +88,19 @@ func virtualKey(t *testing.T) identity.SecretKey {
 
 func (v *virtualPair) takeFile(l *p2p.Link, s *p2p.Stream) {
 	v.arrival = arrival{last: time.Now()}
-	_, err := transfer.Receive(context.Background(), s, transfer.ReceiveOptions{Dir: v.dir, Peer: l.Peer().String(), OnEvent: v.arrival.tell})
+	_, err := transfer.Receive(context.Background(), s, transfer.ReceiveOptions{Dir: v.dir, Peer: l.Peer().String(), OnEvent: v.arrival.observe})
 	v.received <- err
 }
 
-// An arrival measures for how long no byte of a transfer arrived.
+// An arrival measures how long no byte of a transfer arrived.
 type arrival struct {
 	bytes int64
 	last  time.Time
 	stall time.Duration
 }
 
-// tell is the OnEvent of the transfer.
-func (a *arrival) tell(e transfer.Event) {
+// observe is the OnEvent of the transfer.
+func (a *arrival) observe(e transfer.Event) {
 	now := time.Now()
 	switch e := e.(type) {
 	case transfer.Progress:
@@ -109,7 +108,7 @@ func (a *arrival) tell(e transfer.Event) {
 			return
 		}
 		a.bytes = e.Bytes
-	case transfer.File: // the last bytes count before they are synced and named
+	case transfer.File: // the last bytes count before they are synced and the file gets its name
 	default:
 		return
 	}
@@ -126,8 +125,8 @@ func (v *virtualPair) connect() *p2p.Link {
 	return l
 }
 
-// sendFile sends n bytes by a file transfer, checks that they arrived, and
-// returns for how long nothing did at the longest.
+// sendFile sends n bytes by a file transfer, checks that they arrived, and returns the longest
+// stall.
 func (v *virtualPair) sendFile(l *p2p.Link, n int) time.Duration {
 	v.t.Helper()
 	data := make([]byte, n)
@@ -154,7 +153,7 @@ func (v *virtualPair) sendFile(l *p2p.Link, n int) time.Duration {
 	return v.arrival.stall
 }
 
-// say sends lines and checks that each arrives once, and in order.
+// say sends chat lines and checks that each arrives once and in order.
 func (v *virtualPair) say(l *p2p.Link, n int) {
 	v.t.Helper()
 	s, err := l.OpenStream("chat")
@@ -221,7 +220,7 @@ func TestOutageInVirtualTime(t *testing.T) {
 	})
 }
 
-// The end of the server, and so of the relay, goes unnoticed on a direct path.
+// A direct path does not need the server, which is also the relay.
 func TestServerEndsInVirtualTime(t *testing.T) {
 	inVirtualTime(t, megabyte, func(t *testing.T, v *virtualPair) {
 		l := v.connect()
