@@ -21,7 +21,7 @@ func TestOwnTurns(t *testing.T) {
 	}
 	want := []string{"(loopback;", "(small-files;", "| loopback | 1 MB/s | "}
 	if os.Geteuid() == 0 || os.Getenv("CI") == "true" {
-		want = append(want, "(queue-200;", "| p2ptool chat |", "of a line of chat")
+		want = append(want, "(queue-200;", "| p2ptool chat |", "round trip of a chat line")
 	}
 	for _, w := range want {
 		if !strings.Contains(stdout.String(), w) {
