@@ -14,6 +14,7 @@ import (
 
 // answer takes a call that came through the server.
 func (p *Peer) answer(c *client.Call) {
+	p.logServer("call", "what", c.What, "observed", c.Observed, "relayed", c.Channel != 0)
 	switch c.What {
 	case rendezvous.WhatNewLink:
 		p.answerNew(c)

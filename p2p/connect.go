@@ -69,6 +69,7 @@ func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link
 	var gone error // what came of a call to a process that may have ended since it was found
 	for waits, again := 0, 0; ; {
 		found, err := p.lookup(ctx, g)
+		p.logServer("lookup", "peer", g.guid, "kind", g.kind, "process", found.Instance, "error", err)
 		another := err == nil && !slices.Contains(called, found.Instance)
 		switch {
 		case another || waits > 0:
@@ -159,6 +160,7 @@ func (p *Peer) introduce(ctx context.Context, g goal, found client.Found, to cha
 		r.answer, r.err = p.client.Introduce(ctx, client.Introduction{
 			GUID: g.guid, Instance: found.Instance, Version: p.opts.version, What: rendezvous.WhatNewLink, Data: msg,
 		})
+		p.logServer("introduction", "peer", g.guid, "process", found.Instance, "observed", r.answer.Observed, "relayed", r.answer.Channel != 0, "error", r.err)
 		if r.err != nil {
 			r.err = p.introduceError(ctx, r.err)
 		}

@@ -104,6 +104,8 @@ func (p *Peer) newLink(require Require, initiator bool, s noise.Secrets, remote 
 		OnOpened:  l.onOpened,
 		OnPath:    l.onPath,
 		OnTrouble: l.onTrouble,
+		Trace:     p.trace(LinkInfo{remote, initiator}, mine.index, g.index),
+		Log:       p.pathLog(remote),
 	})
 	p.mu.Lock()
 	closed := p.closed

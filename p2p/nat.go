@@ -151,6 +151,7 @@ func (p *Peer) NAT(ctx context.Context) (NAT, error) {
 
 // onView is told, by the client, how the server sees this host.
 func (p *Peer) onView(v client.View) {
+	p.logView("server sees this host", v)
 	p.tellCandidates()
 	p.wantMapping(false)
 	p.hintMapping()

@@ -192,6 +192,9 @@ type PeerOptions struct {
 	// http.Transport does; nil: by none.
 	Proxy func(*http.Request) (*url.URL, error)
 
+	// Diagnostics say where the peer logs how it works.
+	Diagnostics Diagnostics
+
 	version byte // of links; for tests
 }
 

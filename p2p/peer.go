@@ -126,17 +126,30 @@ func (p *Peer) clientConfig() client.Config {
 		Listed: o.Listed, Name: o.Name, LinkVersion: o.version,
 		Send: p.sendTo,
 		OnRegistered: func(_ netip.AddrPort, v client.View) {
+			p.logView("registered", v)
 			p.nat.observed(v)
 			p.rejoinAll()
 			p.events.put(Registered{o.Server, firstValid(v.V4.Main, v.V6.Main, v.Stream), v.Stream.IsValid()})
 		},
-		OnMoved:    p.serverMoved,
-		OnLost:     func() { p.events.put(ServerLost{o.Server}) },
-		OnRefused:  func(err error) { p.events.put(ServerRefused{o.Server, p.serverError(p.ctx, err)}) },
-		OnReplaced: func() { p.events.put(Replaced{}) },
-		OnRestored: func() { p.events.put(Restored{}) },
-		OnView:     p.onView,
-		OnCall:     p.calls.put,
+		OnMoved: p.serverMoved,
+		OnLost: func() {
+			p.logServer("server does not answer", "server", o.Server)
+			p.events.put(ServerLost{o.Server})
+		},
+		OnRefused: func(err error) {
+			p.logServer("server is refused", "server", o.Server, "error", err)
+			p.events.put(ServerRefused{o.Server, p.serverError(p.ctx, err)})
+		},
+		OnReplaced: func() {
+			p.logServer("another process of this peer receives the calls")
+			p.events.put(Replaced{})
+		},
+		OnRestored: func() {
+			p.logServer("this process receives the calls again")
+			p.events.put(Restored{})
+		},
+		OnView: p.onView,
+		OnCall: p.calls.put,
 	}
 	p.chooseTransport(&c)
 	if check := o.CheckServerKey; check != nil {

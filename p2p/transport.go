@@ -21,6 +21,7 @@ func (p *Peer) chooseTransport(c *client.Config) {
 
 // serverMoved has the links take the relay's way to the server where it is reached now.
 func (p *Peer) serverMoved(from, to netip.AddrPort) {
+	p.logServer("server is reached elsewhere", "from", from, "to", to)
 	r, ok := p.route(to)
 	if !ok {
 		return

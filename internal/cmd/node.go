@@ -45,6 +45,10 @@ type role struct {
 // start starts a node by the config. It registers in the background.
 func (p *program) start(cfg *config.Config, r role) (*node, error) {
 	boundMemory(p.env.Getenv)
+	diagnostics, err := p.diagnostics()
+	if err != nil {
+		return nil, err
+	}
 	n := &node{p: p, cfg: cfg, role: r}
 	peer, err := p2p.NewPeer(p2p.PeerOptions{
 		Key:            cfg.SecretKey.SecretKey,
@@ -66,6 +70,7 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 		Known:          r.knows(cfg),
 		Network:        p.env.Machine.Network,
 		DialTCP:        p.env.Machine.DialTCP,
+		Diagnostics:    diagnostics,
 		OnEvent:        (&reporter{p: p, cfg: cfg, role: r}).onEvent,
 	})
 	if err != nil {

@@ -74,6 +74,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("EXAMPLE", string(example))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("P2PTOOL_CONFIG", "")
+			e.Setenv("P2PTOOL_QLOG", "")
+			e.Setenv("P2PTOOL_DEBUG", "")
 			e.Setenv("XDG_CONFIG_HOME", "")
 			e.Setenv("XDG_STATE_HOME", "")
 			e.Setenv("GOCOVERDIR", "")
@@ -220,7 +222,7 @@ func newJob(ts *testscript.TestScript, args []string) *job {
 	j := &job{cmd: exec.Command(path, args[2:]...), done: make(chan struct{})}
 	j.grown = sync.NewCond(&j.mu)
 	j.cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "EXAMPLE", "GORACE", "TMPDIR", "P2PTOOL_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "TERM"} {
+	for _, name := range []string{"PATH", "HOME", "EXAMPLE", "GORACE", "TMPDIR", "P2PTOOL_CONFIG", "P2PTOOL_QLOG", "P2PTOOL_DEBUG", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "TERM"} {
 		j.cmd.Env = append(j.cmd.Env, name+"="+ts.Getenv(name))
 	}
 	jobs(ts)[args[0]] = j

@@ -37,11 +37,13 @@ package link
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"p2ptool/p2p/link/qlog"
 	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/link/spans"
@@ -94,6 +96,10 @@ type Config struct {
 	// Memory bounds what the link holds for its other end, together with other links; nil:
 	// only the link's own limits do.
 	Memory *Memory
+	// Trace logs what the link does, and is closed at its end; nil: nothing is logged.
+	Trace *qlog.Trace
+	// Log receives what happens to paths, at level Debug; nil: nothing does.
+	Log *slog.Logger
 	// OnTrouble is told that the path in use does not answer, at most once
 	// a second while that is so.
 	OnTrouble func()
@@ -140,6 +146,7 @@ type Link struct {
 	acks          recovery.Acks
 	paths         []*linkPath
 	chosen        *linkPath
+	tracedChoice  *linkPath // that was logged last as the path in use
 	from          *linkPath // that the packet in hand came by
 	budget        budget
 	observed      netip.AddrPort // where a server saw the other side; invalid: nowhere

@@ -52,6 +52,7 @@ func (l *Link) run() {
 			l.advance()
 		}
 		if l.ended {
+			l.traceEnd()
 			l.release()
 			return
 		}

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"p2ptool/p2p/link/qlog"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/udp"
 )
@@ -41,7 +42,8 @@ type testNetwork struct {
 	drop      func(from int, d []byte) bool
 	lanes     [2]lane
 	trouble   int
-	paths     []Path // that a was told
+	trace     func(end int) *qlog.Trace // of each end; nil: none
+	paths     []Path                    // that a was told
 }
 
 // newWire connects two links by one path, that of port 1.
@@ -59,7 +61,12 @@ func newTestNetwork(t *testing.T, change func(*testNetwork)) *testNetwork {
 	var s noise.Secrets
 	s.Send[0], s.Receive[0] = 1, 2
 	config := func(end int, s noise.Secrets) Config {
+		var trace *qlog.Trace
+		if w.trace != nil {
+			trace = w.trace(end)
+		}
 		return Config{
+			Trace:     trace,
 			Initiator: end == 0, Secrets: s, Index: 1, Loopback: true,
 			Route:  func(a netip.AddrPort) (Route, bool) { return w.route(end, a.Port(), 0), true },
 			Own:    func(netip.Addr) bool { return false },

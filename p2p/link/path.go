@@ -67,7 +67,8 @@ type linkPath struct {
 	missing    time.Time // when the first of them was sent
 	died       time.Time
 
-	loss recovery.Path
+	loss   recovery.Path
+	traced tracedPath
 }
 
 type ping struct {

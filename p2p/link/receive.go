@@ -26,6 +26,7 @@ func (l *Link) receive(a arrival) {
 			l.hasten()
 		}
 		l.heard = l.now
+		l.traceReceived(l.from, n, len(d), plain)
 		l.packet(n, plain)
 	})
 	l.heardAt.Store(l.heard.UnixNano())

@@ -31,6 +31,7 @@ func (l *Link) advance() {
 	l.forget()
 	l.forgetFan()
 	l.report()
+	l.traceTurn()
 }
 
 // deadline returns when the loop has to look again, if nothing happens before.

@@ -58,6 +58,8 @@ type Controller interface {
 	Window() int
 	// Buffer returns how many bytes are worth having ready to send.
 	Buffer() int
+	// State returns the name of the phase that the controller is in.
+	State() string
 	// RandomLoss returns the share of packets that is lost at whatever rate they are sent.
 	RandomLoss() float64
 	// Rate returns the pacing rate in bytes per second; 0: do not pace.

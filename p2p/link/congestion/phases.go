@@ -19,6 +19,14 @@ const (
 	phaseProbeRTT // of the shortest round trip
 )
 
+// State returns the phase.
+func (b *bbr) State() string {
+	return [...]string{
+		phaseStartup: "startup", phaseDrain: "drain", phaseUp: "probe_bw_up", phaseDown: "probe_bw_down",
+		phaseCruise: "probe_bw_cruise", phaseProbeRTT: "probe_rtt",
+	}[b.phase]
+}
+
 func (b *bbr) class() phaseClass {
 	switch b.phase {
 	case phaseStartup:
