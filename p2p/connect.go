@@ -246,8 +246,3 @@ func (p *Peer) hasLoopback() bool {
 	}
 	return false
 }
-
-// allows reports whether a path that is relayed, or is not, will do.
-func (r Require) allows(relayed bool) bool {
-	return r == RequireAny || relayed == (r == RequireRelay)
-}

@@ -9,36 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"p2ptool/p2p/identity"
 	"p2ptool/p2p/link"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/path"
-)
-
-// PublicKey is a peer's or a server's key.
-type PublicKey = identity.PublicKey
-
-// Errors of links and streams; test with errors.As and errors.Is.
-type (
-	// CloseError says that a link was closed, by whom and why.
-	CloseError = link.CloseError
-	// ResetError says that the other side gave a stream up.
-	ResetError = link.ResetError
-)
-
-var (
-	// ErrIdle ends a link whose other side has been silent for two minutes.
-	ErrIdle = link.ErrIdle
-	// ErrStreamClosed says that a stream was closed on this side.
-	ErrStreamClosed = link.ErrStreamClosed
-)
-
-// Codes with which links are closed. Those of applications begin at AppCode.
-const (
-	CodeDone     = link.CodeDone
-	CodeReplaced = link.CodeReplaced
-	CodeBusy     = link.CodeBusy
-	AppCode      = link.AppCode
 )
 
 const (

@@ -2,9 +2,8 @@ package p2p
 
 import "sync"
 
-// An eventQueue hands events to a function, in order, from one goroutine. It
-// takes them without blocking: whoever tells of an event may hold the packets
-// of a link.
+// An eventQueue calls a function with events, in order, from one goroutine. put never blocks: its caller may be the
+// loop of a link.
 type eventQueue struct {
 	to     func(Event)
 	wg     sync.WaitGroup
@@ -35,7 +34,7 @@ func (q *eventQueue) signal() {
 	}
 }
 
-// close waits until all events have been handed over.
+// close returns when the function has been called with all events.
 func (q *eventQueue) close() {
 	q.mu.Lock()
 	q.closed = true
