@@ -34,8 +34,8 @@ func TestCodes(t *testing.T) {
 		{"own GUID in a chat", []string{"chat", p.ann.guid}, 2, "usage", "use the other peer"},
 		{"unknown GUID", []string{"send", "file", "--to", nobody}, 3, "peer_offline", "--wait"},
 		{"nobody there to say yes", []string{"send", "file", "--to", p.bob.guid}, 4, "refused", ""},
-		{"nobody at the address", []string{"send", "file", "--to", nobody + "@" + silent.LocalAddr().String()}, 5, "no_path", "is it listening there"},
-		{"dead server", []string{"send", "file", "--to", nobody, "--server", silent.LocalAddr().String()}, 9, "timeout", "is `p2ptool serve` running there"},
+		{"nobody at the address", []string{"send", "file", "--to", nobody + "@" + silent.LocalAddr().String()}, 5, "no_path", "check that the peer listens there"},
+		{"dead server", []string{"send", "file", "--to", nobody, "--server", silent.LocalAddr().String()}, 9, "timeout", "check that `p2ptool serve` runs there"},
 		{"missing file", []string{"send", "missing", "--to", p.bob.guid}, 2, "usage", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
