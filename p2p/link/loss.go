@@ -110,7 +110,7 @@ func (l *Link) detectLost(p *linkPath) {
 // losePacket takes a packet out of flight and makes what it carried due again.
 func (l *Link) losePacket(s *recovery.Packet) {
 	if l.cfg.Trace != nil {
-		l.traceLost(l.pathOf(s.Path), s.Number)
+		l.traceLost(s)
 	}
 	s.Path.Lose(s)
 	l.lostPackets++

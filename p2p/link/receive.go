@@ -26,7 +26,9 @@ func (l *Link) receive(a arrival) {
 			l.hasten()
 		}
 		l.heard = l.now
-		l.traceReceived(l.from, n, len(d), plain)
+		if l.cfg.Trace != nil {
+			l.traceReceived(l.from, n, len(d), plain)
+		}
 		l.packet(n, plain)
 	})
 	l.heardAt.Store(l.heard.UnixNano())

@@ -171,7 +171,9 @@ func (l *Link) track(p *linkPath, rec *recovery.Packet, n int) {
 // into a packet and returns its whole length.
 func (l *Link) seal(p *linkPath, buf []byte, n int) int {
 	copy(buf, p.header)
-	l.traceSent(p, n+noise.Overhead, buf[len(p.header)+noise.HeaderSize:][:n])
+	if l.cfg.Trace != nil {
+		l.traceSent(p, n+noise.Overhead, buf[len(p.header)+noise.HeaderSize:][:n])
+	}
 	pkt, err := l.sender.Seal(buf[len(p.header):len(p.header)+noise.HeaderSize+n], typeData, l.cfg.Index)
 	if err != nil {
 		l.end(err)

@@ -31,7 +31,9 @@ func (l *Link) advance() {
 	l.forget()
 	l.forgetFan()
 	l.report()
-	l.traceTurn()
+	if l.cfg.Trace != nil || l.cfg.Log != nil {
+		l.traceTurn()
+	}
 }
 
 // deadline returns when the loop has to look again, if nothing happens before.

@@ -5,11 +5,12 @@ import (
 	"net/netip"
 
 	"p2ptool/p2p/link/qlog"
+	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/tunnel"
 )
 
-// This file logs what a link does, if its application wants that (Config.Trace, Config.Log). Otherwise
-// each packet costs a comparison.
+// This file logs what a link does. Its functions are called only if the application wants that (Config.Trace,
+// Config.Log): otherwise a packet costs a comparison.
 
 // A tracedPath is what was logged of a path last.
 type tracedPath struct {
@@ -25,26 +26,21 @@ func (s pathState) String() string {
 
 // traceSent logs a packet that is about to be sealed.
 func (l *Link) traceSent(p *linkPath, size int, frames []byte) {
-	if t := l.cfg.Trace; t != nil {
-		t.Sent(l.now, l.traceID(p), l.sender.Counter(), size, frames)
-	}
+	l.cfg.Trace.Sent(l.now, l.traceID(p), l.sender.Counter(), size, frames)
 }
 
 // traceReceived logs a packet that was opened.
 func (l *Link) traceReceived(p *linkPath, number uint64, size int, frames []byte) {
-	if t := l.cfg.Trace; t != nil {
-		t.Received(l.now, l.traceID(p), number, size, frames)
-	}
+	l.cfg.Trace.Received(l.now, l.traceID(p), number, size, frames)
 }
 
-func (l *Link) traceLost(p *linkPath, number uint64) {
-	if t := l.cfg.Trace; t != nil {
-		id := 0
-		if p != nil {
-			id = l.traceID(p)
-		}
-		t.Lost(l.now, id, number)
+// traceLost logs a packet that was declared lost.
+func (l *Link) traceLost(s *recovery.Packet) {
+	id := 0
+	if p := l.pathOf(s.Path); p != nil {
+		id = l.traceID(p)
 	}
+	l.cfg.Trace.Lost(l.now, id, s.Number)
 }
 
 // traceID returns the number of a path in the trace, which a new path, or one of a spray with another
@@ -62,9 +58,6 @@ func (l *Link) traceID(p *linkPath) int {
 
 // traceTurn logs what the last turn of the loop changed.
 func (l *Link) traceTurn() {
-	if l.cfg.Trace == nil && l.cfg.Log == nil {
-		return
-	}
 	for _, p := range l.paths {
 		l.tracePath(p)
 	}

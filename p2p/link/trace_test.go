@@ -19,6 +19,7 @@ type logFile struct {
 	mu     sync.Mutex
 	buf    bytes.Buffer
 	room   int // bytes that it holds
+	failed int // writes
 	closed bool
 }
 
@@ -26,6 +27,7 @@ func (f *logFile) Write(b []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := f.room - f.buf.Len(); n < len(b) {
+		f.failed++
 		f.buf.Write(b[:n])
 		return n, errors.New("no space left on device")
 	}
@@ -193,8 +195,8 @@ func TestTraceOnAFullDisk(t *testing.T) {
 	logs, with := traced(room, nil)
 	run(t, with, func(t *testing.T, w *testNetwork) { traceTransfer(t, w, 2_000_000) })
 	for i, f := range logs {
-		if f.buf.Len() > room || f.buf.Len() == 0 || !f.closed {
-			t.Errorf("log %d: %d bytes, closed %v", i, f.buf.Len(), f.closed)
+		if f.buf.Len() > room || f.buf.Len() == 0 || !f.closed || f.failed != 1 {
+			t.Errorf("log %d: %d bytes, %d writes failed, closed %v", i, f.buf.Len(), f.failed, f.closed)
 		}
 	}
 }
@@ -205,8 +207,12 @@ func TestTraceOnADiskThatHangs(t *testing.T) {
 	run(t, func(w *testNetwork) {
 		w.trace = func(int) *qlog.Trace { return qlog.New(hangingFile{}, qlog.Info{}, time.Now()) }
 	}, func(t *testing.T, w *testNetwork) {
-		traceTransfer(t, w, 5_000_000)
 		began := time.Now()
+		traceTransfer(t, w, 25_000_000)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("the transfer took %v", took)
+		}
+		began = time.Now()
 		w.close()
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("closing took %v", took)

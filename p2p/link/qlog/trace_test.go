@@ -61,3 +61,25 @@ func TestFrames(t *testing.T) {
 		t.Errorf("got  %swant %s", got, want)
 	}
 }
+
+// What an event costs the link's loop.
+func BenchmarkSent(b *testing.B) {
+	frames := append(wire.AppendStreamHead(nil, 4, spans.Span{Start: 10, End: 1210}, false), make([]byte, 1200)...)
+	now := time.Now()
+	b.ReportAllocs()
+	tr := New(&discard{}, Info{}, now)
+	for i := range b.N {
+		if i%100_000 == 99_999 { // before the log is full
+			tr.Close(now, false, 0, "")
+			tr = New(&discard{}, Info{}, now)
+		}
+		tr.Sent(now, 1, uint64(i), 1241, frames)
+	}
+	tr.Close(now, false, 0, "")
+}
+
+// discard is a file that keeps nothing.
+type discard struct{}
+
+func (*discard) Write(b []byte) (int, error) { return len(b), nil }
+func (*discard) Close() error                { return nil }
