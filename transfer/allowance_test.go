@@ -163,25 +163,30 @@ func TestNamesOfOneAcceptance(t *testing.T) {
 	}
 }
 
-// An acceptance is good for one attempt at a time: another one at once is decided by itself.
+// An acceptance is good for one attempt at a time: a later one ends the one before it, and goes on with its account.
 func TestOneAcceptanceAtOnce(t *testing.T) {
 	t.Parallel()
 	g := newGreedy(t, 1, 3*chunkSize)
-	begin := func(path string, meanwhile func()) *outcome {
+	begin := func(meanwhile func(p *rawPeer)) *outcome {
 		return g.attempt(t, func(p *rawPeer) {
-			p.say(file(0, path, 3*chunkSize))
+			p.say(file(0, "a", 3*chunkSize))
 			if answer, _ := hear[message](p); answer != nil && answer.kind() == typeWant {
 				chunk := make([]byte, chunkSize)
 				p.data(0, 0, hashOf(chunk), chunk)
 			}
-			meanwhile()
+			meanwhile(p)
 		})
 	}
-	begin("a", func() {})
 	var second *outcome
-	begin("a", func() { second = begin("a", func() { t.Error("a second attempt was taken unasked") }) })
-	if !errors.Is(second.err, ErrRefused) || g.asked != 2 {
-		t.Errorf("the second attempt: %v, asked %d times", second.err, g.asked)
+	first := begin(func(p1 *rawPeer) {
+		second = begin(func(*rawPeer) {
+			if m, err := hear[message](p1); err == nil {
+				t.Errorf("the first attempt goes on with %T", m)
+			}
+		})
+	})
+	if !errors.Is(first.err, errTakenOver) || !errors.Is(second.err, ErrInterrupted) || g.asked != 1 {
+		t.Errorf("the first attempt: %v, the second: %v, asked %d times", first.err, second.err, g.asked)
 	}
 	if n := len(partials(t, g.dst)); n != 3 {
 		t.Errorf("left: %q, want one file, its journal and the record", partials(t, g.dst))

@@ -24,17 +24,20 @@ import (
 // which renaming does not change, so an entry is good if what has the
 // name is what was renamed, and says nothing otherwise.
 //
-//	header, 112 bytes             entry
-//	 0  "p2ptdon4"                 0  length of the body, 2
+//	header, 128 bytes             entry
+//	 0  "p2ptdon5"                 0  length of the body, 2
 //	 8  ID of the transfer, 16     2  body: size, inode, each 8; mtime, mtime of the copy: seconds, 8, ns, 4;
 //	24  files, 8                      digest, 32; length of the path, 2; path; final path
 //	32  folders, 8                    checksum, 8
 //	40  bytes, 8
-//	48  tag of the offer, 16
-//	64  zeros
-//	72  checksum, 8
-//	80  bytes that came, those of them that were lost, and names given, 8 each
-//	104 checksum of these, 8
+//	48  tag of the source, 16
+//	64  origin of the source, 16
+//	80  checksum, 8
+//	88  bytes that came, those of them that were lost, and names given, 8 each
+//	112 checksum of these, 8
+//	120 claim, 1: see claim.go
+//	121 1: all was delivered, and only the sender's last message is missing
+//	122 zeros
 //
 // Entries follow each other; the first that does not match its checksum ends them.
 type batch struct {
@@ -50,10 +53,13 @@ type batch struct {
 }
 
 const (
-	batchMagic   = "p2ptdon4"
-	batchOffer   = 80 // the part of the header about the offer
-	batchAccount = 32
-	batchHeader  = batchOffer + batchAccount
+	batchMagic    = "p2ptdon5"
+	batchOffer    = 88 // the part of the header about the offer
+	batchAccount  = 32
+	claimAt       = batchOffer + batchAccount
+	deliveredAt   = claimAt + 1
+	batchHeader   = 128
+	keepDelivered = 24 * time.Hour // of a record that is marked as delivered
 
 	folderMade   = -1 // this transfer made the folder
 	folderOpened = -2 // it was closed to writing before, and is to be again
@@ -86,7 +92,7 @@ func wasAccepted(st *store, o *offerMsg, a *allowance) bool {
 
 // wasBegun tells whether an offer of o, or of the same source by whatever ID, is unfinished.
 func wasBegun(st *store, o *offerMsg) bool {
-	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) != noMatch })
+	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) >= likeMatch })
 }
 
 // recorded reads the headers of the unfinished transfers of the same names, and tells whether one is accepted by ok.
@@ -112,20 +118,35 @@ func readBatchHeader(f *os.File) ([]byte, error) {
 	return h, err
 }
 
-// isHeaderOf tells whether a header is that of o: by ID, names and sizes or, for likeMatch, by names, sizes and the
-// state of the source.
+// isHeaderOf tells whether a header is that of o: by ID and sizes or, for likeMatch, by the origin of the source, which
+// may have changed since. The names are those of the record's key. A stream cannot be read twice, so its record is free.
 func isHeaderOf(h []byte, o *offerMsg) match {
-	h = h[:batchOffer]
-	same, like := *o, *o
-	copy(same.source[:], h[48:])
-	copy(like.id[:], h[len(batchMagic):])
-	switch string(h) {
-	case string(appendBatchHeader(&same)):
+	var of offerMsg
+	if !of.parseRecord(h[:batchOffer]) {
+		return freeMatch
+	}
+	sizes := of.files == o.files && of.folders == o.folders && of.bytes == o.bytes
+	switch {
+	case of.id == o.id && sizes && of.origin == o.origin:
 		return sameMatch
-	case string(appendBatchHeader(&like)):
+	case of.isStream():
+		return freeMatch
+	case of.origin == o.origin:
 		return likeMatch
 	}
-	return noMatch
+	return otherMatch
+}
+
+// parseRecord reads what appendBatchHeader wrote.
+func (m *offerMsg) parseRecord(h []byte) bool {
+	sum := len(h) - 8
+	if string(h[:len(batchMagic)]) != batchMagic || string(checksum(h[:sum])) != string(h[sum:]) {
+		return false
+	}
+	f := fields{b: h[len(batchMagic):sum]}
+	m.id, m.files, m.folders, m.bytes = f.id(), f.i64(), f.i64(), f.i64()
+	m.source, m.origin = f.id(), f.id()
+	return !f.bad
 }
 
 // openBatch opens the record of what o offers. It makes the state folder, and removes from it what has been of no use
@@ -134,21 +155,21 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 	fits := func(_ string, f *os.File) match {
 		h, err := readBatchHeader(f)
 		if err != nil {
-			return noMatch
+			return freeMatch
 		}
 		return isHeaderOf(h, o)
 	}
-	worth := sameMatch
-	if o.bytes < 0 || o.bytes > minFlush {
-		worth = likeMatch // the same command, given again while the end of the last one is not known here
-	}
 	b = &batch{key: st.key(o.tops[:]), fits: fits}
+	want := slotWanted{key: b.key, ext: doneExt, worth: likeMatch, fits: fits, claim: claimRecord}
+	if o.isStream() {
+		want.worth = sameMatch
+	}
 	for st.state == nil || b.f == nil {
 		if st.state == nil {
 			err = st.makeState()
 		}
 		if err == nil {
-			b.f, b.name, err = st.openLocked(b.key, doneExt, worth, fits)
+			b.f, b.name, err = st.openLocked(want)
 		}
 		// Another transfer may remove the folder before our file is in it.
 		if err != nil && (!errors.Is(err, fs.ErrNotExist) || st.ctx.Err() != nil) {
@@ -160,7 +181,7 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 			pause(st.ctx, time.Millisecond)
 		}
 	}
-	st.expire(time.Now().Add(-KeepUnfinished))
+	st.expire(time.Now())
 	st.slots = readSlots(st.state)
 	st.removeOrphans()
 	if fits("", b.f) == sameMatch {
@@ -169,6 +190,9 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 		b.held = &held
 	}
 	if err = b.load(); err == nil {
+		err = b.absorb(st)
+	}
+	if err == nil {
 		err = b.writeHeader(o)
 	}
 	if err != nil {
@@ -179,7 +203,8 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 }
 
 func (b *batch) writeHeader(o *offerMsg) error {
-	_, err := b.f.WriteAt(appendBatchHeader(o), 0)
+	h := appendBatchHeader(o)
+	_, err := b.f.WriteAt(append(h, make([]byte, batchHeader-len(h))...), 0)
 	b.end = max(b.end, batchHeader)
 	return errors.Join(err, b.writeAccount(spent)) // until it is accepted
 }
@@ -192,7 +217,7 @@ func (b *batch) writeAccount(a account) error {
 
 // accountIn returns the account in a header. One that was torn allows nothing more.
 func accountIn(h []byte) account {
-	p := h[batchOffer:]
+	p := h[batchOffer:][:batchAccount]
 	if sum := p[batchAccount-8:]; string(checksum(p[:batchAccount-8])) != string(sum) {
 		return spent
 	}
@@ -203,8 +228,7 @@ func accountIn(h []byte) account {
 func appendBatchHeader(o *offerMsg) []byte {
 	h := append([]byte(batchMagic), o.id[:]...)
 	h = put64(h, o.files, o.folders, o.bytes)
-	h = append(h, o.source[:]...)
-	h = append(h, make([]byte, batchOffer-8-len(h))...)
+	h = append(append(h, o.source[:]...), o.origin[:]...)
 	return append(h, checksum(h)...)
 }
 
@@ -220,15 +244,45 @@ func (b *batch) load() error {
 		if err != nil {
 			break
 		}
-		if len(b.ids) < maxIndex {
-			b.ids = append(b.ids, indexed{pathHash(r.path), b.end})
-		}
+		b.index(r.path, b.end)
 		b.end += n
 	}
+	b.sortIndex()
+	return b.f.Truncate(b.end)
+}
+
+func (b *batch) index(path string, at int64) {
+	if len(b.ids) < maxIndex {
+		b.ids = append(b.ids, indexed{pathHash(path), at})
+	}
+}
+
+func (b *batch) sortIndex() {
 	slices.SortFunc(b.ids, func(x, y indexed) int {
 		return cmp.Or(cmp.Compare(x.hash, y.hash), cmp.Compare(x.at, y.at))
 	})
-	return b.f.Truncate(b.end)
+}
+
+// absorb moves into the record what others of the same source say that were written while this one was in use.
+func (b *batch) absorb(st *store) error {
+	return st.eachOther(b.name, b.key, doneExt, likeMatch, b.fits, func(name string, f *os.File) error {
+		other := batch{f: f, end: batchHeader}
+		for {
+			r, n, err := other.read(other.end)
+			if err != nil {
+				break
+			}
+			at := max(b.end, batchHeader)
+			b.end = at
+			if err := b.add(r); err != nil {
+				return err
+			}
+			b.index(r.path, at)
+			other.end += n
+		}
+		b.sortIndex()
+		return b.sync()
+	})
 }
 
 func pathHash(p string) uint64 {
@@ -303,16 +357,28 @@ func (b *batch) find(path string, good func(record) bool) (record, bool) {
 	return record{}, false
 }
 
-// close closes the record, and notes in it what came; with done it is removed.
-func (b *batch) close(st *store, done bool, a account) error {
-	if !done {
-		return errors.Join(b.writeAccount(a), b.f.Close())
+// An ending is how far a transfer came that ends.
+type ending int
+
+const (
+	endUnfinished ending = iota
+	endDelivered         // all of it, but the sender may not know
+	endConfirmed         // the sender knows, or never has to
+)
+
+// close closes the record, and notes in it what came. If nobody needs it any more it is removed.
+func (b *batch) close(st *store, how ending, a account) error {
+	if how != endConfirmed {
+		var err error
+		if how == endDelivered {
+			_, err = b.f.WriteAt([]byte{1}, deliveredAt)
+		}
+		return errors.Join(err, b.writeAccount(a), b.f.Close())
 	}
 	if !disk.RemovesOpen {
 		b.f.Close()
 	}
 	err := st.state.Remove(b.name + doneExt)
 	b.f.Close()
-	st.dropOthers(b.name, b.key, doneExt, likeMatch, b.fits)
-	return err
+	return errors.Join(err, st.dropOthers(b.name, b.key, doneExt, likeMatch, b.fits))
 }

@@ -5,7 +5,7 @@ import "encoding/binary"
 func (m *offerMsg) append(b []byte) []byte {
 	b = append(append(b, m.version), m.id[:]...)
 	b = put32(put64(b, m.files, m.folders, m.bytes, m.data), m.count)
-	b = append(append(b, m.tops[:]...), m.source[:]...)
+	b = append(append(append(b, m.tops[:]...), m.source[:]...), m.origin[:]...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.names)))
 	for _, n := range m.names {
 		b = putText(b, n)
@@ -20,7 +20,7 @@ func (m *offerMsg) parse(f *fields) {
 	}
 	m.id = f.id()
 	m.files, m.folders, m.bytes, m.data, m.count = f.size(true), f.size(true), f.size(true), f.size(true), f.u32()
-	m.tops, m.source = f.hash(), f.id()
+	m.tops, m.source, m.origin = f.hash(), f.id(), f.id()
 	n := f.atMost(int(f.u16()), maxNames)
 	for total := 0; n > 0 && !f.bad; n-- {
 		s := f.text(maxPath)

@@ -35,6 +35,7 @@ type session struct {
 	out    *queue[[]byte] // messages to the peer, but chunks
 	bufs   chan []byte    // free buffers; nil: one not made yet
 	wg     sync.WaitGroup
+	heard  atomic.Uint64 // messages that came
 
 	settled atomic.Bool   // all is decided on this side: a context that ends now ends no transfer
 	written chan struct{} // closed when nothing more is written
@@ -184,6 +185,7 @@ func (s *session) read() (m message, buf []byte, n int, err error) {
 	if _, err := io.ReadFull(s.br, h[:]); err != nil {
 		return nil, nil, 0, interrupted(err)
 	}
+	s.heard.Add(1)
 	kind, length, err := parseHeader(h[:])
 	if err != nil {
 		return nil, nil, 0, broken(err)

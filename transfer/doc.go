@@ -38,8 +38,8 @@
 // Entries are counted from 0. Files, folders and bytes that are not known are -1; sizes are at most 2^49.
 //
 //	from the sender
-//	 1 OFFER    version, 1 (now 4); transfer, 16; files, 8; folders, 8; bytes, 8; of them data, 8: what is not in holes; names, 4: how many there are;
-//	            hash over all names, 32; tag over what has them, 16; names here, 2: at most 256; each length, 2, and name
+//	 1 OFFER    version, 1 (now 5); transfer, 16; files, 8; folders, 8; bytes, 8; of them data, 8: what is not in holes; names, 4: how many there are;
+//	            hash over all names, 32; tag over what has them, 16; origin, 16; names here, 2: at most 256; each length, 2, and name
 //	 2 TOTAL    files, 8; folders, 8; bytes, 8; data, 8: what the offer did not know
 //	 3 ENTRY    entry, 4; kind, 1: 0 file, 1 file of unknown size, 2 folder; permissions, 2;
 //	            modification time: seconds since 1970, 8, and nanoseconds, 4; size, 8; data, 8; tag, 16; path

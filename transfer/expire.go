@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"p2ptool/transfer/internal/disk"
 )
 
 // KeepUnfinished is how long what is held of an unfinished transfer is kept, from the last attempt on.
@@ -60,8 +62,9 @@ func (st *store) each(fn func(name string, fi fs.FileInfo)) error {
 	return err
 }
 
-// expire removes what nobody went on with for so long, and nobody has open.
-func (st *store) expire(before time.Time) {
+// expire removes what nobody went on with for long, and nobody has open. A record that says only that
+// all was delivered is of use for a shorter time.
+func (st *store) expire(now time.Time) {
 	latest := make(map[string]time.Time) // of the files of a slot
 	// What cannot be read is looked at the next time.
 	_ = st.each(func(name string, fi fs.FileInfo) {
@@ -71,10 +74,23 @@ func (st *store) expire(before time.Time) {
 		}
 	})
 	for base, last := range latest {
-		if last.Before(before) {
+		age := now.Sub(last)
+		if age > KeepUnfinished || age > keepDelivered && st.isDelivered(base) {
 			st.removeSlot(base)
 		}
 	}
+}
+
+// isDelivered tells whether a slot has a record, and it is marked as delivered.
+func (st *store) isDelivered(base string) bool {
+	f, err := st.state.OpenFile(base+doneExt, os.O_RDONLY|disk.OpenFlags, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var b [1]byte
+	_, err = f.ReadAt(b[:], deliveredAt)
+	return err == nil && b[0] == 1
 }
 
 // removeSlot removes the files of a slot that are not in use. The journal goes with the file it is about.

@@ -258,8 +258,8 @@ func (r *receiver) conclude(in *incoming) error {
 	} else {
 		err = in.p.removeJournal()
 		in.p.closeFiles()
-		src := in.source()
-		r.st.dropOthers(in.p.name, in.key, partExt, sameMatch, func(name string, _ *os.File) match { return r.st.journalMatch(name, src) })
+		src := r.sourceOf(in)
+		err = errors.Join(err, r.st.dropOthers(in.p.name, in.key, partExt, likeMatch, func(name string, _ *os.File) match { return r.st.journalMatch(name, src) }))
 		in.p = nil
 	}
 	if err != nil {

@@ -71,8 +71,9 @@ func (in *incoming) whole() [32]byte {
 	return in.digest
 }
 
-func (in *incoming) source() journalHeader {
-	return journalHeader{size: max(in.m.size, 0), mtime: in.m.mtime, tag: in.m.tag}
+// sourceOf describes where the bytes of in come from.
+func (r *receiver) sourceOf(in *incoming) journalHeader {
+	return journalHeader{size: max(in.m.size, 0), mtime: in.m.mtime, tag: in.m.tag, origin: r.offer.origin}
 }
 
 // next returns the chunk that has to come next; -1: none, before HASHES came.

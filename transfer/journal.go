@@ -16,14 +16,15 @@ import (
 // does not match its own checksum and says nothing.
 //
 //	header, 128 bytes                        slot, 40 bytes, at 128 + 40 i
-//	  0  "p2ptjrn2"                            0  hash of chunk i
+//	  0  "p2ptjrn3"                            0  hash of chunk i
 //	  8  size of the source, 8                32  checksum, 8
 //	 16  its modification time: seconds, 8; nanoseconds, 4
 //	 28  its tag, 16; zero: the chunks are of several states of it
 //	 44  salt of the checksums, 16
 //	 60  inode of the partial file, 8
 //	 68  its modification time: seconds, 8; nanoseconds, 4
-//	 80  zeros
+//	 80  origin of the source, 16
+//	 96  zeros
 //	120  checksum, 8
 //
 // A slot is written only after the chunk is safe on the disk, and cleared, safely, before
@@ -41,10 +42,12 @@ type journalHeader struct {
 	salt  [16]byte
 	inode uint64
 	mark  stamp
+	// origin says which source it is, whatever its state.
+	origin [16]byte
 }
 
 const (
-	journalMagic = "p2ptjrn2"
+	journalMagic = "p2ptjrn3"
 	headerSize   = 128
 	slotSize     = hashSize + 8
 	slotPage     = 1024 // slots that are read at once
@@ -53,7 +56,7 @@ const (
 func (h *journalHeader) append(b []byte) []byte {
 	b = putStamp(put64(append(b, journalMagic...), h.size), h.mtime)
 	b = append(append(b, h.tag[:]...), h.salt[:]...)
-	b = putStamp(put64(b, int64(h.inode)), h.mark)
+	b = append(putStamp(put64(b, int64(h.inode)), h.mark), h.origin[:]...)
 	b = append(b, make([]byte, 120-len(b))...)
 	return append(b, checksum(b)...)
 }
@@ -64,7 +67,7 @@ func (h *journalHeader) parse(b []byte) bool {
 	}
 	f := fields{b: b[8:]}
 	h.size, h.mtime, h.tag, h.salt = f.size(false), f.stamp(), f.id(), f.id()
-	h.inode, h.mark = uint64(f.i64()), f.stamp()
+	h.inode, h.mark, h.origin = uint64(f.i64()), f.stamp(), f.id()
 	return !f.bad
 }
 

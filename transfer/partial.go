@@ -27,7 +27,7 @@ type partial struct {
 	name  string // without extension
 	f     *os.File
 	j     *journal      // nil before the first flush
-	src   journalHeader // of which size, mtime and tag are used
+	src   journalHeader // of which size, mtime, tag and origin are used
 
 	pending  []written  // on the file, not in the journal
 	zeros    []zeroPart // in ascending order; nowhere else
@@ -46,7 +46,8 @@ type written struct {
 // openPartial opens or makes the partial file for the source that src describes. If it is
 // fresh, what was held is not used.
 func openPartial(st *store, key string, src journalHeader, fresh bool) (*partial, error) {
-	f, name, err := st.openLocked(key, partExt, sameMatch, func(name string, _ *os.File) match { return st.journalMatch(name, src) })
+	f, name, err := st.openLocked(slotWanted{key: key, ext: partExt, worth: sameMatch,
+		fits: func(name string, _ *os.File) match { return st.journalMatch(name, src) }})
 	if err != nil {
 		return nil, err
 	}
@@ -74,16 +75,18 @@ func openPartial(st *store, key string, src journalHeader, fresh bool) (*partial
 func (st *store) journalMatch(name string, src journalHeader) match {
 	f, err := st.state.OpenFile(name+journalExt, os.O_RDONLY|disk.OpenFlags, 0)
 	if err != nil {
-		return noMatch
+		return freeMatch
 	}
 	defer f.Close()
 	switch j, ok := openJournal(f); {
 	case !ok:
-		return noMatch
+		return freeMatch
 	case j.size == src.size && j.mtime == src.mtime && j.tag == src.tag:
 		return sameMatch
+	case j.origin == src.origin:
+		return likeMatch
 	}
-	return likeMatch
+	return otherMatch
 }
 
 // openJournal takes the journal if it is one of this very file, and locks it: it is in use until it is removed,

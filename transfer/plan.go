@@ -192,7 +192,7 @@ func (p *planner) hasPartial(in *incoming) bool {
 
 // resume opens what is held of a file, and makes the message about it. It is nil if that is nothing.
 func (p *planner) resume(in *incoming) (*haveMsg, error) {
-	part, err := openPartial(p.st, in.key, in.source(), false)
+	part, err := openPartial(p.st, in.key, p.sourceOf(in), false)
 	if err != nil {
 		return nil, err
 	}

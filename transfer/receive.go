@@ -131,6 +131,7 @@ func (r *receiver) main() error {
 	stale := time.Since(asked) >= afreshAfter
 	r.stale.Store(stale)
 	if r.st != nil {
+		r.start(r.heedClaims)
 		r.named.Store(!disk.CanLinkNameless())
 		r.leftovers = r.st.slots.anyOf(partExt)
 		r.whole, _ = disk.OpenWhole(r.st.root) // else they are synced one by one
@@ -176,7 +177,7 @@ func (r *receiver) openBatch(m *offerMsg) (err error) {
 func (r *receiver) forgetBatch() error {
 	b := r.batch
 	r.batch = nil
-	return b.close(r.st, true, spent)
+	return b.close(r.st, endConfirmed, spent)
 }
 
 // decide returns why the offer is not taken.
@@ -257,6 +258,16 @@ func (r *receiver) writeLoop() error {
 	}
 }
 
+func (r *receiver) ending() ending {
+	switch whole := r.tally.err() == nil; {
+	case whole && r.acked.Load() || r.offer.isStream():
+		return endConfirmed
+	case whole && r.isSummed():
+		return endDelivered
+	}
+	return endUnfinished
+}
+
 // cleanUp keeps what is held of files that are not whole, and closes all.
 func (r *receiver) cleanUp(err error) error {
 	for _, in := range r.win.unfinished() {
@@ -272,8 +283,7 @@ func (r *receiver) cleanUp(err error) error {
 		}
 	}
 	if r.batch != nil {
-		done := r.acked.Load() && r.tally.err() == nil || r.offer.isStream()
-		if closed := r.batch.close(r.st, done, r.may.account()); closed != nil && err == nil {
+		if closed := r.batch.close(r.st, r.ending(), r.may.account()); closed != nil && err == nil {
 			err = storage(closed)
 		}
 	}

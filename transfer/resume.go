@@ -94,7 +94,7 @@ func (p *partial) fit(held []run, oldSize int64) (kept []run, err error) {
 
 // adopt writes the header for the present source.
 func (p *partial) adopt(check bool) error {
-	p.j.size, p.j.mtime, p.j.tag = p.src.size, p.src.mtime, p.src.tag
+	p.j.size, p.j.mtime, p.j.tag, p.j.origin = p.src.size, p.src.mtime, p.src.tag, p.src.origin
 	if check {
 		p.j.tag = [16]byte{}
 	}

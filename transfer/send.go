@@ -240,7 +240,7 @@ func (s *sender) offer(total <-chan totalMsg) error {
 	for i := range s.tops {
 		names[i] = s.tops[i].name
 	}
-	m := &offerMsg{version: version, id: s.id, files: -1, folders: -1, bytes: -1, data: -1, count: uint32(len(names)), tops: topsHash(names), source: topsState(s.tops)}
+	m := &offerMsg{version: version, id: s.id, files: -1, folders: -1, bytes: -1, data: -1, count: uint32(len(names)), tops: topsHash(names), source: topsState(s.tops), origin: topsOrigin(s.tops)}
 	for size := 0; len(m.names) < min(len(names), maxNames); {
 		n := names[len(m.names)]
 		if size += len(n); size > maxNameBytes {

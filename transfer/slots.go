@@ -20,16 +20,19 @@ const (
 	maxSlots = 1 << 16
 	lockWait = 3 * time.Second // for an attempt that is about to end, as its link broke
 	lockPoll = 50 * time.Millisecond
-	maxState = 1 << 20 // files in the state folder that are looked at
+
+	yieldWait = time.Minute // for an attempt that yields: it may have much to sync before
+	maxState  = 1 << 20     // files in the state folder that are looked at
 )
 
 // A match says how well what is in a slot fits a transfer.
 type match int
 
 const (
-	noMatch   match = iota // it is of use to nobody else, though
-	likeMatch              // it may well be the same
-	sameMatch              // it is the same
+	otherMatch match = iota // it belongs to another transfer
+	freeMatch               // it is of no use to any transfer
+	likeMatch               // it is of the same source, though maybe of another state of it
+	sameMatch               // it is of the same transfer, or of the same state
 )
 
 // slots are the numbers of the slots with files, by key and extension.
@@ -90,50 +93,80 @@ func (s slots) anyOf(ext string) bool {
 
 func (s slots) has(key, ext string) bool { return len(s[key+ext]) > 0 }
 
-// openLocked opens the file of a key that fits best and that nobody uses, or makes one, and locks it. It returns
-// the name without the extension. For one that fits at least so well and is in use it waits a while.
-func (st *store) openLocked(key, ext string, worth match, fits func(name string, f *os.File) match) (*os.File, string, error) {
-	for deadline := time.Now().Add(lockWait); ; {
-		f, name, busy := st.bestSlot(key, ext, worth, fits)
+// A slotWanted says which slot a transfer looks for.
+type slotWanted struct {
+	key, ext string
+	worth    match // from which on one in use is waited for
+	fits     func(name string, f *os.File) match
+	claim    func(f *os.File, how match) (yields bool) // asks the user of one for it; nil: it is only waited for
+}
+
+// A usage says why a slot that fits cannot be had.
+type usage int
+
+const (
+	notUsed usage = iota
+	used
+	yielded // it is about to be free
+)
+
+// openLocked opens the file that fits best and that nobody uses, or makes one, and locks it. It returns
+// the name without the extension. One that is worth it and is in use is waited for.
+func (st *store) openLocked(want slotWanted) (*os.File, string, error) {
+	for begun := time.Now(); ; pause(st.ctx, lockPoll) {
+		f, name, busy := st.bestSlot(want)
 		if f != nil {
 			return f, name, nil
 		}
-		if !busy || time.Now().After(deadline) || st.ctx.Err() != nil {
-			break
+		patience := lockWait
+		if busy == yielded {
+			patience = yieldWait
 		}
-		pause(st.ctx, lockPoll)
+		if busy == notUsed || time.Since(begun) > patience || st.ctx.Err() != nil {
+			return st.newSlot(want.key, want.ext)
+		}
 	}
-	return st.newSlot(key, ext)
 }
 
-// bestSlot locks the slot that fits best; busy says that one worth waiting for is in use.
-func (st *store) bestSlot(key, ext string, worth match, fits func(string, *os.File) match) (best *os.File, bestName string, busy bool) {
-	how := noMatch
-	for _, n := range st.slots[key+ext] {
-		name := slotName(key, n)
-		f, locked := st.lockSlot(name + ext)
-		switch {
-		case f == nil:
-			continue
-		case !locked:
-			busy = busy || fits(name, f) >= worth
-			f.Close()
+// bestSlot locks the slot that fits best. Where a better one is in use, it returns none.
+func (st *store) bestSlot(want slotWanted) (best *os.File, bestName string, busy usage) {
+	how, usedHow := otherMatch, otherMatch
+	for _, n := range st.slots[want.key+want.ext] {
+		name := slotName(want.key, n)
+		f, locked := st.lockSlot(name + want.ext)
+		if f == nil {
 			continue
 		}
-		if m := fits(name, f); best == nil || m > how {
-			if best != nil {
-				best.Close()
-			}
-			best, bestName, how = f, name, m
-		} else {
+		m := want.fits(name, f)
+		switch {
+		case !locked && m >= want.worth:
+			usedHow = max(usedHow, m)
+			busy = max(busy, want.use(f, m))
+		case !locked || m <= how:
+		case want.ext == partExt && st.journalInUse(name):
+			// The file before this one has just got its name, and its journal goes next. Whoever made this one
+			// is about to find that out, too.
+		default:
+			best, f = f, best
+			bestName, how = name, m
+		}
+		if f != nil {
 			f.Close()
 		}
 	}
-	if busy && how < worth && best != nil {
+	if usedHow > how && best != nil {
 		best.Close()
-		return nil, "", true
+		best = nil
 	}
 	return best, bestName, busy
+}
+
+// use claims a slot that another transfer has.
+func (w slotWanted) use(f *os.File, how match) usage {
+	if w.claim != nil && w.claim(f, how) {
+		return yielded
+	}
+	return used
 }
 
 // lockSlot opens the file of a slot, and locks it if nobody else has. There is no file if it has gone. One that
@@ -196,24 +229,36 @@ func (st *store) newSlot(key, ext string) (*os.File, string, error) {
 
 // dropOthers removes what other attempts at the same have left, when one of them, which had its own slot, is done. They
 // had theirs since that one's was still in use.
-func (st *store) dropOthers(own, key, ext string, least match, fits func(name string, f *os.File) match) {
+func (st *store) dropOthers(own, key, ext string, least match, fits func(name string, f *os.File) match) error {
+	return st.eachOther(own, key, ext, least, fits, func(string, *os.File) error { return nil })
+}
+
+// eachOther calls do for each other slot that fits at least so well and that nobody uses, and removes it
+// unless do fails.
+func (st *store) eachOther(own, key, ext string, least match, fits func(name string, f *os.File) match, do func(name string, f *os.File) error) error {
 	for _, n := range st.slots[key+ext] {
 		name := slotName(key, n)
 		if name == own {
 			continue
 		}
 		f, locked := st.lockSlot(name + ext)
-		switch {
-		case f == nil:
-		case !locked || fits(name, f) < least:
+		if f == nil {
+			continue
+		}
+		if !locked || fits(name, f) < least {
 			f.Close()
-		default:
-			st.removeLocked(name+ext, f)
-			if ext == partExt {
-				_ = st.state.Remove(name + journalExt)
-			}
+			continue
+		}
+		if err := do(name, f); err != nil {
+			f.Close()
+			return err
+		}
+		st.removeLocked(name+ext, f)
+		if ext == partExt {
+			_ = st.state.Remove(name + journalExt)
 		}
 	}
+	return nil
 }
 
 // journalInUse tells whether a journal is that of a file which has just got its name: it goes after that.

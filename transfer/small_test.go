@@ -64,7 +64,7 @@ func receiverIn(t *testing.T, dst string) *receiver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.st = st
+	r.st, r.offer = st, offerOf("a")
 	t.Cleanup(func() {
 		r.folders.close()
 		st.close()

@@ -224,7 +224,7 @@ func (r *receiver) put(in *incoming, i int64, data []byte, h cv) error {
 func (r *receiver) open(in *incoming) (err error) {
 	if r.st != nil && in.p == nil {
 		r.takeFile(in)
-		err = withFiles(r.ctx, func() error { in.p, err = openPartial(r.st, in.key, in.source(), true); return err })
+		err = withFiles(r.ctx, func() error { in.p, err = openPartial(r.st, in.key, r.sourceOf(in), true); return err })
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"lukechampine.com/blake3"
@@ -84,6 +85,28 @@ func topsState(tops []top) [16]byte {
 			tag = stateOf(fi).tag()
 		}
 		h.Write(tag[:])
+	}
+	return [16]byte(h.Sum(nil))
+}
+
+// topsOrigin names the folders that the tops are in: two files of one name and one origin are the same file, maybe in
+// two states. It tells the receiver no path, as nobody can guess the inodes.
+func topsOrigin(tops []top) [16]byte {
+	var dirs []string
+	for _, t := range tops {
+		if t.dir == "" {
+			return [16]byte{} // a stream
+		}
+		dirs = append(dirs, t.dir)
+	}
+	slices.Sort(dirs)
+	h := blake3.New(16, nil)
+	for _, dir := range slices.Compact(dirs) {
+		var inode uint64
+		if fi, err := os.Stat(dir); err == nil {
+			inode = disk.Inode(fi)
+		}
+		fmt.Fprintf(h, "%d:%s%d;", len(dir), dir, inode)
 	}
 	return [16]byte(h.Sum(nil))
 }

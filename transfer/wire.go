@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	version = 4
+	version = 5
 
 	frameHeader = 4       // type, 1; length of the body, 3
 	maxBody     = 1 << 16 // of any message but DATA
@@ -64,6 +64,7 @@ type (
 		count   uint32
 		tops    [32]byte // over all names, though not all may be here
 		source  [16]byte // over the states of what has them
+		origin  [16]byte // over the folders they are in; zero: a stream
 		names   []string
 	}
 	totalMsg struct{ files, folders, bytes, data int64 } // bytes and data may be -1
