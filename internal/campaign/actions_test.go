@@ -121,6 +121,21 @@ func (x doctor) String() string {
 
 func (x doctor) happen(w *world, id int) { w.start(x.from, id, "", "doctor", names[x.to]) }
 
+// A bench is the bench command.
+type bench struct {
+	byWill
+	from, to int
+}
+
+func (b bench) String() string { return fmt.Sprintf("%s benches %s", names[b.from], names[b.to]) }
+
+func (b bench) happen(w *world, id int) {
+	w.start(b.from, id, "", "bench", names[b.to], "--duration", "200ms")
+}
+
+// diskPace makes the disks that bench measures read and write 10 MB/s.
+func diskPace(bytes int) { time.Sleep(time.Duration(bytes) * 100 * time.Nanosecond) }
+
 // A list is the peers command.
 type list struct {
 	byWill
@@ -170,6 +185,21 @@ func (s *schedule) drawActions(d dice) {
 			s.add(at+d.scaleSpan(50*time.Millisecond, 20*time.Second), interrupt{of: id})
 		}
 	}
+}
+
+// drawBench has a person measure now and then, where a link limits what that sends: virtual time
+// stands still while there is something to send.
+func (s *schedule) drawBench(d dice) {
+	from := d.IntN(len(s.people))
+	to := s.other(d, from)
+	if d.chance(.15) && s.people[from].home != s.people[to].home && (s.limited(from) || s.limited(to)) {
+		s.add(d.span(2*time.Second, eventful), bench{from: from, to: to})
+	}
+}
+
+// limited reports whether a person's link has a rate, at home and away.
+func (s *schedule) limited(who int) bool {
+	return s.homes[s.people[who].home].link.Rate > 0 && s.homes[len(s.people)+who].link.Rate > 0
 }
 
 func (s *schedule) drawSend(d dice, from, to int) send {

@@ -2,8 +2,10 @@ package campaign
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"p2ptool/internal/netsim"
@@ -28,7 +30,8 @@ func (m *machine) inner() string { return innerAddr(m.owner) }
 func (m *machine) outerAddr() string {
 	addrs, err := m.host.Addrs()
 	must(err)
-	return addrs[len(addrs)-1].String()
+	i := slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Is4() && !a.IsLoopback() })
+	return addrs[i].String()
 }
 
 // An actor is a person in a world.
@@ -40,10 +43,13 @@ type actor struct {
 	residents []*process
 	planted   map[string]string // what was in the inbox beforehand
 	graves    int               // how many of its processes were killed
+	disk      *smallDisk        // of all that is the person's; nil: it is large
 }
 
 func (w *world) newActor(i int, plan person) *actor {
+	disk := w.mount(i)
 	a := w.newPerson(i, plan)
+	a.disk = disk
 	a.machine = &machine{owner: i, streams: &w.streams, plug: newPlug()}
 	w.homes[plan.home].admit(w, a.machine)
 	return a
@@ -61,6 +67,9 @@ func (w *world) newPerson(i int, plan person) *actor {
 }
 
 func (a *actor) inbox(w *world) string { return w.path(filepath.Join(a.plan.name, "inbox")) }
+
+// guid is how a person is called in events.
+func (w *world) guid(who int) string { return w.people[who].key.GUID().String() }
 
 // config writes a person's configuration.
 func (w *world) config(i int) string {

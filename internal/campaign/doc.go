@@ -22,7 +22,7 @@
 //
 // # Running it
 //
-//	go test ./internal/campaign                           50 seeds; 10 under the race detector
+//	go test ./internal/campaign                           50 seeds; 40 under the race detector
 //	go test ./internal/campaign -seeds 1000 -from 5000    any number
 //	go test ./internal/campaign -seeds 1 -from 17 -trace  all that happens, with times
 //	go test ./internal/campaign -run Shrink -from 17      a run that fails, with fewer events

@@ -89,6 +89,7 @@ func (p pause) String() string {
 func (p pause) happen(w *world, _ int) {
 	if r := w.people[p.who].resident(); r != nil {
 		r.gate.pause()
+		r.stops = append(r.stops, silence{w.now(), w.now() + p.lasts})
 		w.after(p.lasts, r.gate.resume)
 	}
 }
@@ -243,7 +244,7 @@ func (s *schedule) command(d dice, wanted func(deed) bool) event {
 	var all, some []event
 	for _, e := range s.events {
 		switch e.do.(type) {
-		case send, talk, ping, doctor, list:
+		case send, talk, ping, doctor, bench, list:
 			all = append(all, e)
 			if wanted(e.do) {
 				some = append(some, e)

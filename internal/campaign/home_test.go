@@ -25,6 +25,7 @@ type home struct {
 	link  netsim.Link
 	life  time.Duration // of a mapping
 	same  bool          // the NAT is reached from within by its outer address
+	v6    bool          // each machine has an IPv6 address of the internet as well
 }
 
 func (h home) String() string {
@@ -43,6 +44,7 @@ func (h home) String() string {
 		{l.Duplicate > 0, "duplicates"},
 		{l.Rate > 0, fmt.Sprintf("%d KB/s, queue %d KB", l.Rate/1000, l.Queue/1000)},
 		{l.MTU > 0, fmt.Sprintf("payload %d", l.MTU)},
+		{h.v6, "IPv6"},
 	} {
 		if part.is {
 			s += ", " + part.text

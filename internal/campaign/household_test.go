@@ -59,9 +59,22 @@ func (h *household) admit(w *world, m *machine) {
 	default:
 		m.host.Move(h.nat.Realm, m.inner())
 	}
+	h.attach6(w, m)
 	m.home = h
 	h.apply(w)
 }
+
+// attach6 gives a machine its IPv6 address.
+func (h *household) attach6(w *world, m *machine) {
+	if h.plan.v6 {
+		w.addresses++
+		m.host.Attach(w.net.Realm, fmt.Sprintf("2001:db8::%d", w.addresses))
+	}
+}
+
+// shared reports whether the machines' traffic takes the NAT's link, and not one each: that of IPv6
+// does not pass the NAT.
+func (h *household) shared() bool { return h.nat != nil && !h.plan.v6 }
 
 // dismiss is told of a machine that leaves.
 func (h *household) dismiss(m *machine) {
@@ -82,12 +95,12 @@ func (h *household) apply(w *world) {
 	}
 	for _, m := range h.machines {
 		m.plug.pull(cut)
-		if h.nat != nil {
+		if h.shared() {
 			m.host.Link(netsim.Link{})
 			m.host.Heal()
 		}
 	}
-	if h.nat != nil {
+	if h.shared() {
 		h.access(h.nat, link, cut || noUDPNow)
 		return
 	}
@@ -152,6 +165,7 @@ func (h *household) readdress(w *world) {
 		for _, m := range h.machines {
 			old := m.outerAddr()
 			m.host.Move(w.net.Realm, w.newAddr())
+			h.attach6(w, m)
 			w.heir(old)
 		}
 	}

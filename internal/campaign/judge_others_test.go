@@ -61,53 +61,6 @@ func (j *judge) answers(who, with int) bool {
 	})
 }
 
-// reached reports whether somebody is there for a command.
-func (j *judge) reached(p *process) bool {
-	switch {
-	case p.sending != nil:
-		return j.w.reachable(p.sending.from, p.sending.to)
-	case p.talking != nil:
-		return j.w.reachable(p.talking.from, p.talking.to) && j.w.people[p.talking.to].plan.resident != receives
-	}
-	return true
-}
-
-// silent is how long a command with something to do may say nothing; signs are looked for
-// every second.
-const silent = 32 * time.Second
-
-// silence judges whether people are told how it goes.
-func (j *judge) silence() {
-	for _, p := range j.w.processes {
-		if p.killed || !j.w.isErrand(p) || !j.reached(p) {
-			continue
-		}
-		from, to := max(p.began, j.w.calm), j.busyUntil(p)
-		last := from
-		for _, sign := range append(slices.Clone(p.signs), to) {
-			if sign > to {
-				break
-			}
-			if sign-max(last, from) > silent && sign > from {
-				j.fault("silence: %s says nothing from %v to %v", p.name, max(last, from), sign)
-			}
-			last = sign
-		}
-	}
-}
-
-// busyUntil is until when a process had something to do.
-func (j *judge) busyUntil(p *process) time.Duration {
-	if p.talking == nil {
-		return p.ended
-	}
-	delivered := of(j.said[p], "delivered")
-	if len(delivered) < len(p.talking.lines) || len(delivered) == 0 {
-		return p.ended
-	}
-	return j.at(delivered[len(delivered)-1])
-}
-
 // Budgets of those who take no part: see docs/limits.md.
 const (
 	// A host that only peers name gets so many packets of a process, and one more every so often.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing/synctest"
@@ -40,6 +41,7 @@ type process struct {
 	exited   atomic.Bool // it asked to be ended at once
 	kept     int64       // bytes of stdout until it was killed
 
+	stops []silence       // when SIGSTOP held it
 	signs []time.Duration // when it said something, by a second
 	said  int64           // bytes of both
 	shown int64           // of stderr, in the trace
@@ -62,7 +64,7 @@ func (w *world) launch(p *process, stdin string) *process {
 		Stdin: in, Stdout: out, Stderr: errs,
 		Getenv:  w.environment(p),
 		Exit:    func(int) { p.exited.Store(true) },
-		Machine: cmd.Machine{Network: p.gate, Signals: p.signals},
+		Machine: cmd.Machine{Network: p.gate, Signals: p.signals, DiskPace: diskPace},
 	}
 	if w.plan.tls {
 		env.Machine.DialTCP = p.gate.dialTCP
@@ -128,6 +130,7 @@ func (p *process) kill(w *world) {
 	}
 	p.gate.kill()
 	if p.who != nil && !w.shares(p) {
+		defer p.who.disk.roomy()()
 		p.who.graves++
 		inbox := p.who.inbox(w)
 		grave := fmt.Sprintf("%s.grave-%d", inbox, p.who.graves)
@@ -182,6 +185,11 @@ func copyOne(from, to string, e fs.DirEntry) error {
 		return err
 	}
 	return os.Chtimes(to, time.Time{}, fi.ModTime())
+}
+
+// stoppedIn reports whether SIGSTOP held the process during a silence.
+func (p *process) stoppedIn(s silence) bool {
+	return slices.ContainsFunc(p.stops, func(stop silence) bool { return stop.from < s.to && s.from < stop.to+time.Second })
 }
 
 // id is the number of the event that started the process, as in its name.

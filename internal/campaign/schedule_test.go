@@ -3,6 +3,7 @@ package campaign
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -49,8 +50,18 @@ func draw(seed uint64) *schedule {
 	s.shareHomes(d)
 	s.drawActions(d)
 	s.drawFaults(d)
+	s.drawMore(dice{rand.New(rand.NewPCG(seed, 0x30de))})
 	slices.SortStableFunc(s.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 	return s
+}
+
+// drawMore draws what came to be drawn later than the rest, so that a seed goes on meaning what it did.
+func (s *schedule) drawMore(d dice) {
+	for i := range s.homes {
+		s.homes[i].v6 = s.homes[i].place != noUDP && d.chance(.3)
+	}
+	s.drawBench(d)
+	s.drawFull(d)
 }
 
 // shareHomes has the second person live where the first does, now and then.
