@@ -59,9 +59,6 @@ const goodbyes = 5
 // callThroughServer makes a link by an introduction to the process that gets the
 // calls, and to the next where that does not answer.
 func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link, error) {
-	if err := p.Registered(ctx); err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan answered, 1)
@@ -112,6 +109,9 @@ func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link
 
 // lookup asks the server for the process that a goal is about.
 func (p *Peer) lookup(ctx context.Context, g goal) (client.Found, error) {
+	if err := p.Registered(ctx); err != nil {
+		return client.Found{}, err
+	}
 	found, err := p.client.Lookup(ctx, g.guid, kindBit(g.kind))
 	if errors.Is(err, client.ErrNotFound) && g.kind != "" {
 		any, err := p.client.Lookup(ctx, g.guid, 0)

@@ -1,6 +1,8 @@
 package p2p_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -56,6 +58,42 @@ func TestRelayedTransferOverServerRestart(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A call ends with ErrNoServer also where the server goes just before it, or during it while the other
+// peer does not answer.
+func TestServerGoesDuringACall(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{-time.Second, 4 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(t *testing.T, w *world) {
+				gone := w.net.Host("198.51.100.2")
+				a, b := w.public("198.51.100.1", nil), w.peer(gone, nil)
+				for _, p := range []*tester{a, b} {
+					if err := p.Registered(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				gone.Cut() // as if it was killed: the server learns it later
+				if after < 0 {
+					w.host.Cut()
+					time.Sleep(-after)
+				} else {
+					time.AfterFunc(after, w.host.Cut)
+				}
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+				defer cancel()
+				_, err := a.Connect(ctx, b.GUID(), p2p.ConnectOptions{})
+				if took := time.Since(began); !errors.Is(err, p2p.ErrNoServer) && !errors.Is(err, p2p.ErrOffline) || took > 25*time.Second {
+					t.Errorf("%v after %v", err, took)
+				}
+				a.Close()
+				b.Close()
+			})
+		})
 	}
 }
 

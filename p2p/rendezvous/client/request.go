@@ -168,19 +168,26 @@ func (c *Client) Introduce(ctx context.Context, i Introduction) (Introduced, err
 	return Introduced{Observed: b.Observed, Channel: b.Channel, Data: b.Data}, err
 }
 
-// ask sends a request, as soon as the client is registered, and waits for its
-// answer.
+// ask sends a request as soon as the client is registered, and waits for its answer. It returns
+// ErrUnanswered if there is none in time, also where the session is lost meanwhile: registering
+// again may take any time.
 func (c *Client) ask(ctx context.Context, k, want rendezvous.Kind, body []byte) (rendezvous.Message, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // the keeper forgets the request
 	r := &request{ctx: ctx, kind: k, body: body, reply: make(chan reply, 1)}
 	if err := c.submit(r); err != nil {
 		return rendezvous.Message{}, err
 	}
+	late := time.NewTimer(requestPatience + lastRequestRetry)
+	defer late.Stop()
 	select {
 	case a := <-r.reply:
 		if a.err == nil && a.message.Kind != want {
 			return rendezvous.Message{}, rendezvous.ErrMalformed
 		}
 		return a.message, a.err
+	case <-late.C:
+		return rendezvous.Message{}, ErrUnanswered
 	case <-ctx.Done():
 		return rendezvous.Message{}, context.Cause(ctx)
 	case <-c.done:
