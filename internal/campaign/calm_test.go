@@ -138,6 +138,7 @@ func (w *world) end(ps []*process) {
 			if w.now() > limit {
 				fmt.Printf("seed %d: %s does not end\n%v", w.plan.seed, p.name, w.plan)
 				pprof.Lookup("goroutine").WriteTo(os.Stdout, 2)
+				w.unmount()
 				os.Exit(1)
 			}
 			w.sleepUntil(w.now() + 100*time.Millisecond)

@@ -24,10 +24,14 @@ func (j *judge) silence() {
 }
 
 func (j *judge) errandSilence(p *process) {
+	pause := time.Duration(0) // without a line to deliver
+	if p.talking != nil && len(p.talking.pauses) > 0 {
+		pause = slices.Max(p.talking.pauses)
+	}
 	for _, s := range silences(p, p.began, j.busyUntil(p)) {
 		if j.reached(p) && s.to > j.w.calm && s.to-max(s.from, j.w.calm) > maxSilence {
 			j.fault("silence: %s says nothing from %v to %v, when it is calm", p.name, max(s.from, j.w.calm), s.to)
-		} else if !j.explained(p, s.from) {
+		} else if s.to-s.from > maxSilence+pause && !j.explained(p, s.from) {
 			j.fault("silence: %s says nothing from %v to %v", p.name, s.from, s.to)
 		}
 	}
