@@ -114,7 +114,7 @@ func (p *Peer) answerInit(in *handshake.Incoming) []byte {
 func (p *Peer) answerOld(c *client.Call) {
 	h, ok := noise.ParseHeader(c.Data)
 	inner := p.session(h.Index)
-	if !ok || inner == nil || !inner.ReadLetter(c.Data) {
+	if !ok || inner == nil || !inner.OpenCandidates(c.Data) {
 		c.Refuse()
 		return
 	}

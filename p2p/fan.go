@@ -120,7 +120,7 @@ func (l *Link) round(to netip.AddrPort, ttl int, stride int16) {
 	}
 	if !ok && f.open(path.BirthdaySockets) {
 		ports, ok = path.AnyPort(), true
-		_, won = l.inner.Open(f.conns, to, ttl)
+		_, won = l.inner.OpenPool(f.conns, to, ttl)
 	}
 	if ok {
 		l.inner.Announce(ports)
@@ -141,7 +141,7 @@ func (l *Link) await(won <-chan udp.Conn, within time.Duration) udp.Conn {
 	case c := <-won:
 		return c
 	case <-timer.C:
-		l.inner.CloseFan()
+		l.inner.ClosePool()
 	case <-l.Done():
 	}
 	select {

@@ -79,7 +79,7 @@ func (l *Link) found(f *fan, to netip.AddrPort, earlier int) bool {
 	if together && !l.tellAhead(ctx, at) {
 		return false
 	}
-	opened, won := l.inner.Open(f.conns, to, l.peer.nat.freshTTL(earlier))
+	opened, won := l.inner.OpenPool(f.conns, to, l.peer.nat.freshTTL(earlier))
 	select {
 	case <-opened:
 	case <-l.Done():

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/rendezvous"
 	"p2ptool/p2p/rendezvous/client"
 	"p2ptool/p2p/rendezvous/handshake"
@@ -39,7 +40,7 @@ type Peer struct {
 	nat       natWatch
 	mapping   mapping
 	sprays    sprays
-	targets   *link.Targets
+	targets   *path.Targets
 	inbound   inbound
 	calls     incomingCalls
 	relays    relays
@@ -82,7 +83,7 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	}
 	p := &Peer{
 		opts: o, guid: o.Key.GUID(), instance: rand.Uint64() | 1, conns: newSockets(conns), streams: tunnel.NewHub(),
-		targets:  link.NewTargets(),
+		targets:  path.NewTargets(),
 		accepted: make(chan *Link, acceptBacklog),
 		inits:    make(chan initiation, initBacklog),
 		sessions: map[uint32]*link.Link{},

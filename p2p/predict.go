@@ -29,7 +29,7 @@ func (l *Link) predict(conns []udp.Conn, to netip.AddrPort, ttl int, stride int1
 	defer cancel()
 	server, _ := l.peer.client.Observers()
 	first := before.Ask(server, server, stun.Request{})
-	opened, won := l.inner.Open(conns, to, ttl)
+	opened, won := l.inner.OpenPool(conns, to, ttl)
 	select {
 	case <-opened:
 	case <-l.Done():

@@ -74,7 +74,7 @@ func (l *Link) introduceAgain(ctx context.Context, instance uint64) (client.Intr
 	p := l.peer
 	return p.client.Introduce(ctx, client.Introduction{
 		GUID: l.remote, Instance: instance, Version: p.opts.version,
-		What: rendezvous.WhatOldLink, Data: l.inner.Letter(p.candidates()),
+		What: rendezvous.WhatOldLink, Data: l.inner.SealCandidates(p.candidates()),
 	})
 }
 

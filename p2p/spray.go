@@ -85,7 +85,7 @@ func (l *Link) spray(ports path.Ports) {
 		return
 	}
 	select {
-	case <-l.inner.Spray(conn, at.Addr(), ports.Draw(path.BirthdayProbes)):
+	case <-l.inner.ProbePorts(conn, at.Addr(), ports.Draw(path.BirthdayProbes)):
 	case <-l.Done():
 	}
 }

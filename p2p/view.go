@@ -8,7 +8,6 @@ import (
 	"io"
 	"time"
 
-	"p2ptool/p2p/link"
 	"p2ptool/p2p/path"
 )
 
@@ -16,13 +15,13 @@ import (
 type Candidate = path.Candidate
 
 // A PathReport is what one end of a link knows of one way to the other.
-type PathReport = link.PathReport
+type PathReport = path.Report
 
 // The states of a path.
 const (
-	StateUntested = link.Untested
-	StateValid    = link.Valid
-	StateLost     = link.Lost
+	StateUntested = path.Untested
+	StateValid    = path.Valid
+	StateLost     = path.Lost
 )
 
 // A View is what one end of a link knows of the ways to the other.
@@ -171,14 +170,14 @@ func parseView(b []byte) (View, error) {
 
 func parseViewPath(b []byte) (PathReport, error) {
 	p := PathReport{
-		Kind: PathKind(b[0]), Addr: path.ParseAddr(b[1:]), State: link.PathState(b[19]),
+		Kind: PathKind(b[0]), Addr: path.ParseAddr(b[1:]), State: path.State(b[19]),
 		InUse: b[20]&viewInUse != 0, Heard: b[20]&viewHeard != 0, Limited: b[20]&viewLimited != 0,
 		Pings: int(binary.BigEndian.Uint32(b[21:])),
 		RTT:   time.Duration(binary.BigEndian.Uint32(b[25:])) * time.Microsecond,
 
 		Carries: int(binary.BigEndian.Uint16(b[29:])),
 	}
-	if p.Kind < path.LAN || p.Kind > path.TCPRelay || p.State > link.Lost {
+	if p.Kind < path.LAN || p.Kind > path.TCPRelay || p.State > path.Lost {
 		return p, fmt.Errorf("%w: path of kind %d, state %d", errView, b[0], b[19])
 	}
 	return p, nil

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"p2ptool/p2p/link"
 	"p2ptool/p2p/path"
 )
 
@@ -67,7 +66,7 @@ func TestViewIsBounded(t *testing.T) {
 
 func FuzzParseView(f *testing.F) {
 	f.Add(someView().append(nil))
-	f.Add(View{Paths: []PathReport{{Kind: PathRelay, State: link.Lost}}}.append(nil))
+	f.Add(View{Paths: []PathReport{{Kind: PathRelay, State: path.Lost}}}.append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		v, err := parseView(b)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/link/wire"
+	"p2ptool/p2p/path"
 )
 
 // Codes of CLOSE; those of the application begin at AppCode.
@@ -89,7 +90,7 @@ func (l *Link) leave(code uint64, reason string) {
 // advanceLeave closes the link that is to be closed, when it is time.
 func (l *Link) advanceLeave() {
 	v := &l.leaving
-	if l.chosen == nil || l.chosen.state != valid || !l.now.Before(v.until) || !l.streams.unsettled() {
+	if !l.reached() || !l.now.Before(v.until) || !l.streams.unsettled() {
 		l.closeNow(v.code, v.reason)
 	}
 }
@@ -118,31 +119,40 @@ func (l *Link) advanceClose() {
 }
 
 func (l *Link) probeTimeout() time.Duration {
-	if l.chosen == nil {
-		return 2 * rtt.Initial
+	if p := l.best(); p != nil {
+		return p.loss.RTT.ProbeTimeout()
 	}
-	return l.chosen.loss.RTT.ProbeTimeout()
+	return 2 * rtt.Initial
 }
 
 // sendClose sends CLOSE on the path in use, or on all where that is not valid; but to no peer from which
 // nothing ever came.
 func (l *Link) sendClose(code uint64, reason string) {
-	for _, p := range l.paths {
-		if !p.relayed() && l.unconfirmed() {
+	for _, p := range l.paths.All() {
+		if !p.Relayed() && l.paths.Unconfirmed() {
 			continue
 		}
-		if p == l.chosen || l.chosen == nil || l.chosen.state != valid {
-			l.post(p, func(b []byte) []byte { return wire.AppendClose(b, code, p.reason(reason)) })
+		if (p == l.paths.Best() || !l.reached()) && l.paths.MayReach(l.now, p) {
+			f := flowOf(p)
+			l.put(f.conn, p.Route.Addr, l.small(f, p.MTU, func(b []byte) []byte {
+				return wire.AppendClose(b, code, closeReason(p, reason))
+			}), 0)
 		}
 	}
 }
 
-// reason returns what a CLOSE on the path says of why: nothing to a host that never answered.
-func (p *linkPath) reason(s string) string {
-	if p.state == candidate && !p.relayed() {
+// reached reports whether a path is valid.
+func (l *Link) reached() bool {
+	p := l.paths.Best()
+	return p != nil && p.State == path.Valid
+}
+
+// closeReason returns the reason that a CLOSE on a path gives: none to a host that never answered.
+func closeReason(p *path.Path, reason string) string {
+	if p.State == path.Untested && !p.Relayed() {
 		return ""
 	}
-	return s
+	return reason
 }
 
 // OnClose takes a CLOSE. One that crosses our own, or answers

@@ -12,6 +12,7 @@ import (
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
+	"p2ptool/p2p/path"
 )
 
 // A fakeLink is a link without its loop, and one of its paths. Tests feed it events and
@@ -19,7 +20,7 @@ import (
 type fakeLink struct {
 	t     *testing.T
 	link  *Link
-	path  *linkPath
+	path  *flow
 	began time.Time
 	log   []string // events since it was last read
 
@@ -31,13 +32,22 @@ func newFakeLink(t *testing.T) *fakeLink {
 	t.Cleanup(tr.link.buffer.Release)
 	tr.began = tr.link.now
 	tr.path = tr.newPath(1)
-	tr.link.validate(tr.path)
 	return tr
 }
 
-func (tr *fakeLink) newPath(port uint16) *linkPath {
-	p := tr.link.addPath(Route{Conn: nowhere{}, Channel: uint64(port)})
+// newPath returns a valid path without any sample of its round trip: the relay's if channel is not 0,
+// which a direct one replaces.
+func (tr *fakeLink) newPath(channel uint64) *flow {
+	l, r := tr.link, path.Route{Socket: nowhere{}, Channel: channel}
+	if channel != 0 {
+		l.paths.AddRelay(l.now, r)
+	} else {
+		l.paths.AddCandidate(l.now, r)
+	}
+	p := flowOf(l.paths.Find(r))
 	p.loss.Controller = &logged{Controller: p.loss.Controller, tr: tr}
+	p.State = path.Lost
+	l.paths.Acked(l.now, p.Path, l.now, p.MTU) // validates it
 	return p
 }
 
@@ -64,7 +74,7 @@ func (tr *fakeLink) clock(ms float64) time.Time {
 }
 
 // send sends full packets on a path.
-func (tr *fakeLink) send(p *linkPath, n int) {
+func (tr *fakeLink) send(p *flow, n int) {
 	l := tr.link
 	for range n {
 		rec := l.history.Add()
@@ -72,8 +82,8 @@ func (tr *fakeLink) send(p *linkPath, n int) {
 		rec.Number = l.sender.Counter()
 		tr.flight = append(tr.flight, rec.Number)
 		buf := l.buffer.Bytes()
-		l.seal(p, buf, p.mtu-len(p.header)-noise.Overhead)
-		l.track(p, rec, p.mtu)
+		l.seal(p, buf, p.MTU-len(p.header)-noise.Overhead)
+		l.track(p, rec, p.MTU)
 	}
 }
 
@@ -89,7 +99,7 @@ func (tr *fakeLink) ack(text string) {
 		a.Ranges = append(a.Ranges, s)
 		tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool { return n >= s.Start && n < s.End })
 	}
-	tr.link.from = tr.link.chosen
+	tr.link.from = tr.link.best()
 	if err := (packetHandler{tr.link}).OnAck(a); err != nil {
 		tr.note(err.Error())
 	}
@@ -112,9 +122,10 @@ func (tr *fakeLink) noteLost() {
 func (tr *fakeLink) pass(until time.Time) {
 	l := tr.link
 	for {
-		var p *linkPath
+		var p *flow
 		var at time.Time
-		for _, q := range l.paths {
+		for _, q := range l.paths.All() {
+			q := flowOf(q)
 			for _, due := range []time.Time{q.loss.LossAt, q.loss.Timeout()} {
 				if !due.IsZero() && (p == nil || due.Before(at)) {
 					p, at = q, due
@@ -154,7 +165,7 @@ func (tr *fakeLink) play(text string) {
 			fmt.Sscan(arg, &n)
 			p := tr.path
 			if event == "relay" {
-				p = tr.link.paths[1]
+				p = flowOf(tr.link.paths.All()[1])
 			}
 			tr.send(p, n)
 		case "ack":

@@ -104,7 +104,7 @@ func TestForgedSourcesGetFewProbes(t *testing.T) {
 				t.Errorf("victim %d got %d datagrams", i, n)
 			}
 		}
-		if most := 8 * (probeBudget + int(80*time.Second/probeRefill)); sum == 0 || sum > most {
+		if most := 8 * (path.ProbeBudget + int(80*time.Second/path.ProbeRefill)); sum == 0 || sum > most {
 			t.Errorf("victims got %d datagrams, want at most %d", sum, most)
 		}
 	})
@@ -115,10 +115,17 @@ func TestForgedSourcesGetFewProbes(t *testing.T) {
 func TestAnswersAreNotLonger(t *testing.T) {
 	t.Parallel()
 	against(t, func(t *testing.T, v *maliciousPeer) {
-		v.link.do(func() { v.link.budget.spent = 1 << 30 }) // so that nothing but answers goes there
+		for i := range 3 { // so that nothing but answers goes to addresses that are named below
+			var cs []path.Candidate
+			for j := range path.MaxCandidates {
+				host := netip.AddrFrom4([4]byte{198, 51, 100, byte(100 + i*path.MaxCandidates + j)})
+				cs = append(cs, path.Candidate{Kind: path.Host, Addr: netip.AddrPortFrom(host, 9)})
+			}
+			v.say(wire.AppendCandidates(nil, cs))
+		}
 		for i, c := range []struct{ padding, most int }{
 			{0, 0}, {wire.PongSize - wire.PingSize - 1, 0}, {wire.PongSize - wire.PingSize, wire.PongSize}, {wire.PongSize - 1, wire.PongSize},
-			{wire.PongSize, wire.PongSize + wire.PingSize}, {minMTU - noise.Overhead - wire.PingSize, wire.PongSize + wire.PingSize},
+			{wire.PongSize, wire.PongSize + wire.PingSize}, {path.MinMTU - noise.Overhead - wire.PingSize, wire.PongSize + wire.PingSize},
 		} {
 			from := v.home
 			from.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 9)
@@ -158,7 +165,7 @@ func TestNamedAddressesAreBounded(t *testing.T) {
 				sum += n
 			}
 		}
-		if sum == 0 || sum > 9*probeBudget {
+		if sum == 0 || sum > 9*path.ProbeBudget {
 			t.Errorf("strangers got %d datagrams", sum)
 		}
 	})

@@ -92,7 +92,7 @@ type Config struct {
 	OnOpened func(path.Ports)
 	// Targets bounds what is sent to hosts that have not answered, together with other
 	// links; nil: only the link's own budget does.
-	Targets *Targets
+	Targets *path.Targets
 	// Memory bounds what the link holds for its other end, together with other links; nil:
 	// only the link's own limits do.
 	Memory *Memory
@@ -139,42 +139,32 @@ type Link struct {
 	done     chan struct{}
 
 	// Of the loop alone:
-	now           time.Time
-	sender        *noise.Sender
-	receiver      *noise.Receiver
-	history       recovery.History
-	acks          recovery.Acks
-	paths         []*linkPath
-	chosen        *linkPath
-	tracedChoice  *linkPath // that was logged last as the path in use
-	from          *linkPath // that the packet in hand came by
-	budget        budget
-	observed      netip.AddrPort // where a server saw the other side; invalid: nowhere
-	ended         bool
-	turn          []arrival // taken out of the inbox
-	taken         int       // of turn
-	touched       []*Stream // that somebody may wait for
-	heard         time.Time
-	met           bool      // a packet has come
-	elsewhere     time.Time // when data last came by another path than the one in use, or this host moved
-	fed           time.Time // when data last came
-	troubled      time.Time
-	probes        int // packets that may be sent beyond the window
-	lostPackets   uint64
-	candidates    []path.Candidate // to tell the other side
-	candidatesDue bool
-	announced     announcement
-	pieces        pieces
-	raised        *Stream     // whose WINDOW was sent last and is not acknowledged; nil: none
-	spray         *spray      // nil: none
-	fan           *fan        // of the newest round; nil: there was none
-	buffer        *udp.Buffer // for packets
-	scratch       []spans.Span
-	leaving       leaving
-	closing       closing
-	reported      Path
-	pinged        uint64 // id of a PING in the packet in hand
-	answer        bool   // there is one
+	now         time.Time
+	sender      *noise.Sender
+	receiver    *noise.Receiver
+	history     recovery.History
+	acks        recovery.Acks
+	paths       *path.Manager
+	from        *flow // that the packet in hand came by
+	traced      *flow // that was logged last as the path in use
+	ended       bool
+	turn        []arrival // taken out of the inbox
+	taken       int       // of turn
+	touched     []*Stream // that somebody may wait for
+	heard       time.Time
+	began       time.Time
+	probes      int // packets that may be sent beyond the window
+	lostPackets uint64
+	announced   announcement
+	pieces      pieces
+	raised      *Stream     // whose WINDOW was sent last and is not acknowledged; nil: none
+	buffer      *udp.Buffer // for packets
+	scratch     []spans.Span
+	leaving     leaving
+	closing     closing
+	reported    Path
+	pinged      uint64 // id of a PING in the packet in hand
+	answer      bool   // there is one
 }
 
 // New starts a link without any path.
@@ -200,13 +190,14 @@ func newLink(cfg Config) *Link {
 		buffer:    udp.NewBuffer(),
 	}
 	l.heard = l.now
-	l.budget.began = l.now
+	l.began = l.now
 	l.heardAt.Store(l.now.UnixNano())
 	l.memory.from = cfg.Memory
 	l.streams.init(l, cfg.Initiator)
 	l.sendBuffer.Store(minSendBuf)
 	l.smoothed.Store(int64(rtt.Initial))
 	l.current.Store(&Path{})
+	l.paths = l.newManager()
 	return l
 }
 

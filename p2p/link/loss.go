@@ -5,6 +5,7 @@ import (
 
 	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/wire"
+	"p2ptool/p2p/path"
 )
 
 // OnAck takes an ACK frame.
@@ -17,10 +18,11 @@ func (l packetHandler) OnAck(a wire.Ack) error {
 		s := a.Ranges[i]
 		l.history.SettleAll(s, l.ackPacket)
 	}
-	for _, p := range l.paths {
-		if p.loss.TakeNews() {
+	best := l.best()
+	for _, q := range l.paths.All() {
+		if p := flowOf(q); p.loss.TakeNews() {
 			l.detectLost(p)
-			if p == l.chosen && p.loss.Controller.RateFell() {
+			if p == best && p.loss.Controller.RateFell() {
 				l.probes = probePackets
 				l.streams.expedite(probePackets * p.room())
 			}
@@ -63,26 +65,20 @@ func (l *Link) ackPacket(p *recovery.Packet) {
 	l.proveBy(p)
 }
 
-// proveBy takes the arrival of a packet for an answer of its path, unless the
-// packet was sent before that path died.
+// proveBy takes the acknowledgement of a packet for an answer on its path.
 func (l *Link) proveBy(p *recovery.Packet) {
-	at := l.pathOf(p.Path)
-	switch {
-	case at == nil: // dropped since
-	case at.state == valid:
-		at.prove(l.now)
-	case at.state == dead && p.Time.After(at.died) && (!at.narrow || p.Size >= minMTU):
-		l.revive(at)
+	if at := l.pathOf(p.Path); at != nil { // else it was dropped since
+		l.paths.Acked(l.now, at, p.Time, int(p.Size))
 	}
 }
 
-// pathOf returns the path of which loss detection knows this, nil if the path was dropped.
-func (l *Link) pathOf(loss *recovery.Path) *linkPath {
-	if c := l.chosen; c != nil && &c.loss == loss {
-		return c
+// pathOf returns the path that loss detection knows by this, nil if it was dropped.
+func (l *Link) pathOf(loss *recovery.Path) *path.Path {
+	if c := l.best(); c != nil && &c.loss == loss {
+		return c.Path
 	}
-	for _, p := range l.paths {
-		if &p.loss == loss {
+	for _, p := range l.paths.All() {
+		if &flowOf(p).loss == loss {
 			return p
 		}
 	}
@@ -91,7 +87,7 @@ func (l *Link) pathOf(loss *recovery.Path) *linkPath {
 
 // detectLost declares the packets of a path lost that are overdue, and sets
 // the time at which the next one will be.
-func (l *Link) detectLost(p *linkPath) {
+func (l *Link) detectLost(p *flow) {
 	p.loss.LossAt = time.Time{}
 	for s := range l.history.InFlightOn(&p.loss) {
 		at, ok := p.loss.Overdue(s)
@@ -120,9 +116,7 @@ func (l *Link) losePacket(s *recovery.Packet) {
 func (l *Link) resend(s *recovery.Packet) {
 	for i := range int(s.Count) {
 		switch f := s.Frame(i); {
-		case f.Kind == recovery.Candidates:
-			l.candidatesDue = true
-		case f.Kind == recovery.NAT, f.Kind == recovery.Ports:
+		case f.Kind == recovery.Candidates, f.Kind == recovery.NAT, f.Kind == recovery.Ports:
 			l.announced.lose(f.Kind)
 		case f.Kind.OfStream():
 			if s := l.streams.known(f.Stream); s != nil && s.lost(f) {
@@ -134,7 +128,7 @@ func (l *Link) resend(s *recovery.Packet) {
 
 // loseAll takes everything out of flight that is on a path which will not
 // carry more. It is no sign of congestion.
-func (l *Link) loseAll(p *linkPath) {
+func (l *Link) loseAll(p *flow) {
 	if p.loss.InFlight == 0 {
 		return
 	}
@@ -148,15 +142,15 @@ func (l *Link) loseAll(p *linkPath) {
 // long. On the path in use what waits longest is sent again, beyond the window,
 // so that an answer tells what became of the rest. On another nothing follows
 // that could tell: all of it is sent again.
-func (l *Link) timeout(p *linkPath) {
-	if p != l.chosen {
+func (l *Link) timeout(p *flow) {
+	if p != l.best() {
 		l.loseAll(p)
 		return
 	}
 	p.loss.Probe(l.now)
 	l.checkSilence(p)
 	l.probes = probePackets
-	if p.loss.Small = p.mtu > minMTU; p.loss.Small {
+	if p.loss.Small = p.MTU > path.MinMTU; p.loss.Small {
 		l.probes++
 	}
 	left := probePackets

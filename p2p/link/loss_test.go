@@ -99,9 +99,9 @@ func TestRecoveryOfAPathThatWasLeft(t *testing.T) {
 	old := tr.path
 	window := old.loss.Controller.Window()
 	tr.send(old, 5)
-	other := tr.newPath(2)
-	tr.link.validate(other)
-	tr.link.chosen = other
+	if other := tr.newPath(0); tr.link.best() != other {
+		t.Fatal("the link has not changed to the other path")
+	}
 	tr.pass(tr.clock(499))
 	if old.loss.InFlight == 0 || len(tr.log) > 0 {
 		t.Fatalf("in flight: %d; %v", old.loss.InFlight, tr.log)
@@ -121,7 +121,7 @@ func TestProbeAlwaysSends(t *testing.T) {
 	t.Parallel()
 	tr := newFakeLink(t)
 	sent := 0
-	tr.path.route.Conn = counting{sent: &sent}
+	tr.path.conn = counting{sent: &sent}
 	tr.send(tr.path, 3)
 	tr.pass(tr.clock(600))
 	tr.link.send()

@@ -11,6 +11,7 @@ import (
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/noise"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/udp"
 )
 
@@ -51,7 +52,7 @@ func newMaliciousPeer() *maliciousPeer {
 	var s noise.Secrets
 	s.Receive[0] = 1
 	v.link = New(Config{
-		Targets: NewTargets(),
+		Targets: path.NewTargets(),
 		Secrets: s, Route: route, OnPath: func(Path) {}, OnTrouble: func() {},
 		Own: func(netip.Addr) bool { return false },
 	})
@@ -107,7 +108,7 @@ func (v *maliciousPeer) holdings() int {
 	out := make(chan int, 1)
 	l := v.link
 	ok := l.do(func() {
-		n := l.history.Records()*200 + l.acks.Bookkeeping() + cap(l.scratch)*16 + len(l.paths)*1000 + cap(l.budget.tried)*48
+		n := l.history.Records()*200 + l.acks.Bookkeeping() + cap(l.scratch)*16 + l.paths.Held()
 		l.streams.mu.Lock()
 		defer l.streams.mu.Unlock()
 		n += (len(l.streams.live)+len(l.streams.backlog))*400 + cap(l.streams.seen)*16

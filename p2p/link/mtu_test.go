@@ -6,12 +6,14 @@ import (
 	"io"
 	"testing"
 	"time"
+
+	"p2ptool/p2p/path"
 )
 
 // mtuOf returns the size of the datagrams that an end uses.
 func mtuOf(l *Link) int {
 	size := make(chan int, 1)
-	l.do(func() { size <- l.chosen.mtu })
+	l.do(func() { size <- l.best().MTU })
 	return <-size
 }
 
@@ -92,7 +94,7 @@ func smallPath(t *testing.T, carried int, relayed, suddenly bool) {
 			limit(w)
 		}
 	}
-	if relayed && carried < minMTU {
+	if relayed && carried < path.MinMTU {
 		t.Skip("there is no other way")
 	}
 	run(t, change, func(t *testing.T, w *testNetwork) {
@@ -131,7 +133,7 @@ func smallPath(t *testing.T, carried int, relayed, suddenly bool) {
 		if err := <-over; all != 4<<20 || err != nil {
 			t.Errorf("%d bytes, %v", all, err)
 		}
-		if got, want := w.a.Path().Kind.Relayed(), relayed || carried < minMTU; got != want {
+		if got, want := w.a.Path().Kind.Relayed(), relayed || carried < path.MinMTU; got != want {
 			t.Errorf("path is %v", w.a.Path())
 		}
 	})
@@ -164,7 +166,7 @@ func checkChat(t *testing.T, w *testNetwork) {
 // A datagram of the application is cut up where the path's packets are smaller.
 func TestDatagramOnASmallPath(t *testing.T) {
 	t.Parallel()
-	run(t, func(w *testNetwork) { w.mtu = minMTU }, func(t *testing.T, w *testNetwork) {
+	run(t, func(w *testNetwork) { w.mtu = path.MinMTU }, func(t *testing.T, w *testNetwork) {
 		for n := range 40 {
 			sent := bulk(n * MaxDatagram / 39)
 			if err := w.a.SendDatagram(sent); err != nil {

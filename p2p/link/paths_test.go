@@ -199,7 +199,7 @@ func TestNamedCandidatesGetFewProbes(t *testing.T) {
 					ports++
 				}
 			}
-			if ports != probePorts {
+			if ports != path.ProbePorts {
 				t.Errorf("%d ports were probed", ports)
 			}
 		})

@@ -9,7 +9,8 @@ import (
 
 // receive handles the packets of one arrival.
 func (l *Link) receive(a arrival) {
-	l.from = l.findPath(a.route)
+	r := a.route.route()
+	l.from = flowOf(l.paths.Find(r))
 	a.batch.Datagrams(func(d []byte) {
 		if l.ended {
 			return
@@ -18,18 +19,19 @@ func (l *Link) receive(a arrival) {
 		if err != nil {
 			return // a stranger's, a duplicate, or too late
 		}
-		if l.from == nil && (l.sprayDeaf(a.route) || l.fanDeaf(a.route) || !l.learnPath(a.route)) {
+		if l.from == nil {
+			l.from = flowOf(l.paths.Learn(l.now, r))
+		}
+		if l.from == nil {
 			return
 		}
-		if !l.met {
-			l.met = true
-			l.hasten()
-		}
+		l.paths.Heard(l.now)
 		l.heard = l.now
 		if l.cfg.Trace != nil {
 			l.traceReceived(l.from, n, len(d), plain)
 		}
 		l.packet(n, plain)
+		l.sendProbes()
 	})
 	l.heardAt.Store(l.heard.UnixNano())
 }
@@ -49,13 +51,10 @@ func (l *Link) packet(n uint64, plain []byte) {
 		return
 	}
 	if l.answer {
-		l.pong(l.from, l.pinged, len(plain))
+		l.paths.Pinged(l.now, l.from.Path, l.pinged, len(plain))
 	}
 	if eliciting {
-		l.fed = l.now
-		if l.from != l.chosen {
-			l.follow(l.from)
-		}
+		l.paths.Data(l.now, l.from.Path)
 	}
 	l.acks.Received(n, l.now, eliciting, l.ackDelay())
 }
@@ -68,28 +67,9 @@ type packetHandler struct{ *Link }
 // answer must not be more than what it answers.
 func (l packetHandler) OnPing(id uint64) { l.pinged, l.answer = id, true }
 
+// OnPong handles a PONG.
 func (l packetHandler) OnPong(id uint64, seen netip.AddrPort) {
-	p := l.from
-	if l.mtuFound(p, id) {
-		p.prove(l.now)
-		return
-	}
-	took, full, ok := p.answered(id, l.now)
-	if !ok {
-		took, ok = l.sprayAnswered(p.route, id)
-	}
-	if !ok {
-		return
-	}
-	p.loss.RTT.Sample(took, 0)
-	p.refused = false
-	if p.state != valid && !full {
-		l.answersShort(p)
-		return
-	}
-	p.prove(l.now)
-	l.seenAs(p, seen.Addr())
-	l.validate(p)
+	l.paths.Ponged(l.now, l.from.Path, id, seen)
 }
 
 func (l packetHandler) OnWindow(stream, limit uint64) error {

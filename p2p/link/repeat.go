@@ -9,8 +9,8 @@ import (
 
 // repeatOldest makes the oldest data due again if a copy of it is due (recovery.Redundancy), and
 // reports whether there is any.
-func (l *Link) repeatOldest(p *linkPath) bool {
-	n, newRound := p.loss.CopyDue(l.now, p.mtu)
+func (l *Link) repeatOldest(p *flow) bool {
+	n, newRound := p.loss.CopyDue(l.now, p.MTU)
 	if newRound {
 		l.streams.age()
 	}

@@ -1,11 +1,13 @@
 package link
 
 import (
+	"net/netip"
 	"time"
 
 	"p2ptool/p2p/link/recovery"
 	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/noise"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/udp"
 )
 
@@ -19,7 +21,7 @@ var padding [minRoom]byte
 // send sends what is due and what may be sent, in a few batches. It reports
 // whether it stopped short of that.
 func (l *Link) send() bool {
-	p := l.chosen
+	p := l.best()
 	if p == nil || l.closing.begun() {
 		return false
 	}
@@ -34,27 +36,27 @@ func (l *Link) send() bool {
 }
 
 // write sends datagrams on a path. Errors are for the path's pings to notice.
-func (l *Link) write(p *linkPath, b udp.Batch) {
-	b.Addr = p.route.Addr
-	_ = p.route.Conn.Write(b)
+func (l *Link) write(p *flow, b udp.Batch) {
+	b.Addr = p.Route.Addr
+	_ = p.conn.Write(b)
 }
 
 // fillBatch puts packets end to end into the buffer, as many as the window,
 // the pace and a batch allow. It returns their length and that of each.
-func (l *Link) fillBatch(p *linkPath) (n, size int) {
+func (l *Link) fillBatch(p *flow) (n, size int) {
 	l.now = time.Now()
 	if p.loss.Pacer.Late(l.now) {
 		p.loss.Controller.Idle(p.loss.InFlight) // what arrives now tells the host's rate, not the path's
 	}
-	p.loss.Pacer.Fill(l.now, p.loss.Controller.Rate(&p.loss.RTT), max(p.mtu, baseMTU))
+	p.loss.Pacer.Fill(l.now, p.loss.Controller.Rate(&p.loss.RTT), max(p.MTU, path.BaseMTU))
 	for range maxSegments {
-		if n+p.mtu > udp.MaxBatch {
+		if n+p.MTU > udp.MaxBatch {
 			break
 		}
-		got := l.fillPacket(p, l.buffer.Bytes()[n:n+p.mtu])
+		got := l.fillPacket(p, l.buffer.Bytes()[n:n+p.MTU])
 		n += got
 		size = max(size, got)
-		if got < p.mtu {
+		if got < p.MTU {
 			break // only the last of a batch may be shorter
 		}
 	}
@@ -67,23 +69,23 @@ func (l *Link) fillBatch(p *linkPath) (n, size int) {
 	return n, size
 }
 
-func (l *Link) windowOpen(p *linkPath) bool {
-	return p.loss.InFlight+p.mtu <= p.loss.Controller.Window() && !l.history.Full()
+func (l *Link) windowOpen(p *flow) bool {
+	return p.loss.InFlight+p.MTU <= p.loss.Controller.Window() && !l.history.Full()
 }
 
 // mayData reports whether the window and the pace let a full packet go.
-func (l *Link) mayData(p *linkPath) bool {
+func (l *Link) mayData(p *flow) bool {
 	return l.probes > 0 || l.windowOpen(p) && p.loss.Pacer.Ready()
 }
 
 // hasData reports whether anything but an ACK waits to be sent.
 func (l *Link) hasData() bool {
-	return l.candidatesDue || l.announced.due() || l.waiting.Load() > 0 || l.streams.anyReady()
+	return l.announced.due() || l.waiting.Load() > 0 || l.streams.anyReady()
 }
 
 // fillPacket makes one packet in buf and returns its length, 0 if there is
 // nothing to send.
-func (l *Link) fillPacket(p *linkPath, buf []byte) int {
+func (l *Link) fillPacket(p *flow, buf []byte) int {
 	start := len(p.header) + noise.HeaderSize
 	b := buf[start:start]
 	var allBelow uint64
@@ -101,7 +103,7 @@ func (l *Link) fillPacket(p *linkPath, buf []byte) int {
 	rec := l.history.Add()
 	small := l.probes == 1 && p.loss.Small
 	if !small {
-		b = l.appendData(b, p.room()-len(b), rec)
+		b = l.appendData(p, b, p.room()-len(b), rec)
 	}
 	if rec.Count == 0 && l.probes > 0 {
 		b = appendFiller(b, rec)
@@ -126,9 +128,9 @@ func (l *Link) fillPacket(p *linkPath, buf []byte) int {
 
 // ackRoom returns how many bytes an ACK may have. It is not acknowledged itself, so it is
 // never longer than what a path is sure to carry. With data it leaves them room.
-func (l *Link) ackRoom(p *linkPath, data bool) int {
+func (l *Link) ackRoom(p *flow, data bool) int {
 	switch {
-	case data && l.candidatesDue:
+	case data && l.announced.candidatesDue:
 		return p.floor() - candidatesRoom
 	case data && !l.acks.Wanted(l.now):
 		return p.room() / 2
@@ -137,9 +139,8 @@ func (l *Link) ackRoom(p *linkPath, data bool) int {
 }
 
 // appendData appends what is reliable, and datagrams, of at most room bytes.
-func (l *Link) appendData(b []byte, room int, rec *recovery.Packet) []byte {
-	end, whole := len(b)+room, l.chosen.room()
-	b = l.appendOwnCandidates(b, end-len(b), rec)
+func (l *Link) appendData(p *flow, b []byte, room int, rec *recovery.Packet) []byte {
+	end, whole := len(b)+room, p.room()
 	b = l.announced.append(b, end-len(b), rec)
 	b = l.appendDatagrams(b, end-len(b), whole, rec)
 	for end-len(b) >= minRoom && !rec.Full() {
@@ -162,52 +163,46 @@ func (l *Link) appendData(b []byte, room int, rec *recovery.Packet) []byte {
 }
 
 // track puts a packet in flight.
-func (l *Link) track(p *linkPath, rec *recovery.Packet, n int) {
+func (l *Link) track(p *flow, rec *recovery.Packet, n int) {
 	p.loss.Track(l.now, rec, n)
 	l.probes = max(l.probes-1, 0)
 }
 
 // seal turns frames of n bytes, which stand behind the headers' room in buf,
-// into a packet and returns its whole length.
-func (l *Link) seal(p *linkPath, buf []byte, n int) int {
-	copy(buf, p.header)
+// into a packet and returns its whole length. p is nil for a packet of no path.
+func (l *Link) seal(p *flow, buf []byte, n int) int {
+	header := p.head()
+	copy(buf, header)
 	if l.cfg.Trace != nil {
-		l.traceSent(p, n+noise.Overhead, buf[len(p.header)+noise.HeaderSize:][:n])
+		l.traceSent(p, n+noise.Overhead, buf[len(header)+noise.HeaderSize:][:n])
 	}
-	pkt, err := l.sender.Seal(buf[len(p.header):len(p.header)+noise.HeaderSize+n], typeData, l.cfg.Index)
+	pkt, err := l.sender.Seal(buf[len(header):len(header)+noise.HeaderSize+n], typeData, l.cfg.Index)
 	if err != nil {
 		l.end(err)
 		return 0
 	}
-	return len(p.header) + len(pkt)
+	return len(header) + len(pkt)
 }
 
-// small makes a packet of frames that are not acknowledged. It lies in the
-// link's buffer until the next one.
-func (l *Link) small(p *linkPath, add func(b []byte) []byte) []byte {
-	buf := l.buffer.Bytes()[:p.mtu]
-	start := len(p.header) + noise.HeaderSize
+// small makes a packet of at most size bytes, of frames that are not acknowledged. It lies in the
+// link's buffer until the next one. p is nil for a packet of no path.
+func (l *Link) small(p *flow, size int, add func(b []byte) []byte) []byte {
+	buf := l.buffer.Bytes()[:size]
+	start := len(p.head()) + noise.HeaderSize
 	return buf[:l.seal(p, buf, len(add(buf[start:start])))]
 }
 
-// post sends such a packet at once.
-func (l *Link) post(p *linkPath, add func(b []byte) []byte) { l.postTTL(p, 0, add) }
-
-// postTTL sends it with a time to live, if that is not 0.
-func (l *Link) postTTL(p *linkPath, ttl int, add func(b []byte) []byte) {
-	if !l.mayReach(p) {
-		return
-	}
-	pkt := l.small(p, add)
+// put sends such a packet, with a time to live if that is not 0.
+func (l *Link) put(conn udp.Conn, to netip.AddrPort, pkt []byte, ttl int) {
 	if len(pkt) == 0 {
 		return // the session is used up
 	}
-	b := udp.Batch{Addr: p.route.Addr, Data: pkt, Size: len(pkt)}
+	b := udp.Batch{Addr: to, Data: pkt, Size: len(pkt)}
 	if ttl > 0 {
-		_ = p.route.Conn.WriteTTL(b, ttl)
+		_ = conn.WriteTTL(b, ttl)
 		return
 	}
-	_ = p.route.Conn.Write(b)
+	_ = conn.Write(b)
 }
 
 // ackDelay is how long an ACK may wait for company.

@@ -1,57 +1,48 @@
 package link
 
 import (
-	"time"
-
 	"p2ptool/p2p/link/recovery"
+	"p2ptool/p2p/path"
 )
 
 const (
-	holeLost   = 4               // such packets, and the path's datagrams become as small as they can be
-	holeKills  = 8               // of packets that are that small already, and the path is of no use
-	holeSilent = 2               // timeouts in a row, without any sign
-	holeGap    = 5 * time.Second // between two searches that a hole brings about
+	holeLost   = 4 // such packets, and the path's datagrams become as small as they can be
+	holeKills  = 8 // of packets that are that small already, and the path is of no use
+	holeSilent = 2 // timeouts in a row, without any sign
 )
 
 // carries returns what a path's packets may have, of those that it uses, without being
 // suspected.
-func (p *linkPath) carries() int {
-	if p.mtu > minMTU {
-		return minMTU
+func (p *flow) carries() int {
+	if p.MTU > path.MinMTU {
+		return path.MinMTU
 	}
-	return minMTU / 2
+	return path.MinMTU / 2
 }
 
 // checkSilence does what is due where nothing was heard of packets for some timeouts.
-func (l *Link) checkSilence(p *linkPath) {
-	if p.mtu > minMTU && p.loss.Probes%holeSilent == 0 {
+func (l *Link) checkSilence(p *flow) {
+	if p.MTU > path.MinMTU && p.loss.Probes%holeSilent == 0 {
 		l.shrink(p)
 	}
 }
 
 // checkHole does what is due where packets are lost for their size.
-func (l *Link) checkHole(p *linkPath) {
+func (l *Link) checkHole(p *flow) {
 	switch {
-	case p.mtu > minMTU && p.loss.Hole.Lost >= holeLost:
+	case p.MTU > path.MinMTU && p.loss.Hole.Lost >= holeLost:
 		l.shrink(p)
-	case p.mtu == minMTU && p.loss.Hole.Lost >= holeKills && p.state == valid:
-		p.narrow = true
+	case p.MTU == path.MinMTU && p.loss.Hole.Lost >= holeKills && p.State == path.Valid:
 		p.loss.Hole = recovery.BlackHole{}
-		l.kill(p)
+		l.paths.Lose(l.now, p.Path)
 	}
 }
 
-// shrink has a path use the smallest datagrams, sends again what was larger, and searches
-// for the largest size anew: if it was no hole after all, that takes a round trip.
-func (l *Link) shrink(p *linkPath) {
-	p.setMTU(minMTU)
-	p.search = mtuSearch{next: l.now}
-	if again := p.shrank.Add(holeGap); again.After(l.now) {
-		p.search.next = again
-	}
-	p.shrank = l.now
+// shrink has a path use the smallest datagrams, and sends again what was larger.
+func (l *Link) shrink(p *flow) {
+	l.paths.Shrink(l.now, p.Path)
 	for s := range l.history.InFlightOn(&p.loss) {
-		if s.Size > minMTU {
+		if s.Size > path.MinMTU {
 			l.losePacket(s)
 		}
 	}

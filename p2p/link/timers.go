@@ -15,7 +15,8 @@ func (l *Link) advance() {
 		l.end(ErrIdle)
 		return
 	}
-	for _, p := range l.paths {
+	for _, q := range l.paths.All() {
+		p := flowOf(q)
 		if at := p.loss.LossAt; !at.IsZero() && !at.After(l.now) {
 			l.detectLost(p)
 			l.checkHole(p)
@@ -23,13 +24,12 @@ func (l *Link) advance() {
 		if at := p.loss.Timeout(); !at.IsZero() && !at.After(l.now) {
 			l.timeout(p)
 		}
-		l.tend(p)
-		l.searchMTU(p)
 	}
-	l.tendSpray()
-	l.desperate()
-	l.forget()
-	l.forgetFan()
+	l.paths.Advance(l.now)
+	l.sendProbes()
+	if l.paths.Trouble() {
+		l.cfg.OnTrouble()
+	}
 	l.report()
 	if l.cfg.Trace != nil || l.cfg.Log != nil {
 		l.traceTurn()
@@ -50,31 +50,18 @@ func (l *Link) deadline() time.Time {
 			at = t
 		}
 	}
-	if l.chosen != nil {
-		sooner(l.acks.Deadline())
-	}
-	sooner(l.sprayDue())
-	for _, p := range l.paths {
+	sooner(l.paths.Deadline(l.now))
+	for _, q := range l.paths.All() {
+		p := flowOf(q)
 		sooner(p.loss.LossAt)
 		sooner(p.loss.Timeout())
-		if t, ok := l.pingDue(p); ok {
-			sooner(t)
-		}
-		if t, ok := l.deathDue(p); ok {
-			sooner(t)
-		}
-		if t, ok := l.mtuDue(p); ok {
-			sooner(t)
-		}
 	}
-	if p := l.chosen; p != nil {
-		if l.hasData() && !p.loss.Pacer.Ready() && p.loss.InFlight+p.mtu <= p.loss.Controller.Window() {
+	if p := l.best(); p != nil {
+		sooner(l.acks.Deadline())
+		if l.hasData() && !p.loss.Pacer.Ready() && p.loss.InFlight+p.MTU <= p.loss.Controller.Window() {
 			sooner(p.loss.Pacer.Await(p.loss.Controller.Rate(&p.loss.RTT)))
 		}
 		sooner(p.loss.CopiesDue(l.now))
-		if p.state != valid {
-			sooner(l.troubled.Add(desperateGap))
-		}
 	}
 	return at
 }

@@ -6,6 +6,7 @@ import (
 
 	"p2ptool/p2p/link/qlog"
 	"p2ptool/p2p/link/recovery"
+	"p2ptool/p2p/path"
 	"p2ptool/p2p/tunnel"
 )
 
@@ -16,60 +17,55 @@ import (
 type tracedPath struct {
 	id    int // in the trace; 0: nothing was logged yet
 	addr  netip.AddrPort
-	state pathState
+	state path.State
 	mtu   int
 }
 
-func (s pathState) String() string {
-	return [...]string{candidate: "untested", valid: "valid", dead: "lost"}[s]
-}
-
 // traceSent logs a packet that is about to be sealed.
-func (l *Link) traceSent(p *linkPath, size int, frames []byte) {
+func (l *Link) traceSent(p *flow, size int, frames []byte) {
 	l.cfg.Trace.Sent(l.now, l.traceID(p), l.sender.Counter(), size, frames)
 }
 
 // traceReceived logs a packet that was opened.
-func (l *Link) traceReceived(p *linkPath, number uint64, size int, frames []byte) {
+func (l *Link) traceReceived(p *flow, number uint64, size int, frames []byte) {
 	l.cfg.Trace.Received(l.now, l.traceID(p), number, size, frames)
 }
 
 // traceLost logs a packet that was declared lost.
 func (l *Link) traceLost(s *recovery.Packet) {
-	id := 0
-	if p := l.pathOf(s.Path); p != nil {
-		id = l.traceID(p)
-	}
-	l.cfg.Trace.Lost(l.now, id, s.Number)
+	l.cfg.Trace.Lost(l.now, l.traceID(flowOf(l.pathOf(s.Path))), s.Number)
 }
 
 // traceID returns the number of a path in the trace, which a new path, or one of a spray with another
-// port, gets here.
-func (l *Link) traceID(p *linkPath) int {
-	if at := &p.traced; at.id == 0 || at.addr != p.route.Addr {
+// port, gets here. It is 0 for a packet of no path, or of one that was dropped.
+func (l *Link) traceID(p *flow) int {
+	if p == nil {
+		return 0
+	}
+	if at := &p.traced; at.id == 0 || at.addr != p.Route.Addr {
 		var local netip.AddrPort
-		if _, none := p.route.Conn.(nowhere); p.route.Conn != nil && !none {
-			local = p.route.Conn.LocalAddr()
+		if _, none := p.conn.(nowhere); p.conn != nil && !none {
+			local = p.conn.LocalAddr()
 		}
-		at.id, at.addr = l.cfg.Trace.Path(l.now, local, tunnel.Unmark(p.route.Addr), p.kind.String()), p.route.Addr
+		at.id, at.addr = l.cfg.Trace.Path(l.now, local, tunnel.Unmark(p.Route.Addr), p.Kind.String()), p.Route.Addr
 	}
 	return p.traced.id
 }
 
 // traceTurn logs what the last turn of the loop changed.
 func (l *Link) traceTurn() {
-	for _, p := range l.paths {
-		l.tracePath(p)
+	for _, p := range l.paths.All() {
+		l.tracePath(flowOf(p))
 	}
-	p := l.chosen
+	p := l.best()
 	if p == nil {
 		return
 	}
-	if p != l.tracedChoice {
-		l.tracedChoice = p
+	if p != l.traced {
+		l.traced = p
 		l.logPath(p, "path in use")
 		if t := l.cfg.Trace; t != nil {
-			t.PathChosen(l.now, l.traceID(p), p.kind.String())
+			t.PathChosen(l.now, l.traceID(p), p.Kind.String())
 		}
 	}
 	if t := l.cfg.Trace; t != nil {
@@ -79,39 +75,39 @@ func (l *Link) traceTurn() {
 }
 
 // tracePath logs a path's state and the size of its datagrams, if they have changed.
-func (l *Link) tracePath(p *linkPath) {
+func (l *Link) tracePath(p *flow) {
 	was := p.traced
 	if was.mtu == 0 {
-		was.mtu = p.mtu
+		was.mtu = p.MTU
 		l.logPath(p, "path added")
 	}
-	p.traced.state, p.traced.mtu = p.state, p.mtu
-	if p.state != was.state {
-		l.logPath(p, "path is "+p.state.String(), "was", was.state.String())
+	p.traced.state, p.traced.mtu = p.State, p.MTU
+	if p.State != was.state {
+		l.logPath(p, "path is "+p.State.String(), "was", was.state.String())
 	}
-	if p.mtu != was.mtu {
-		l.logPath(p, "path MTU", "bytes", p.mtu, "was", was.mtu)
+	if p.MTU != was.mtu {
+		l.logPath(p, "path MTU", "bytes", p.MTU, "was", was.mtu)
 	}
 	t := l.cfg.Trace
 	if t == nil {
 		return
 	}
 	id := l.traceID(p)
-	if p.state != was.state {
-		t.PathState(l.now, id, was.state.String(), p.state.String())
+	if p.State != was.state {
+		t.PathState(l.now, id, was.state.String(), p.State.String())
 	}
-	if p.mtu != was.mtu {
-		t.MTU(l.now, id, was.mtu, p.mtu)
+	if p.MTU != was.mtu {
+		t.MTU(l.now, id, was.mtu, p.MTU)
 	}
 }
 
-func (l *Link) logPath(p *linkPath, message string, more ...any) {
+func (l *Link) logPath(p *flow, message string, more ...any) {
 	if log := l.cfg.Log; log != nil {
-		log.Debug(message, append([]any{"kind", p.kind.String(), "addr", tunnel.Unmark(p.route.Addr).String()}, more...)...)
+		log.Debug(message, append([]any{"kind", p.Kind.String(), "addr", tunnel.Unmark(p.Route.Addr).String()}, more...)...)
 	}
 }
 
-func (p *linkPath) metrics() qlog.Metrics {
+func (p *flow) metrics() qlog.Metrics {
 	r := &p.loss.RTT
 	return qlog.Metrics{
 		MinRTT: r.Min, SmoothedRTT: r.Smoothed, LatestRTT: r.Latest, RTTVariance: r.Variance,

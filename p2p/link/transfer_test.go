@@ -80,7 +80,7 @@ func (l *Link) losses() uint64 {
 // sentPackets returns how many packets wanted an acknowledgement on the path in use.
 func (l *Link) sentPackets() uint64 {
 	n := make(chan uint64, 1)
-	if !l.do(func() { n <- l.chosen.loss.Carried() }) {
+	if !l.do(func() { n <- l.best().loss.Carried() }) {
 		return 0
 	}
 	return <-n

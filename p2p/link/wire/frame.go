@@ -37,8 +37,8 @@ const (
 
 // The lengths of a PING and a PONG.
 const (
-	PingSize = 1 + 8
-	PongSize = 1 + 8 + path.AddrSize
+	PingSize = path.PingSize
+	PongSize = path.PongSize
 )
 
 var ErrMalformed = errors.New("malformed frame")

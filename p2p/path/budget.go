@@ -1,4 +1,4 @@
-package link
+package path
 
 import (
 	"net/netip"
@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// What the other side can make us send to addresses that nobody but itself
-// vouches for. Each costs a schedule of few probes (path.NewShortSchedule).
+// What the peer can make us send to addresses that only it names. Each gets a short schedule of probes
+// (NewShortSchedule).
 const (
-	probeBudget = 32               // addresses at first: two full lists of candidates
-	probeRefill = 10 * time.Second // for each more
-	probePorts  = 4                // ports of one host
+	ProbeBudget = 32               // addresses at first: two full lists of candidates
+	ProbeRefill = 10 * time.Second // for each more
+	ProbePorts  = 4                // ports of one host
 	probeForget = 10 * time.Minute // until the same may be probed again, or others of its ports
 )
 
-// A budget bounds probes toward addresses that the other side names, or that
-// its packets claim to come from: they may be somebody else's.
+// A budget bounds probes toward addresses that the peer names, or that its packets claim to come
+// from: they may be somebody else's.
 type budget struct {
 	began time.Time
 	spent int
@@ -40,7 +40,7 @@ func (b *budget) allow(a netip.AddrPort, now time.Time) bool {
 			ports++
 		}
 	}
-	if ports >= probePorts || b.spent >= probeBudget+int(now.Sub(b.began)/probeRefill) {
+	if ports >= ProbePorts || b.spent >= ProbeBudget+int(now.Sub(b.began)/ProbeRefill) {
 		return false
 	}
 	b.spent++

@@ -8,13 +8,13 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// Letter returns a packet of the link that tells where we may be reached, to
-// be carried to the other side by somebody who cannot read it, when no path is
-// left. It returns nil if the link has ended.
-func (l *Link) Letter(cs []path.Candidate) []byte {
+// SealCandidates returns a packet of the link that names the addresses at which we can be reached. When
+// no path is left, somebody who cannot read it carries it to the other side (reintroduction). It returns nil
+// if the link has ended.
+func (l *Link) SealCandidates(cs []path.Candidate) []byte {
 	out := make(chan []byte, 1)
 	ok := l.do(func() {
-		out <- bytes.Clone(l.small(newLinkPath(Route{}, l.now), func(b []byte) []byte {
+		out <- bytes.Clone(l.small(nil, path.MinMTU, func(b []byte) []byte {
 			return wire.AppendCandidates(b, cs)
 		}))
 	})
@@ -29,16 +29,17 @@ func (l *Link) Letter(cs []path.Candidate) []byte {
 	}
 }
 
-// ReadLetter takes a packet that somebody carried here and reports whether it
-// came from the other side, not before. It waits for the link's loop.
-func (l *Link) ReadLetter(packet []byte) bool {
+// OpenCandidates handles a packet that SealCandidates of the other side returned, and reports
+// whether it was genuine and new. It waits for the link's loop.
+func (l *Link) OpenCandidates(packet []byte) bool {
 	out := make(chan bool, 1)
 	ok := l.do(func() {
 		n, plain, err := l.receiver.Open(bytes.Clone(packet))
 		if err == nil {
 			l.heard = l.now
-			l.from = newLinkPath(Route{Conn: nowhere{}}, l.now)
+			l.from = flowOf(l.paths.NewPath(path.Route{Socket: nowhere{}}))
 			l.packet(n, plain)
+			l.sendProbes()
 		}
 		out <- err == nil
 	})
@@ -53,7 +54,7 @@ func (l *Link) ReadLetter(packet []byte) bool {
 	}
 }
 
-// nowhere is the socket of a letter's path: a letter is not answered.
+// nowhere is the socket of the path of such a packet, which is not answered.
 type nowhere struct{ udp.Conn }
 
 func (nowhere) Write(udp.Batch) error         { return nil }

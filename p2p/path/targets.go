@@ -1,4 +1,4 @@
-package link
+package path
 
 import (
 	"net/netip"
@@ -6,20 +6,19 @@ import (
 	"time"
 
 	"p2ptool/p2p/limit"
-	"p2ptool/p2p/path"
 )
 
 // Where links may send packets that nobody has asked for. Each link probes few addresses that
-// only its other end names (budget), and each address by a schedule that ends; but a
+// only its peer names (budget), and each address by a schedule that ends; but a
 // process has many links, and a hostile server or peers make as many as they like.
 var (
-	// namedRate is for hosts that only the other end of a link names, or that packets
+	// namedRate is for hosts that only the peer of a link names, or that packets
 	// claim to come from.
 	namedRate = limit.Rate{PerSecond: 0.1, Burst: 16}
-	// observedRate is for hosts at which a server saw the other end.
+	// observedRate is for hosts at which a server saw the peer.
 	observedRate = limit.Rate{PerSecond: 0.5, Burst: 64}
-	// fullRate is for those of the packets to a host at which a server saw the other end that have
-	// minMTU bytes. Hosts that only the other end names get none before they have answered.
+	// fullRate is for those of the packets to a host at which a server saw the peer that have
+	// MinMTU bytes. Hosts that only the peer names get none before they have answered.
 	fullRate = limit.Rate{PerSecond: 0.05, Burst: 8}
 )
 
@@ -63,7 +62,7 @@ func (t *Targets) allow(now time.Time, to netip.Addr, observed bool) bool {
 	return limit.Allow(now.Sub(t.began), to)
 }
 
-// allowFull reports whether a packet may have minMTU bytes, and counts it.
+// allowFull reports whether a packet may have MinMTU bytes, and counts it.
 func (t *Targets) allowFull(now time.Time, to netip.Addr, observed bool) bool {
 	return t.answers(now, to) || observed && t.full.Allow(now.Sub(t.began), to)
 }
@@ -92,33 +91,33 @@ func (t *Targets) answers(now time.Time, host netip.Addr) bool {
 	return ok && now.Sub(at) < provenFor
 }
 
-// mayReach reports whether a packet may be sent on a path that has never been valid.
-func (l *Link) mayReach(p *linkPath) bool {
-	t := l.cfg.Targets
-	if t == nil || p.state != candidate || p.route.Channel != 0 || p.round {
+// MayReach reports whether a packet may be sent on a path, and counts it if the path has never been
+// valid.
+func (m *Manager) MayReach(now time.Time, p *Path) bool {
+	m.now = now
+	t := m.cfg.Targets
+	if t == nil || p.State != Untested || p.Relayed() || p.round {
 		return true
 	}
-	return t.allow(l.now, p.route.Addr.Addr(), l.vouched(p))
+	return t.allow(m.now, p.Route.Addr.Addr(), m.vouched(p))
 }
 
-// mayFill reports whether a ping on a path that is not valid may have minMTU bytes: one of any size was
-// answered there, or a server saw the other end at that host and few went there yet.
-func (l *Link) mayFill(p *linkPath) bool {
-	t := l.cfg.Targets
-	if t == nil || p.state != candidate || p.route.Channel != 0 || p.narrow {
+// mayFill reports whether a ping on a path that is not valid may have MinMTU bytes: one of any size was
+// answered there, or a server saw the peer at that host and few went there yet.
+func (m *Manager) mayFill(p *Path) bool {
+	t := m.cfg.Targets
+	if t == nil || p.State != Untested || p.Relayed() || p.narrow {
 		return true
 	}
-	return t.allowFull(l.now, p.route.Addr.Addr(), l.vouched(p))
+	return t.allowFull(m.now, p.Route.Addr.Addr(), m.vouched(p))
 }
 
-// vouched reports whether not only the other end says that it receives at the path's host.
-func (l *Link) vouched(p *linkPath) bool {
-	return p.vouched || p.route.Addr.Addr() == l.observed.Addr()
-}
+// vouched reports whether not only the peer says that it receives at the path's host.
+func (m *Manager) vouched(p *Path) bool { return p.vouched || p.Route.Addr.Addr() == m.observed.Addr() }
 
 // noteAnswer lets the other links know that a host has answered.
-func (l *Link) noteAnswer(p *linkPath) {
-	if l.cfg.Targets != nil && p.route.Channel == 0 && p.kind != path.Relay {
-		l.cfg.Targets.answered(l.now, p.route.Addr.Addr())
+func (m *Manager) noteAnswer(p *Path) {
+	if m.cfg.Targets != nil && !p.Relayed() && p.Kind != Relay {
+		m.cfg.Targets.answered(m.now, p.Route.Addr.Addr())
 	}
 }

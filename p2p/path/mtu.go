@@ -1,22 +1,17 @@
-package link
+package path
 
 import (
 	"math/rand/v2"
 	"slices"
 	"time"
-
-	"p2ptool/p2p/link/recovery"
-	"p2ptool/p2p/link/wire"
-	"p2ptool/p2p/noise"
-	"p2ptool/p2p/udp"
 )
 
-// Sizes of a path's datagrams, without the headers of IP and UDP. A path counts as valid once
-// a PING of minMTU was answered, and its datagrams have that size until larger PINGs
-// were answered, too (RFC 8899). Each end finds out what its own datagrams may have.
+// Sizes of datagrams, without the headers of IP and UDP. A path is valid once a PING of MinMTU was
+// answered, and its datagrams have that size until larger PINGs were answered too (RFC 8899). Each end
+// finds out the size of its own datagrams.
 const (
-	minMTU      = 576 - 20 - 8 // what every IPv4 path has to carry (RFC 791)
-	baseMTU     = 1200         // what nearly every path carries
+	MinMTU      = 576 - 20 - 8 // what every IPv4 path has to carry (RFC 791)
+	BaseMTU     = 1200         // what nearly every path carries
 	ethernetMTU = 1500 - 40 - 8
 )
 
@@ -29,11 +24,12 @@ const (
 	mtuStep       = 16               // bytes, to which the largest size is found out
 	mtuRestFirst  = 5 * time.Second  // until the search is made again, then twice as long, up to
 	mtuRest       = 10 * time.Minute // (PMTU_RAISE_TIMER)
+	shrinkGap     = 5 * time.Second  // between two searches that Shrink begins
 )
 
-// An mtuSearch is how far the search for a path's largest datagram has come: first baseMTU and
-// ethernetMTU at once, then larger ones, or quarters of what lies between the largest that was
-// answered and the smallest that was not.
+// An mtuSearch is the state of the search for a path's largest datagram: first BaseMTU and ethernetMTU
+// at once, then larger ones, or quarters of the range between the largest that was answered and the
+// smallest that was not.
 type mtuSearch struct {
 	tooLarge int        // the smallest size that went unanswered; 0: none
 	probes   []mtuProbe // on their way
@@ -50,51 +46,51 @@ type mtuProbe struct {
 	size int
 }
 
-// mtuDue returns when the search is to go on; ok is false where there is none.
-func (l *Link) mtuDue(p *linkPath) (at time.Time, ok bool) {
-	if p != l.chosen || p.state != valid || !p.loss.RTT.Sampled {
+// mtuDue returns when the search is to go on; ok is false if there is none.
+func (m *Manager) mtuDue(p *Path) (at time.Time, ok bool) {
+	if p != m.best || p.State != Valid || !p.Flow.RTT().Sampled {
 		return at, false
 	}
-	return p.search.next, !p.search.resting || p.loss.Carried() > p.search.idle
+	return p.search.next, !p.search.resting || p.Flow.Carried() > p.search.idle
 }
 
 // searchMTU sends the next PINGs of the search, if it is time.
-func (l *Link) searchMTU(p *linkPath) {
-	at, ok := l.mtuDue(p)
-	if !ok || at.After(l.now) {
+func (m *Manager) searchMTU(p *Path) {
+	at, ok := m.mtuDue(p)
+	if !ok || at.After(m.now) {
 		return
 	}
 	s := &p.search
 	if s.resting {
 		*s = mtuSearch{ended: s.ended}
 	}
-	if s.tries++; len(s.probes) > 0 && s.tries > s.most(p.mtu) && l.provenSince(p, s.began) {
+	if s.tries++; len(s.probes) > 0 && s.tries > s.most(p.MTU) && m.provenSince(p, s.began) {
 		s.tooLarge = s.probes[0].size
 		s.probes, s.tries = nil, 1
 	}
 	if len(s.probes) == 0 {
-		s.began = l.now
-		if !s.begin(p.mtu) {
-			p.restSearch(l.now)
+		s.began = m.now
+		if !s.begin(p.MTU) {
+			p.restSearch(m.now)
 			return
 		}
 	}
-	s.next = l.now.Add(p.loss.RTT.ProbeTimeout())
+	s.next = m.now.Add(p.Flow.RTT().ProbeTimeout())
 	for i := range s.probes {
 		q := &s.probes[i]
 		q.id = rand.Uint64()
-		l.postFull(p, q.size, wire.AppendPing(nil, q.id))
+		m.post(p, Probe{HasPing: true, Ping: q.id, Size: q.size})
 	}
 }
 
-// provenSince reports whether the path has shown since then that packets of ours arrive: else
-// that probes go unanswered tells nothing of their size. If it has not, it is asked.
-func (l *Link) provenSince(p *linkPath, t time.Time) bool {
+// provenSince reports whether the path has shown since then that our packets arrive. If not, that probes go
+// unanswered says nothing about their size, and the path is checked.
+func (m *Manager) provenSince(p *Path, t time.Time) bool {
 	if p.proven.After(t) {
 		return true
 	}
 	if p.misses == 0 {
-		l.ping(p, nil)
+		m.ping(p, nil)
 	}
 	return false
 }
@@ -116,8 +112,8 @@ func (s *mtuSearch) begin(mtu int) bool {
 		for n := 1; n <= 3 && s.tooLarge-mtu > mtuStep; n++ {
 			sizes = append(sizes, mtu+n*(s.tooLarge-mtu)/4)
 		}
-	case mtu < baseMTU:
-		sizes = []int{baseMTU, ethernetMTU}
+	case mtu < BaseMTU:
+		sizes = []int{BaseMTU, ethernetMTU}
 	case mtu < ethernetMTU:
 		sizes = []int{ethernetMTU}
 	default:
@@ -132,29 +128,17 @@ func (s *mtuSearch) begin(mtu int) bool {
 }
 
 // restSearch ends the search for a while.
-func (p *linkPath) restSearch(now time.Time) {
+func (p *Path) restSearch(now time.Time) {
 	rest := min(mtuRestFirst<<min(p.search.ended, 10), mtuRest)
-	p.search = mtuSearch{next: now.Add(rest), ended: p.search.ended + 1, resting: true, idle: p.loss.Carried()}
+	p.search = mtuSearch{next: now.Add(rest), ended: p.search.ended + 1, resting: true, idle: p.Flow.Carried()}
 	p.limit = 0
-	if p.mtu < baseMTU {
-		p.limit = p.mtu
+	if p.MTU < BaseMTU {
+		p.limit = p.MTU
 	}
 }
 
-// postFull sends frames in a packet that is padded to size.
-func (l *Link) postFull(p *linkPath, size int, frames []byte) {
-	buf := l.buffer.Bytes()[:size]
-	start := len(p.header) + noise.HeaderSize
-	n := size - len(p.header) - noise.Overhead
-	clear(buf[start : start+n])
-	copy(buf[start:], frames)
-	if n := l.seal(p, buf, n); n > 0 {
-		l.write(p, udp.Batch{Data: buf[:n], Size: n})
-	}
-}
-
-// mtuFound takes a PONG for an answer of the search and reports whether it is.
-func (l *Link) mtuFound(p *linkPath, id uint64) bool {
+// mtuAnswered reports whether a PONG answers a probe of the search, and continues the search then.
+func (p *Path) mtuAnswered(id uint64, now time.Time) bool {
 	s := &p.search
 	i := slices.IndexFunc(s.probes, func(q mtuProbe) bool { return q.id == id && id != 0 })
 	if i < 0 {
@@ -162,27 +146,42 @@ func (l *Link) mtuFound(p *linkPath, id uint64) bool {
 	}
 	p.setMTU(s.probes[i].size)
 	if s.probes = slices.Delete(s.probes, 0, i+1); len(s.probes) == 0 {
-		s.tries, s.next = 0, l.now
+		s.tries, s.next = 0, now
 	}
-	if p.mtu >= baseMTU {
+	if p.MTU >= BaseMTU {
 		p.limit = 0
 	}
 	return true
 }
 
-// packet returns the length of the IP packet that a datagram is in; 0 of 0.
-func (p *linkPath) packet(datagram int) int {
+// Shrink has a path use the smallest datagrams, because larger ones seem not to get through any more, and
+// searches for the largest size again: if they do after all, that takes a round trip.
+func (m *Manager) Shrink(now time.Time, p *Path) {
+	m.now = now
+	p.setMTU(MinMTU)
+	p.search = mtuSearch{next: m.now}
+	if again := p.shrank.Add(shrinkGap); again.After(m.now) {
+		p.search.next = again
+	}
+	p.shrank = m.now
+}
+
+// PacketSize returns the size of the IP packet that a datagram is in; 0 for 0.
+func (p *Path) PacketSize(datagram int) int {
 	switch {
 	case datagram == 0:
 		return 0
-	case p.route.Addr.Addr().Is6():
+	case p.Route.Addr.Addr().Is6():
 		return datagram + 40 + 8
 	}
 	return datagram + 20 + 8
 }
 
-func (p *linkPath) setMTU(n int) {
-	p.mtu = n
-	p.loss.Hole = recovery.BlackHole{}
-	p.loss.Controller.SetPacket(n)
+// Limit returns the size of the largest IP packet that the path carries if that is less than nearly
+// every path does, else 0.
+func (p *Path) Limit() int { return p.PacketSize(p.limit) }
+
+func (p *Path) setMTU(n int) {
+	p.MTU = n
+	p.Flow.SetMTU(n)
 }

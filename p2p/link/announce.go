@@ -1,0 +1,99 @@
+package link
+
+import (
+	"slices"
+
+	"p2ptool/p2p/link/recovery"
+	"p2ptool/p2p/link/wire"
+	"p2ptool/p2p/path"
+)
+
+// An announcement is what the other side is to know of our addresses and our NAT. The newest of
+// each counts; one that is lost is sent again.
+type announcement struct {
+	candidates    []path.Candidate
+	candidatesDue bool
+	nat           path.NAT
+	natDue        bool
+	ports         path.Ports
+	portsDue      bool
+}
+
+// SetCandidates tells the other side where we may be reached from now on.
+func (l *Link) SetCandidates(cs []path.Candidate) {
+	cs = slices.Clone(cs)
+	l.do(func() { l.announced.candidates, l.announced.candidatesDue = cs, true })
+}
+
+// SetNAT tells the other side how our NAT maps and filters.
+func (l *Link) SetNAT(n path.NAT) {
+	l.do(func() {
+		l.announced.nat, l.announced.natDue = n, l.cfg.NATs
+	})
+}
+
+// Announce tells the other side among which ports of our address, as the server
+// saw it, sockets wait for its probes.
+func (l *Link) Announce(p path.Ports) {
+	l.do(func() {
+		l.announced.ports, l.announced.portsDue = p, l.cfg.NATs
+	})
+}
+
+func (a *announcement) due() bool { return a.candidatesDue || a.natDue || a.portsDue }
+
+// candidatesRoom is the most bytes that a CANDIDATES has.
+const candidatesRoom = 2 + path.MaxCandidates*(1+path.AddrSize)
+
+// append appends frames of at most room bytes, and notes them in rec.
+func (a *announcement) append(b []byte, room int, rec *recovery.Packet) []byte {
+	if before := len(b); a.candidatesDue && room >= candidatesRoom {
+		a.candidatesDue = false
+		rec.Record(recovery.Frame{Kind: recovery.Candidates})
+		b = wire.AppendCandidates(b, a.candidates)
+		room -= len(b) - before
+	}
+	if room < 2+path.NATSize+2+path.PortsSize {
+		return b
+	}
+	if a.natDue {
+		a.natDue = false
+		rec.Record(recovery.Frame{Kind: recovery.NAT})
+		b = wire.AppendNAT(b, a.nat)
+	}
+	if a.portsDue {
+		a.portsDue = false
+		rec.Record(recovery.Frame{Kind: recovery.Ports})
+		b = wire.AppendOpened(b, a.ports)
+	}
+	return b
+}
+
+// lose handles the loss of a frame.
+func (a *announcement) lose(k recovery.FrameKind) {
+	a.candidatesDue = a.candidatesDue || k == recovery.Candidates
+	a.natDue = a.natDue || k == recovery.NAT
+	a.portsDue = a.portsDue || k == recovery.Ports
+}
+
+// appendFiller appends a frame that does nothing and is acknowledged.
+func appendFiller(b []byte, rec *recovery.Packet) []byte {
+	rec.Record(recovery.Frame{Kind: recovery.Filler})
+	return wire.AppendCandidates(b, nil)
+}
+
+// OnCandidates handles a CANDIDATES.
+func (l packetHandler) OnCandidates(cs []path.Candidate) { l.paths.Named(l.now, cs) }
+
+// OnNAT and OnOpened handle the frames.
+func (l packetHandler) OnNAT(n path.NAT) {
+	if l.cfg.OnNAT != nil {
+		l.cfg.OnNAT(n)
+	}
+}
+
+func (l packetHandler) OnOpened(p path.Ports) {
+	if l.cfg.OnOpened != nil {
+		l.cfg.OnOpened(p)
+	}
+}
