@@ -79,6 +79,12 @@ func smallPath(t *testing.T, w *world, limit int, require p2p.Require, suddenly 
 	}
 	s.Close()
 	time.Sleep(3 * time.Second)
+	for range 50 { // the search for the largest size takes some 20 probe timeouts
+		if limit >= 1228 || l.Path().Limit > 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	checkLimit(t, l, limit, require)
 	checkEcho(t, l, 3000)
 	a.Close()

@@ -42,7 +42,7 @@ var may = map[string][]string{
 	"p2p/stun":                 {"p2p/path", "p2p/udp"},
 	"p2p/portmap":              {},
 	"p2p/limit":                {},
-	"p2p/path":                 {},
+	"p2p/path":                 {"p2p/limit", "p2p/link/rtt"},
 	"p2p/noise":                {"p2p/identity"},
 	"p2p/tunnel":               {"p2p/udp"},
 	"p2p/udp":                  {},
