@@ -62,7 +62,7 @@ func TestInbox(t *testing.T) {
 				in.put(Route{}, udp.Batch{Data: buf.Bytes()[:size], Size: size, Buf: buf})
 			}
 			buf.Release()
-			all := in.take(nil)
+			all := in.drain(nil)
 			clear(buffers)
 			taken = len(all)
 			for _, a := range all {

@@ -10,11 +10,11 @@ import (
 	"p2ptool/p2p/link/wire"
 )
 
-// MaxDatagram is the most bytes that a datagram of the application may have. It
-// fits into one packet where the path carries those of baseMTU, and else is sent in pieces.
+// MaxDatagram is the size limit of the application's datagrams, in bytes. One of that size
+// fits into a packet of path.BaseMTU; on a path with a smaller MTU it is sent in pieces.
 const MaxDatagram = 1100
 
-// maxDatagrams is how many wait to be sent, and for ReceiveDatagram.
+// maxDatagrams is how many datagrams may wait to be sent, and how many to be received.
 const maxDatagrams = 64
 
 // ErrDatagramSize says that a datagram is longer than MaxDatagram.
@@ -23,12 +23,12 @@ var ErrDatagramSize = errors.New("datagram is too long")
 // An outgoing is a datagram that waits to be sent.
 type outgoing struct {
 	data []byte
-	id   uint64 // of its pieces, if it is sent in such
-	sent int    // bytes in those that were
+	id   uint64 // of its pieces
+	sent int    // bytes sent in pieces so far
 }
 
-// SendDatagram sends b, which is copied, once and without any promise. What
-// the path cannot take soon is dropped, the oldest first.
+// SendDatagram sends a copy of b once; it may be lost. If too many datagrams wait to be
+// sent, the oldest is dropped. The error is ErrDatagramSize, or why the link has ended.
 func (l *Link) SendDatagram(b []byte) error {
 	if len(b) > MaxDatagram {
 		return ErrDatagramSize
@@ -48,8 +48,8 @@ func (l *Link) SendDatagram(b []byte) error {
 	return nil
 }
 
-// ReceiveDatagram waits for the next datagram. Some are dropped while nobody
-// waits.
+// ReceiveDatagram waits for the next datagram. Up to 64 are kept until it is called; further
+// ones are dropped.
 func (l *Link) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 	select {
 	case b := <-l.datagrams:
@@ -61,23 +61,24 @@ func (l *Link) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// OnDatagram takes a DATAGRAM. It is dropped while the
-// application does not read, and if it is longer than any that is sent.
+// OnDatagram handles a DATAGRAM. It drops one that exceeds MaxDatagram, and any while too
+// many wait to be received.
 func (l packetHandler) OnDatagram(data []byte) {
 	if len(data) <= MaxDatagram {
-		l.gotDatagram(bytes.Clone(data))
+		l.queueDatagram(bytes.Clone(data))
 	}
 }
 
-func (l *Link) gotDatagram(data []byte) {
+// queueDatagram queues a datagram for ReceiveDatagram, or drops it if the queue is full.
+func (l *Link) queueDatagram(data []byte) {
 	select {
 	case l.datagrams <- data:
 	default:
 	}
 }
 
-// appendDatagrams appends datagrams, of at most room bytes. One that is longer than whole,
-// which is what a packet of the path holds, is appended in pieces.
+// appendDatagrams appends frames of waiting datagrams, of at most room bytes. One that does
+// not fit into whole bytes, a full packet of the path, is appended in pieces.
 func (l *Link) appendDatagrams(b []byte, room, whole int, rec *recovery.Packet) []byte {
 	if l.waiting.Load() == 0 {
 		return b

@@ -10,15 +10,15 @@ import (
 
 // This file is the loop's side of a stream.
 
-// due reports what the stream has to send, and whether nothing is left to do.
+// due reports what the stream has to send, and whether it is finished.
 func (s *Stream) due() (control, data, finished bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.in.WindowDue || s.in.StopDue || s.out.ResetDue, s.out.Pending(), s.isFinished()
 }
 
-// appendControl appends frames other than STREAM, of at most room bytes, to b
-// and notes them in rec. full says that there would be more, were there room.
+// appendControl appends frames other than STREAM to b, at most room bytes, and records them
+// in rec. full reports whether some are left for which there was no room.
 func (s *Stream) appendControl(b []byte, room int, rec *recovery.Packet, now time.Time, spare *int) (out []byte, full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,8 +68,8 @@ func (s *Stream) appendPiece(b []byte, n int, rec *recovery.Packet) []byte {
 	return b
 }
 
-// touch notes that a Read or a Write may go on, once the loop has taken in all
-// that is there: waking somebody for each packet would cost more than it.
+// touch notes that a Read or a Write may be able to continue. The loop wakes it after it has
+// handled everything that arrived: waking it for each packet would cost more than the packet.
 func (s *Stream) touch() {
 	if !s.touched {
 		s.touched = true
@@ -77,7 +77,7 @@ func (s *Stream) touch() {
 	}
 }
 
-// wake lets a Read or a Write go on.
+// wake wakes a Read or a Write that can continue.
 func (s *Stream) wake() {
 	s.touched = false
 	s.mu.Lock()
@@ -91,7 +91,7 @@ func (s *Stream) wake() {
 	}
 }
 
-// receive takes a STREAM frame and reports whether the stream is finished.
+// receive handles a STREAM frame and reports whether the stream is finished.
 func (s *Stream) receive(f wire.Stream) (finished bool, err error) {
 	s.touch()
 	s.mu.Lock()
@@ -126,7 +126,7 @@ func (s *Stream) giveBack() {
 	}
 }
 
-// receiveReset takes a RESET: nothing more comes.
+// receiveReset handles a RESET: no more data arrives.
 func (s *Stream) receiveReset(code uint64) {
 	s.touch()
 	s.mu.Lock()
@@ -135,7 +135,7 @@ func (s *Stream) receiveReset(code uint64) {
 	s.giveBack()
 }
 
-// receiveStop takes a STOP: nothing more of the stream is worth sending.
+// receiveStop handles a STOP: the peer reads no more of the stream.
 func (s *Stream) receiveStop(code uint64) {
 	s.touch()
 	s.mu.Lock()
@@ -143,7 +143,7 @@ func (s *Stream) receiveStop(code uint64) {
 	s.out.Reset(code, ResetError{code})
 }
 
-// receiveWindow takes a WINDOW and reports whether more can be sent.
+// receiveWindow handles a WINDOW and reports whether more can be sent.
 func (s *Stream) receiveWindow(limit uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

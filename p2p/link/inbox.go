@@ -9,10 +9,9 @@ import (
 
 const (
 	maxInbox = 4 << 20 // bytes waiting for the loop; more are dropped
-	// A batch holds on to a buffer of 64 KiB, so a short one is copied to lie
-	// with others.
+	// A batch keeps a buffer of 64 KiB alive, so short ones are copied into a shared one.
 	copyBelow   = 8 << 10
-	arrivalCost = 128 // bytes that an arrival takes itself
+	arrivalCost = 128 // bytes of an arrival itself
 	bufferSize  = 64 << 10
 )
 
@@ -22,15 +21,15 @@ type arrival struct {
 	batch udp.Batch
 }
 
-// An inbox holds what arrived until the loop takes it in.
+// An inbox holds packets that arrived until the loop handles them.
 type inbox struct {
 	arrivals []arrival
 	held     int         // bytes of memory
-	shared   *udp.Buffer // where short batches are copied to
-	used     int         // of it
+	shared   *udp.Buffer // to which short batches are copied
+	used     int         // bytes of shared
 }
 
-// put keeps a batch, unless that is too much.
+// put adds a batch, or drops it if the inbox is full.
 func (in *inbox) put(r Route, b udp.Batch) {
 	cost := arrivalCost + len(b.Data)
 	if len(b.Data) >= copyBelow {
@@ -48,11 +47,11 @@ func (in *inbox) put(r Route, b udp.Batch) {
 	in.arrivals = append(in.arrivals, arrival{r, b})
 }
 
-// crowded tells whether the loop is behind.
+// crowded reports whether the loop is behind.
 func (in *inbox) crowded() bool { return in.held > maxInbox/2 }
 
-// reliefWait is how long whoever delivers waits for a loop that is behind. It is short, since
-// the packets of others may come by the same socket.
+// reliefWait is how long Deliver waits for a loop that is behind. It is short, because
+// packets of other links may arrive at the same socket.
 const reliefWait = time.Millisecond
 
 func (l *Link) awaitRelief() {
@@ -87,8 +86,9 @@ func (in *inbox) copy(b udp.Batch) udp.Batch {
 	return b
 }
 
-// take empties the inbox into space, which has been read, and returns it.
-func (in *inbox) take(space []arrival) []arrival {
+// drain returns the arrivals and empties the inbox, which uses the memory of space from
+// now on.
+func (in *inbox) drain(space []arrival) []arrival {
 	out := in.arrivals
 	in.arrivals, in.held = slices.Delete(space, 0, len(space)), 0
 	if in.shared != nil {
@@ -98,9 +98,9 @@ func (in *inbox) take(space []arrival) []arrival {
 	return out
 }
 
-// drop releases all that is held.
+// drop releases all arrivals.
 func (in *inbox) drop() {
-	for _, a := range in.take(nil) {
+	for _, a := range in.drain(nil) {
 		a.batch.Buf.Release()
 	}
 }

@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	inboxTurn   = 16 // batches taken in before something is sent
-	turnBatches = 4  // batches sent before something is taken in
+	inboxTurn   = 16 // batches received before the loop sends
+	turnBatches = 4  // batches sent before the loop receives
 )
 
-// poke makes the loop take a turn.
+// poke wakes the loop.
 func (l *Link) poke() {
 	select {
 	case l.wake <- struct{}{}:
@@ -19,8 +19,8 @@ func (l *Link) poke() {
 	}
 }
 
-// do has the loop run f, in order with other calls; it reports false where the
-// link has ended, and f is then never run.
+// do has the loop call f, in the order of the calls of do. If the link has ended it returns
+// false, and f is never called.
 func (l *Link) do(f func()) bool {
 	l.mu.Lock()
 	if l.err != nil {
@@ -33,8 +33,8 @@ func (l *Link) do(f func()) bool {
 	return true
 }
 
-// run is the loop: it takes in what arrived, does what is due, sends what may
-// be sent, and sleeps until the next of these.
+// run is the loop: it handles what arrived, runs the timers that are due, sends what may be
+// sent, and sleeps until there is more to do.
 func (l *Link) run() {
 	defer close(l.done)
 	timer := time.NewTimer(0)
@@ -47,7 +47,7 @@ func (l *Link) run() {
 			armed = time.Time{}
 		}
 		l.now = time.Now()
-		more := l.takeIn()
+		more := l.handleArrivals()
 		if !l.ended {
 			l.advance()
 		}
@@ -58,7 +58,7 @@ func (l *Link) run() {
 		}
 		if l.send() || more {
 			l.poke()
-			continue // the timer still stands; the next turn sets it
+			continue // the next turn sets the timer
 		}
 		// A timer that fires too early does no harm and costs less than setting
 		// it each time.
@@ -69,13 +69,13 @@ func (l *Link) run() {
 	}
 }
 
-// takeIn runs calls and handles packets; it reports whether packets are left.
-func (l *Link) takeIn() bool {
+// handleArrivals runs calls and handles packets; it reports whether packets are left.
+func (l *Link) handleArrivals() bool {
 	l.mu.Lock()
 	calls := l.calls
 	l.calls = nil
 	if len(l.turn) == l.taken {
-		l.turn, l.taken = l.inbox.take(l.turn), 0
+		l.turn, l.taken = l.inbox.drain(l.turn), 0
 		l.relieve()
 	}
 	left := len(l.inbox.arrivals) > 0
@@ -95,7 +95,7 @@ func (l *Link) takeIn() bool {
 	return left || l.taken < len(l.turn)
 }
 
-// wakeStreams lets the Reads and Writes go on that can.
+// wakeStreams wakes the Reads and Writes that can continue.
 func (l *Link) wakeStreams() {
 	for i, s := range l.touched {
 		s.wake()
@@ -118,7 +118,7 @@ func (l *Link) end(err error) {
 	}
 }
 
-// release gives back what the link holds.
+// release releases the link's buffers and memory.
 func (l *Link) release() {
 	l.memory.end()
 	l.mu.Lock()

@@ -5,23 +5,23 @@ import (
 	"sync/atomic"
 )
 
-// streamCost is what a stream that the other side opens counts for beside its data: the
-// stream itself, and the goroutines and buffers that an application gives it, which are five and
-// 20 KiB for a transfer without an offer. It counts for more than that because it bounds the goroutines, too.
+// streamCost is how many bytes a stream that the peer opens counts for in addition to its
+// data. The stream itself and what an application spends on it are less (five goroutines and
+// 20 KiB for a transfer that waits for its offer), but this bounds the goroutines, too.
 const streamCost = 64 << 10
 
-// A Memory bounds what the other sides of several links together can make this one hold:
-// streams that they opened, and data of streams that the application has not read.
-// A packet that would exceed it is dropped and not acknowledged, so its sender slows
-// down. Its methods are safe for concurrent use.
+// A Memory bounds how much memory the peers of several links can make this process use
+// together: streams that they opened, and data that the application has not read. A packet
+// that would exceed the bound is dropped and not acknowledged, so its sender slows down. The
+// methods are safe for concurrent use.
 type Memory struct {
 	limit int64
 	full  func()
 	held  atomic.Int64
 }
 
-// NewMemory returns a bound of limit bytes. Each time that more is wanted, full is
-// called; it must not block, and may be nil.
+// NewMemory returns a bound of limit bytes. full is called each time that a packet would
+// exceed it; it must not block, and may be nil.
 func NewMemory(limit int64, full func()) *Memory {
 	if full == nil {
 		full = func() {}
@@ -44,12 +44,12 @@ func (m *Memory) claim(n int) bool {
 // A holding is a link's part of a Memory.
 type holding struct {
 	mu   sync.Mutex // guards what follows
-	from *Memory    // nil: there is no bound
+	from *Memory    // nil: unbounded
 	n    int
 	over bool // the link has ended and holds nothing
 }
 
-// claim asks for n bytes more.
+// claim claims n more bytes, and reports whether they are within the bound.
 func (h *holding) claim(n int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -73,7 +73,7 @@ func (h *holding) give(n int) {
 	}
 }
 
-// end returns all of it.
+// end returns all bytes; later claims fail.
 func (h *holding) end() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,15 +83,15 @@ func (h *holding) end() {
 	h.n, h.over = 0, true
 }
 
-// Held returns how many bytes the other side makes the link hold, after Config.Memory.
+// Held returns how many bytes the link has claimed from Config.Memory.
 func (l *Link) Held() int {
 	l.memory.mu.Lock()
 	defer l.memory.mu.Unlock()
 	return l.memory.n
 }
 
-// SetMemory has another Memory bound what the link holds; nil: none does. What it holds
-// already is moved, even where that exceeds the bound.
+// SetMemory moves the link to another Memory, or to none if m is nil. What it has claimed
+// moves along, even if that exceeds the new bound.
 func (l *Link) SetMemory(m *Memory) {
 	h := &l.memory
 	h.mu.Lock()

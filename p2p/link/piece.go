@@ -7,11 +7,11 @@ import (
 	"p2ptool/p2p/link/wire"
 )
 
-// minPiece is the least data worth a piece, but for the last.
+// minPiece is the least data of a piece, except for the last one.
 const minPiece = 64
 
 // appendPiece appends the next piece, of at most room bytes, and reports whether
-// it is the last one. It appends nothing where room is short.
+// it is the last one. It appends nothing if there is too little room.
 func (d *outgoing) appendPiece(b []byte, room int) (out []byte, last bool) {
 	n := min(room-wire.PieceHeadSize(d.id, len(d.data)), len(d.data)-d.sent)
 	if last = d.sent+n == len(d.data); n < minPiece && !last || n < 1 {
@@ -22,8 +22,8 @@ func (d *outgoing) appendPiece(b []byte, room int) (out []byte, last bool) {
 	return b, last
 }
 
-// pieces are the datagrams of which some has arrived, oldest first. No more than a few
-// are kept: what is missing may be lost.
+// pieces are the datagrams that have arrived in part, oldest first. Only a few are kept: the
+// missing pieces may be lost.
 type pieces []incoming
 
 const keepPieces = 8
@@ -34,15 +34,15 @@ type incoming struct {
 	got  spans.Set
 }
 
-// OnPiece takes a PIECE.
+// OnPiece handles a PIECE.
 func (l packetHandler) OnPiece(p wire.Piece) {
 	if d := l.pieces.add(p); d != nil {
-		l.gotDatagram(d)
+		l.queueDatagram(d)
 	}
 }
 
-// add takes a piece and returns the datagram that is whole by it, or nil. What cannot be a
-// piece of one is dropped.
+// add adds a piece and returns the datagram that it completes, or nil. It drops a piece that
+// cannot belong to any datagram.
 func (ps *pieces) add(p wire.Piece) []byte {
 	end := p.Offset + uint64(len(p.Data))
 	if p.Size > MaxDatagram || p.Offset > p.Size || end > p.Size || len(p.Data) == 0 {

@@ -5,12 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// ready is a queue of the streams that may have something to send. Control
-// frames go before all data: a window must not wait behind what we send. The
-// table's mutex guards it, but for the numbers.
+// ready is a queue of the streams that may have something to send. Control frames go before
+// all data: a WINDOW must not wait behind what this end sends. The table's mutex guards it,
+// except for the atomic counters.
 type ready struct {
-	control []*Stream // first come, first served
-	data    []*Stream // by priority, and by turn within one
+	control []*Stream // first in, first out
+	data    []*Stream // by priority, round-robin within one
 
 	waiting  atomic.Int32 // length of both
 	carrying atomic.Int32 // length of data
@@ -55,8 +55,8 @@ func (r *ready) remove(s *Stream, control bool) {
 	r.count()
 }
 
-// queue puts a stream among those with control frames, or data, to send and
-// reports whether it was not there. The loop finds out whether it really has.
+// queue adds a stream to those that may have control frames, or data, to send, and reports
+// whether it was not among them.
 func (t *streams) queue(s *Stream, control bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -77,10 +77,10 @@ func (t *streams) setPriority(s *Stream, n int) {
 	}
 }
 
-// anyReady reports whether a stream waits for its turn.
+// anyReady reports whether any stream is queued.
 func (t *streams) anyReady() bool { return t.ready.waiting.Load() > 0 }
 
-// first returns the stream whose turn it is, if any, and with which frames.
+// first returns the stream that is to send next, if any, and whether control frames or data.
 func (t *streams) first() (s *Stream, control bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -93,9 +93,8 @@ func (t *streams) first() (s *Stream, control bool) {
 	return nil, false
 }
 
-// yield ends a stream's turn: it goes behind those of its priority, or leaves
-// the queue where it has nothing more to send, and the table where it is
-// finished. Only the loop does.
+// yield ends a stream's turn. It moves behind the others of its priority, or leaves the queue
+// if it has nothing more to send, and the table if it is finished. Only the loop calls it.
 func (t *streams) yield(s *Stream, control bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -103,7 +102,7 @@ func (t *streams) yield(s *Stream, control bool) {
 	if t.over {
 		return
 	}
-	// Asked under the mutex, so that no call of queue is missed.
+	// Under the mutex, so that no call of queue is missed.
 	c, d, finished := s.due()
 	if again := control && c || !control && d; again {
 		t.ready.insert(s, control)

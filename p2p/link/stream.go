@@ -11,10 +11,10 @@ import (
 
 const minSendBuf = 256 << 10 // bytes of a stream's send buffer, at least
 
-// ErrStreamClosed says that the stream was closed on our side.
+// ErrStreamClosed says that the stream was closed at this end.
 var ErrStreamClosed = errors.New("stream is closed")
 
-// A ResetError says that the other side gave the stream up.
+// A ResetError says that the peer reset the stream.
 type ResetError struct{ Code uint64 }
 
 func (e ResetError) Error() string {
@@ -27,20 +27,20 @@ type Stream struct {
 	link *Link
 	id   uint64
 
-	// Of the link's table of streams, under its mutex:
+	// Guarded by the mutex of the link's table of streams:
 	priority  int
 	inControl bool
 	inData    bool
 
-	// Of the link's loop:
-	touched bool // a Read or Write may go on
+	// Of the loop alone:
+	touched bool // a Read or Write may be able to continue
 
 	mu       sync.Mutex
 	readable sync.Cond
 	writable sync.Cond
 	in       stream.Inbound
 	out      stream.Outbound
-	held     int // bytes that the link's memory counts for the stream
+	held     int // bytes claimed from the link's memory
 }
 
 var _ io.ReadWriteCloser = (*Stream)(nil)
@@ -51,7 +51,7 @@ func newStream(l *Link, id uint64) *Stream {
 	return s
 }
 
-// announce has the loop look for what the stream wants to send.
+// announce queues the stream to be sent, and wakes the loop.
 func (s *Stream) announce(control bool) {
 	if s.link.streams.queue(s, control) {
 		s.link.poke()
@@ -59,8 +59,8 @@ func (s *Stream) announce(control bool) {
 }
 
 // Read reads what has arrived, at least one byte unless there is an error:
-// io.EOF where the other side has ended the stream, a ResetError where it gave
-// it up, ErrStreamClosed after Close, the link's end otherwise.
+// io.EOF if the peer has ended the stream, a ResetError if it has reset it,
+// ErrStreamClosed after Close, else the error that ended the link.
 func (s *Stream) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
@@ -78,8 +78,8 @@ func (s *Stream) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write buffers b and returns when all of it is buffered. That is not yet a
-// promise: only the other side's word can be one.
+// Write returns when all of b is buffered. That does not mean that it arrives: only a
+// reply of the peer's application confirms that.
 func (s *Stream) Write(b []byte) (int, error) {
 	written := 0
 	for len(b) > 0 {
@@ -94,8 +94,8 @@ func (s *Stream) Write(b []byte) (int, error) {
 	return written, nil
 }
 
-// writeSome waits until a piece of b has room, so that a writer is not woken
-// for each packet that arrives.
+// writeSome waits until there is room for a piece of b, rather than for a byte: a writer
+// is not to be woken for each packet that arrives.
 func (s *Stream) writeSome(b []byte) (int, error) {
 	b = b[:min(len(b), stream.MaxCopy)]
 	s.mu.Lock()
@@ -112,8 +112,8 @@ func (s *Stream) writeSome(b []byte) (int, error) {
 
 func (s *Stream) hasRoom(n int) bool { return s.out.Room(s.link.sendBuffer.Load()) >= n }
 
-// CloseWrite ends our side of the stream: the other side reads io.EOF after
-// all that was written. It does not wait. Twice is fine.
+// CloseWrite ends this end's direction of the stream: the peer reads io.EOF after all that
+// was written. It does not wait. Calling it twice is fine.
 func (s *Stream) CloseWrite() error {
 	s.mu.Lock()
 	s.out.Finish(ErrStreamClosed)
@@ -123,9 +123,9 @@ func (s *Stream) CloseWrite() error {
 	return nil
 }
 
-// Close is CloseWrite, and tells the other side that nothing more is read. A
-// Read or Write under way returns. What was written is still delivered, as
-// long as the link lives. Twice is fine.
+// Close is CloseWrite, and also stops reading: the peer need not send any more. Pending
+// calls of Read and Write return. What was written is still delivered while the link
+// lives. Close does not wait for that. Calling it twice is fine.
 func (s *Stream) Close() error {
 	s.mu.Lock()
 	s.in.Stop(ErrStreamClosed, 0)
@@ -136,8 +136,8 @@ func (s *Stream) Close() error {
 	return s.CloseWrite()
 }
 
-// Reset gives the stream up in both directions: the other side gets a
-// ResetError with the code, and what was not delivered never is.
+// Reset abandons the stream in both directions: the peer gets a ResetError with the code,
+// and data that was not delivered never is.
 func (s *Stream) Reset(code uint64) {
 	s.mu.Lock()
 	s.in.Stop(ErrStreamClosed, code)
@@ -149,11 +149,11 @@ func (s *Stream) Reset(code uint64) {
 	s.announce(true)
 }
 
-// SetPriority says which streams go first: those of the lowest number. It is
-// 0 at first.
+// SetPriority sets the stream's priority: streams of the lowest number are sent first. It
+// is 0 at first.
 func (s *Stream) SetPriority(n int) { s.link.streams.setPriority(s, n) }
 
-// unsettled reports whether anything that was written has not arrived.
+// unsettled reports whether written data is not yet acknowledged.
 func (s *Stream) unsettled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

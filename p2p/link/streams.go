@@ -12,7 +12,7 @@ import (
 
 const (
 	maxOpen    = 128 // streams that we open at once
-	maxOffered = 512 // streams that the other side may have open here at once
+	maxOffered = 512 // streams that the peer may have open here at once
 )
 
 // ErrTooManyStreams says that no more streams can be open at once.
@@ -23,8 +23,8 @@ var (
 	errStreams = errors.New("peer opened too many streams")
 )
 
-// streams is a link's table of streams. Its mutex guards all of it; it may be
-// held while a stream's own is taken, not the other way round.
+// streams is a link's table of streams. Its mutex guards all of it; a goroutine that
+// holds it may lock a stream's mutex, but not the other way round.
 type streams struct {
 	mu      sync.Mutex
 	link    *Link
@@ -33,15 +33,15 @@ type streams struct {
 	over    bool      // nothing is sent any more
 	nextOut uint64    // the next that we open
 	opened  int       // ours that are live
-	offered int       // the other side's that are live
-	seen    spans.Set // numbers, by half, that the other side has opened
+	offered int       // the peer's that are live
+	seen    spans.Set // half the numbers of those that the peer has opened
 	backlog []*Stream
-	arrived chan struct{} // one place: the backlog is not empty
+	arrived chan struct{} // of capacity 1: the backlog is not empty
 	ready   ready
 
 	// Of the loop alone:
-	spare  int     // what windows may still grow by
-	recent *Stream // that known found last; nil: none
+	spare  int     // bytes by which windows may still grow
+	recent *Stream // what known last returned; nil: none
 }
 
 func (t *streams) init(l *Link, initiator bool) {
@@ -51,7 +51,7 @@ func (t *streams) init(l *Link, initiator bool) {
 	}
 }
 
-// open opens a stream. The other side learns of it with its first bytes.
+// open opens a stream. The peer sees it when its first bytes arrive.
 func (t *streams) open() (*Stream, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,10 +68,10 @@ func (t *streams) open() (*Stream, error) {
 	return s, nil
 }
 
-// accept waits for the next stream that the other side opens.
+// accept waits for the next stream that the peer opens.
 func (t *streams) accept(ctx context.Context) (*Stream, error) {
 	for {
-		if s, err := t.takeBacklog(); s != nil || err != nil {
+		if s, err := t.popBacklog(); s != nil || err != nil {
 			return s, err
 		}
 		select {
@@ -82,7 +82,7 @@ func (t *streams) accept(ctx context.Context) (*Stream, error) {
 	}
 }
 
-func (t *streams) takeBacklog() (*Stream, error) {
+func (t *streams) popBacklog() (*Stream, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.backlog) > 0 {
@@ -94,7 +94,7 @@ func (t *streams) takeBacklog() (*Stream, error) {
 		return s, nil
 	}
 	if t.err != nil {
-		t.signal() // for others who wait
+		t.signal() // for other callers of accept
 	}
 	return nil, t.err
 }
@@ -106,11 +106,11 @@ func (t *streams) signal() {
 	}
 }
 
-// ours reports whether it is for us to open stream id.
+// ours reports whether stream id is one that this end opens.
 func (t *streams) ours(id uint64) bool { return id&1 == t.nextOut&1 }
 
-// find returns a stream, opening it if it is new and for the other side to
-// open. It returns nil for one that has ended.
+// find returns a stream, and opens it if it is new and one of the peer's. It returns
+// nil for one that has ended.
 func (t *streams) find(id uint64) (*Stream, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -148,7 +148,7 @@ func (t *streams) known(id uint64) *Stream {
 	return t.recent
 }
 
-// drop takes a stream that has finished out of the table. Only the loop does.
+// drop removes a finished stream from the table. Only the loop calls it.
 func (t *streams) drop(s *Stream) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -171,7 +171,7 @@ func (t *streams) remove(s *Stream) {
 	}
 	t.offered--
 	t.link.memory.give(streamCost)
-	// One that was given up both ways before it was accepted is nobody's.
+	// A stream that was reset both ways before it was accepted belongs to nobody.
 	t.backlog = slices.DeleteFunc(t.backlog, func(o *Stream) bool { return o == s })
 }
 
@@ -192,8 +192,8 @@ func (t *streams) fail(err error) {
 	t.refuse(err)
 }
 
-// refuse makes all reading and writing fail with err, and no more streams be
-// opened. What was written is still sent.
+// refuse makes all reads and writes fail with err, and so does opening streams. Data
+// that was already written is still sent.
 func (t *streams) refuse(err error) {
 	t.mu.Lock()
 	t.err = err
@@ -213,7 +213,7 @@ func (t *streams) allLocked() []*Stream {
 	return all
 }
 
-// unsettled reports whether anything that was written has not arrived.
+// unsettled reports whether written data is not yet acknowledged.
 func (t *streams) unsettled() bool {
 	t.mu.Lock()
 	all := t.allLocked()
@@ -221,7 +221,8 @@ func (t *streams) unsettled() bool {
 	return slices.ContainsFunc(all, (*Stream).unsettled)
 }
 
-// blocked reports whether all that may be sent of some stream has arrived, and more waits.
+// blocked reports whether some stream has data that the peer's window does not admit, and
+// everything sent before it was acknowledged.
 func (t *streams) blocked() bool {
 	t.mu.Lock()
 	all := t.allLocked()
@@ -229,8 +230,8 @@ func (t *streams) blocked() bool {
 	return slices.ContainsFunc(all, (*Stream).blocked)
 }
 
-// share returns up to how many bytes each stream may buffer to send, while as
-// many as window are worth having: those that have something to send share it.
+// share returns how many bytes each stream may buffer to send: the streams that have data
+// share window bytes.
 func (t *streams) share(window int) int64 {
 	n := max(int(t.ready.carrying.Load()), 1)
 	return int64(min(max(window/n, minSendBuf), stream.MaxBuffer))
