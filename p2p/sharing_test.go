@@ -141,6 +141,16 @@ func TestCallsReachWhoTakesThem(t *testing.T) {
 				t.Errorf("%q with a listener for files: %v, want %v", kind, got, want)
 			}
 		}
+		// A link that is up serves only what its process accepts.
+		c := w.peer(host, func(o *p2p.PeerOptions) { o.Calling = true })
+		for _, kind := range []string{"file", "chat", "file"} {
+			want := map[string]string{"file": "198.51.100.3", "chat": "198.51.100.2"}[kind]
+			l, err := c.Connect(t.Context(), key.GUID(), p2p.ConnectOptions{Kind: kind})
+			if err != nil || l.Path().Addr.Addr().String() != want {
+				t.Errorf("%q beside other links: %v, %v, want %v", kind, l, err, want)
+			}
+		}
+		c.Close()
 		joined.Close()
 		files.Close()
 	})
