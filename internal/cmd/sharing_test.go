@@ -256,3 +256,27 @@ func TestDoneBeforeDisconnected(t *testing.T) {
 		}
 	})
 }
+
+// Twenty sends of one peer at once are done as soon as if they were few.
+func TestTwentySends(t *testing.T) {
+	onTestbed(t, func(t *testing.T, w *testbed) {
+		bob := w.start(w.peers[1], "", "receive")
+		defer bob.stop()
+		time.Sleep(time.Second)
+		began := time.Now()
+		var sends []*testProcess
+		for i := range 20 {
+			sends = append(sends, w.do(0, action{command: "send"}, fmt.Sprintf("file %d", i)))
+		}
+		for _, s := range sends {
+			s.wantExit(statusDone)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("they took %v", took)
+		}
+		time.Sleep(time.Second)
+		if n := bob.count("done"); n != len(sends) {
+			t.Errorf("%d were received", n)
+		}
+	})
+}
