@@ -8,13 +8,13 @@ import (
 	"p2ptool/p2p/tunnel"
 )
 
-// alive takes an ALIVE, or a REPLACED that stands for one.
+// alive handles an ALIVE, or a REPLACED in its place.
 func (k *keeper) alive(now time.Time, from netip.AddrPort, m rendezvous.Message) {
 	a, err := rendezvous.ParseAlive(m.Body)
 	if err != nil {
 		return
 	}
-	k.listens(m)
+	k.noteListener(m)
 	if m.Request == 0 {
 		return // not an answer
 	}
@@ -29,16 +29,16 @@ func (k *keeper) alive(now time.Time, from netip.AddrPort, m rendezvous.Message)
 	k.size.answered(now, m.Request, full)
 	k.token = a.Token
 	if a.Token != 0 {
-		k.moved(now, m.Request)
+		k.proveAddress(now, m.Request)
 		return
 	}
 	k.waits, k.nextKeepalive = nil, now.Add(k.interval)
-	k.seen(now, a.Observed)
+	k.noteObserved(now, a.Observed)
 }
 
-// listens notes whether another process listens in the place of this one. An answer to
-// what was asked before it was told so says nothing of it.
-func (k *keeper) listens(m rendezvous.Message) {
+// noteListener notes whether another process of this key listens instead of this one. An answer to a request
+// from before the first REPLACED says nothing about that.
+func (k *keeper) noteListener(m rendezvous.Message) {
 	c := k.c
 	switch {
 	case m.Kind == rendezvous.KindReplaced && !c.replaced:
@@ -54,9 +54,9 @@ func (k *keeper) listens(m rendezvous.Message) {
 	}
 }
 
-// moved proves to the server that this host receives at its new address, and
-// repeats the request that was answered with the token, if one was.
-func (k *keeper) moved(now time.Time, number uint32) {
+// proveAddress returns the token that proves this host's new address, and repeats the request that was answered
+// with the token.
+func (k *keeper) proveAddress(now time.Time, number uint32) {
 	if now.Sub(k.returned) < tokenPause {
 		return // the next KEEPALIVE or repetition does it
 	}
@@ -68,8 +68,8 @@ func (k *keeper) moved(now time.Time, number uint32) {
 	}
 }
 
-// seen takes the address at which the server sees this host.
-func (k *keeper) seen(now time.Time, observed netip.AddrPort) {
+// noteObserved notes the address at which the server sees this host.
+func (k *keeper) noteObserved(now time.Time, observed netip.AddrPort) {
 	ip := k.session.Addr.Addr()
 	switch old := k.c.View(); {
 	case tunnel.Marked(ip):

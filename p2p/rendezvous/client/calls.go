@@ -7,9 +7,8 @@ import (
 	"p2ptool/p2p/rendezvous"
 )
 
-// A Call is a peer that wants to be introduced. Who it is stands sealed in
-// Data. It waits for Answer, Refuse or Drop, any of which may be called at once
-// or later, from any goroutine, once.
+// A Call is the request of another peer to be introduced. The peer's identity is sealed in Data. One of Answer,
+// Refuse and Drop has to be called once, at any time and from any goroutine.
 type Call struct {
 	Observed netip.AddrPort // the caller's address as the server sees it
 	Channel  uint64         // of the relay; 0: none
@@ -22,8 +21,7 @@ type Call struct {
 	number  uint32
 }
 
-// Answer accepts the call. The data is sealed by the caller of Answer, and
-// at most MaxIntroduction bytes long.
+// Answer accepts the call with data that is sealed for the caller, at most MaxIntroduction bytes.
 func (c *Call) Answer(data []byte) {
 	c.reply(rendezvous.Message{Kind: rendezvous.KindAnswer, Request: c.number, Body: rendezvous.Answer{Data: data}.Append(nil)})
 }
@@ -33,7 +31,7 @@ func (c *Call) Refuse() {
 	c.reply(rendezvous.Message{Kind: rendezvous.KindFailed, Request: c.number, Body: rendezvous.AppendFailed(nil, rendezvous.CodeRefused)})
 }
 
-// Drop leaves the call alone for now: the server repeats it, and then it is a new one.
+// Drop ignores the call: the server repeats it, and the repetition is a new Call.
 func (c *Call) Drop() { c.reply(rendezvous.Message{Request: c.number}) }
 
 func (c *Call) reply(m rendezvous.Message) {
@@ -46,20 +44,19 @@ func (c *Call) reply(m rendezvous.Message) {
 	}
 }
 
-// An outgoingAnswer is an answer and the session of the server that it is for.
+// An outgoingAnswer is the answer to a call of a session.
 type outgoingAnswer struct {
 	session uint32
 	message rendezvous.Message
 }
 
 const (
-	// callMemory is for how long a repeated CALL is recognised; the server
-	// repeats it for introductionLife at most.
+	// callMemory is how long a repeated CALL is recognized: longer than the server repeats it.
 	callMemory = rendezvous.IntroductionLife + 5*time.Second
 	maxCalls   = 1024
 )
 
-// calls are those of the last callMemory, by request number.
+// calls are the CALLs of the last callMemory, by request number.
 type calls struct {
 	byNumber map[uint32]*incomingCall
 	oldest   []*incomingCall
@@ -73,7 +70,7 @@ type incomingCall struct {
 
 func newCalls() calls { return calls{byNumber: make(map[uint32]*incomingCall)} }
 
-// answer notes the answer to a call and reports whether to send it.
+// answer records the answer to a call and reports whether to send it.
 func (t *calls) answer(m rendezvous.Message) bool {
 	i := t.byNumber[m.Request]
 	switch {
@@ -87,8 +84,7 @@ func (t *calls) answer(m rendezvous.Message) bool {
 	return true
 }
 
-// add notes a call that came. Of too many the oldest is forgotten, whose answer, if there is one,
-// the server has had by then.
+// add records a call. Beyond maxCalls the oldest is forgotten, which was answered long ago.
 func (t *calls) add(i *incomingCall) {
 	t.byNumber[i.number] = i
 	if t.oldest = append(t.oldest, i); len(t.oldest) > maxCalls {
@@ -110,8 +106,7 @@ func (t *calls) forget(now time.Time) {
 	}
 }
 
-// call takes a CALL: a new one is passed up, a repeated one is answered in the
-// same way, if it has been answered.
+// call handles a CALL: a new one is passed to OnCall, the answer to a repeated one is sent again.
 func (k *keeper) call(now time.Time, m rendezvous.Message) {
 	b, err := rendezvous.ParseCall(m.Body)
 	if err != nil || m.Request == 0 {

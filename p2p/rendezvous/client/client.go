@@ -26,57 +26,54 @@ var (
 	ErrClosed     = errors.New("client is closed")
 )
 
-// A KeyError says that the server's key was refused by CheckKey, and why.
+// A KeyError says that CheckKey refused the server's key. It wraps the error of CheckKey.
 type KeyError struct{ Err error }
 
 func (e *KeyError) Error() string { return "server's key is refused: " + e.Err.Error() }
 func (e *KeyError) Unwrap() error { return e.Err }
 
-// ClientConfig configures a Client. The On functions run on the client's
-// goroutine, one at a time and in order: they must not block and must not call
-// Close or a request. Each may be nil.
+// Config configures a Client. The On functions are called one at a time and in order on the client's goroutine:
+// they must not block and must not call Close or make requests. Each may be nil.
 type Config struct {
 	Key    identity.SecretKey
 	Server string // host:port
 
-	Version     byte // of the protocol with the server; 0: ServerVersion
-	LinkVersion byte // of the links that it makes, which others learn by Lookup; 0: LinkVersion
+	Version     byte // of the protocol with the server; 0: rendezvous.ServerVersion
+	LinkVersion byte // of links, which others learn from Lookup; 0: rendezvous.LinkVersion
 
-	Instance  uint64 // random, not 0: tells the processes of one key apart
-	Listening bool   // takes calls, before those that listened earlier
-	Fallback  bool   // takes calls while no process of the same key listens; not with Listening
-	Takes     uint32 // what it takes: bits that Lookup may ask for. The server compares them, no more
+	Instance  uint64 // random, not 0: distinguishes the processes of one key
+	Listening bool   // receives calls, instead of processes that listened earlier
+	Fallback  bool   // receives calls while no process of the same key listens; not with Listening
+	Takes     uint32 // bits that a Lookup may require; the server does not interpret them
 	Listed    bool
 	Name      string // at most MaxName bytes of UTF-8
 
-	// CheckKey is asked whether the server may have this key, before anything
-	// of worth is sent. Its error fails what waits for the server, at once, and the client
-	// goes on trying: the right server may be back later. Nil accepts any.
+	// CheckKey is called with the server's key before anything confidential is sent. If it returns an error,
+	// requests fail at once with a KeyError, and the client tries again: the right server may be back later. Nil
+	// accepts any key.
 	CheckKey func(identity.PublicKey) error
 
-	// Send sends a datagram from the socket of the address's family, and drops
-	// it where there is none. It keeps nothing of it, and may be called from
-	// several goroutines.
+	// Send sends a datagram from the socket of the address's family, or over the Tunnel to addresses of it, and
+	// drops it if there is none. It must not keep it, and is called from several goroutines.
 	Send func(to netip.AddrPort, datagram []byte)
 
-	// Tunnel makes streams to the server, for where UDP does not pass; nil: there are none.
-	// Send sends to their addresses too.
+	// Tunnel opens streams to the server where UDP does not pass; nil: UDP only.
 	Tunnel *tunnel.Dialer
-	// NoUDP has the server reached by streams alone.
+	// NoUDP reaches the server by streams only.
 	NoUDP bool
 
-	// Resolve returns the addresses of a host name; nil asks the system.
+	// Resolve looks up a host name; nil: the system does.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
-	// OnRegistered is told when the client is registered, and when the server is reached
-	// in another way than before.
+	// OnRegistered is called when the client is registered, and when it reaches the server at another address than
+	// before.
 	OnRegistered func(server netip.AddrPort, v View)
-	// OnMoved is told, before OnRegistered, that the server is reached at another address
-	// than before. Channels of the relay are the same.
+	// OnMoved is called before OnRegistered when the server is reached at another address. Relay channels stay the
+	// same.
 	OnMoved func(from, to netip.AddrPort)
 	OnLost  func()
-	// OnRefused is called with a KeyError or VersionError where the server that answers is refused, and nobody
-	// waits in Registered; once until one is accepted.
+	// OnRefused is called with a KeyError or a rendezvous.VersionError when the server that answers is refused and
+	// no call of Registered waits; once until a server is accepted.
 	OnRefused  func(error)
 	OnReplaced func()     // another process listens instead
 	OnRestored func()     // it has gone, and this one listens again
@@ -84,15 +81,15 @@ type Config struct {
 	OnCall     func(*Call)
 }
 
-// A View is how the server sees this host, by address family. Where it is reached by a
-// stream, Stream is the address of this end, at which nobody else reaches it.
+// A View is how the server sees this host, by address family. If the server is reached by a stream, Stream is
+// the address of this end of it; nobody else can use that.
 type View struct {
 	V4, V6 Observed
 	Stream netip.AddrPort
 }
 
-// Observed is an address as the server's two ports see it. They are the same
-// where the NAT's mapping does not depend on the endpoint.
+// Observed is this host's address as the server's two ports see it. They differ if the NAT's mapping depends on
+// the endpoint.
 type Observed struct{ Main, Second netip.AddrPort }
 
 // of returns the half of v for the family of a.

@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// A try is one of several ways to make something.
+// A try is one of several attempts at the same result.
 type try[T any] struct {
-	delay time.Duration // the start that others have
+	delay time.Duration // after the start of the race
 	make  func(context.Context) (T, error)
 }
 
-// race begins tries when their time has come, as Happy Eyeballs (RFC 8305) does, and returns
-// what the first that succeeds gives, once all have ended; drop gets what the others give. An error
-// that is final ends it at once; else that of the last try is returned.
+// race starts tries after their delays, as Happy Eyeballs (RFC 8305) does, waits for all of them, and returns
+// the first success; drop is called with any others. An error for which final is true cancels the rest;
+// otherwise the last error is returned.
 func race[T any](ctx context.Context, tries []try[T], final func(error) bool, drop func(T)) (won T, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var mu sync.Mutex // guards what follows, and what is returned
 	var running sync.WaitGroup
-	over := false
+	decided := false
 	for _, t := range tries {
 		running.Go(func() {
 			v, e := t.after(ctx)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
-			case over && e == nil:
+			case decided && e == nil:
 				drop(v)
-			case !over:
+			case !decided:
 				won, err = v, e
-				if over = e == nil || final(e); over {
+				if decided = e == nil || final(e); decided {
 					cancel()
 				}
 			}
@@ -41,7 +41,7 @@ func race[T any](ctx context.Context, tries []try[T], final func(error) bool, dr
 	return won, err
 }
 
-// after makes it, when its time has come.
+// after runs the try after its delay.
 func (t try[T]) after(ctx context.Context) (v T, err error) {
 	timer := time.NewTimer(t.delay)
 	defer timer.Stop()

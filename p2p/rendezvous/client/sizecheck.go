@@ -30,14 +30,14 @@ type sizeCheck struct {
 	failed bool      // full packets do not pass
 }
 
-// checkSize begins a check, unless one is under way. By a stream there is nothing to check.
+// checkSize begins a check unless one is running. Streams are not checked.
 func (k *keeper) checkSize(now time.Time) {
 	if k.ended == nil && k.size.began.IsZero() && now.Sub(k.size.passed) >= sizeCheckFirst {
 		k.size.began, k.size.next, k.size.after, k.size.short = now, now, k.c.lastReq, 0
 	}
 }
 
-// sizeTick sends what a check has to and returns when it does again; zero: there is none.
+// sizeTick sends what is due in a check and returns when it is due again; zero if no check is running.
 func (k *keeper) sizeTick(now time.Time) time.Time {
 	s := &k.size
 	switch {
@@ -59,7 +59,7 @@ func (k *keeper) sizeTick(now time.Time) time.Time {
 	return s.next
 }
 
-// answered notes that a KEEPALIVE by the way in use was answered.
+// answered records the answer to a KEEPALIVE at the address in use.
 func (s *sizeCheck) answered(now time.Time, request uint32, full bool) {
 	if full {
 		*s = sizeCheck{passed: now}

@@ -11,13 +11,12 @@ import (
 )
 
 const (
-	// streamDelay is the start that UDP has over streams: it is enough for two
-	// repetitions of a lost HELLO.
+	// streamDelay is the head start of UDP: enough to retransmit a lost HELLO twice.
 	streamDelay = 1500 * time.Millisecond
-	// streamHurry is the start that it has where the last session was by a stream.
+	// streamHurry is the head start if the last session was by a stream.
 	streamHurry = 250 * time.Millisecond
-	// webPort is the port that firewalls let pass if any, and its delay the start that the
-	// server's own port has over it.
+	// webPort is the port that firewalls most likely allow; the server's own port has a head start of webDelay over
+	// it.
 	webPort  = "443"
 	webDelay = 250 * time.Millisecond
 )
@@ -33,7 +32,7 @@ func (c *Client) streamDelay(udp bool) time.Duration {
 	return streamDelay
 }
 
-// dialStream makes a session by a stream.
+// dialStream makes a session over a stream.
 func (c *Client) dialStream(ctx context.Context) (handshake.Session, error) {
 	addr, err := c.openStream(ctx, false)
 	if err != nil {
@@ -46,8 +45,8 @@ func (c *Client) dialStream(ctx context.Context) (handshake.Session, error) {
 	return s, err
 }
 
-// openStream makes a stream to the server: at the port where it has UDP, or else at 443. With small
-// its segments are small.
+// openStream opens a stream to the server, at the port that it has for UDP or at 443. With small its TCP
+// segments are small.
 func (c *Client) openStream(ctx context.Context, small bool) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(c.config.Server)
 	if err != nil {

@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// While the server is reached by a stream, UDP is tried again after firstUDPTry, and
-	// then after twice as long each time, up to lastUDPTry.
+	// While the server is reached by a stream, UDP is tried after firstUDPTry, and then at doubling intervals up to
+	// lastUDPTry.
 	firstUDPTry = 2 * time.Second
 	lastUDPTry  = 30 * time.Second
-	// doubtAfter is for how long a KEEPALIVE may be unanswered until a stream is opened.
+	// doubtAfter is how long a KEEPALIVE may be unanswered before a stream is opened.
 	doubtAfter = 700 * time.Millisecond
 )
 
-// ways are how a keeper may reach its server, beside the one that it uses. A way is tried by
-// a KEEPALIVE: the server answers it with a token, as for a client that has moved, and has
-// moved the session when an ALIVE without one comes. So no session is made anew.
+// ways are the server's addresses beside the one in use, over UDP and by streams. One is tried with a KEEPALIVE:
+// the server answers with a token, as for a client whose address has changed, and has moved the session once it
+// sends an ALIVE without one. No new session is needed.
 type ways struct {
 	second   uint16           // port of the second observer
 	udpAddrs []netip.AddrPort // the server's addresses
@@ -46,8 +46,7 @@ func (w *ways) init(ctx context.Context, udp []netip.AddrPort, second uint16) {
 	w.ctx, w.end = context.WithCancel(ctx)
 }
 
-// settle takes the session's address for what it is from now on, and returns the
-// first view from there.
+// settle starts using the session's address, and returns the first view from there.
 func (k *keeper) settle(observed netip.AddrPort) View {
 	c, addr := k.c, k.session.Addr
 	v := View{Stream: observed}
@@ -67,7 +66,7 @@ func (k *keeper) settle(observed netip.AddrPort) View {
 	return v
 }
 
-// announce says where the server is.
+// announce calls OnMoved and OnRegistered.
 func (k *keeper) announce() {
 	c, addr := k.c, k.session.Addr
 	from := c.last
@@ -80,8 +79,7 @@ func (k *keeper) announce() {
 	}
 }
 
-// tryUDP asks for an answer by UDP, if it is time, and returns when it is again; zero:
-// never, for it is in use.
+// tryUDP sends a KEEPALIVE over UDP if it is due, and returns when the next one is; zero while UDP is in use.
 func (k *keeper) tryUDP(now time.Time) time.Time {
 	if k.ended == nil || len(k.udpAddrs) == 0 {
 		return time.Time{}
@@ -95,17 +93,17 @@ func (k *keeper) tryUDP(now time.Time) time.Time {
 	return k.ways.nextUDP
 }
 
-// hasten has UDP tried at once: the network may be another one.
+// hasten makes the next try of UDP due now: the network may have changed.
 func (k *keeper) hasten(now time.Time) { k.ways.nextUDP, k.udpPause = now, firstUDPTry }
 
-// try asks for an answer from an address other than the session's, in full packets: a way that does not carry
-// these is of no use.
+// try sends a KEEPALIVE of full size to another address than the session's: an address that full packets do not
+// reach is useless.
 func (k *keeper) try(addr netip.AddrPort, token uint64) {
 	k.c.lastReq++
 	k.sendTo(addr, rendezvous.Message{Kind: rendezvous.KindKeepalive, Request: k.c.lastReq, Body: rendezvous.Keepalive{Token: token}.AppendIn(nil, rendezvous.MaxBody)})
 }
 
-// tried takes an ALIVE that came by another way than the one in use.
+// tried handles an ALIVE of full size from another address than the session's.
 func (k *keeper) tried(now time.Time, from netip.AddrPort, a rendezvous.Alive) {
 	switch {
 	case from != k.stream && !slices.Contains(k.udpAddrs, from):
@@ -117,7 +115,7 @@ func (k *keeper) tried(now time.Time, from netip.AddrPort, a rendezvous.Alive) {
 	}
 }
 
-// moveTo goes on at another address of the server, to which it has moved the session.
+// moveTo continues at another address of the server, which has moved the session.
 func (k *keeper) moveTo(now time.Time, to netip.AddrPort, a rendezvous.Alive) {
 	if k.ended != nil {
 		k.c.config.Tunnel.Hub.Remove(k.session.Addr)
@@ -135,8 +133,7 @@ func (k *keeper) moveTo(now time.Time, to netip.AddrPort, a rendezvous.Alive) {
 	}
 }
 
-// doubt looks for another way while the server does not answer by the one in use, or that does not
-// carry full packets.
+// doubt tries other addresses when the server does not answer at the one in use, or full packets do not pass.
 func (k *keeper) doubt(now time.Time) {
 	k.hasten(now)
 	if k.opening {
@@ -156,7 +153,7 @@ func (k *keeper) doubt(now time.Time) {
 	})
 }
 
-// streamOpened takes what doubt has opened.
+// streamOpened handles the result of opening a stream.
 func (k *keeper) streamOpened(addr netip.AddrPort) {
 	k.opening = false
 	switch {
@@ -173,7 +170,7 @@ func (k *keeper) streamOpened(addr netip.AddrPort) {
 	}
 }
 
-// streamEnded looks for another way when the stream in use has ended.
+// streamEnded tries other addresses when the stream in use has ended.
 func (k *keeper) streamEnded(now time.Time) {
 	k.ended = k.c.config.Tunnel.Hub.Done(k.session.Addr)
 	select {

@@ -12,15 +12,13 @@ import (
 	"p2ptool/p2p/rendezvous"
 )
 
-// cookieLife is how long a secret is used; a cookie is good for once to twice
-// as long.
+// cookieLife is how long a secret is used. A cookie is valid for one to two times as long.
 const cookieLife = 2 * time.Minute
 
-// A cookieJar makes and checks what proves that somebody receives at an
-// address, without keeping anything for it: authentication codes over what
-// they are for, under secrets that change. What is proven by one transport does
-// not count for the other: whoever opens a TCP connection from an address need
-// not receive UDP there. It is safe for concurrent use.
+// A cookieJar makes and checks proofs that somebody receives at an address: authentication codes under secrets
+// that change, so that nothing is kept for the address. A proof for one transport is invalid for the other,
+// since whoever can open a TCP connection from an address need not receive UDP there. It is safe for concurrent
+// use.
 type cookieJar struct {
 	mu       sync.Mutex
 	drawn    time.Time
@@ -28,8 +26,7 @@ type cookieJar struct {
 	previous [32]byte
 }
 
-// secretsAt returns the secret to make cookies with and the one before it,
-// which still checks.
+// secretsAt returns the secret to make cookies with, and the previous one, which is still accepted.
 func (j *cookieJar) secretsAt(now time.Time) (current, previous [32]byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -55,7 +52,8 @@ func (j *cookieJar) check(now time.Time, cookie [rendezvous.CookieSize]byte, p r
 	return hmac.Equal(cookie[:], a[:]) || hmac.Equal(cookie[:], b[:])
 }
 
-// Token returns what the session of an index has to return to prove that it receives at an address. It is never 0.
+// Token returns what the session of an index has to return to prove that it receives at an address. It is never
+// 0.
 func (r *Responder) Token(now time.Time, index uint32, at rendezvous.Endpoint) uint64 {
 	secret, _ := r.cookies.secretsAt(now)
 	return tokenMAC(secret, index, at)

@@ -13,65 +13,64 @@ import (
 	"p2ptool/p2p/rendezvous"
 )
 
-// ErrNarrow says that the server answers small packets by UDP, but that none of SureDatagram bytes, without which
-// nobody can be introduced, get through to it and back.
+// ErrNarrow says that the server answers small packets over UDP, but that none of SureDatagram bytes, which
+// introductions need, pass in both directions.
 var ErrNarrow = errors.New("answers, but packets of 576 bytes do not get through")
 
-// initPayload is what the payload of an INIT is padded to, and respPayload that of a
-// RESPONSE: both are SureDatagram long then, so that a session is made only where the path
-// carries such, both ways, and no RESPONSE is longer than its INIT.
+// initPayload and respPayload are the padded lengths of the payloads of INIT and RESPONSE. Both datagrams are
+// then SureDatagram long, so a session is made only on a path that carries such datagrams in both directions,
+// and no RESPONSE is longer than its INIT.
 const (
 	initPayload = rendezvous.SureDatagram - rendezvous.InitHeader - noise.Message1Overhead
 	respPayload = rendezvous.SureDatagram - rendezvous.ResponseHeader - noise.Message2Overhead
 )
 
-// A handshake message is sent again after firstRetry, quickTries times: where half of all
-// is lost, an answer takes four tries. Each further wait is twice as long, up to lastRetry.
+// A handshake message is sent quickTries times at intervals of firstRetry, since at 50 % loss an answer takes
+// four tries, and then at doubling intervals up to lastRetry.
 const (
 	firstRetry = 100 * time.Millisecond
 	quickTries = 8
 	lastRetry  = 500 * time.Millisecond
-	initTries  = 11 // then the cookie may be out of date
+	initTries  = 11 // then the cookie may have expired
 	unlimited  = -1
 )
 
-// DialConfig tells how to make a session.
+// DialConfig configures a Dial.
 type DialConfig struct {
 	Key     identity.SecretKey
 	Remote  netip.AddrPort // where the responder answers
 	Purpose rendezvous.Purpose
 	Version byte   // of the protocol; 0: the purpose's
-	Index   uint32 // what packets to the caller shall bear
+	Index   uint32 // for packets to the initiator
 
-	// Payload makes the payload of Noise message 1. It is padded with zeros.
+	// Payload returns the payload of Noise message 1. It is padded with zeros.
 	Payload func() []byte
 
-	// Check is asked whether the responder may have this key; its error ends
-	// the attempt. It runs on the goroutine of Run.
+	// Check is called with the responder's key, on the goroutine of Run; its error ends the attempt. Nil accepts
+	// any.
 	Check func(identity.PublicKey) error
 
-	// Send sends a datagram to Remote. It keeps nothing of it.
+	// Send sends a datagram to Remote. It must not keep it.
 	Send func(datagram []byte)
 }
 
-// A Session is what a Dial gives.
+// A Session is the result of a Dial.
 type Session struct {
 	Remote   identity.PublicKey
 	Addr     netip.AddrPort // where the responder answered
-	Index    uint32         // the responder's: stands in packets to it
-	Observed netip.AddrPort // the own address as the responder saw it, unauthenticated
+	Index    uint32         // of the responder, for packets to it
+	Observed netip.AddrPort // this side's address as the responder sees it, unauthenticated
 	Payload  []byte         // of Noise message 2
 	Secrets  noise.Secrets
 }
 
-// A Dial makes one session, as initiator. HandleDatagram feeds it while Run
-// waits.
+// A Dial makes one session, as initiator. While Run waits, HandleDatagram has to be called with what arrives.
 type Dial struct {
 	config   DialConfig
 	received chan []byte
 }
 
-// NewDial prepares to make a session.
+// NewDial returns a Dial for one call of Run.
 func NewDial(c DialConfig) *Dial {
 	if c.Version == 0 {
 		c.Version = c.Purpose.Version()
@@ -79,9 +78,8 @@ func NewDial(c DialConfig) *Dial {
 	return &Dial{config: c, received: make(chan []byte, 8)}
 }
 
-// HandleDatagram takes a copy of a COOKIE or RESPONSE from the responder's
-// address, and reports whether the datagram looked like one for a session of this
-// purpose. It never blocks.
+// HandleDatagram copies a COOKIE or RESPONSE from the responder's address, and reports whether the datagram is
+// one for a session of this purpose. It never blocks.
 func (d *Dial) HandleDatagram(from netip.AddrPort, b []byte) bool {
 	if from != d.config.Remote || len(b) < 4 || rendezvous.Purpose(b[2]) != d.config.Purpose || b[0] != rendezvous.TypeCookie && b[0] != rendezvous.TypeResponse {
 		return false
@@ -93,11 +91,10 @@ func (d *Dial) HandleDatagram(from netip.AddrPort, b []byte) bool {
 	return true
 }
 
-// Run makes the session: two round trips. It sends lost messages again, and
-// begins anew where the responder has forgotten about it, until ctx ends. The
-// session stands at the responder once it has received a packet of it. Where the responder
-// speaks another version, the error is a *VersionError. If it answered short messages alone until the end,
-// the error wraps ErrNarrow.
+// Run makes the session, in two round trips. It retransmits, and starts over if the responder has forgotten the
+// handshake, until ctx ends. The responder confirms the session when it receives the first packet of it. If the
+// responder speaks another version, the error is a *rendezvous.VersionError. If it answered short messages only
+// until ctx ended, the error wraps ErrNarrow.
 func (d *Dial) Run(ctx context.Context) (Session, error) {
 	narrow := false
 	for {
@@ -120,7 +117,7 @@ func (d *Dial) explain(ctx context.Context, narrow bool, err error) error {
 	return err
 }
 
-// hello asks for a cookie until there is one.
+// hello sends HELLOs until a COOKIE arrives.
 func (d *Dial) hello(ctx context.Context) (rendezvous.CookieReply, error) {
 	h := rendezvous.Hello{Version: d.config.Version, Purpose: d.config.Purpose}
 	rand.Read(h.Nonce[:])
@@ -139,8 +136,7 @@ func (d *Dial) hello(ctx context.Context) (rendezvous.CookieReply, error) {
 	return c, nil
 }
 
-// init makes the session with a cookie. Again says that there was no answer,
-// and that a new cookie may help.
+// init makes the session with a cookie. If again is true there was no answer, and a new cookie may help.
 func (d *Dial) init(ctx context.Context, c rendezvous.CookieReply) (s Session, again bool, err error) {
 	key, err := identity.NewPublicKey(c.Key[:])
 	if err != nil {
@@ -170,10 +166,10 @@ func (d *Dial) init(ctx context.Context, c rendezvous.CookieReply) (s Session, a
 	return s, errors.Is(err, errTries), err
 }
 
-// errTries ends an exchange whose message was sent as often as it may be.
+// errTries ends an exchange whose message was sent the maximum number of times.
 var errTries = errors.New("sent often enough")
 
-// exchange sends a message until accept returns true for an answer, at most so many times.
+// exchange sends a message, at most tries times, until accept returns true for an answer.
 func (d *Dial) exchange(ctx context.Context, msg []byte, tries int, accept func([]byte) bool) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()

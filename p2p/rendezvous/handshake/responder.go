@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// PendingLife is how long a session may wait for its first packet, and
-	// for how long a repeated INIT is answered with the same RESPONSE.
+	// PendingLife is how long a session may wait for its first packet, and how long a repeated INIT is answered with
+	// the same RESPONSE.
 	PendingLife = 15 * time.Second
 
 	defaultPending = 1 << 16
@@ -37,9 +37,8 @@ type ResponderConfig struct {
 	OnVersion func(from netip.AddrPort, version byte)
 }
 
-// A Responder is the answering side of making a session: it keeps nothing for
-// an address that has not returned its cookie, and spends no public-key
-// operation on it. It is safe for concurrent use.
+// A Responder is the answering side of handshakes. It keeps nothing for an address that has not returned its
+// cookie, and does no public-key operation for it. It is safe for concurrent use.
 type Responder struct {
 	config  ResponderConfig
 	start   time.Time
@@ -50,7 +49,7 @@ type Responder struct {
 
 	mu     sync.Mutex // guards what follows
 	recent map[[16]byte]*Pending
-	oldest []*Pending // in the order of their making
+	oldest []*Pending // oldest first
 }
 
 type responderDrops struct{ limited, cookie, handshake, version atomic.Uint64 }
@@ -98,12 +97,11 @@ func NewResponder(c ResponderConfig, now time.Time) *Responder {
 	}
 }
 
-// HandleDatagram takes a HELLO or an INIT. It returns what to send back to its
-// source, if anything, or an Incoming that waits for Accept. Of both nil the
-// datagram was dropped. It keeps nothing of d.
+// HandleDatagram handles a HELLO or an INIT. It returns a reply for the sender, or an Incoming that waits for
+// Accept, or neither if the datagram was dropped. It does not keep d.
 //
-// An INIT costs two public-key operations, so that a caller may want to do
-// that away from the goroutine that reads: Hello alone is cheap.
+// An INIT costs two public-key operations, so a caller may want to handle it on another goroutine than the one
+// that reads: see Admit and Respond. Hello is cheap.
 func (r *Responder) HandleDatagram(now time.Time, from netip.AddrPort, d []byte) (reply []byte, in *Incoming) {
 	if len(d) > 0 && d[0] == rendezvous.TypeHello {
 		return r.Hello(now, from, d), nil
@@ -111,8 +109,8 @@ func (r *Responder) HandleDatagram(now time.Time, from netip.AddrPort, d []byte)
 	return r.Init(now, from, d)
 }
 
-// Hello answers a HELLO with a COOKIE, shorter than it, or nil. The COOKIE of a HELLO of another
-// version tells this version, and holds no cookie.
+// Hello returns the COOKIE for a HELLO, which is shorter than it, or nil. If the HELLO has another version, the
+// COOKIE names this one and holds no cookie.
 func (r *Responder) Hello(now time.Time, from netip.AddrPort, d []byte) []byte {
 	h, err := rendezvous.ParseHello(d)
 	if err != nil || h.Purpose != r.config.Purpose {
@@ -137,7 +135,7 @@ func (r *Responder) Hello(now time.Time, from netip.AddrPort, d []byte) []byte {
 	return c.Append(nil)
 }
 
-// Init takes an INIT: see HandleDatagram.
+// Init handles an INIT: see HandleDatagram.
 func (r *Responder) Init(now time.Time, from netip.AddrPort, d []byte) (reply []byte, in *Incoming) {
 	hs, reply := r.Admit(now, from, d)
 	if hs == nil {
@@ -146,9 +144,8 @@ func (r *Responder) Init(now time.Time, from netip.AddrPort, d []byte) (reply []
 	return nil, r.Respond(hs)
 }
 
-// Admit does the cheap part of Init: it checks the cookie, and that the
-// INIT is new and within the limits. Where there is nothing to respond to, it
-// returns what to send, or nothing.
+// Admit is the cheap part of Init: it checks the cookie, that the INIT is new, and the limits. If there is
+// nothing left for Respond to do, it returns the reply, or nil.
 func (r *Responder) Admit(now time.Time, from netip.AddrPort, d []byte) (*Pending, []byte) {
 	m, err := rendezvous.ParseInitiation(d)
 	if err != nil || m.Purpose != r.config.Purpose || m.Version != r.config.Version {
@@ -161,7 +158,7 @@ func (r *Responder) Admit(now time.Time, from netip.AddrPort, d []byte) (*Pendin
 	return r.remember(now, from, d)
 }
 
-// Respond does the dear part of Init: public-key operations.
+// Respond is the expensive part of Init: the public-key operations. It returns nil if the INIT does not verify.
 func (r *Responder) Respond(hs *Pending) *Incoming {
 	m, err := rendezvous.ParseInitiation(hs.init)
 	if err != nil {
@@ -180,15 +177,15 @@ func (r *Responder) Respond(hs *Pending) *Incoming {
 	return in
 }
 
-// Forget drops an INIT that was admitted, so that its repetition is, too.
+// Forget removes an INIT that was admitted, so that a retransmission is admitted again.
 func (r *Responder) Forget(hs *Pending) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.recent, hs.digest)
 }
 
-// remember finds or makes the record of an INIT whose cookie is right. A nil
-// record says that nothing is left to do but to send the reply, if there is one.
+// remember returns a new record for an INIT with a valid cookie. For a known INIT, or beyond the limits, it
+// returns nil and the reply, if there is one.
 func (r *Responder) remember(now time.Time, from netip.AddrPort, d []byte) (*Pending, []byte) {
 	sum := sha256.Sum256(rendezvous.AppendAddr(append([]byte(nil), d...), from))
 	digest := [16]byte(sum[:])
@@ -209,8 +206,8 @@ func (r *Responder) remember(now time.Time, from netip.AddrPort, d []byte) (*Pen
 }
 
 func (r *Responder) forgetLocked(now time.Time) {
-	// Where the table is full the oldest goes: whoever is honest has long
-	// had its RESPONSE, and new ones are not kept out.
+	// If the table is full, the oldest entry goes: an honest initiator has its RESPONSE by then, and new ones are
+	// not kept out.
 	for len(r.oldest) > 0 && (now.Sub(r.oldest[0].received) >= PendingLife || len(r.oldest) >= r.config.MaxPending) {
 		if hs := r.oldest[0]; r.recent[hs.digest] == hs {
 			delete(r.recent, hs.digest)
@@ -220,13 +217,13 @@ func (r *Responder) forgetLocked(now time.Time) {
 	}
 }
 
-// An Incoming is a session that somebody wants to make, who receives at From
-// and holds the secret half of Remote. Whether it is not a replay shows the
-// first packet of the session: until then nothing may follow from it.
+// An Incoming is a session that an initiator wants to make. It receives at From and holds the secret key of
+// Remote, but the INIT may be a replay: nothing may follow from it until the first packet of the session was
+// opened.
 type Incoming struct {
 	From    netip.AddrPort
 	Remote  identity.PublicKey
-	Index   uint32 // the initiator's: stands in packets to it
+	Index   uint32 // of the initiator, for packets to it
 	Payload []byte
 
 	responder *Responder
@@ -235,10 +232,9 @@ type Incoming struct {
 	size      int
 }
 
-// Accept makes the RESPONSE, to be sent to From, and the session's secrets.
-// The index is what packets to the caller shall bear. The RESPONSE must not
-// be longer than the INIT was; a payload that makes it so is an error.
-// Whoever does not want the session just drops the Incoming.
+// Accept returns the RESPONSE, to be sent to From, and the session's secrets. The index is for packets to the
+// responder. The RESPONSE must not be longer than the INIT was; a payload that makes it so is an error. An
+// Incoming that is not wanted is simply not accepted.
 func (in *Incoming) Accept(index uint32, payload []byte) ([]byte, noise.Secrets, error) {
 	room := min(in.size-rendezvous.ResponseHeader-noise.Message2Overhead, respPayload)
 	msg, secrets, err := in.state.Reply(rendezvous.Pad(payload, room))

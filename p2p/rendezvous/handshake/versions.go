@@ -8,7 +8,7 @@ import (
 	"p2ptool/p2p/limit"
 )
 
-// versionReports is how often another version is reported: anybody can send a HELLO of any.
+// versionReports is the rate of reports of other versions: anybody can send a HELLO of any version.
 var versionReports = limit.Rate{PerSecond: 1.0 / 60, Burst: 3}
 
 // SeldomVersion returns report such that it is called at most three times at once and once a minute;
