@@ -93,7 +93,7 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.events.init(o.OnEvent)
-	p.otherVersion = handshake.SeldomVersion(time.Now(), func(from netip.AddrPort, version byte) {
+	p.otherVersion = handshake.LimitVersionReports(time.Now(), func(from netip.AddrPort, version byte) {
 		p.events.put(Incompatible{from, &VersionError{Theirs: version, Ours: o.version}})
 	})
 	p.responder = handshake.NewResponder(handshake.ResponderConfig{

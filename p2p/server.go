@@ -21,14 +21,14 @@ type ServerOptions struct {
 	// is the second observer, which tells peers how their NAT maps.
 	Listen string
 
-	// TLS is for peers whose network lets no UDP pass.
+	// TLS is for peers whose network blocks UDP.
 	TLS TLSOptions
 
-	// Relay limits what is carried between peers.
+	// Relay limits the data that is relayed between peers.
 	Relay RelayOptions
 
-	// OnVersion is called with the address and the version of the protocol of a peer of another version, which cannot
-	// register; for a few peers a minute. Neither is authenticated. It must not block. Nil: nothing is.
+	// OnVersion is called with the address and the version of a peer of another version, which cannot register; at
+	// most a few times a minute. Neither is authenticated. It must not block. Nil ignores them.
 	OnVersion func(addr netip.AddrPort, err *VersionError)
 
 	// Network is where sockets come from; nil: the system.
@@ -37,19 +37,18 @@ type ServerOptions struct {
 	version byte // of the protocol with peers; for tests
 }
 
-// TLSOptions say how a server takes datagrams in TLS over TCP.
+// TLSOptions configure datagrams over TLS.
 type TLSOptions struct {
 	Disabled bool
 
-	// Listen is the address to bind to, "host:port"; empty: the same as for UDP. Peers try
-	// the port of UDP, and 443.
+	// Listen is the address to bind to, "host:port"; empty: the same as for UDP. Peers try the UDP port number and
+	// 443.
 	Listen string
 
-	// Certificates say where the certificate comes from; zero: it is self-made.
+	// Certificates say where the certificate comes from; zero: it is self-signed.
 	Certificates Certificates
 
-	// ListenTCP binds to an address. Nil: the system does; of another Network: TLS
-	// is disabled.
+	// ListenTCP binds to an address. Nil: the system does; with another Network TLS is disabled.
 	ListenTCP func(addr string) (net.Listener, error)
 }
 
@@ -66,18 +65,17 @@ type RelayOptions struct {
 // defaultListen is the port of STUN, which the server speaks too.
 const defaultListen = ":3478"
 
-// A Server is a rendezvous server: peers register with it, find each other
-// through it, and have it relay where they find no direct path. Its methods
-// are safe for concurrent use.
+// A Server is a rendezvous server: peers register with it, find each other through it, and send through its
+// relay where they have no direct path. Its methods are safe for concurrent use.
 type Server struct {
 	key    identity.PublicKey
 	server *server.Server
 }
 
-// ServerStats tell what a Server does.
+// ServerStats are the current numbers of a Server.
 type ServerStats = server.Stats
 
-// NewServer binds the ports and begins to serve, until Close.
+// NewServer binds the ports and serves until Close.
 func NewServer(o ServerOptions) (*Server, error) {
 	if o.Listen == "" {
 		o.Listen = defaultListen
@@ -112,7 +110,7 @@ func NewServer(o ServerOptions) (*Server, error) {
 // bound; an unspecified IPv6 address stands for both families.
 func (s *Server) Addr() netip.AddrPort { return s.server.Addr() }
 
-// TLSAddr returns the address of TCP that it listens on; nil: none.
+// TLSAddr returns the TCP address that it listens on; nil: none.
 func (s *Server) TLSAddr() net.Addr { return s.server.StreamAddr() }
 
 // Key returns the server's public key.
@@ -121,7 +119,6 @@ func (s *Server) Key() identity.PublicKey { return s.key }
 // Stats returns the current numbers.
 func (s *Server) Stats() ServerStats { return s.server.Stats() }
 
-// Close closes the sockets and waits for the server's goroutines. It tells the
-// peers nothing: their links go on, and they register again once a server is
-// back. Twice is fine.
+// Close closes the sockets and waits for the server's goroutines. It does not notify the peers: their links go
+// on, and they register with the next server at this address. Twice is fine.
 func (s *Server) Close() error { return s.server.Close() }

@@ -1,6 +1,5 @@
-// Package limit bounds what others can make a program do, by rates and by shares of a
-// source, in fixed memory. Time is what has passed since some start, so that the clock may be
-// set without harm.
+// Package limit bounds what others can make a program do, by rate and by share of a source, in fixed memory.
+// Times are durations since some start, so changes of the clock do no harm.
 package limit
 
 import (
@@ -10,18 +9,17 @@ import (
 	"time"
 )
 
-// A Rate is so many events a second on average, and at most so many at once.
+// A Rate is an average number of events a second, and how many may come at once.
 type Rate struct {
 	PerSecond float64
 	Burst     int
 }
 
-// A Pace is the state of one rate limit by the generic cell rate algorithm
-// (ITU-T I.371): the time at which it will be idle again. The zero value has
-// its whole burst to give.
+// A Pace is the state of one rate limit by the generic cell rate algorithm (ITU-T I.371): the time at which the
+// limit is idle again. The zero value allows a full burst.
 type Pace time.Duration
 
-// Allow takes cost units where they are to be had at now.
+// Allow reports whether cost units are available at now, and uses them if so.
 func (p *Pace) Allow(now time.Duration, r Rate, cost int) bool {
 	unit := float64(time.Second) / r.PerSecond
 	idle := max(time.Duration(*p), now) + time.Duration(float64(cost)*unit)
@@ -32,17 +30,16 @@ func (p *Pace) Allow(now time.Duration, r Rate, cost int) bool {
 	return true
 }
 
-// Remaining returns how many units could be taken at now.
+// Remaining returns how many units are available at now.
 func (p *Pace) Remaining(now time.Duration, r Rate) int {
 	unit := float64(time.Second) / r.PerSecond
 	used := max(time.Duration(*p)-now, 0)
 	return int(max(float64(r.Burst)-float64(used)/unit, 0))
 }
 
-// Sources limits events by their source in fixed memory: each source has one slot in
-// either of two rows, shared with others that hash to it, and is let through if one
-// of them has room. An attacker who wants to shut a source out has to exhaust both of its slots,
-// which are under a secret hash. It is safe for concurrent use.
+// Sources limits events by source in fixed memory. Each source has a slot in each of two rows, shared with
+// others that hash to it, and is allowed an event if either slot has room. To shut out another source an
+// attacker has to exhaust both of its slots, which a secret hash chooses. It is safe for concurrent use.
 type Sources struct {
 	rate  Rate
 	seeds [2]maphash.Seed
@@ -50,7 +47,7 @@ type Sources struct {
 	slots [2][]Pace
 }
 
-// NewSources returns a limit of r for each source, with so many slots in a row.
+// NewSources returns a limit of r for each source, with the given number of slots in a row.
 func NewSources(r Rate, slots int) *Sources {
 	return &Sources{
 		rate: r, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
@@ -58,7 +55,7 @@ func NewSources(r Rate, slots int) *Sources {
 	}
 }
 
-// Allow counts an event of a source, and reports whether it is within the limit.
+// Allow counts an event of a source and reports whether it is within the limit.
 func (l *Sources) Allow(now time.Duration, from netip.Addr) bool {
 	net := SourceOf(from)
 	l.mu.Lock()
@@ -73,14 +70,14 @@ func (l *Sources) Allow(now time.Duration, from netip.Addr) bool {
 
 const slotsPerRow = 1 << 15
 
-// Counts counts what is kept for each source, in fixed memory: as in a
-// count-min sketch the true number is at most that of either slot. It is not safe for concurrent use.
+// Counts counts items by source in fixed memory. As in a count-min sketch, the true number is at most that of
+// either slot. It is not safe for concurrent use.
 type Counts struct {
 	seeds [2]maphash.Seed
 	slots [2][slotsPerRow]int32
 }
 
-// NewCounts returns one that has counted nothing.
+// NewCounts returns empty Counts.
 func NewCounts() *Counts {
 	return &Counts{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 }
@@ -92,15 +89,15 @@ func (c *Counts) Add(from netip.Addr, n int32) {
 	}
 }
 
-// Count returns at least the number of what is kept for the source.
+// Count returns at least the number of a source's items.
 func (c *Counts) Count(from netip.Addr) int {
 	net := SourceOf(from)
 	return int(min(c.slots[0][maphash.Comparable(c.seeds[0], net)%slotsPerRow],
 		c.slots[1][maphash.Comparable(c.seeds[1], net)%slotsPerRow]))
 }
 
-// SourceOf returns what is taken for one source: an IPv4 address, or the 64
-// bits of an IPv6 network, within which a host may choose freely.
+// SourceOf returns the source of an address: an IPv4 address, or the /64 of an IPv6 address, within which a host
+// may choose freely.
 func SourceOf(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	if a.Is4() {

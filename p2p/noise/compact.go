@@ -1,10 +1,8 @@
 package noise
 
-// A Compact is a whole session, both directions, in little memory and without
-// pointers: for whoever keeps sessions by the million. It makes the cipher
-// anew for each packet, which takes a few microseconds, tells the last 64
-// counters apart, and drops packets of an epoch that is past. It is not safe
-// for concurrent use.
+// A Compact is both directions of a session in little memory and without pointers, for millions of sessions. It
+// derives the cipher again for each packet, which takes a few microseconds, has a replay window of 64 counters,
+// and drops packets of past epochs. It is not safe for concurrent use.
 type Compact struct {
 	send, receive chain
 	counter       uint64 // of the next packet sent

@@ -29,11 +29,10 @@ var (
 	errCounters = errors.New("session has no packet numbers left")
 )
 
-// Secrets are what a handshake leaves: one root for each direction. They are
-// small, for whoever keeps a session by the million.
+// Secrets are the result of a handshake: one root for each direction.
 type Secrets struct{ Send, Receive [32]byte }
 
-// Header tells the fields before the sealed part of a packet.
+// Header is what stands before the sealed part of a packet.
 type Header struct {
 	Type    byte
 	Index   uint32 // the receiver's session
@@ -117,9 +116,8 @@ func (s Secrets) NewSender(counter uint64) *Sender {
 // Counter returns the counter of the next packet.
 func (s *Sender) Counter() uint64 { return s.counter }
 
-// Seal seals in place. pkt holds HeaderSize bytes of room and then what is to
-// be carried, and has room for the tag in its capacity; the finished packet
-// is returned, longer by the tag. An error means that the session is used up.
+// Seal encrypts in place. pkt is HeaderSize bytes followed by the contents, with room for the tag in its
+// capacity; Seal returns the packet, longer by the tag. An error means that the session has no counters left.
 func (s *Sender) Seal(pkt []byte, typ byte, index uint32) ([]byte, error) {
 	if s.counter >= maxCounter {
 		return nil, errCounters
@@ -151,15 +149,14 @@ type epoch struct {
 	aead  cipher.AEAD
 }
 
-// NewReceiver returns a Receiver that tells apart the last window counters.
+// NewReceiver returns a Receiver with a replay window of at least the given number of counters.
 func (s Secrets) NewReceiver(window int) *Receiver {
 	c := chain{root: s.Receive}
 	return &Receiver{window: NewWindow(window), current: c, aead: c.aead()}
 }
 
-// Open opens a packet in place and returns its counter and what it carries.
-// Each counter is accepted once. A packet of the next epoch moves the
-// Receiver on, once it has proven genuine.
+// Open decrypts a packet in place and returns its counter and contents. Each counter is accepted once. The first
+// authentic packet of the next epoch advances the Receiver.
 func (r *Receiver) Open(pkt []byte) (uint64, []byte, error) {
 	h, ok := ParseHeader(pkt)
 	if !ok {

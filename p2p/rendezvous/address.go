@@ -9,17 +9,15 @@ import (
 	"p2ptool/p2p/tunnel"
 )
 
-// An Endpoint is an address as it stands in datagrams and, being small and
-// free of pointers, in the server's tables: an IPv6 address, or an IPv4 one in
-// IPv6-mapped form, and a port. The zero value is no address.
+// An Endpoint is an address as in datagrams and, since it is small and free of pointers, in tables: an IPv6
+// address, or an IPv4 address in IPv6-mapped form, and a port. The zero value is no address.
 type Endpoint struct {
 	ip     [16]byte
 	port   uint16
-	Stream bool // of TCP; this does not stand in datagrams
+	Stream bool // over TCP; not in datagrams
 }
 
-// EndpointOf converts an address; an IPv6 zone is lost, but for the mark of a
-// stream.
+// EndpointOf converts an address. An IPv6 zone is lost, except for the mark of a stream.
 func EndpointOf(a netip.AddrPort) Endpoint {
 	if !a.IsValid() {
 		return Endpoint{}
@@ -27,8 +25,8 @@ func EndpointOf(a netip.AddrPort) Endpoint {
 	return Endpoint{a.Addr().As16(), a.Port(), tunnel.Marked(a.Addr())}
 }
 
-// Addr returns the address, marked if it is a stream's; IPv4 addresses in their own
-// form, the invalid AddrPort for the zero endpoint.
+// Addr returns the address, marked if it is a stream's. IPv4 addresses are in their own form; the zero Endpoint
+// gives the invalid AddrPort.
 func (e Endpoint) Addr() netip.AddrPort {
 	if e == (Endpoint{}) {
 		return netip.AddrPort{}
@@ -40,8 +38,7 @@ func (e Endpoint) Addr() netip.AddrPort {
 	return a
 }
 
-// Observed returns the address as it is told to other peers: none where it is a
-// stream's, for nobody but the server can send there.
+// Observed returns the address as other peers may know it: none for a stream, where only the server can send.
 func (e Endpoint) Observed() netip.AddrPort {
 	if e.Stream {
 		return netip.AddrPort{}
@@ -53,8 +50,7 @@ func (e Endpoint) append(b []byte) []byte {
 	return binary.BigEndian.AppendUint16(append(b, e.ip[:]...), e.port)
 }
 
-// AppendProven appends the endpoint with its transport, for codes that prove
-// that somebody receives there.
+// AppendProven appends the endpoint and its transport, for codes that prove that somebody receives there.
 func (e Endpoint) AppendProven(b []byte) []byte {
 	transport := byte(0)
 	if e.Stream {
@@ -65,6 +61,7 @@ func (e Endpoint) AppendProven(b []byte) []byte {
 
 const addrSize = 18
 
+// AppendAddr appends an address as it stands in messages.
 func AppendAddr(b []byte, a netip.AddrPort) []byte { return EndpointOf(a).append(b) }
 
 func readAddr(s *cryptobyte.String, a *netip.AddrPort) bool {

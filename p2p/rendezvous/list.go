@@ -9,7 +9,7 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// A List is the body of LIST, which the answer is no longer than: it may be cut to maxBody.
+// A List is the body of LIST. It may be cut to MaxBody; the PEERS that answers it is no longer.
 type List struct {
 	Cursor uint64 // 0: from the start
 }

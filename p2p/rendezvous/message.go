@@ -10,7 +10,7 @@ import (
 	"p2ptool/p2p/noise"
 )
 
-// A Kind is what a message of a server session is.
+// A Kind is the kind of a message of a server session.
 type Kind byte
 
 const (
@@ -40,8 +40,7 @@ const (
 	CodeMalformed Code = 4 // the request makes no sense to the server
 )
 
-// Bodies of requests are padded with zeros to these lengths, so that no answer
-// is longer than its request.
+// Bodies of requests are padded with zeros to these lengths, so that no answer is longer than its request.
 const (
 	MaxBody       = SureDatagram - noise.Overhead - MessageHeader
 	MaxListBody   = 1100 // of LIST and PEERS, where the path carries it
@@ -94,10 +93,10 @@ type Keepalive struct {
 	Token uint64 // from ALIVE, to prove a new address; 0: none
 }
 
-// Append appends the body, in a packet of the least size.
+// Append appends the shortest body.
 func (m Keepalive) Append(b []byte) []byte { return m.AppendIn(b, KeepaliveSize) }
 
-// AppendIn appends the body, so long that it has size bytes.
+// AppendIn appends the body, padded to size bytes.
 func (m Keepalive) AppendIn(b []byte, size int) []byte {
 	return Pad(binary.BigEndian.AppendUint64(b, m.Token), len(b)+size)
 }
@@ -137,8 +136,8 @@ func ParseAlive(b []byte) (m Alive, err error) {
 // A Lookup is the body of LOOKUP.
 type Lookup struct {
 	GUID     identity.GUID
-	Instance uint64 // 0: the process that gets the calls
-	Takes    uint32 // the bits that it has to take; of an instance they do not count
+	Instance uint64 // 0: the process that receives calls
+	Takes    uint32 // bits that the process must have; ignored with an instance
 }
 
 // Append appends the message to b.
@@ -179,9 +178,10 @@ func ParseFound(b []byte) (m Found, err error) {
 	return m, nil
 }
 
+// AppendFailed appends the body of FAILED.
 func AppendFailed(b []byte, c Code) []byte { return append(b, byte(c)) }
 
-// ParseFailed reads what Failed.Append appends. The error is ErrMalformed.
+// ParseFailed reads what AppendFailed appends. The error is ErrMalformed.
 func ParseFailed(b []byte) (Code, error) {
 	if len(b) < 1 {
 		return 0, ErrMalformed

@@ -8,14 +8,15 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// MaxName is the most bytes that a peer's name may have.
+// MaxName is the most bytes of a peer's name.
 const MaxName = 64
 
+// The flags of a registration.
 const (
 	FlagListening = 1 << 0
 	FlagListed    = 1 << 1
-	FlagStandby   = 1 << 2 // would be the listener, where there is no other
-	FlagFallback  = 1 << 3 // takes calls while no process of the peer listens
+	FlagStandby   = 1 << 2 // the listener if there is no other
+	FlagFallback  = 1 << 3 // receives calls while no process of the peer listens
 )
 
 // A Registration is the payload of Noise message 1 of a server session.
@@ -24,7 +25,7 @@ type Registration struct {
 	Flags    byte
 	Version  byte // of links
 	Name     string
-	Takes    uint32 // what it takes: a set of bits that only peers know the meaning of
+	Takes    uint32 // what the process accepts: bits that the server does not interpret
 }
 
 // Append appends the message to b.

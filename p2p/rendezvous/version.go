@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// The versions of the two protocols that HELLO and COOKIE are common to. Both ends have to speak the
-// same version; there is no negotiation. HELLO, COOKIE and UNKNOWN keep their form in all versions.
+// The versions of the two protocols that HELLO and COOKIE are common to. Both sides must speak the same version:
+// there is no negotiation. HELLO, COOKIE and UNKNOWN have the same form in all versions.
 const (
 	ServerVersion = 2 // between a peer and its server
 	LinkVersion   = 2 // between two peers
@@ -15,8 +15,8 @@ const (
 // ErrVersion is what every VersionError is; test with errors.Is.
 var ErrVersion = errors.New("another version of the protocol")
 
-// A VersionError says that the other end speaks another version of a protocol. Its text is a
-// predicate, for the name of the other end to be put in front.
+// A VersionError says that the other side speaks another version of a protocol. Its text is a predicate, to be
+// preceded by the name of the other side.
 type VersionError struct{ Theirs, Ours byte }
 
 // Error returns for example "runs protocol 3, this is 4: update p2ptool there".

@@ -44,12 +44,12 @@ func Prologue(version byte, purpose Purpose) string {
 }
 
 const (
-	// MaxDatagram is the length that every datagram keeps to.
+	// MaxDatagram bounds every datagram between a peer and its server.
 	MaxDatagram = 1200
-	// SureDatagram is the length of one that every IPv4 path carries: 576 bytes (RFC 791) less the
-	// headers of IP and UDP. All that a session cannot do without keeps to it.
+	// SureDatagram is the longest datagram that every IPv4 path carries: 576 bytes (RFC 791) less the headers of IP
+	// and UDP. Everything that a session needs fits into it.
 	SureDatagram = 576 - 20 - 8
-	// RelayOverhead is what stands before a DATA packet on the relay.
+	// RelayOverhead is the length of what precedes a DATA packet in a RELAY datagram.
 	RelayOverhead = 1 + 8
 
 	HelloSize      = 128
@@ -182,22 +182,20 @@ func readHead(s *cryptobyte.String, typ byte, version *byte, purpose *Purpose) b
 	return s.ReadUint8(&t) && t == typ && s.ReadUint8(version) && s.ReadUint8((*byte)(purpose)) && s.ReadUint8(&reserved)
 }
 
-// A Tag is the authentication tag of a DATA packet, at its end. Only who sent the packet
-// or saw it on its way knows it.
+// A Tag is the authentication tag of a DATA packet, its last bytes. Only the sender, and anyone who saw the
+// packet, knows it.
 type Tag [tagSize]byte
 
 func TagOf(packet []byte) Tag { return Tag(packet[len(packet)-tagSize:]) }
 
-// AppendUnknown appends the UNKNOWN datagram, the answer to a DATA packet: no session
-// here has its index.
+// AppendUnknown appends the UNKNOWN datagram that answers a DATA packet.
 func AppendUnknown(b, packet []byte) []byte {
 	h, _ := noise.ParseHeader(packet)
 	t := TagOf(packet)
 	return append(binary.BigEndian.AppendUint32(append(b, TypeUnknown), h.Index), t[:]...)
 }
 
-// ParseUnknown reads an UNKNOWN datagram. The tag tells whether its sender saw the packet
-// that it answers.
+// ParseUnknown reads an UNKNOWN datagram. The tag shows whether its sender saw the packet.
 func ParseUnknown(b []byte) (index uint32, t Tag, err error) {
 	if len(b) < unknownSize || b[0] != TypeUnknown {
 		return 0, Tag{}, ErrMalformed
@@ -205,14 +203,13 @@ func ParseUnknown(b []byte) (index uint32, t Tag, err error) {
 	return binary.BigEndian.Uint32(b[1:]), Tag(b[5:unknownSize]), nil
 }
 
-// AppendStale appends the STALE datagram: the channel is not known, or is
-// known from another address.
+// AppendStale appends the STALE datagram for a channel.
 func AppendStale(b []byte, channel uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, TypeStale), channel)
 }
 
-// ParseStale reads a STALE datagram. Who does not know the channel, a random number,
-// cannot have sent it.
+// ParseStale reads a STALE datagram. A sender that does not know the channel, a random number, cannot have made
+// it.
 func ParseStale(b []byte) (channel uint64, err error) {
 	if len(b) < staleSize || b[0] != TypeStale {
 		return 0, ErrMalformed
@@ -220,13 +217,12 @@ func ParseStale(b []byte) (channel uint64, err error) {
 	return binary.BigEndian.Uint64(b[1:]), nil
 }
 
-// AppendRelay appends what stands before a DATA packet that goes by way of the
-// server.
+// AppendRelay appends what precedes a DATA packet in a RELAY datagram.
 func AppendRelay(b []byte, channel uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, TypeRelay), channel)
 }
 
-// ParseRelay takes a RELAY datagram apart. The packet is a part of b.
+// ParseRelay reads a RELAY datagram. The packet is a part of b.
 func ParseRelay(b []byte) (channel uint64, packet []byte, err error) {
 	if len(b) < MinRelayed || b[0] != TypeRelay || b[RelayOverhead] != TypeData {
 		return 0, nil, ErrMalformed

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// issuePause is between two attempts to get a certificate.
+// issuePause is the pause between two attempts to get a certificate.
 const issuePause = time.Minute
 
-// An authority gets the certificate of a domain when it is first asked for, and renews
-// it. Until there is one, and for other names, the self-made certificate serves.
+// An authority gets the certificate of a domain when it is first needed, and renews it. Until then, and for
+// other names, the self-signed certificate is used.
 type authority struct {
 	domain  string
 	own     *tls.Certificate

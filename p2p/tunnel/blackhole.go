@@ -8,26 +8,27 @@ import (
 	"time"
 )
 
-// Some paths lose large segments and tell nobody (a TCP black hole, RFC 2923): a router before a tunnel that
-// drops ICMP. Systems do not recover from that by default. The handshake of TLS has full segments either way, so it
-// does not end where they are lost, and a second connection with small segments is made beside it.
+// Some paths drop large TCP segments without an ICMP message (a TCP black hole, RFC 2923), such as a tunnel
+// behind a firewall that drops ICMP. By default operating systems do not recover from that. A TLS handshake has
+// full segments in both directions, so it does not finish on such a path; a second connection with small
+// segments is made beside it.
 const (
-	// smallSegment is the maximum segment size of that one: with all headers and options of IPv4
-	// its packets have 296 bytes at most.
+	// smallSegment is the maximum segment size of the second connection: its IPv4 packets have at most 296 bytes.
 	smallSegment = 256
-	// smallDelay is the head start of the connection with usual segments.
+	// smallDelay is the head start of the connection with normal segments.
 	smallDelay = time.Second
 )
 
-// A greeted is a connection after the handshake of TLS, or why there is none.
+// A greeted is the result of a TLS handshake.
 type greeted struct {
 	conn    *tls.Conn
 	proxied bool
 	err     error
 }
 
-// greetEither makes a connection with usual segments and, unless that is soon done, one with small ones; the first
-// whose handshake ends is returned, and the other closed. With small there is only the latter.
+// greetEither makes a connection with normal segments and, if its handshake takes longer than smallDelay, one
+// with small segments. It returns the first whose handshake finishes, and closes the other. With small it makes
+// only the latter.
 func (d *Dialer) greetEither(ctx context.Context, hostport string, small bool) greeted {
 	if small || d.Dial != nil {
 		return d.greetOne(ctx, hostport, small)
@@ -61,7 +62,7 @@ func (d *Dialer) greetEither(ctx context.Context, hostport string, small bool) g
 	}
 }
 
-// greetOne makes a connection and its handshake.
+// greetOne makes one connection and its handshake.
 func (d *Dialer) greetOne(ctx context.Context, hostport string, small bool) (g greeted) {
 	var c net.Conn
 	if c, g.proxied, g.err = d.connect(ctx, hostport, small); g.err != nil {

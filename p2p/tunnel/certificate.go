@@ -15,26 +15,24 @@ import (
 	"time"
 )
 
-// Certificates tell where a server's certificate comes from. The zero value is a
-// self-made one, which is as good as any for peers, but not for a firewall that lets
-// only those of public authorities pass.
+// Certificates say where a server's certificate comes from. The zero value is a self-signed one: peers accept
+// any, but a firewall may allow only those of public authorities.
 type Certificates struct {
 	// CertFile and KeyFile hold a certificate chain and its key in PEM. They are read
 	// again when they change.
 	CertFile, KeyFile string
 
-	// Domain is the server's name, for which a certificate is got by ACME
-	// (RFC 8555), with the challenge TLS-ALPN-01 (RFC 8737): the server has to listen
-	// at port 443. CacheDir is the folder where it is kept. To set Domain is to
-	// agree to the terms of Let's Encrypt.
+	// Domain is the server's name. A certificate for it is issued by ACME (RFC 8555) with the challenge TLS-ALPN-01
+	// (RFC 8737), for which the server has to listen on port 443, and cached in the folder CacheDir. Setting Domain
+	// agrees to the terms of Let's Encrypt.
 	Domain, CacheDir string
 
-	// OnError is told why there is no certificate for Domain, by the goroutine of a
-	// handshake, at most once a minute until there is one. It may be nil.
+	// OnError is called with the reason why there is no certificate for Domain, on the goroutine of a handshake, at
+	// most once a minute. It may be nil.
 	OnError func(error)
 }
 
-// ServerTLS returns the configuration of a server's TLS.
+// ServerTLS returns the TLS configuration of a server.
 func ServerTLS(c Certificates) (*tls.Config, error) {
 	t := &tls.Config{NextProtos: []string{ALPN}, MinVersion: tls.VersionTLS13}
 	switch {
@@ -59,7 +57,7 @@ func ServerTLS(c Certificates) (*tls.Config, error) {
 	return t, nil
 }
 
-// selfMade makes a certificate that nobody vouches for.
+// selfMade returns a self-signed certificate.
 func selfMade() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

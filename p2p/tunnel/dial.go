@@ -15,22 +15,20 @@ import (
 // ALPN is the application protocol of the streams.
 const ALPN = "p2ptool"
 
-// A Dialer makes streams to servers, in its hub.
+// A Dialer opens streams to servers and adds them to its hub.
 type Dialer struct {
 	Hub *Hub
 
 	// Dial makes a TCP connection to host:port; nil: the system does.
 	Dial func(ctx context.Context, network, hostport string) (net.Conn, error)
 
-	// Proxy tells the proxy for a request to https://host:port, as that of
-	// http.Transport does; nil: there is none.
+	// Proxy returns the proxy for a request to https://host:port, as that of http.Transport does; nil: no proxy.
 	Proxy func(*http.Request) (*url.URL, error)
 }
 
-// Open makes a stream to a server and returns its address. A stream that was open to the
-// same address is closed. Who answers there is for what goes through the stream to
-// find out. With small, segments of TCP are small from the start; else only where larger ones
-// turn out to be lost during the handshake.
+// Open opens a stream to a server and returns its address. An older stream to the same address is closed. The
+// server is not authenticated: that is up to what the stream carries. With small, TCP segments are small from
+// the start; otherwise only if larger ones are lost during the handshake.
 func (d *Dialer) Open(ctx context.Context, hostport string, small bool) (netip.AddrPort, error) {
 	if _, _, err := net.SplitHostPort(hostport); err != nil {
 		return netip.AddrPort{}, fmt.Errorf("%q is not host:port", hostport)
@@ -51,7 +49,7 @@ func (d *Dialer) Open(ctx context.Context, hostport string, small bool) (netip.A
 	return addr, d.Hub.Add(g.conn, addr)
 }
 
-// clientTLS trusts any certificate: see the package's comment.
+// clientTLS accepts any certificate: see the package comment.
 func clientTLS(host string) *tls.Config {
 	return &tls.Config{
 		ServerName: host, NextProtos: []string{ALPN}, MinVersion: tls.VersionTLS13,
@@ -61,7 +59,7 @@ func clientTLS(host string) *tls.Config {
 
 var errProtocol = errors.New("what answers speaks another protocol")
 
-// greet makes the TLS handshake, of either side, and closes the connection if that fails.
+// greet does the TLS handshake of either side, and closes the connection if it fails.
 func greet(ctx context.Context, t *tls.Conn) error {
 	err := t.HandshakeContext(ctx)
 	if err == nil && t.ConnectionState().NegotiatedProtocol != ALPN {
@@ -73,8 +71,8 @@ func greet(ctx context.Context, t *tls.Conn) error {
 	return err
 }
 
-// behindProxy names a server whose address only the proxy knows: one that nobody has, within
-// 100::/64 (RFC 6666).
+// behindProxy returns an address for a server whose real one only the proxy knows, within 100::/64 (RFC 6666),
+// which nobody has.
 func behindProxy(hostport string) netip.AddrPort {
 	sum := sha256.Sum256([]byte(hostport))
 	ip := [16]byte{0: 1}
@@ -82,7 +80,7 @@ func behindProxy(hostport string) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(ip), 443)
 }
 
-// connect makes the TCP connection, through a proxy if there is one for it.
+// connect makes the TCP connection, through a proxy if there is one.
 func (d *Dialer) connect(ctx context.Context, hostport string, small bool) (c net.Conn, proxied bool, err error) {
 	dial := d.Dial
 	if dial == nil {

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// MaxDatagram is the most bytes that a datagram in a stream has.
+	// MaxDatagram is the longest datagram in a stream.
 	MaxDatagram = 16 << 10
 
 	lengthSize = 2
@@ -16,7 +16,7 @@ const (
 
 var errFrame = errors.New("tunnel: datagram of no length, or of too many bytes")
 
-// appendFrame appends a datagram as it stands in a stream.
+// appendFrame appends a datagram with its length.
 func appendFrame(b, datagram []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(datagram))), datagram...)
 }
@@ -26,7 +26,7 @@ type frames struct{ *bufio.Reader }
 
 func newFrames(r io.Reader) frames { return frames{bufio.NewReaderSize(r, lengthSize+MaxDatagram)} }
 
-// peek returns the length of the next datagram once that is there.
+// peek waits for the length of the next datagram and returns it.
 func (r frames) peek() (int, error) {
 	head, err := r.Peek(lengthSize)
 	if err != nil {
@@ -39,9 +39,8 @@ func (r frames) peek() (int, error) {
 	return n, nil
 }
 
-// batch waits for the next datagram, puts it into b, and behind it as many more
-// as are there already and make a batch with it: all of one size, but for the
-// last, which may be shorter. b has room for one at least.
+// batch waits for the next datagram and reads it into b, with as many of those that have already arrived as form
+// a batch: all of one size except the last, which may be shorter. b has room for at least one.
 func (r frames) batch(b []byte) (n, size int, err error) {
 	if size, err = r.peek(); err != nil {
 		return 0, 0, err

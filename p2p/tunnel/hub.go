@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// arrivals is how many batches wait to be read; then streams wait.
+	// arrivals is how many batches wait for Read; beyond that streams block.
 	arrivals = 16
-	// maxQueued bounds what waits to be sent, in all streams of a hub together.
+	// maxQueued bounds the buffers that wait to be sent, over all streams of a hub.
 	maxQueued = 1024 // buffers of 64 KiB
-	// goodbye is how long Close waits for what is still to be sent.
+	// goodbye is how long Close waits for data that is still to be sent.
 	goodbye = 250 * time.Millisecond
 )
 
@@ -26,8 +26,8 @@ var (
 	errNoTTL    = errors.New("tunnel: a stream has no time to live")
 )
 
-// A Hub is a udp.Conn over streams, which are added to it. Each has the address
-// that its other end's datagrams come from. NewHub makes one.
+// A Hub is a udp.Conn over streams that are added to it. Each stream has an address, from which its datagrams
+// arrive. NewHub returns one.
 type Hub struct {
 	arrived chan udp.Batch
 	queued  atomic.Int64 // buffers
@@ -50,9 +50,9 @@ func NewHub() *Hub {
 	return h
 }
 
-// Add makes a stream of a connection. The address is marked; a stream that has it already is
-// closed. The connection is closed when it fails, or the stream or the hub is closed. Of a
-// closed hub the error is net.ErrClosed, and the connection is closed too.
+// Add makes a stream of a connection, for a marked address; an older stream of that address is closed. The
+// connection is closed when it fails, or when the stream or the hub is closed. If the hub is closed, Add closes
+// the connection and returns net.ErrClosed.
 func (h *Hub) Add(c net.Conn, addr netip.AddrPort) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -76,7 +76,7 @@ func (h *Hub) Add(c net.Conn, addr netip.AddrPort) error {
 	return nil
 }
 
-// forget ends what is left of a stream.
+// forget releases what a stream holds when it has ended.
 func (h *Hub) forget(s *stream) {
 	h.mu.Lock()
 	if h.streams[s.addr] == s {
@@ -95,8 +95,8 @@ func (h *Hub) stream(addr netip.AddrPort) *stream {
 	return h.streams[addr]
 }
 
-// Done returns a channel that is closed when the stream that an address has now ends; where
-// there is none it is closed already.
+// Done returns a channel that is closed when the current stream of an address ends; it is closed already if
+// there is none.
 func (h *Hub) Done(addr netip.AddrPort) <-chan struct{} {
 	if s := h.stream(addr); s != nil {
 		return s.ctx.Done()
@@ -106,8 +106,8 @@ func (h *Hub) Done(addr netip.AddrPort) <-chan struct{} {
 	return never
 }
 
-// Remove closes the stream of an address, if there is one. What was written before has
-// a quarter of a second to get out.
+// Remove closes the stream of an address, if there is one. Data written before has a quarter of a second to
+// leave.
 func (h *Hub) Remove(addr netip.AddrPort) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,8 +117,8 @@ func (h *Hub) Remove(addr netip.AddrPort) {
 	}
 }
 
-// KeepFor lets the stream of an address, if there is one, live for d from now on unless
-// it is kept anew. A stream that was never kept for a time lives without end.
+// KeepFor closes the stream of an address after d unless it is called again. Without a call a stream has no time
+// limit.
 func (h *Hub) KeepFor(addr netip.AddrPort, d time.Duration) {
 	if s := h.stream(addr); s != nil {
 		_ = s.conn.SetReadDeadline(time.Now().Add(d)) // fails on a closed one only
@@ -158,8 +158,8 @@ func (h *Hub) WriteTTL(udp.Batch, int) error { return errNoTTL }
 // LocalAddr implements udp.Conn: there is none.
 func (h *Hub) LocalAddr() netip.AddrPort { return netip.AddrPort{} }
 
-// Close closes the streams and waits for their goroutines. What was written before has
-// a quarter of a second to get out. Twice is fine.
+// Close closes the streams and waits for their goroutines. Data written before has a quarter of a second to
+// leave. Twice is fine.
 func (h *Hub) Close() error {
 	h.mu.Lock()
 	h.closed = true

@@ -27,8 +27,8 @@ func (f dialFunc) DialContext(ctx context.Context, network, hostport string) (ne
 	return f(ctx, network, hostport)
 }
 
-// throughProxy has a proxy connect to host:port. It may be one of HTTP, to which CONNECT
-// (RFC 9110, section 9.3.6) is said, with or without TLS, or of SOCKS 5.
+// throughProxy connects to host:port through a proxy: HTTP, with CONNECT (RFC 9110, section 9.3.6), with or
+// without TLS, or SOCKS 5.
 func throughProxy(ctx context.Context, dial dialFunc, via *url.URL, hostport string) (net.Conn, error) {
 	c, err := dialProxy(ctx, dial, via, hostport)
 	if err != nil {

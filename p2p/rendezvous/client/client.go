@@ -100,7 +100,7 @@ func (v *View) of(a netip.Addr) *Observed {
 	return &v.V6
 }
 
-// A State is where in its life a client is; docs/protocol.md draws it.
+// A State is a stage in the life of a client; docs/protocol.md draws them.
 type State int
 
 // The states of a client.
@@ -117,8 +117,8 @@ func (s State) String() string {
 	return [...]string{"unregistered", "registering", "registered", "lost", "gone"}[s]
 }
 
-// A Client keeps a peer registered with its server. Its socket is the peer's:
-// it sends through a function and is fed by HandleDatagram.
+// A Client keeps a peer registered with its server. It has no socket: it sends with Config.Send, and receives
+// through HandleDatagram.
 type Client struct {
 	config   Config
 	ctx      context.Context
@@ -196,16 +196,15 @@ func New(c Config) *Client {
 	return cl
 }
 
-// Close says goodbye to the server and waits for the client's goroutines. What
-// waits for an answer gets ErrClosed. Twice is fine.
+// Close sends BYE and waits for the client's goroutines. Pending requests return ErrClosed. Twice is fine.
 func (c *Client) Close() error {
 	c.cancel()
 	<-c.done
 	return nil
 }
 
-// HandleDatagram takes a datagram that may be for the client, and reports
-// whether it was. It neither blocks nor keeps b.
+// HandleDatagram handles a datagram if it is for the client, and reports whether it is. It neither blocks nor
+// keeps b.
 func (c *Client) HandleDatagram(from netip.AddrPort, b []byte) bool {
 	if len(b) >= 4 && (b[0] == rendezvous.TypeCookie || b[0] == rendezvous.TypeResponse) {
 		return rendezvous.Purpose(b[2]) == rendezvous.PurposeServer && c.feedDials(from, b)
@@ -240,15 +239,15 @@ func (c *Client) observes(from netip.AddrPort) bool {
 	return slices.Contains(c.observers, from)
 }
 
-// Owns reports whether packets to that session index are the client's.
+// Owns reports whether a session index is the client's.
 func (c *Client) Owns(index uint32) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.hasIndex && c.index == index || c.dials[index] != nil
 }
 
-// ServerAddr returns where the server is registered with, and where packets
-// for the relay go; the invalid AddrPort while not registered.
+// ServerAddr returns the address at which the server is reached, also for the relay; the invalid AddrPort while
+// the client is not registered.
 func (c *Client) ServerAddr() netip.AddrPort {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -292,9 +291,9 @@ func (c *Client) setReason(err error) {
 	c.reason = err
 }
 
-// Registered blocks until the client is registered, and found by others; a
-// request need not wait for it. While the server is refused it returns a KeyError
-// or a VersionError, and ErrClosed after Close.
+// Registered waits until the client is registered and others can find it; requests need not wait for that. It
+// returns a KeyError or a rendezvous.VersionError while the server is refused, ErrClosed after Close, or the
+// error of ctx.
 func (c *Client) Registered(ctx context.Context) error {
 	c.waiting.Add(1)
 	defer c.waiting.Add(-1)
@@ -321,8 +320,8 @@ func (c *Client) Registered(ctx context.Context) error {
 	}
 }
 
-// RefreshNow asks the server for a sign of life, or tries to register, at once:
-// when the host's addresses have changed, or the relay does not carry.
+// RefreshNow sends a KEEPALIVE, or tries to register, at once: for when the host's addresses have changed or the
+// relay does not answer.
 func (c *Client) RefreshNow() {
 	select {
 	case c.refresh <- struct{}{}:

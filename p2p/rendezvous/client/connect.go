@@ -16,22 +16,21 @@ import (
 )
 
 const (
-	// connectTimeout bounds one attempt over all addresses of the server.
+	// connectTimeout bounds one attempt at all addresses of the server.
 	connectTimeout = 5 * time.Second
-	// raceDelay is the start that each address has over the next.
+	// raceDelay is the head start of each address over the next.
 	raceDelay = 100 * time.Millisecond
 
 	firstBackoff = time.Second
 	lastBackoff  = 30 * time.Second
-	// waitedBackoff is the longest while somebody waits for the registration.
+	// waitedBackoff is the longest pause while a call of Registered waits.
 	waitedBackoff = 3 * time.Second
-	// refusedBackoff is the longest while the server's key or version is refused: it answers, so
-	// that asking costs little, and a slip of its operator is soon mended.
+	// refusedBackoff is the longest pause while the server's key or version is refused: the server answers, so an
+	// attempt is cheap, and the operator may correct the mistake soon.
 	refusedBackoff = 8 * time.Second
 )
 
-// run is the client's goroutine: it registers, keeps the session, and
-// registers again when the session is lost.
+// run is the client's goroutine: it registers, keeps the session, and registers again when the session is lost.
 func (c *Client) run() {
 	defer close(c.done)
 	defer c.cancel()
@@ -58,8 +57,8 @@ func (c *Client) run() {
 	c.setState(Gone, ErrClosed)
 }
 
-// refuse notes that the server that answers has a key that will not do, or speaks another version.
-// Whoever waits for the registration learns it from Registered, others from OnRefused.
+// refuse records that the server's key or version is refused. Registered returns the error if something waits,
+// otherwise OnRefused is called.
 func (c *Client) refuse(err error) {
 	waited := c.waiting.Load() > 0
 	c.setState(Unregistered, err)
@@ -69,7 +68,7 @@ func (c *Client) refuse(err error) {
 	c.refusal = true
 }
 
-// accept notes that one with the right key and version answers.
+// accept records that a server with the right key and version answers.
 func (c *Client) accept() {
 	c.refusal = false
 	if c.State() == Unregistered {
@@ -77,8 +76,8 @@ func (c *Client) accept() {
 	}
 }
 
-// pause waits for about d, or until RefreshNow: half of it to one and a half,
-// so that the peers of a server that comes back do not come all at once.
+// pause waits until RefreshNow, or for a random time around d, from half of it to one and a half, so that the
+// peers of a restarted server do not all come at once.
 func (c *Client) pause(d time.Duration) {
 	timer := time.NewTimer(d/2 + rand.N(d))
 	defer timer.Stop()
@@ -89,8 +88,8 @@ func (c *Client) pause(d time.Duration) {
 	}
 }
 
-// connect makes a session with the first of the server's addresses that answers, and
-// after a while tries streams too. It returns all the addresses of UDP as well.
+// connect makes a session with the first of the server's addresses that answers, or after a while over a stream.
+// It also returns all UDP addresses.
 func (c *Client) connect() (handshake.Session, []netip.AddrPort, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, connectTimeout)
 	defer cancel()
@@ -119,7 +118,7 @@ func (c *Client) connect() (handshake.Session, []netip.AddrPort, error) {
 	return s, servers, failed
 }
 
-// noteReason keeps why an attempt failed, if it did; resolving is why a name could not be looked up.
+// noteReason records why an attempt failed, if it did; resolving is the error of the name lookup.
 func (c *Client) noteReason(failed, resolving error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,13 +133,13 @@ func (c *Client) noteReason(failed, resolving error) {
 	c.narrow = false
 }
 
-// refused reports whether an error is that the server's key will not do, or its version.
+// refused reports whether an error is that the server's key or version is refused.
 func refused(err error) bool {
 	key := (*KeyError)(nil)
 	return errors.As(err, &key) || errors.Is(err, rendezvous.ErrVersion)
 }
 
-// dial makes a session with one address of the server.
+// dial makes a session at one address of the server.
 func (c *Client) dial(ctx context.Context, server netip.AddrPort) (handshake.Session, error) {
 	index := rand.Uint32()
 	d := handshake.NewDial(handshake.DialConfig{
@@ -178,8 +177,8 @@ func (c *Client) feedDials(from netip.AddrPort, b []byte) bool {
 
 func (c *Client) registration() []byte {
 	r := rendezvous.Registration{Instance: c.config.Instance, Version: c.config.LinkVersion, Name: c.config.Name, Takes: c.config.Takes}
-	// A process that was replaced does not take the place back while the other one is
-	// there: the two would oust each other for ever.
+	// A replaced process does not claim the place again while the other process is there: the two would replace each
+	// other forever.
 	switch {
 	case c.config.Listening && c.replaced:
 		r.Flags |= rendezvous.FlagStandby
@@ -204,8 +203,7 @@ func (c *Client) checkKey(k identity.PublicKey) error {
 	return nil
 }
 
-// resolve returns the server's addresses, IPv4 first: it is there that the
-// server's view of a NAT is of use.
+// resolve returns the server's addresses, IPv4 first, since the server has to see this host's IPv4 NAT.
 func (c *Client) resolve(ctx context.Context) ([]netip.AddrPort, error) {
 	host, service, err := net.SplitHostPort(c.config.Server)
 	if err != nil {
@@ -240,7 +238,7 @@ func (c *Client) lookupHost(ctx context.Context, host string) ([]netip.Addr, err
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// maxServers bounds the addresses that are tried at once.
+// maxServers bounds the addresses that are tried at a time.
 const maxServers = 8
 
 func interleave(a, b []netip.AddrPort) (all []netip.AddrPort) {

@@ -10,29 +10,26 @@ import (
 	"p2ptool/p2p/rendezvous/handshake"
 )
 
-// patientWaits are the waits after each KEEPALIVE that goes unanswered; after the last
-// one the server is lost. They are short at first because where half is lost an answer
-// takes four.
+// patientWaits are the pauses after each unanswered KEEPALIVE; after the last the server is lost. The first are
+// short because at 50 % loss an answer takes four tries.
 var patientWaits = []time.Duration{
 	100 * time.Millisecond, 100 * time.Millisecond, 150 * time.Millisecond, 150 * time.Millisecond,
 	250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, time.Second, time.Second, 1750 * time.Millisecond,
 }
 
-// tokenPause is between two KEEPALIVEs that return a token: a NAT that maps
-// each packet anew shall not make them endless.
+// tokenPause is the least time between two KEEPALIVEs with a token, which would otherwise never end behind a NAT
+// that maps each packet anew.
 const tokenPause = 200 * time.Millisecond
 
-// unknownGrace is from an UNKNOWN until the session is given up, unless the server shows
-// meanwhile that it has the session: somebody on the way who sees our packets, and cannot
-// stop them, could have been faster.
+// unknownGrace is the time between an UNKNOWN and the end of the session, unless a packet of the session
+// arrives: an attacker who sees packets, but cannot stop them, may have sent the UNKNOWN.
 const unknownGrace = 100 * time.Millisecond
 
-// recentTags is how many packets are remembered that an UNKNOWN may answer.
+// recentTags is how many sent packets an UNKNOWN may refer to.
 const recentTags = 16
 
-// A keeper keeps one session with the server. It belongs to the client's
-// goroutine.
+// A keeper keeps one session with the server alive. It belongs to the client's goroutine.
 type keeper struct {
 	c               *Client
 	session         handshake.Session
@@ -69,8 +66,8 @@ func newKeeper(c *Client, s handshake.Session, servers []netip.AddrPort) *keeper
 	return k
 }
 
-// seconds returns the time to the next KEEPALIVE that the server tells, within
-// what makes sense: NATs forget in 30 s.
+// seconds returns the interval between KEEPALIVEs that the server asks for, bounded because NATs forget mappings
+// after 30 s.
 func seconds(n uint16) time.Duration { return time.Duration(min(max(n, 1), 25)) * time.Second }
 
 // run keeps the session until it is lost or the client is closed.
@@ -103,8 +100,8 @@ func (k *keeper) run() {
 	}
 }
 
-// confirmed notes that a packet of the server's has come: it has got the one
-// that confirms the session, and others find this peer from now on.
+// confirmed records that a packet of the session arrived: the server has confirmed the session, and others find
+// this peer from now on.
 func (k *keeper) confirmed() {
 	if k.registered {
 		return
@@ -180,10 +177,9 @@ func (k *keeper) tick(now time.Time) time.Time {
 	return next
 }
 
-// probe asks for a sign of life now, and again after each of waits. Where that
-// is being done already it is not begun anew, unless it would take longer: a
-// link without a path asks every second, and a server that is gone has to be
-// given up all the same.
+// probe sends a KEEPALIVE, and others after each of waits until one is answered. If that is already under way it
+// is not restarted unless it would take longer than waits: a link without a path calls this every second, and
+// that must not keep a dead server from being given up.
 func (k *keeper) probe(now time.Time, waits []time.Duration) {
 	if k.waits == nil {
 		k.unansweredSince = now
@@ -214,7 +210,7 @@ func (k *keeper) keepalive(now time.Time) {
 
 func (k *keeper) ask() { k.askIn(rendezvous.KeepaliveSize) }
 
-// askIn sends a KEEPALIVE whose body, as that of its answer, has so many bytes.
+// askIn sends a KEEPALIVE whose body, like that of the ALIVE, has size bytes.
 func (k *keeper) askIn(size int) {
 	k.c.lastReq++
 	k.send(rendezvous.Message{Kind: rendezvous.KindKeepalive, Request: k.c.lastReq, Body: rendezvous.Keepalive{Token: k.token}.AppendIn(nil, size)})
@@ -268,7 +264,7 @@ func (k *keeper) message(now time.Time, from netip.AddrPort, m rendezvous.Messag
 	}
 }
 
-// answerCalls sends the answers that were given to calls.
+// answerCalls sends the answers that the application has given to calls.
 func (k *keeper) answerCalls() {
 	k.c.mu.Lock()
 	answers := k.c.answers

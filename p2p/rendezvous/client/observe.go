@@ -11,9 +11,8 @@ import (
 // stunTries is how often a STUN request is sent.
 const stunTries = 4
 
-// A stunClient asks what the session itself does not tell: how the server's
-// second observer sees this host, and how both its ports do in the other
-// address family.
+// A stunClient asks by STUN for what the session does not show: how the second observer sees this host, and how
+// both ports do in the other address family.
 type stunClient struct {
 	targets []stunTarget
 }
@@ -28,8 +27,8 @@ type stunTarget struct {
 	answer netip.AddrPort
 }
 
-// newStunClient prepares to ask the server at addr, which has the other
-// addresses servers too; second is the port of the second observer, or 0.
+// newStunClient returns one for the server at addr, which also has the addresses servers; second is the port of
+// the second observer, or 0.
 func newStunClient(addr netip.AddrPort, servers []netip.AddrPort, second uint16) (s stunClient) {
 	if second != 0 {
 		s.targets = append(s.targets, stunTarget{addr: netip.AddrPortFrom(addr.Addr(), second), second: true})
@@ -46,7 +45,7 @@ func newStunClient(addr netip.AddrPort, servers []netip.AddrPort, second uint16)
 	return s
 }
 
-// addrs returns from where answers may come.
+// addrs returns the addresses that answers come from.
 func (s *stunClient) addrs() (all []netip.AddrPort) {
 	for _, t := range s.targets {
 		all = append(all, t.addr)
@@ -54,7 +53,7 @@ func (s *stunClient) addrs() (all []netip.AddrPort) {
 	return all
 }
 
-// restart asks all anew.
+// restart sends all requests again.
 func (s *stunClient) restart(now time.Time) {
 	for i := range s.targets {
 		t := &s.targets[i]
@@ -64,7 +63,7 @@ func (s *stunClient) restart(now time.Time) {
 	}
 }
 
-// tick sends what is due and returns when the next is; zero: nothing.
+// tick sends what is due and returns when the next request is; zero: none.
 func (s *stunClient) tick(now time.Time, send func(netip.AddrPort, []byte)) (next time.Time) {
 	for i := range s.targets {
 		t := &s.targets[i]
@@ -80,7 +79,7 @@ func (s *stunClient) tick(now time.Time, send func(netip.AddrPort, []byte)) (nex
 	return next
 }
 
-// response takes an answer, and reports whether it is one that was awaited.
+// response handles an answer, and reports whether it was expected.
 func (s *stunClient) response(from netip.AddrPort, d []byte) bool {
 	r, err := stun.ParseResponse(d)
 	if err != nil {
@@ -108,11 +107,11 @@ func (s *stunClient) apply(v *View) {
 	}
 }
 
-// ports are the server's two that answer by IPv4.
+// ports are the server's two observers over IPv4.
 type ports struct{ main, second netip.AddrPort }
 
-// portsOf finds them for the server at addr, which has the other addresses
-// servers too; second is the port of the second observer, or 0.
+// portsOf returns those of the server at addr, which also has the addresses servers; second is the port of the
+// second observer, or 0.
 func portsOf(addr netip.AddrPort, servers []netip.AddrPort, second uint16) (p ports) {
 	for _, a := range append([]netip.AddrPort{addr}, servers...) {
 		if a.Addr().Is4() {
@@ -126,9 +125,8 @@ func portsOf(addr netip.AddrPort, servers []netip.AddrPort, second uint16) (p po
 	return p
 }
 
-// Observers returns the server's two ports that tell a host by IPv4 how it is
-// seen, each from the other where it is asked to. They are not valid
-// while not registered, and where the server has none.
+// Observers returns the server's two IPv4 ports that answer STUN, each also from the other on request. They are
+// invalid while the client is not registered, and where the server has none.
 func (c *Client) Observers() (main, second netip.AddrPort) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,20 +11,20 @@ import (
 	"p2ptool/p2p/rendezvous"
 )
 
-// requestPatience is for how long a request is repeated. It is shorter than
-// the server's memory of introductions, so that none is made twice.
+// requestPatience is how long a request is retransmitted. It is shorter than rendezvous.IntroductionLife, so
+// that no introduction is made twice.
 const requestPatience = 8 * time.Second
 
-// busyRetry is until a request is sent again that the server had too many of.
+// busyRetry is the pause before a request is sent again that was refused as one too many.
 const busyRetry = 200 * time.Millisecond
 
-// firstRetry is until a request is sent again, and then twice as long each time.
+// firstRetry is the first retransmission interval of a request. Each is twice the one before.
 const firstRetry = 100 * time.Millisecond
 
-// lastRequestRetry bounds the wait until a request is sent again.
+// lastRequestRetry is the longest retransmission interval.
 const lastRequestRetry = 500 * time.Millisecond
 
-// A request waits for the answer of the server.
+// A request waits for the server's answer.
 type request struct {
 	ctx   context.Context
 	kind  rendezvous.Kind
@@ -43,7 +43,7 @@ type reply struct {
 	err     error
 }
 
-// restart makes the request be sent at once.
+// restart sends the request at once.
 func (r *request) restart(now time.Time) {
 	if r.began.IsZero() {
 		r.began = now
@@ -51,31 +51,31 @@ func (r *request) restart(now time.Time) {
 	r.next, r.wait = now, firstRetry
 }
 
-// shortenAfter is how often a request is sent in its full length.
+// shortenAfter is how many times a request is sent at full length.
 const shortenAfter = 2
 
-// shorten makes a request that goes unanswered as short as any path carries.
+// shorten cuts a LIST that goes unanswered to the length that every path carries.
 func (r *request) shorten() {
 	if r.tries++; r.kind == rendezvous.KindList && r.tries >= shortenAfter {
 		r.body = r.body[:min(len(r.body), rendezvous.MaxBody)]
 	}
 }
 
-// A Found tells how to reach a peer through the server.
+// A Found is a process of a peer, to be reached through the server.
 type Found struct {
 	Key      identity.PublicKey // hashes to the GUID that was asked for
 	Instance uint64
 	Version  byte // of the links that the peer makes
 }
 
-// Lookup asks for the process of a peer that gets calls which need all bits of
-// takes (see ClientConfig.Takes). It returns ErrNotFound where there is none.
+// Lookup returns the process of a peer that receives calls, among those that have all bits of takes (see
+// Config.Takes). It returns ErrNotFound if there is none.
 func (c *Client) Lookup(ctx context.Context, g identity.GUID, takes uint32) (Found, error) {
 	return c.lookup(ctx, rendezvous.Lookup{GUID: g, Takes: takes})
 }
 
-// LookupInstance asks for one process of a peer, whether it takes calls or not.
-// It returns ErrNotFound where it is not registered.
+// LookupInstance returns one process of a peer, whether it receives calls or not. It returns ErrNotFound if it
+// is not registered.
 func (c *Client) LookupInstance(ctx context.Context, g identity.GUID, instance uint64) (Found, error) {
 	return c.lookup(ctx, rendezvous.Lookup{GUID: g, Instance: instance})
 }
@@ -97,13 +97,12 @@ func (c *Client) lookup(ctx context.Context, l rendezvous.Lookup) (Found, error)
 	return Found{Key: key, Instance: f.Instance, Version: f.Version}, nil
 }
 
-// maxListing bounds what List takes from a server.
+// maxListing bounds how many peers List accepts.
 const maxListing = 1 << 20
 
-// List returns the peers that are listening and agreed to be listed, in no
-// order. Their names are theirs to choose. A server limits the rate of requests:
-// a long list takes its time, but each part of it 8 s at most; then List gives up with
-// ErrTooMany.
+// List returns the peers that are listening and agreed to be listed, in no particular order. Their names are
+// unverified. The server limits the rate of requests, so a long list takes time, but at most 8 s for each page;
+// then List returns ErrTooMany.
 func (c *Client) List(ctx context.Context) ([]rendezvous.Listing, error) {
 	var all []rendezvous.Listing
 	seen := make(map[identity.GUID]bool)
@@ -137,7 +136,7 @@ func (c *Client) List(ctx context.Context) ([]rendezvous.Listing, error) {
 	}
 }
 
-// An Introduction asks for a peer's process.
+// An Introduction is the request to call a peer's process.
 type Introduction struct {
 	GUID     identity.GUID
 	Instance uint64 // 0: the listener
@@ -146,15 +145,15 @@ type Introduction struct {
 	Data     []byte // at most MaxIntroduction bytes, sealed for the peer
 }
 
-// An Introduced is the peer's answer.
+// An Introduced is the callee's answer.
 type Introduced struct {
 	Observed netip.AddrPort // the peer's address as the server sees it
 	Channel  uint64         // of the relay; 0: none
 	Data     []byte         // sealed by the peer
 }
 
-// Introduce passes data on to a peer and returns its answer. Its errors are
-// ErrNotFound, ErrRefused, ErrTooMany, ErrUnanswered after 8 s, and those of ctx.
+// Introduce sends data to a peer through the server and returns its answer. It returns ErrNotFound, ErrRefused,
+// ErrTooMany, ErrUnanswered after 8 s, or the error of ctx.
 func (c *Client) Introduce(ctx context.Context, i Introduction) (Introduced, error) {
 	if len(i.Data) > rendezvous.MaxIntroduction {
 		return Introduced{}, fmt.Errorf("an introduction of %d bytes is too long, at most %d go through", len(i.Data), rendezvous.MaxIntroduction)
@@ -195,7 +194,7 @@ func (c *Client) ask(ctx context.Context, k, want rendezvous.Kind, body []byte) 
 	}
 }
 
-// submit hands a request to the keeper, when there is one, unless the server is refused.
+// submit passes a request to the keeper once there is one. It fails while the server is refused.
 func (c *Client) submit(r *request) error {
 	for {
 		c.mu.Lock()
@@ -214,7 +213,7 @@ func (c *Client) submit(r *request) error {
 	}
 }
 
-// reply hands the answer to a request to whoever waits for it.
+// reply passes an answer to the request that waits for it.
 func (k *keeper) reply(m rendezvous.Message) {
 	r := k.c.pending[m.Request]
 	if r == nil {
@@ -248,7 +247,7 @@ func failure(m rendezvous.Message) error {
 	return fmt.Errorf("the server failed the request with code %d", c)
 }
 
-// gaveUp returns why a request that was repeated long enough has failed.
+// gaveUp returns the error of a request that was retransmitted for requestPatience.
 func (r *request) gaveUp() error {
 	if r.busy {
 		return ErrTooMany
@@ -256,7 +255,7 @@ func (r *request) gaveUp() error {
 	return ErrUnanswered
 }
 
-// retransmit sends the requests that are due and returns when the next is.
+// retransmit sends the requests that are due and returns when the next one is.
 func (k *keeper) retransmit(now time.Time) (next time.Time) {
 	for number, r := range k.c.pending {
 		switch {

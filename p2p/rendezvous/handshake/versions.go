@@ -11,9 +11,9 @@ import (
 // versionReports is the rate of reports of other versions: anybody can send a HELLO of any version.
 var versionReports = limit.Rate{PerSecond: 1.0 / 60, Burst: 3}
 
-// SeldomVersion returns report such that it is called at most three times at once and once a minute;
-// nil where report is nil. It is safe for concurrent use; now is the current time.
-func SeldomVersion(now time.Time, report func(from netip.AddrPort, version byte)) func(netip.AddrPort, byte) {
+// LimitVersionReports returns a function that calls report at most once a minute, after a burst of
+// three; nil if report is nil. It is safe for concurrent use; now is the current time.
+func LimitVersionReports(now time.Time, report func(from netip.AddrPort, version byte)) func(netip.AddrPort, byte) {
 	if report == nil {
 		return nil
 	}

@@ -15,8 +15,7 @@ const (
 	maxUnansweredCalls = 256
 )
 
-// An introduction is an INTRODUCE and what has come of it, kept for as long as
-// the request may be repeated.
+// An introduction is an INTRODUCE and its result, kept for as long as the request may be repeated.
 type introduction struct {
 	key     introductionKey
 	callee  uint32 // its session
@@ -28,9 +27,8 @@ type introduction struct {
 	reply   rendezvous.Message // to the caller, once there is one
 }
 
-// An introductionKey tells a repeated request from a new one. The digest is of what
-// it carries: the numbers may be those of a caller before, whose session had the
-// same index.
+// An introductionKey identifies a request. The digest is of its data: index and number may also be those of an
+// earlier caller whose session had the same index.
 type introductionKey struct {
 	caller, request uint32
 	digest          [sha256.Size]byte
@@ -40,8 +38,7 @@ func keyOf(p *session, request uint32, data []byte) introductionKey {
 	return introductionKey{p.index, request, sha256.Sum256(data)}
 }
 
-// introductions holds those of the last rendezvous.IntroductionLife. It is not safe for
-// concurrent use.
+// introductions are those of the last rendezvous.IntroductionLife. They are not safe for concurrent use.
 type introductions struct {
 	byRequest  map[introductionKey]*introduction
 	byNumber   map[uint32]*introduction
@@ -70,8 +67,8 @@ func (t *introductions) add(i *introduction) {
 	t.unanswered[i.callee] = append(t.unanswered[i.callee], i)
 }
 
-// crowdedOut returns the introduction that makes room for one more call of a peer, or nil
-// where there is room: the oldest of the source that has most of them.
+// crowdedOut returns the introduction that has to go before one more call of a peer, or nil if there is room:
+// the oldest of the source that has most of them.
 func (t *introductions) crowdedOut(callee uint32) (out *introduction) {
 	waiting := t.unanswered[callee]
 	if len(waiting) < maxUnansweredCalls {
@@ -89,7 +86,7 @@ func (t *introductions) crowdedOut(callee uint32) (out *introduction) {
 	return out
 }
 
-// drop forgets an introduction that was not answered: its caller may ask again.
+// drop removes an unanswered introduction; its caller may ask again.
 func (t *introductions) drop(i *introduction) {
 	t.answer(i, rendezvous.Message{Kind: rendezvous.KindFailed})
 	delete(t.byRequest, i.key)
@@ -100,7 +97,7 @@ func (t *introductions) count() int {
 	return max(len(t.byRequest), len(t.byNumber), len(t.oldest), len(t.unanswered))
 }
 
-// answer sets what is replied to the caller, once.
+// answer sets the reply to the caller, once.
 func (t *introductions) answer(i *introduction, reply rendezvous.Message) {
 	i.reply, i.call = reply, nil
 	delete(t.byNumber, i.number)
@@ -113,8 +110,8 @@ func (t *introductions) answer(i *introduction, reply rendezvous.Message) {
 	}
 }
 
-// forget drops those whose time is over, and the oldest of too many. It calls
-// unused with the channels of those that were not answered.
+// forget removes expired introductions, and the oldest beyond maxIntroductions. It calls unused with the
+// channels of those that were not answered.
 func (t *introductions) forget(now time.Duration, unused func(channel uint64)) {
 	for len(t.oldest) > 0 {
 		i := t.oldest[0]

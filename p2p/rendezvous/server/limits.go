@@ -2,11 +2,11 @@ package server
 
 import "p2ptool/p2p/limit"
 
-// sourceSlots is how many slots the tables of sources have.
+// sourceSlots is the number of slots in a table of sources.
 const sourceSlots = 1 << 15
 
-// Limits bound what strangers can cost a Server. Zero fields have the
-// defaults that stand behind them. A source is an IPv4 address or an IPv6 /64.
+// Limits bound what unauthenticated senders can cost a Server. A zero field means the default in its comment. A
+// source is an IPv4 address or an IPv6 /64.
 type Limits struct {
 	HelloRate           limit.Rate // cookies, by source: 500 a second, 1,000 at once
 	InitRate            limit.Rate // handshakes, by source: 50 a second, 500 at once

@@ -8,7 +8,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// observe takes a batch that has arrived at the second observer.
+// observe handles a batch that has arrived at the second observer.
 func (s *Server) observe(c udp.Conn, b udp.Batch) {
 	now := s.now()
 	b.Datagrams(func(d []byte) {
@@ -21,9 +21,8 @@ func (s *Server) observe(c udp.Conn, b udp.Batch) {
 	})
 }
 
-// stun returns the answer to a Binding request, nil for none. Change says that
-// it has to come from the other port, by which a peer learns what its NAT lets
-// in. There is no other address that it could come from.
+// stun returns the answer to a Binding request, or nil. If change is true it has to be sent from the other port,
+// which shows a peer how its NAT filters. There is no other address to send from.
 func (s *Server) stun(now time.Duration, from netip.AddrPort, d []byte) (reply []byte, change bool) {
 	r, err := stun.ParseRequest(d)
 	if err != nil || r.ChangeAddr {
@@ -36,7 +35,7 @@ func (s *Server) stun(now time.Duration, from netip.AddrPort, d []byte) (reply [
 	return stun.Response{ID: r.ID, Observed: from}.Append(nil), r.ChangePort
 }
 
-// stunMain is stun for what has arrived at a main port.
+// stunMain is stun for a main port.
 func (s *Server) stunMain(now time.Duration, from netip.AddrPort, d []byte) []byte {
 	reply, change := s.stun(now, from, d)
 	if !change {

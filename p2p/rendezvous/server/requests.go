@@ -8,16 +8,15 @@ import (
 	"p2ptool/p2p/rendezvous"
 )
 
-// A turn is the handling of one packet.
+// A packet is the handling of one packet of a session.
 type packet struct {
 	now    time.Duration
 	from   netip.AddrPort
-	newest bool       // no packet sent later has come before
+	newest bool       // no packet with a higher counter arrived before
 	others []outgoing // to other peers
 }
 
-// messageLocked does what a message says and returns the answer, whose kind
-// is 0 if there is none.
+// messageLocked executes a message and returns the answer, whose kind is 0 if there is none.
 func (s *Server) messageLocked(t *packet, p *session, m rendezvous.Message) rendezvous.Message {
 	switch m.Kind {
 	case rendezvous.KindKeepalive:
@@ -35,14 +34,14 @@ func (s *Server) messageLocked(t *packet, p *session, m rendezvous.Message) rend
 	return rendezvous.Message{}
 }
 
-// requestLocked answers what a peer asks for, no longer than it asked.
+// requestLocked answers a request with no more bytes than it has.
 func (s *Server) requestLocked(t *packet, p *session, m rendezvous.Message) rendezvous.Message {
 	if len(m.Body) < rendezvous.KeepaliveSize {
 		s.drops.malformed.Add(1)
 		return rendezvous.Message{}
 	}
 	if rendezvous.EndpointOf(t.from) != p.at {
-		// First it has to prove that it receives there.
+		// It has to prove that it receives there first.
 		return s.aliveLocked(t, p, m)
 	}
 	if !p.requests.Allow(t.now, requestRate, 1) {
@@ -65,8 +64,8 @@ func failed(m rendezvous.Message, c rendezvous.Code) rendezvous.Message {
 	return rendezvous.Message{Kind: rendezvous.KindFailed, Request: m.Request, Body: rendezvous.AppendFailed(nil, c)}
 }
 
-// keepaliveLocked answers a KEEPALIVE, and moves the session to where it came
-// from, if it proves to receive there and has not moved on since.
+// keepaliveLocked answers a KEEPALIVE. If it has a valid token, it moves the session to the address that it came
+// from.
 func (s *Server) keepaliveLocked(t *packet, p *session, m rendezvous.Message) rendezvous.Message {
 	k, err := rendezvous.ParseKeepalive(m.Body)
 	if err != nil {
@@ -80,11 +79,11 @@ func (s *Server) keepaliveLocked(t *packet, p *session, m rendezvous.Message) re
 	return s.aliveLocked(t, p, m)
 }
 
-// standbyPatience is for how long after a server's start a process that stands by leaves
-// the place to the one that had it before.
+// standbyPatience is how long after a server's start a standby process leaves the place of the listener to the
+// previous listener.
 const standbyPatience = 10 * time.Second
 
-// aliveLocked makes an ALIVE, or a REPLACED that stands for it.
+// aliveLocked returns an ALIVE, or REPLACED for a process on standby.
 func (s *Server) aliveLocked(t *packet, p *session, m rendezvous.Message) rendezvous.Message {
 	p.interval = s.intervalLocked()
 	a := rendezvous.Alive{Seconds: p.interval, Observed: t.from}
@@ -122,8 +121,7 @@ func (s *Server) lookupLocked(t *packet, m rendezvous.Message) rendezvous.Messag
 	return rendezvous.Message{Kind: rendezvous.KindFound, Request: m.Request, Body: f.Append(nil)}
 }
 
-// introduceLocked calls the peer that is asked for, or repeats what was done
-// for an earlier copy of the request.
+// introduceLocked calls the requested peer, or repeats the result of an earlier copy of the request.
 func (s *Server) introduceLocked(t *packet, p *session, m rendezvous.Message) rendezvous.Message {
 	r, err := rendezvous.ParseIntroduce(m.Body)
 	if err != nil {
@@ -159,7 +157,7 @@ func (s *Server) introduceLocked(t *packet, p *session, m rendezvous.Message) re
 	return i.reply
 }
 
-// callLocked sends a CALL, or its repetition.
+// callLocked sends a CALL, also again.
 func (s *Server) callLocked(t *packet, i *introduction) {
 	o := s.registry.get(i.callee)
 	if o == nil {
@@ -174,7 +172,7 @@ func (s *Server) callLocked(t *packet, i *introduction) {
 	t.others = append(t.others, outgoing{o.at.Addr(), d})
 }
 
-// answerLocked passes the answer to a CALL on to the caller.
+// answerLocked forwards the answer to a CALL to the caller.
 func (s *Server) answerLocked(t *packet, p *session, m rendezvous.Message) {
 	i := s.introductions.byNumber[m.Request]
 	if i == nil || i.callee != p.index {

@@ -10,7 +10,7 @@ import (
 	"p2ptool/p2p/rendezvous/handshake"
 )
 
-// register makes handshakes until the server is closed.
+// register does handshakes until the server is closed.
 func (s *Server) register() {
 	for {
 		select {
@@ -24,8 +24,8 @@ func (s *Server) register() {
 	}
 }
 
-// init makes the handshake for an INIT and returns the RESPONSE, or nil. The
-// session that it makes is pending: it is found by its index, and by nothing else.
+// init does the handshake of an INIT and returns the RESPONSE, or nil. The session that it makes is pending:
+// only its index leads to it.
 func (s *Server) init(now time.Duration, hs *handshake.Pending) []byte {
 	in := s.responder.Respond(hs)
 	if in == nil {
@@ -63,8 +63,7 @@ func (s *Server) init(now time.Duration, hs *handshake.Pending) []byte {
 	return reply
 }
 
-// reserve makes a session without keys and returns its index and its time between
-// keepalives.
+// reserve adds a session without keys and returns its index and its keepalive interval.
 func (s *Server) reserve(now time.Duration, from netip.AddrPort) (index uint32, seconds uint16, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,20 +78,19 @@ func (s *Server) reserve(now time.Duration, from netip.AddrPort) (index uint32, 
 	return index, s.intervalLocked(), true
 }
 
-// intervalLocked returns the seconds between keepalives: as few as detect a
-// lost peer soon, and keep at most 400 packets a second coming, but never so
-// many that a NAT's mapping of 30 s ends.
+// intervalLocked returns the keepalive interval in seconds: short enough to notice a lost peer soon, long enough
+// for at most 400 packets a second in all, and never so long that a NAT's mapping of 30 s expires.
 func (s *Server) intervalLocked() uint16 {
 	return uint16(min(max(s.registry.confirmed/400, 5), 25))
 }
 
-// An outgoing is a datagram to a peer other than the one that is answered.
+// An outgoing is a datagram to another peer than the sender of the packet.
 type outgoing struct {
 	to       netip.AddrPort
 	datagram []byte
 }
 
-// data takes a packet of a session and returns the answer to its sender.
+// data handles a packet of a session and returns the answer to its sender.
 func (s *Server) data(now time.Duration, from netip.AddrPort, d []byte) []byte {
 	reply, others, known := s.open(now, from, d)
 	if !known {
@@ -107,7 +105,7 @@ func (s *Server) data(now time.Duration, from netip.AddrPort, d []byte) []byte {
 	return reply
 }
 
-// open opens a packet and does what it says.
+// open decrypts a packet and executes its message.
 func (s *Server) open(now time.Duration, from netip.AddrPort, d []byte) (reply []byte, others []outgoing, known bool) {
 	h, _ := noise.ParseHeader(d)
 	s.mu.Lock()
@@ -142,8 +140,7 @@ func (s *Server) open(now time.Duration, from netip.AddrPort, d []byte) (reply [
 	return reply, t.others, true
 }
 
-// confirmLocked registers a session whose first packet has come, in the place
-// of an older one of the same process.
+// confirmLocked registers a session whose first packet has arrived, instead of an older one of the same process.
 func (s *Server) confirmLocked(now time.Duration, p *session) (others []outgoing) {
 	displaced, replaced := s.registry.confirm(now, p)
 	if displaced != nil {
@@ -166,23 +163,22 @@ func (s *Server) removeLocked(p *session) {
 	s.registry.remove(p)
 }
 
-// moveLocked gives a session another address, at which it has proven to receive.
+// moveLocked changes the address of a session, which has proven that it receives there.
 func (s *Server) moveLocked(p *session, to netip.AddrPort) {
 	s.leaveStreamLocked(p)
 	s.registry.move(p, to)
 	s.relay.move(p.index, p)
 }
 
-// leaveStreamLocked notes that a session is about to leave the stream that it is on,
-// if it is on one.
+// leaveStreamLocked releases the stream that a session is on, if any, before the session leaves it.
 func (s *Server) leaveStreamLocked(p *session) {
 	if p.at.Stream {
 		s.tlsConns.release(p.at.Addr())
 	}
 }
 
-// sealMessage makes the datagram of a message to a session, or nil where the
-// session has no packet numbers left.
+// sealMessage returns the datagram of a message to a session, or nil if the session has used up its packet
+// numbers.
 func sealMessage(p *session, m rendezvous.Message) []byte {
 	b := make([]byte, noise.HeaderSize, noise.Overhead+rendezvous.MessageHeader+len(m.Body))
 	d, err := p.crypto.Seal(m.Append(b), rendezvous.TypeData, p.remote)
@@ -192,7 +188,7 @@ func sealMessage(p *session, m rendezvous.Message) []byte {
 	return d
 }
 
-// sweep forgets whom nothing was heard of, until the server is closed.
+// sweep removes silent sessions until the server is closed.
 func (s *Server) sweep() {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()

@@ -17,7 +17,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// ServerConfig configures a Server. Only Key and Network have no default.
+// Config configures a Server. Only Key and Network have no default.
 type Config struct {
 	Key     identity.SecretKey
 	Network udp.Network
@@ -27,7 +27,7 @@ type Config struct {
 	// second observer.
 	Listen string
 
-	// Tunnel is for peers whose network lets no UDP pass.
+	// Tunnel is for peers whose network blocks UDP.
 	Tunnel TunnelConfig
 
 	Relay  RelayConfig
@@ -39,12 +39,11 @@ type Config struct {
 	OnVersion func(from netip.AddrPort, version byte)
 }
 
-// requestRate is how fast one session may look up, list and introduce.
+// requestRate bounds the requests of one session.
 var requestRate = limit.Rate{PerSecond: 50, Burst: 300}
 
 const (
-	// initQueue is how many handshakes may wait for a worker; a lost one is
-	// sent again by its initiator.
+	// initQueue is how many handshakes may wait for a worker. A dropped one is retransmitted by its initiator.
 	initQueue = 512
 
 	sweepEvery = 250 * time.Millisecond
@@ -95,7 +94,7 @@ func newServer(c Config, socks sockets, now time.Time) *Server {
 		config: c, start: now, sockets: socks, tlsConns: newTLSConns(c.Tunnel.TLS, c.Limits),
 		responder: handshake.NewResponder(handshake.ResponderConfig{
 			Key: c.Key, Purpose: rendezvous.PurposeServer, HelloRate: c.Limits.HelloRate, InitRate: c.Limits.InitRate,
-			Version: c.Version, OnVersion: handshake.SeldomVersion(now, c.OnVersion),
+			Version: c.Version, OnVersion: handshake.LimitVersionReports(now, c.OnVersion),
 		}, now),
 		answerLimit:     limit.NewSources(c.Limits.UnauthenticatedRate, sourceSlots),
 		staleLimit:      limit.NewSources(c.Limits.UnauthenticatedRate, sourceSlots),
@@ -119,8 +118,7 @@ func (s *Server) run() {
 		s.running.Go(func() { udp.Serve(s.tlsConns.hub, s.handle) })
 		s.running.Go(func() { s.tlsConns.accept(l, s.now, &s.running) })
 	}
-	// Half of the processors at most make handshakes, so that those who are
-	// registered do not feel a flood of new ones.
+	// At most half of the processors do handshakes, so that registered peers do not notice a flood of new ones.
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
 		s.running.Go(s.register)
 	}
@@ -139,9 +137,8 @@ func (s *Server) StreamAddr() net.Addr {
 	return s.sockets.tcp.Addr()
 }
 
-// Close closes the sockets and waits for the server's goroutines. It says no
-// goodbye: peers come back to the next server at this address, and their links
-// go on. Twice is fine.
+// Close closes the sockets and waits for the server's goroutines. It does not notify the peers: they register
+// with the next server at this address, and their links go on. Twice is fine.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		close(s.done)
@@ -155,7 +152,7 @@ func (s *Server) Close() error {
 // now returns the time since the server's start.
 func (s *Server) now() time.Duration { return time.Since(s.start) }
 
-// Stats tells what a server does.
+// Stats are the current numbers of a server.
 type Stats struct {
 	Peers         int    // registered processes
 	Pending       int    // sessions that wait for their first packet
@@ -166,10 +163,9 @@ type Stats struct {
 	RelayLimited  uint64 // datagrams dropped by the relay's rates
 	RelayStale    uint64 // datagrams of channels unknown or used from elsewhere
 
-	// Datagrams dropped: not understood; over a limit by source; INITs with a
-	// wrong cookie, with a handshake that does not verify, for which there
-	// was no worker, no room; of unknown sessions; that did not open; HELLOs of another
-	// version, which are answered with this one.
+	// Datagrams dropped: malformed; over a limit by source; INITs with a wrong cookie, or a handshake that does not
+	// verify; for want of a worker or a place in a queue (Busy), or of a place for a session (Full); of unknown
+	// sessions; that did not decrypt; HELLOs of another version, which are answered with this one.
 	Malformed, Limited, BadCookie, BadHandshake, Busy, Full, Unknown, Unopened, OtherVersion uint64
 }
 
@@ -191,8 +187,8 @@ func (s *Server) Stats() Stats {
 	}
 }
 
-// handle is called with each batch that arrives on a main port. What belongs to a session or
-// a channel is dealt with at once, all else once there is nothing of that to do.
+// handle handles a batch that has arrived on a main port. Packets of sessions and channels are handled at once;
+// everything else is queued.
 func (s *Server) handle(c udp.Conn, b udp.Batch) {
 	now := s.now()
 	for len(b.Data) > 0 {
@@ -210,7 +206,7 @@ func (s *Server) handle(c udp.Conn, b udp.Batch) {
 	}
 }
 
-// datagram returns the answer to a datagram, or nil. A RELAY is not relayed: it has no channel.
+// datagram handles any datagram but those of relay channels and returns the answer, or nil.
 func (s *Server) datagram(now time.Duration, from netip.AddrPort, d []byte) []byte {
 	switch {
 	case len(d) > rendezvous.MaxDatagram || len(d) == 0:
@@ -229,7 +225,7 @@ func (s *Server) datagram(now time.Duration, from netip.AddrPort, d []byte) []by
 	return nil
 }
 
-// admit takes an INIT, whose handshake a worker makes.
+// admit checks an INIT and passes it to a worker.
 func (s *Server) admit(now time.Duration, from netip.AddrPort, d []byte) []byte {
 	hs, reply := s.responder.Admit(s.start.Add(now), from, d)
 	if hs == nil {
@@ -244,12 +240,12 @@ func (s *Server) admit(now time.Duration, from netip.AddrPort, d []byte) []byte 
 	return nil
 }
 
-// stranger reports whether an answer may go to somebody without a session.
+// mayAnswer reports whether the limit allows an answer to a sender without a session.
 func (s *Server) mayAnswer(now time.Duration, from netip.AddrPort) bool {
 	return s.allow(s.answerLimit, now, from)
 }
 
-// allow reports whether a limit lets an answer to from pass.
+// allow reports whether a limit allows an answer to from.
 func (s *Server) allow(l *limit.Sources, now time.Duration, from netip.AddrPort) bool {
 	if l.Allow(now, from.Addr()) {
 		return true
@@ -258,7 +254,7 @@ func (s *Server) allow(l *limit.Sources, now time.Duration, from netip.AddrPort)
 	return false
 }
 
-// ofSession reports whether a datagram claims to be of a session and comes from its address.
+// ofSession reports whether a datagram has the index of a session and comes from its address.
 func (s *Server) ofSession(from netip.AddrPort, d []byte) bool {
 	if len(d) < noise.Overhead || d[0] != rendezvous.TypeData || len(d) > rendezvous.MaxDatagram {
 		return false
@@ -297,14 +293,14 @@ func (s *Server) forward(now time.Duration, c udp.Conn, run udp.Batch) {
 	}
 }
 
-// send sends one datagram to a peer that did not just ask for it.
+// send sends one datagram to another peer than the sender of the current one.
 func (s *Server) send(to netip.AddrPort, d []byte) {
 	if c := s.to(to); c != nil {
 		write(c, to, d)
 	}
 }
 
-// to returns the socket that reaches an address, or nil.
+// to returns the socket for an address, or nil.
 func (s *Server) to(a netip.AddrPort) udp.Conn {
 	if tunnel.Marked(a.Addr()) {
 		return s.tlsConns.hub
@@ -312,8 +308,7 @@ func (s *Server) to(a netip.AddrPort) udp.Conn {
 	return s.sockets.to(a)
 }
 
-// write sends one datagram. That it was not sent is not told: it may get lost
-// on the way as well.
+// write sends one datagram. Errors are ignored: a datagram may also be lost on the way.
 func write(c udp.Conn, to netip.AddrPort, d []byte) {
 	if len(d) > 0 {
 		c.Write(udp.Batch{Addr: to, Data: d, Size: len(d)})

@@ -11,8 +11,8 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// sockets are what a server listens on: for each family it serves a main port
-// and, the next port up, the second observer; and a port of TCP.
+// sockets are what a server listens on: for each family a main port and, one port up, the second observer; and a
+// TCP port.
 type sockets struct {
 	addr   netip.AddrPort
 	main   []udp.Conn
@@ -20,10 +20,10 @@ type sockets struct {
 	tcp    net.Listener // or nil
 }
 
-// portTries is how often two neighbouring free ports are looked for.
+// portTries is how many times two adjacent free ports are looked for.
 const portTries = 64
 
-// listen binds to what a server is to listen on.
+// listen binds the sockets of a configuration.
 func listen(c Config) (sockets, error) {
 	addrs, port, err := listenAddrs(c.Listen)
 	if err != nil {
@@ -48,7 +48,7 @@ func listen(c Config) (sockets, error) {
 	return sockets{}, fmt.Errorf("listening on %q: no two neighbouring ports are free: %w", c.Listen, err)
 }
 
-// bindAll opens the sockets of UDP of one port, and that of TCP; or none.
+// bindAll opens the UDP sockets of a port and the TCP socket, or none.
 func bindAll(c Config, addrs []netip.Addr, port uint16) (sockets, error) {
 	s, err := bind(c.Network, addrs, port)
 	if err != nil || c.Tunnel.TLS == nil {
@@ -94,8 +94,8 @@ func listenAddrs(hostport string) ([]netip.Addr, uint16, error) {
 	return []netip.Addr{addr.Unmap()}, uint16(port), nil
 }
 
-// bind opens the sockets of one port, or none. Where both families are asked
-// for, one that the system does not have is left out.
+// bind opens the UDP sockets of a port, or none. If both families are wanted, one that the system lacks is left
+// out.
 func bind(n udp.Network, addrs []netip.Addr, port uint16) (s sockets, err error) {
 	for _, a := range addrs {
 		var c udp.Conn
@@ -128,10 +128,10 @@ func (s sockets) secondPort() uint16 {
 	return s.second[0].LocalAddr().Port()
 }
 
-// to returns the socket that reaches an address, or nil.
+// to returns the socket for an address, or nil.
 func (s sockets) to(a netip.AddrPort) udp.Conn { return ofFamily(s.main, a) }
 
-// observer returns that of the second observer.
+// observer returns the second observer's socket for an address, or nil.
 func (s sockets) observer(a netip.AddrPort) udp.Conn { return ofFamily(s.second, a) }
 
 func ofFamily(conns []udp.Conn, a netip.AddrPort) udp.Conn {

@@ -14,20 +14,18 @@ import (
 )
 
 const (
-	// visitLife is for how long a connection lives that carries no session.
+	// unusedLife is how long a connection without a session lives.
 	unusedLife = 10 * time.Second
-	// acceptPause is after a connection could not be accepted: there may be no
-	// file descriptors left.
+	// acceptPause is the pause after accepting a connection failed, for example for want of file descriptors.
 	acceptPause = 100 * time.Millisecond
 )
 
-// visitRate is how fast connections may come, in all: each costs a handshake of TLS.
+// tlsConnRate bounds new connections in all, since each costs a TLS handshake.
 var tlsConnRate = limit.Rate{PerSecond: 500, Burst: 1000}
 
-// TunnelConfig is how a server takes datagrams in streams.
+// TunnelConfig configures datagrams over TLS.
 type TunnelConfig struct {
-	// TLS is the configuration of the streams; nil: none are taken. See
-	// tunnel.ServerTLS.
+	// TLS is the configuration of the connections, see tunnel.ServerTLS; nil: TCP is not listened on.
 	TLS *tls.Config
 	// Listen is the TCP address to bind to, "host:port"; empty: the same as UDP.
 	Listen string
@@ -35,9 +33,9 @@ type TunnelConfig struct {
 	ListenTCP func(addr string) (net.Listener, error)
 }
 
-// visitors are the connections that a server has accepted. Each becomes a stream of
-// the hub. It is known while a session is on it, and a stranger before and after: so
-// a key has as many known connections as it has sessions, however many it opens.
+// tlsConns are the connections that a server has accepted. Each becomes a stream of the hub. It is used while a
+// session is on it, and unused before and after that, so a key has as many used connections as it has sessions,
+// however many it opens.
 type tlsConns struct {
 	hub    *tunnel.Hub
 	tls    *tls.Config
@@ -54,7 +52,7 @@ type tlsConns struct {
 	unused          int        // how many strangers there are
 }
 
-// A visitor is one connection.
+// A tlsConn is one connection.
 type tlsConn struct {
 	conn        net.Conn
 	addr        netip.AddrPort // of its stream
@@ -74,7 +72,7 @@ func newTLSConns(t *tls.Config, l Limits) *tlsConns {
 	return v
 }
 
-// accept takes connections until l is closed, each of them served by running.
+// accept accepts connections until l is closed, and serves each on a goroutine of running.
 func (v *tlsConns) accept(l net.Listener, now func() time.Duration, running *sync.WaitGroup) {
 	for {
 		c, err := l.Accept()
@@ -102,8 +100,8 @@ func (v *tlsConns) pause() {
 	}
 }
 
-// admit lets a connection in, as a stranger, or returns nil. Of too many strangers the
-// one that came first has to go: it has had its time.
+// add adds a connection, unused at first, or returns nil if there are too many. Of too many unused ones the
+// oldest is closed: it has had its time.
 func (v *tlsConns) add(now time.Duration, c net.Conn) *tlsConn {
 	from, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
@@ -129,7 +127,7 @@ func (v *tlsConns) add(now time.Duration, c net.Conn) *tlsConn {
 	return g
 }
 
-// crowdOutLocked ends the oldest strangers where there are more than most.
+// crowdOutLocked closes the oldest unused connections beyond most.
 func (v *tlsConns) crowdOutLocked(most int) {
 	for len(v.unauthenticated) > 0 {
 		g := v.unauthenticated[0]
@@ -157,7 +155,7 @@ func (v *tlsConns) serve(g *tlsConn) {
 	v.closeLocked(g)
 }
 
-// leaveLocked ends a visit, once.
+// closeLocked closes a connection, once.
 func (v *tlsConns) closeLocked(g *tlsConn) {
 	if g.closed {
 		return
@@ -174,7 +172,7 @@ func (v *tlsConns) closeLocked(g *tlsConn) {
 	}
 }
 
-// keep notes that a session is on a stream, which may therefore be silent for d.
+// keep records that a session is on a stream, which may therefore be silent for d.
 func (v *tlsConns) keep(addr netip.AddrPort, d time.Duration) {
 	v.mu.Lock()
 	g := v.all[addr]
@@ -189,7 +187,7 @@ func (v *tlsConns) keep(addr netip.AddrPort, d time.Duration) {
 	}
 }
 
-// release makes a stream that a session has left a stranger's again.
+// release makes a stream that its session has left an unused one.
 func (v *tlsConns) release(addr netip.AddrPort) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -204,7 +202,7 @@ func (v *tlsConns) release(addr netip.AddrPort) {
 	v.crowdOutLocked(v.limits.Streams / 4)
 }
 
-// close ends all visits.
+// close closes all connections.
 func (v *tlsConns) close() {
 	v.hub.Close()
 	v.end()

@@ -18,8 +18,8 @@ type queueKind int
 const (
 	queueInit queueKind = iota
 	queueHello
-	queueData  // of no session, or from another address than its session's
-	queueRelay // of no channel, or from another address than its channel's
+	queueData  // of no session, or not from its session's address
+	queueRelay // of no channel, or not from its channel's address
 	queueSTUN
 	queueKinds
 )
@@ -27,22 +27,22 @@ const (
 // unauthenticatedQueue is how many datagrams of a kind wait; what comes then is dropped.
 const unauthenticatedQueue = 1024
 
-// unauthenticatedRate is how many answers all sources together get, for each kind. A session costs
-// 0.1 ms of a processor, so more than 10,000 of them a second cannot be made.
+// unauthenticatedRate is how many answers of each kind all sources together get. A session costs 0.1 ms of a
+// processor, so no more than 10,000 a second can be made anyway.
 var unauthenticatedRate = limit.Rate{PerSecond: 10_000, Burst: 1_000}
 
-// unauthenticated holds the datagrams of senders that have proven nothing, until a goroutine of its
-// own answers them. The goroutines that read the sockets only put them in, so that a flood delays
-// no session. Each kind has a queue, and the queues take turns: a flood of one kind does not keep out another.
+// unauthenticated holds datagrams from senders that have proven nothing, until a goroutine of its own answers
+// them. The goroutines that read the sockets only push them, so a flood delays no session. Each kind has a
+// queue, and the queues take turns, so a flood of one kind does not crowd out another.
 type unauthenticated struct {
-	ready chan struct{} // of size 1: something was put in
+	ready chan struct{} // of size 1: a queue is not empty
 
 	mu     sync.Mutex // guards what follows
 	queues [queueKinds]unauthenticatedRing
 	turn   queueKind
 }
 
-// An unauthenticatedRing is a queue whose buffers are used again.
+// An unauthenticatedRing is a bounded queue that reuses its buffers.
 type unauthenticatedRing struct {
 	items       [unauthenticatedQueue]unauthenticatedItem
 	first, size int
@@ -59,7 +59,7 @@ func newUnauthenticated() *unauthenticated {
 	return &unauthenticated{ready: make(chan struct{}, 1)}
 }
 
-// put copies a datagram in, and reports whether there was room.
+// push copies a datagram into its queue, and reports whether there was room.
 func (u *unauthenticated) push(k queueKind, c udp.Conn, from netip.AddrPort, d []byte) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -77,7 +77,7 @@ func (u *unauthenticated) push(k queueKind, c udp.Conn, from netip.AddrPort, d [
 	return true
 }
 
-// take moves the next datagram to into, whose buffer it takes in exchange.
+// pop moves the next datagram to into, and takes its buffer in exchange.
 func (u *unauthenticated) pop(into *unauthenticatedItem) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -93,7 +93,7 @@ func (u *unauthenticated) pop(into *unauthenticatedItem) bool {
 	return false
 }
 
-// answerUnauthenticated answers what is put in until the server is closed.
+// answerUnauthenticated answers queued datagrams until the server is closed.
 func (s *Server) answerUnauthenticated() {
 	var i unauthenticatedItem
 	var pace [queueKinds]limit.Pace
@@ -112,12 +112,12 @@ func (s *Server) answerUnauthenticated() {
 			default:
 				s.drops.busy.Add(1)
 			}
-			runtime.Gosched() // to a reader that waits for the processor
+			runtime.Gosched() // lets a reader run
 		}
 	}
 }
 
-// kindOf returns the queue of a datagram; ok is false for what is never answered.
+// kindOf returns the queue for a datagram; ok is false if it is never answered.
 func kindOf(d []byte) (k queueKind, ok bool) {
 	switch {
 	case len(d) == 0 || len(d) > rendezvous.MaxDatagram:
@@ -134,7 +134,7 @@ func kindOf(d []byte) (k queueKind, ok bool) {
 	return queueSTUN, stun.LooksLike(d)
 }
 
-// later has a datagram answered when nothing else is to be done.
+// enqueue queues a datagram for answerUnauthenticated.
 func (s *Server) enqueue(c udp.Conn, from netip.AddrPort, d []byte) {
 	switch k, ok := kindOf(d); {
 	case !ok:
