@@ -119,7 +119,7 @@ func (p *Peer) lookup(ctx context.Context, g goal) (client.Found, error) {
 			return any, nil
 		}
 		if err == nil {
-			return found, fmt.Errorf("%w: it takes no %q now", ErrRefused, g.kind)
+			return found, fmt.Errorf("%w: it does not accept %q now", ErrRefused, g.kind)
 		}
 	}
 	if err != nil {

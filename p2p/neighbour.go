@@ -178,7 +178,7 @@ func (s *search) dial(ctx context.Context, addr netip.AddrPort) (*Link, error) {
 	l, err := s.p.dial(ctx, s.goal, s.attempt, addr)
 	if err == nil && s.goal.kind != "" && !l.Takes(s.goal.kind) {
 		s.p.spawn(func() { l.CloseWith(CodeReplaced, "") })
-		return nil, fmt.Errorf("%w: it takes no %q now", ErrRefused, s.goal.kind)
+		return nil, fmt.Errorf("%w: it does not accept %q now", ErrRefused, s.goal.kind)
 	}
 	return l, err
 }

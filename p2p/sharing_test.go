@@ -135,7 +135,7 @@ func TestCallsReachWhoTakesThem(t *testing.T) {
 		files.Registered(t.Context())
 		for kind, want := range map[string]string{
 			"": "198.51.100.3", "file": "198.51.100.3", "chat": "198.51.100.2",
-			"nonsense": `refused by the peer: it takes no "nonsense" now`,
+			"nonsense": `refused by the peer: it does not accept "nonsense" now`,
 		} {
 			if got := reached(kind); got != want {
 				t.Errorf("%q with a listener for files: %v, want %v", kind, got, want)

@@ -40,7 +40,7 @@ func (s *Stream) Write(b []byte) (int, error) {
 
 func (s *Stream) explain(err error) error {
 	if errors.Is(err, ResetError{Code: ResetNoHandler}) {
-		return fmt.Errorf("%w: it takes no %q now", ErrRefused, s.kind)
+		return fmt.Errorf("%w: it does not accept %q now", ErrRefused, s.kind)
 	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 
 const module = "p2ptool"
 
-// may tells which of the module's packages each package may import. What does
+// may lists which of the module's packages each package may import. What does
 // not stand here may not exist; a package of tests alone may import anything.
 var may = map[string][]string{
 	"":                         {"internal/cmd"},
