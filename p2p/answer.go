@@ -47,10 +47,10 @@ func (p *Peer) answerNew(c *client.Call) {
 		return
 	}
 	p.nat.awaitExit(p.ctx)
-	if p.crossed(remote, g, calledIt(g.instance)) {
+	if p.crossesOwnCall(remote, g, calledIt(g.instance)) {
 		return // the other peer takes our link instead
 	}
-	p.expect(remote, g)
+	p.expectLink(remote, g)
 	mine := p.greeting(p.newIndex())
 	msg, secrets, err := state.Reply(mine.append(nil))
 	if err != nil {
@@ -58,7 +58,7 @@ func (p *Peer) answerNew(c *client.Call) {
 		return
 	}
 	l := p.newLink(RequireAny, false, secrets, remote, mine, g)
-	p.welcome(l, c.Observed)
+	p.admit(l, c.Observed)
 	p.addPaths(l, c.Observed, c.Channel, g.candidates, responderDelay)
 	c.Answer(msg)
 	p.spawn(func() { p.await(l) })
@@ -74,8 +74,8 @@ func (p *Peer) await(l *Link) {
 		return
 	}
 	l.start()
-	p.crowdOut(p.inbound.confirm(l)) // and nobody waits for it from here on
-	p.callRoll(l)
+	p.evict(p.inbound.confirm(l)) // and nobody waits for it from here on
+	p.pingOtherLinks(l)
 	if p.adopt(l) {
 		return
 	}
@@ -91,10 +91,10 @@ func (p *Peer) answerInit(in *handshake.Incoming) []byte {
 	g, err := parseGreeting(in.Payload)
 	remote := in.Remote.GUID()
 	r, ok := p.route(in.From)
-	if err != nil || remote == p.guid || !ok || p.opts.Calling || p.crossed(remote, g, dialsNow) {
+	if err != nil || remote == p.guid || !ok || p.opts.Calling || p.crossesOwnCall(remote, g, dialsNow) {
 		return nil
 	}
-	p.expect(remote, g)
+	p.expectLink(remote, g)
 	mine := p.greeting(p.newIndex())
 	g.index = in.Index
 	reply, secrets, err := in.Accept(mine.index, mine.append(nil))
@@ -102,7 +102,7 @@ func (p *Peer) answerInit(in *handshake.Incoming) []byte {
 		return nil
 	}
 	l := p.newLink(RequireAny, false, secrets, remote, mine, g)
-	p.welcome(l, in.From)
+	p.admit(l, in.From)
 	l.inner.AddCandidates(netip.AddrPort{}, g.candidates, responderDelay)
 	l.inner.AddCandidate(r)
 	p.spawn(func() { p.await(l) })
@@ -118,7 +118,7 @@ func (p *Peer) answerOld(c *client.Call) {
 		c.Refuse()
 		return
 	}
-	p.reunite(p.linkOf(inner), c.Observed, c.Channel)
+	p.addReintroduced(p.linkOf(inner), c.Observed, c.Channel)
 	c.Answer(binary.BigEndian.AppendUint32(nil, h.Index))
 }
 
@@ -135,6 +135,6 @@ func (p *Peer) linkOf(inner *link.Link) *Link {
 	return &Link{inner: inner}
 }
 
-func (p *Peer) reunite(l *Link, observed netip.AddrPort, channel uint64) {
+func (p *Peer) addReintroduced(l *Link, observed netip.AddrPort, channel uint64) {
 	p.addPaths(l, observed, channel, nil, 0)
 }

@@ -15,8 +15,8 @@ type goal struct {
 	addr    string // of ConnectOptions
 }
 
-// metBy reports whether a link with a process will do, as far as the process goes.
-func (g goal) metBy(listening bool, takes uint32) bool {
+// metByProcess reports whether a link with a process will do, as far as the process goes.
+func (g goal) metByProcess(listening bool, takes uint32) bool {
 	if g.kind == "" {
 		return listening
 	}
@@ -40,12 +40,12 @@ type attempt struct {
 var errAdopted = errors.New("the other peer was first")
 
 const (
-	// courtesy is how long an attempt waits for the link of a call that came before
+	// incomingPatience is how long an attempt waits for the link of a call that came before
 	// it called anybody itself.
-	courtesy = time.Second
-	// crossing is how long an own handshake without a server, or a link that came of
+	incomingPatience = time.Second
+	// crossingWindow is how long an own handshake without a server, or a link that came of
 	// one, keeps a handshake of the other process from being answered.
-	crossing = time.Second
+	crossingWindow = time.Second
 )
 
 // connect has one attempt for a goal at a time; who asks meanwhile shares it.
@@ -81,11 +81,11 @@ func (p *Peer) connect(ctx context.Context, g goal, call func(context.Context, *
 // with another process. The caller holds the mutex.
 func (p *Peer) existing(g goal) (best *Link) {
 	for l := range p.links {
-		if l.remote != g.guid || !l.alive() || !g.require.allows(l.Path().Kind.Relayed()) ||
+		if l.remote.guid != g.guid || !l.alive() || !g.require.allows(l.Path().Kind.Relayed()) ||
 			g.kind != "" && !l.Takes(g.kind) {
 			continue
 		}
-		if best == nil || l.listening && !best.listening {
+		if best == nil || l.remote.listening && !best.remote.listening {
 			best = l
 		}
 	}
@@ -98,7 +98,7 @@ func (p *Peer) begin(ctx context.Context, g goal, call func(context.Context, *at
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	a := &attempt{cancel: cancel, done: make(chan struct{})}
 	a.coming = g.require == RequireAny && p.inbound.awaits(func(l *Link) bool {
-		return l.remote == g.guid && !l.apart && g.metBy(l.listening, l.takes)
+		return l.remote.guid == g.guid && !l.exclusive && g.metByProcess(l.remote.listening, l.remote.takes)
 	})
 	p.attempts[g] = a
 	stop := context.AfterFunc(p.ctx, func() { cancel(ErrClosed) })
@@ -146,8 +146,8 @@ func (p *Peer) finish(g goal, a *attempt, l *Link, err error) {
 
 // crossed reports whether a handshake that a peer begins crosses one of our own that
 // stands. It is not answered: its sender gets our link.
-func (p *Peer) crossed(remote GUID, g greeting, crosses func(*attempt) bool) bool {
-	if g.apart || p.opts.Calling || string(p.guid[:]) > string(remote[:]) {
+func (p *Peer) crossesOwnCall(remote GUID, g greeting, crosses func(*attempt) bool) bool {
+	if g.exclusive || p.opts.Calling || string(p.guid[:]) > string(remote[:]) {
 		return false
 	}
 	p.mu.Lock()
@@ -158,8 +158,8 @@ func (p *Peer) crossed(remote GUID, g greeting, crosses func(*attempt) bool) boo
 		}
 	}
 	for l := range p.links { // ours is up already, and the other side is about to find it
-		if l.remote == remote && l.instance == g.instance && l.initiator && !l.apart &&
-			l.alive() && time.Since(l.began) < crossing {
+		if l.remote.guid == remote && l.remote.instance == g.instance && l.initiator && !l.exclusive &&
+			l.alive() && time.Since(l.began) < crossingWindow {
 			return true
 		}
 	}
@@ -172,14 +172,14 @@ func calledIt(instance uint64) func(*attempt) bool {
 }
 
 // dialsNow tells whether an attempt has a handshake without the server under way.
-func dialsNow(a *attempt) bool { return !a.dialed.IsZero() && time.Since(a.dialed) < crossing }
+func dialsNow(a *attempt) bool { return !a.dialed.IsZero() && time.Since(a.dialed) < crossingWindow }
 
 // expect has the attempts that called nobody yet wait for the link of a call.
-func (p *Peer) expect(remote GUID, g greeting) {
+func (p *Peer) expectLink(remote GUID, g greeting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for goal, a := range p.attempts {
-		if goal.guid == remote && goal.require == RequireAny && !g.apart && goal.metBy(g.listening, g.takes) {
+		if goal.guid == remote && goal.require == RequireAny && !g.exclusive && goal.metByProcess(g.listening, g.takes) {
 			a.coming = true
 		}
 	}
@@ -188,14 +188,14 @@ func (p *Peer) expect(remote GUID, g greeting) {
 // beforeCall notes that an attempt calls a process from now on, and beforeDial that it begins a handshake
 // without the server. If the other peer's call came first, they wait for that link before.
 func (p *Peer) beforeCall(ctx context.Context, a *attempt, instance uint64) error {
-	return p.giveWay(ctx, a, func() { a.called = append(a.called, instance) })
+	return p.yieldThen(ctx, a, func() { a.called = append(a.called, instance) })
 }
 
 func (p *Peer) beforeDial(ctx context.Context, a *attempt) error {
-	return p.giveWay(ctx, a, func() { a.dialed = time.Now() })
+	return p.yieldThen(ctx, a, func() { a.dialed = time.Now() })
 }
 
-func (p *Peer) giveWay(ctx context.Context, a *attempt, begin func()) error {
+func (p *Peer) yieldThen(ctx context.Context, a *attempt, begin func()) error {
 	begun := func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -208,7 +208,7 @@ func (p *Peer) giveWay(ctx context.Context, a *attempt, begin func()) error {
 	if begun() {
 		return nil
 	}
-	timer := time.NewTimer(courtesy)
+	timer := time.NewTimer(incomingPatience)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -224,8 +224,8 @@ func (p *Peer) adopt(l *Link) (adopted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for g, a := range p.attempts {
-		if l.apart || g.guid != l.remote || g.require != RequireAny ||
-			!slices.Contains(a.called, l.instance) && !g.metBy(l.listening, l.takes) {
+		if l.exclusive || g.guid != l.remote.guid || g.require != RequireAny ||
+			!slices.Contains(a.called, l.remote.instance) && !g.metByProcess(l.remote.listening, l.remote.takes) {
 			continue
 		}
 		delete(p.attempts, g)

@@ -153,7 +153,7 @@ type answered struct {
 // introduce has the server call one process.
 func (p *Peer) introduce(ctx context.Context, g goal, found client.Found, to chan<- answered) {
 	r := answered{mine: p.greeting(p.newIndex())}
-	r.mine.apart = g.require != RequireAny
+	r.mine.exclusive = g.require != RequireAny
 	var msg []byte
 	r.state, msg, r.err = noise.Initiate(p.opts.Key, found.Key, p.linkPrologue(), r.mine.append(nil))
 	if r.err == nil {
@@ -217,7 +217,7 @@ func (p *Peer) addPaths(l *Link, observed netip.AddrPort, channel uint64, cs []p
 		}
 	}
 	l.mu.Lock()
-	l.observed, l.seen = observed, time.Now()
+	l.observed.addr, l.observed.at = observed, time.Now()
 	l.mu.Unlock()
 	l.inner.AddCandidates(observed, cs, delay)
 }

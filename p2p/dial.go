@@ -88,12 +88,12 @@ func (p *Peer) dial(ctx context.Context, g goal, a *attempt, addr netip.AddrPort
 
 // meet has the handshake with the peer at an address. It returns what the two
 // sides said of themselves.
-func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort, apart bool) (mine greeting, s handshake.Session, g greeting, err error) {
+func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort, exclusive bool) (mine greeting, s handshake.Session, g greeting, err error) {
 	if _, ok := p.route(addr); !ok {
 		return mine, s, g, fmt.Errorf("%w: no socket for %v", ErrNoPath, addr)
 	}
 	mine = p.greeting(p.newIndex())
-	mine.apart = apart
+	mine.exclusive = exclusive
 	d := handshake.NewDial(handshake.DialConfig{
 		Key: p.opts.Key, Remote: addr, Purpose: rendezvous.PurposeLink, Version: p.opts.version, Index: mine.index,
 		Payload: func() []byte { return mine.append(nil) },

@@ -29,13 +29,13 @@ type greeting struct {
 	nats       bool // the sender understands frames about NATs
 	nat        path.NAT
 	takes      uint32
-	apart      bool // the link is not to be shared with a call that crosses it
+	exclusive  bool // the link is not to be shared with a call that crosses it
 }
 
 const (
 	greetingHead  = 13
 	flagListening = 1 << 0
-	flagApart     = 1 << 4
+	flagExclusive = 1 << 4
 )
 
 var errGreeting = errors.New("malformed handshake payload")
@@ -47,8 +47,8 @@ func (g greeting) append(b []byte) []byte {
 	if g.listening {
 		flags |= flagListening
 	}
-	if g.apart {
-		flags |= flagApart
+	if g.exclusive {
+		flags |= flagExclusive
 	}
 	b = path.AppendCandidates(append(b, flags), g.candidates)
 	if g.nats {
@@ -67,7 +67,7 @@ func parseGreeting(b []byte) (greeting, error) {
 		index:     binary.BigEndian.Uint32(b),
 		instance:  binary.BigEndian.Uint64(b[4:]),
 		listening: b[12]&flagListening != 0,
-		apart:     b[12]&flagApart != 0,
+		exclusive: b[12]&flagExclusive != 0,
 		takes:     allKinds,
 	}
 	var err error

@@ -11,7 +11,7 @@ import (
 
 func TestGreeting(t *testing.T) {
 	want := greeting{
-		index: 0x01020304, instance: 0x05060708090a0b0c, listening: true, apart: true,
+		index: 0x01020304, instance: 0x05060708090a0b0c, listening: true, exclusive: true,
 		candidates: []path.Candidate{{Kind: path.Host, Addr: netip.MustParseAddrPort("192.168.1.2:4000")}},
 		nats:       true, nat: path.NAT{Mapping: path.AddressAndPortDependent, Filtering: path.AddressDependent, Stride: 2, Bare: true},
 		takes: 0x20000004,

@@ -21,12 +21,12 @@ const (
 // another at its outer address, as the server sees it (RFC 4787, section 6). The
 // other one writes to it as well, so that filtering by address lets it pass.
 func hairpins(ctx context.Context, listen func() (udp.Conn, error), server netip.AddrPort) (bool, error) {
-	one, err := newEcho(listen)
+	one, err := newEchoSocket(listen)
 	if err != nil {
 		return false, err
 	}
 	defer one.close()
-	two, err := newEcho(listen)
+	two, err := newEchoSocket(listen)
 	if err != nil {
 		return false, err
 	}
@@ -48,18 +48,18 @@ func hairpins(ctx context.Context, listen func() (udp.Conn, error), server netip
 }
 
 // An echo is a socket that hears what was sent to itself.
-type echo struct {
+type echoSocket struct {
 	conn    udp.Conn
 	arrived chan []byte
 	done    chan struct{}
 }
 
-func newEcho(listen func() (udp.Conn, error)) (*echo, error) {
+func newEchoSocket(listen func() (udp.Conn, error)) (*echoSocket, error) {
 	c, err := listen()
 	if err != nil {
 		return nil, err
 	}
-	e := &echo{c, make(chan []byte, 8), make(chan struct{})}
+	e := &echoSocket{c, make(chan []byte, 8), make(chan struct{})}
 	go func() {
 		defer close(e.done)
 		_ = udp.Serve(c, func(_ udp.Conn, b udp.Batch) {
@@ -75,17 +75,17 @@ func newEcho(listen func() (udp.Conn, error)) (*echo, error) {
 }
 
 // close closes the socket and waits for its reader.
-func (e *echo) close() {
+func (e *echoSocket) close() {
 	e.conn.Close()
 	<-e.done
 }
 
-func (e *echo) send(to netip.AddrPort, d []byte) {
+func (e *echoSocket) send(to netip.AddrPort, d []byte) {
 	_ = e.conn.Write(udp.Batch{Addr: to, Data: d, Size: len(d)}) // lost, as it may be on the way
 }
 
 // seen asks the server for the socket's outer address; not valid: no answer.
-func (e *echo) seen(ctx context.Context, server netip.AddrPort) netip.AddrPort {
+func (e *echoSocket) seen(ctx context.Context, server netip.AddrPort) netip.AddrPort {
 	var r stun.Request
 	rand.Read(r.ID[:])
 	for range hairpinTries {
@@ -100,7 +100,7 @@ func (e *echo) seen(ctx context.Context, server netip.AddrPort) netip.AddrPort {
 }
 
 // came reports whether a datagram comes.
-func (e *echo) came(ctx context.Context, want []byte) bool {
+func (e *echoSocket) came(ctx context.Context, want []byte) bool {
 	for d := range e.next(ctx) {
 		if bytes.Equal(d, want) {
 			return true
@@ -110,7 +110,7 @@ func (e *echo) came(ctx context.Context, want []byte) bool {
 }
 
 // next gives what comes within hairpinWait.
-func (e *echo) next(ctx context.Context) func(yield func([]byte) bool) {
+func (e *echoSocket) next(ctx context.Context) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		timeout := time.NewTimer(hairpinWait)
 		defer timeout.Stop()

@@ -95,7 +95,7 @@ func TestSprayForAHostilePeer(t *testing.T) {
 		// Of a link 50 are of the schedule, and each new socket that the peer names gets an opener and
 		// eight probes.
 		t.Logf("within 50 minutes and as many links: %v", got)
-		if n := got[netip.MustParseAddr(villainIP)]; n < 2*path.BirthdayProbes || n > 2*path.BirthdayProbes+50*(50+freshRounds*9) {
+		if n := got[netip.MustParseAddr(villainIP)]; n < 2*path.BirthdayProbes || n > 2*path.BirthdayProbes+50*(50+newSocketRounds*9) {
 			t.Errorf("%d packets toward where the server saw the peer", n)
 		}
 		if n := got[netip.MustParseAddr(victimIP)]; n > 50*4*9 {

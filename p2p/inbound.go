@@ -82,7 +82,7 @@ func (in *inbound) add(l *Link, c caller) (out *Link) {
 		l.inner.SetMemory(in.memory)
 	}
 	in.links[l] = &c
-	return in.crowdedOutLocked(c.group())
+	return in.evictLocked(c.group())
 }
 
 // confirm notes that a link is up, and returns the one that has to go for it.
@@ -94,7 +94,7 @@ func (in *inbound) confirm(l *Link) (out *Link) {
 		return nil
 	}
 	c.up = true
-	return in.crowdedOutLocked(c.group())
+	return in.evictLocked(c.group())
 }
 
 // awaits reports whether a link of which that is true was begun, and is not up yet.
@@ -117,9 +117,9 @@ func (in *inbound) trust(l *Link) (out *Link) {
 	if c == nil || c.trusted {
 		return nil
 	}
-	c.trusted, c.share = true, share(l.remote)
+	c.trusted, c.share = true, share(l.remote.guid)
 	l.inner.SetMemory(nil)
-	return in.crowdedOutLocked(c.group())
+	return in.evictLocked(c.group())
 }
 
 func (in *inbound) remove(l *Link) {
@@ -128,9 +128,9 @@ func (in *inbound) remove(l *Link) {
 	delete(in.links, l)
 }
 
-// crowdedOutLocked takes out the link that has to go where a group is too large. Of the
+// evictLocked takes out the link that has to go where a group is too large. Of the
 // largest share it is the one that was heard of least recently.
-func (in *inbound) crowdedOutLocked(g group) *Link {
+func (in *inbound) evictLocked(g group) *Link {
 	members := in.membersLocked(g)
 	if len(members) <= g.limit() {
 		return nil
@@ -145,8 +145,8 @@ func (in *inbound) crowdedOutLocked(g group) *Link {
 	return out
 }
 
-// mostMemory takes out the link that holds most of whichever stranger holds most.
-func (in *inbound) mostMemory() (out *Link) {
+// evictLargest takes out the link that holds most of whichever stranger holds most.
+func (in *inbound) evictLargest() (out *Link) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.memory.Held() < strangerMemory/2 {
@@ -188,8 +188,8 @@ func (in *inbound) largestLocked(links []*Link, weight func(*Link) int) (largest
 	return shares[top]
 }
 
-// crowdOut ends a link for want of room, if there is one.
-func (p *Peer) crowdOut(l *Link) {
+// evict ends a link for want of room, if there is one.
+func (p *Peer) evict(l *Link) {
 	if l != nil {
 		p.spawn(func() { l.CloseWith(CodeBusy, "too many links of strangers") })
 	}
@@ -202,21 +202,21 @@ func (p *Peer) strangersFull() {
 		return
 	}
 	p.spawn(func() {
-		p.crowdOut(p.inbound.mostMemory())
+		p.evict(p.inbound.evictLargest())
 		p.inbound.making.Store(false)
 	})
 }
 
 // welcome takes in a link that another peer began from an address.
-func (p *Peer) welcome(l *Link, from netip.AddrPort) {
+func (p *Peer) admit(l *Link, from netip.AddrPort) {
 	c := caller{share: sourceShare(from)}
-	if p.opts.Known != nil && p.opts.Known(l.remote) {
-		c.trusted, c.share = true, share(l.remote)
+	if p.opts.Known != nil && p.opts.Known(l.remote.guid) {
+		c.trusted, c.share = true, share(l.remote.guid)
 	}
-	p.crowdOut(p.inbound.add(l, c))
+	p.evict(p.inbound.add(l, c))
 }
 
 // Trust says that the application has a use for the link: it keeps it where links of
 // strangers have to go, and lets its other end have as much memory as a link may. A link
 // that this peer began, or of a peer that PeerOptions.Known knows, is trusted from the start.
-func (l *Link) Trust() { l.peer.crowdOut(l.peer.inbound.trust(l)) }
+func (l *Link) Trust() { l.peer.evict(l.peer.inbound.trust(l)) }

@@ -25,8 +25,8 @@ func (p *Peer) takes() (set uint32) {
 
 // Takes reports whether the other process takes streams of a kind, as far as is known:
 // one that says so may still refuse them.
-func (l *Link) Takes(kind string) bool { return l.takes&kindBit(kind) != 0 }
+func (l *Link) Takes(kind string) bool { return l.remote.takes&kindBit(kind) != 0 }
 
 // Instance returns the number of the other process, drawn at random when it started. It
 // tells the processes of one GUID apart.
-func (l *Link) Instance() uint64 { return l.instance }
+func (l *Link) Instance() uint64 { return l.remote.instance }

@@ -21,48 +21,79 @@ const (
 	relayGraceMax   = 300 * time.Millisecond
 )
 
-// A Link is one end of an authenticated, encrypted session with another peer.
-// Its methods may be called from several goroutines.
+// A Link is one end of an authenticated, encrypted session with a process of another peer. Its methods are safe for
+// concurrent use.
 type Link struct {
 	peer      *Peer
 	inner     *link.Link
-	index     uint32 // our session
-	remote    GUID
-	instance  uint64          // the other process
-	listening bool            // the other process takes calls, before those that listened earlier
-	takes     uint32          // the kinds of streams that it takes
-	apart     bool            // its initiator wants a link of its own
-	require   Require         // what this end is content with
-	changed   chan struct{}   // one place: the path has changed
-	troubled  atomic.Int64    // when the path in use last did not answer, in Unix nanoseconds
-	suspected atomic.Bool     // suspect is under way
-	spraying  atomic.Bool     // so is spray
-	rejoining atomic.Bool     // so is rejoin
-	byRelay   atomic.Bool     // the path in use, or the last one, is relayed
-	offered   chan path.Ports // one place: those that a symmetric NAT gives the other end next
+	index     uint32 // of this end's session
 	initiator bool
-	began     time.Time           // when it was up; guarded by the mutex of the peer
-	nudged    chan struct{}       // one place: there may be a better path
-	fresh     []time.Time         // of rounds with a new socket. Of watch alone
-	held      *fan                // the socket of the path; nil: the peer's own. Of watch alone
+	exclusive bool    // not shared with a call that crosses it, as its initiator wants
+	require   Require // paths that this end may use
+	remote    process
 	nat       atomic.Pointer[NAT] // of the other end
+	began     time.Time           // when it was up; guarded by Peer.mu
 
-	mu       sync.Mutex
-	told     bool           // Connected was reported
-	shown    Path           // that the last event told of, without its round trip
-	observed netip.AddrPort // where the server saw the other end
-	seen     time.Time      // and when
-	reunited time.Time
-	reunions int
+	// Signals, each with room for one.
+	changed chan struct{}   // for ready: the path has changed
+	search  chan struct{}   // for watch: a better path may be found
+	offered chan path.Ports // for watch: ports that the other end's symmetric NAT will use next
+
+	byRelay  atomic.Bool  // the path in use is relayed; while there is none, the last one was
+	troubled atomic.Int64 // when the path in use last failed to answer, in Unix nanoseconds
+	running  linkTasks
+	direct   directSearch // owned by watch
+
+	mu             sync.Mutex // guards what follows
+	reported       reported
+	observed       observation
+	reintroduction reintroduction
 }
 
-// newLink makes a link of a handshake's outcome, in which the two ends said
-// mine and g. It has no path yet.
+// A process is the process at the other end of a link, as the handshake described it.
+type process struct {
+	guid      GUID
+	instance  uint64 // random number of the process
+	listening bool   // it receives calls, in preference to processes that began listening earlier
+	takes     uint32 // kinds of streams that it accepts, see kindBit
+}
+
+// linkTasks tells which tasks of a link are running; there is at most one of each.
+type linkTasks struct {
+	replacedCheck, probing, rejoin atomic.Bool
+}
+
+// directSearch is the state of the search for a direct path.
+type directSearch struct {
+	newSockets []time.Time // when rounds with a new socket began
+	pool       *socketPool // the socket of the path in use; nil: one of the peer's own
+}
+
+// reported is what the application knows of a link from events.
+type reported struct {
+	connected bool
+	path      Path // of the last event; RTT is 0
+}
+
+// An observation is where and when a server last saw the other end.
+type observation struct {
+	addr netip.AddrPort
+	at   time.Time
+}
+
+// reintroduction says when a link without a path last asked for a reintroduction, and how often since it had one.
+type reintroduction struct {
+	last  time.Time
+	count int
+}
+
+// newLink returns a link with the keys of a completed handshake, in which this end sent mine and the other end sent g.
+// It has no path yet.
 func (p *Peer) newLink(require Require, initiator bool, s noise.Secrets, remote GUID, mine, g greeting) *Link {
 	l := &Link{
-		peer: p, index: mine.index, remote: remote, instance: g.instance, listening: g.listening,
-		takes: g.takes, apart: mine.apart || g.apart,
-		changed: make(chan struct{}, 1), nudged: make(chan struct{}, 1),
+		peer: p, index: mine.index, exclusive: mine.exclusive || g.exclusive,
+		remote:  process{guid: remote, instance: g.instance, listening: g.listening, takes: g.takes},
+		changed: make(chan struct{}, 1), search: make(chan struct{}, 1),
 		offered: make(chan path.Ports, 1), require: require, initiator: initiator,
 	}
 	l.nat.Store(&g.nat)
@@ -88,10 +119,10 @@ func (p *Peer) newLink(require Require, initiator bool, s noise.Secrets, remote 
 	}
 	p.mu.Unlock()
 	if cs := p.candidates(); !slices.Equal(cs, mine.candidates) {
-		l.inner.SetCandidates(cs) // the handshake named others
+		l.inner.SetCandidates(cs) // they changed during the handshake
 	}
 	if n := p.nat.known(); n != mine.nat {
-		l.inner.SetNAT(n) // found out since
+		l.inner.SetNAT(n) // it was found out during the handshake
 	}
 	if closed {
 		l.inner.Close(link.CodeDone, "")
@@ -99,29 +130,29 @@ func (p *Peer) newLink(require Require, initiator bool, s noise.Secrets, remote 
 	return l
 }
 
-// watch looks for better paths until the link ends, and cleans up.
+// watch searches for a direct path until the link ends, then cleans up.
 func (l *Link) watch() {
 	for l.Err() == nil {
 		select {
-		case <-l.nudged:
-			l.widen()
+		case <-l.search:
+			l.searchDirect()
 		case ports := <-l.offered:
-			l.accept(ports)
+			l.joinPrediction(ports)
 		case <-l.Done():
 		}
 	}
 	<-l.Done()
-	l.hold(nil)
+	l.keepPool(nil)
 	l.peer.forget(l)
 	l.mu.Lock()
-	told := l.told
+	connected := l.reported.connected
 	l.mu.Unlock()
-	if told {
+	if connected {
 		l.peer.events.put(Disconnected{l, l.inner.Err()})
 	}
 }
 
-// newIndex returns a session index that is free.
+// newIndex returns an unused session index.
 func (p *Peer) newIndex() uint32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,24 +175,24 @@ func (p *Peer) forget(l *Link) {
 	p.relays.forget(l)
 }
 
-// onPath is told of the path by the link's loop.
+// onPath is called by the link's loop when the path in use changes.
 func (l *Link) onPath(p link.Path) {
 	select {
 	case l.changed <- struct{}{}:
 	default:
 	}
 	if p.Kind == path.Relay {
-		l.nudge()
+		l.searchAnew()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p.Kind != path.None {
 		l.byRelay.Store(p.Kind.Relayed())
-		l.reunions = 0
+		l.reintroduction.count = 0
 	}
-	now := l.Path() // start may have told of it already
+	now := l.Path() // start may have reported it already
 	switch {
-	case !l.told || !l.show(now):
+	case !l.reported.connected || !l.setReportedLocked(now):
 	case now.Kind == PathNone:
 		l.peer.events.put(PathLost{l})
 	default:
@@ -169,67 +200,65 @@ func (l *Link) onPath(p link.Path) {
 	}
 }
 
-// show notes what an event is about to tell, and reports whether that is news. The
-// caller holds mu.
-func (l *Link) show(p Path) bool {
+// setReportedLocked records the path that an event is about to report, and returns false if the last event reported the
+// same. The caller holds mu.
+func (l *Link) setReportedLocked(p Path) (changed bool) {
 	p.RTT = 0
-	news := l.shown != p
-	l.shown = p
-	return news
+	changed = l.reported.path != p
+	l.reported.path = p
+	return changed
 }
 
 // Peer returns the GUID of the other end.
-func (l *Link) Peer() GUID { return l.remote }
+func (l *Link) Peer() GUID { return l.remote.guid }
 
-// Path returns the path in use. Its Kind is PathNone while none answers.
+// Path returns the path in use. Its Kind is PathNone while no path answers.
 func (l *Link) Path() Path { return Path(l.inner.Path()) }
 
-// NAT returns what the other end has said of its NAT.
+// NAT returns the other end's NAT, as that end describes it. The zero value means that it is not known.
 func (l *Link) NAT() NAT { return *l.nat.Load() }
 
-// onNAT is told of it anew.
+// onNAT is called by the link's loop when the other end describes its NAT.
 func (l *Link) onNAT(n path.NAT) {
 	l.nat.Store(&n)
-	l.nudge()
+	l.searchAnew()
 }
 
-// Done is closed when the link has ended.
+// Done returns a channel that is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.inner.Done() }
 
-// Err returns why the link ended: a *CloseError, ErrIdle, ErrGone, or nil while
-// it is up.
+// Err returns why the link ended: a *CloseError, ErrIdle or ErrGone; nil while the link is up.
 func (l *Link) Err() error { return l.inner.Err() }
 
-// Close closes the link with CodeDone: see CloseWith.
+// Close is CloseWith(CodeDone, "").
 func (l *Link) Close() error { return l.CloseWith(CodeDone, "") }
 
-// CloseWith ends the link at once and tells the other side the code and the
-// reason. What streams have not delivered is lost: protocols confirm what
-// matters before. It waits until the other side has heard of it, at most a
-// second. Twice is fine.
+// CloseWith closes the link and sends code and reason to the other end, where they become a *CloseError. Streams fail
+// at once. What was written to them is still sent for half a second, or three round trips if that is longer, without
+// any promise: have what matters confirmed first. CloseWith returns when that is over and the other end has confirmed
+// the closing, in less than two seconds. Its error is always nil; calling it again does no harm.
 func (l *Link) CloseWith(code uint64, reason string) error { return l.inner.Close(code, reason) }
 
-// Ping measures a round trip and tells the path that it took.
+// Ping returns the time of one round trip and the path that it took. The error is the link's or ctx's.
 func (l *Link) Ping(ctx context.Context) (time.Duration, Path, error) {
 	d, p, err := l.inner.Ping(ctx)
 	return d, Path(p), err
 }
 
-// SendDatagram sends b once, without any promise; it has at most 1,100 bytes.
+// SendDatagram sends b, at most 1,100 bytes, once: it may be lost, and may arrive out of order.
 func (l *Link) SendDatagram(b []byte) error { return l.inner.SendDatagram(b) }
 
-// ReceiveDatagram waits for the next datagram.
+// ReceiveDatagram waits for the next datagram. The error is the link's or ctx's. The error is the link's or ctx's.
 func (l *Link) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 	return l.inner.ReceiveDatagram(ctx)
 }
 
-// alive reports whether the link is up and was heard of lately.
+// alive reports whether the link is up and a path answers.
 func (l *Link) alive() bool {
 	return l.Err() == nil && l.Path().Kind != path.None
 }
 
-// ready waits until the link has a path: a direct one, or the relay's after a
-// moment in which a direct one may still come.
+// ready waits until the link has a path. If the first path is relayed, it waits a moment longer for a direct one.
 func (l *Link) ready(ctx context.Context) error {
 	timeout := time.NewTimer(connectPatience)
 	defer timeout.Stop()
@@ -256,7 +285,7 @@ func (l *Link) ready(ctx context.Context) error {
 	}
 }
 
-// start reports a link that is up and serves its streams.
+// start reports that the link is up and begins to serve its streams.
 func (l *Link) start() {
 	p := l.peer
 	p.mu.Lock()
@@ -268,11 +297,11 @@ func (l *Link) start() {
 	l.began = time.Now()
 	p.wg.Go(l.serve)
 	p.mu.Unlock()
-	l.nudge()
+	l.searchAnew()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.told = true
+	l.reported.connected = true
 	now := l.Path()
-	l.show(now)
+	l.setReportedLocked(now)
 	p.events.put(Connected{l, now})
 }

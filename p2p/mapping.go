@@ -26,7 +26,7 @@ func (p *Peer) initMapping(system bool) {
 	}
 	p.mapping.mapper = portmap.New(portmap.Config{
 		Port:     c.LocalAddr().Port(),
-		OnChange: func(portmap.Status) { p.tellCandidates() },
+		OnChange: func(portmap.Status) { p.announceCandidates() },
 	})
 	// Without a server others have to know the port beforehand.
 	if _, port, err := splitListen(p.opts.Listen); err == nil && port != 0 && p.opts.Server == "" && !p.opts.Calling {
@@ -54,8 +54,8 @@ func (p *Peer) wantMapping(meeting bool) {
 	p.mapPort()
 }
 
-// hintMapping tells that the network may be another.
-func (p *Peer) hintMapping() {
+// recheckMapping tells that the network may be another.
+func (p *Peer) recheckMapping() {
 	if p.mapping.mapper != nil {
 		p.mapping.mapper.Hint()
 	}

@@ -152,11 +152,11 @@ func (p *Peer) NAT(ctx context.Context) (NAT, error) {
 // onView is told, by the client, how the server sees this host.
 func (p *Peer) onView(v client.View) {
 	p.logView("server sees this host", v)
-	p.tellCandidates()
+	p.announceCandidates()
 	p.wantMapping(false)
-	p.hintMapping()
+	p.recheckMapping()
 	if p.nat.observed(v) {
-		p.tellNAT()
+		p.announceNAT()
 	}
 }
 
@@ -180,7 +180,7 @@ func (p *Peer) watchNAT() {
 
 func (p *Peer) learnNAT(n path.NAT) {
 	if p.nat.set(n) {
-		p.tellNAT()
+		p.announceNAT()
 	}
 }
 
@@ -220,8 +220,8 @@ func (p *Peer) listenMore() (udp.Conn, error) {
 	return p.opts.Network.Listen("udp4", netip.AddrPortFrom(ip, 0))
 }
 
-// tellNAT tells all links how this peer's NAT behaves.
-func (p *Peer) tellNAT() {
+// announceNAT tells all links how this peer's NAT behaves.
+func (p *Peer) announceNAT() {
 	n := p.nat.known()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -229,6 +229,6 @@ func (p *Peer) tellNAT() {
 		l.SetNAT(n)
 	}
 	for l := range p.links {
-		l.nudge()
+		l.searchAnew()
 	}
 }

@@ -159,7 +159,7 @@ func (s *search) neighbours(ctx context.Context, failed error) (*Link, error) {
 		}
 		l, err := s.dial(ctx, addr)
 		switch {
-		case err == nil && (l.listening || s.goal.kind != ""):
+		case err == nil && (l.remote.listening || s.goal.kind != ""):
 			return s.p.bringUp(ctx, l)
 		case err == nil && spare == nil:
 			spare, enough, over = l, time.After(lanSpare), nil

@@ -39,7 +39,7 @@ type Peer struct {
 	inits     chan initiation
 	nat       natWatch
 	mapping   mapping
-	sprays    sprays
+	birthday  birthdayLimits
 	targets   *path.Targets
 	inbound   inbound
 	calls     incomingCalls
@@ -100,7 +100,7 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 		Key: o.Key, Purpose: rendezvous.PurposeLink, Version: o.version, OnVersion: p.otherVersion,
 	}, time.Now())
 	p.nat.init()
-	p.sprays.init()
+	p.birthday.init()
 	p.calls.init()
 	p.inbound.init(p.strangersFull)
 	p.initMapping(system)

@@ -10,14 +10,12 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// predictPatience is how long the server may take to tell a port, and the other
-// end to tell its own.
+// predictPatience is how long to wait for the server's answer, and for the other end's ports.
 const predictPatience = 3 * time.Second
 
-// predict is for a NAT that gives ports in sequence: of a few sockets it finds
-// out between which ports theirs lie. The openers leave between two requests
-// to the server, each of which gets a port too. Ok is false where that tells
-// nothing.
+// predict finds out which external ports a few sockets get from a NAT that assigns ports in sequence. It sends their
+// openers between two requests to the server; the ports of the requests enclose those of the openers. ok is false if
+// the answers do not show a range.
 func (l *Link) predict(conns []udp.Conn, to netip.AddrPort, ttl int, stride int16) (ports path.Ports, won <-chan udp.Conn, ok bool) {
 	before, after, err := l.peer.askers()
 	if err != nil {
@@ -44,18 +42,18 @@ func (l *Link) predict(conns []udp.Conn, to netip.AddrPort, ttl int, stride int1
 	return ports, won, ok
 }
 
-// accept takes part in a cross that the other end begins.
-func (l *Link) accept(ports path.Ports) {
-	at, ok := l.seenAt()
-	if !ok || !l.spraysToo() || l.initiator || !path.Crosses(l.peer.nat.known(), l.NAT()) || l.Path().Kind != path.Relay {
+// joinPrediction takes part in a round of predictBoth that the other end began. ports are the other end's.
+func (l *Link) joinPrediction(ports path.Ports) {
+	at, ok := l.observedAddr()
+	if !ok || !l.mayProbePorts() || l.initiator || !path.Crosses(l.peer.nat.known(), l.NAT()) || l.Path().Kind != path.Relay {
 		return
 	}
-	if _, ok := l.peer.sprays.allow(l.remote, at.Addr()); ok {
-		l.cross(at.Addr(), &ports)
+	if _, ok := l.peer.birthday.allow(l.remote.guid, at.Addr()); ok {
+		l.predictBoth(at.Addr(), &ports)
 	}
 }
 
-// askers opens two sockets to ask the server with.
+// askers opens two sockets for requests to the server.
 func (p *Peer) askers() (one, two *stun.Asker, err error) {
 	c, err := p.listenMore()
 	if err != nil {
@@ -69,43 +67,42 @@ func (p *Peer) askers() (one, two *stun.Asker, err error) {
 	return stun.NewAsker(c), stun.NewAsker(d), nil
 }
 
-// cross is for two NATs that both give ports in sequence. Each end finds out
-// which ports come next and tells them; then each sends, by one socket, to
-// those of the other in turn. The n-th packet of either gets the port to which
-// the other sends its n-th, unless somebody else has begun something meanwhile.
-// Given is what the other end has told; nil: nothing yet.
-func (l *Link) cross(at netip.Addr, given *path.Ports) {
+// predictBoth tries to connect through two symmetric NATs that both assign ports in sequence. Each end finds out which
+// ports its NAT will use next and announces them; then each sends from one socket to the other's ports in turn. The
+// n-th packet of either end gets the port to which the other sends its n-th packet, unless another host behind the same
+// NAT opened a connection meanwhile. given holds the other end's ports; nil: not known yet.
+func (l *Link) predictBoth(at netip.Addr, given *path.Ports) {
 	select {
-	case <-l.offered: // an answer that came too late
+	case <-l.offered: // from an earlier round
 	default:
 	}
-	f := &fan{peer: l.peer}
+	f := &socketPool{peer: l.peer}
 	if !f.open(1) {
 		return
 	}
-	won, ok := l.crossBy(f.conns[0], at, given)
-	if ok && l.await(won, path.BirthdayRound) != nil {
-		l.hold(f)
+	won, ok := l.sendToPredicted(f.conns[0], at, given)
+	if ok && l.awaitWinner(won, path.BirthdayRound) != nil {
+		l.keepPool(f)
 		return
 	}
 	f.close()
 }
 
-func (l *Link) crossBy(conn udp.Conn, at netip.Addr, given *path.Ports) (won <-chan udp.Conn, ok bool) {
+func (l *Link) sendToPredicted(conn udp.Conn, at netip.Addr, given *path.Ports) (won <-chan udp.Conn, ok bool) {
 	own, ok := l.nextPorts()
 	if !ok {
 		return nil, false
 	}
 	l.inner.Announce(own)
 	if given == nil {
-		if given, ok = l.answer(); !ok {
+		if given, ok = l.awaitPorts(); !ok {
 			return nil, false
 		}
 	}
 	return l.inner.Cross(conn, at, given.First(path.CrossPorts)), true
 }
 
-// nextPorts returns the ports that this peer's NAT gives next.
+// nextPorts returns the ports that this peer's NAT will use next.
 func (l *Link) nextPorts() (path.Ports, bool) {
 	c, err := l.peer.listenMore()
 	if err != nil {
@@ -123,8 +120,8 @@ func (l *Link) nextPorts() (path.Ports, bool) {
 	return path.After(last.Port(), l.peer.nat.known().Stride, path.CrossPorts)
 }
 
-// answer waits for the ports that the other end tells in return.
-func (l *Link) answer() (*path.Ports, bool) {
+// awaitPorts waits until the other end announces its ports.
+func (l *Link) awaitPorts() (*path.Ports, bool) {
 	timer := time.NewTimer(predictPatience)
 	defer timer.Stop()
 	select {

@@ -14,32 +14,32 @@ import (
 )
 
 const (
-	// The pauses between a link's attempts to be introduced anew: the other end may still
-	// have to find out that the server was restarted, and to register.
+	// Pauses between requests for a reintroduction: the other end may not have noticed yet that the server was
+	// restarted, and has to register first.
 	rejoinFirst = 100 * time.Millisecond
 	rejoinLast  = 500 * time.Millisecond
-	// rejoinPatience is for how long it tries. What is left is for seek.
+	// rejoinPatience bounds rejoin. After it, reintroduce carries on at longer intervals.
 	rejoinPatience = 20 * time.Second
-	// rejoinPause is between two signs of life that a link asks the server for.
+	// rejoinPause is the least time between two STALEs of a link that are acted upon.
 	rejoinPause = 200 * time.Millisecond
 )
 
-// relays are the links of a peer by their newest channel of the relay. A channel is a
-// random number of 64 bits that only the peer, its server, and who sees their packets know.
-// So a STALE that names one is not from a stranger.
+// relays maps relay channels to links. Only a link's newest channel is kept. A channel is a random 64-bit number that
+// only the peer, its server, and those on the path between them know, so a STALE with a valid channel does not come
+// from a stranger.
 type relays struct {
 	mu    sync.Mutex
 	links map[uint64]relayed
 	of    map[*link.Link]uint64
 }
 
-// A relayed is a link and when a STALE last had the server asked for a sign of life.
+// A relayed is a link and when a STALE about it was last acted upon.
 type relayed struct {
 	link  *Link
 	asked time.Time
 }
 
-// set notes the channel of a link in the place of an earlier one.
+// set records a link's channel, which replaces its earlier one.
 func (r *relays) set(channel uint64, l *Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -64,8 +64,8 @@ func (r *relays) channel(l *Link) uint64 {
 	return r.of[l.inner]
 }
 
-// stale returns the link of a channel of which a STALE has come; ok is false where there
-// is none, or one came just before.
+// stale returns the link of a channel that a STALE names. ok is false if there is none, or if the last STALE about it
+// was less than rejoinPause ago.
 func (r *relays) stale(channel uint64, now time.Time) (l *Link, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -78,9 +78,9 @@ func (r *relays) stale(channel uint64, now time.Time) (l *Link, ok bool) {
 	return e.link, true
 }
 
-// handleStale takes the server's word that it does not know a channel of the relay from
-// this address. Either our address has changed, or the server was restarted: a sign of
-// life tells it, or us, and an introduction makes a new channel.
+// handleStale handles the server's message that it does not know a relay channel from this address. Either our address
+// has changed, or the server was restarted. Refreshing the registration settles which, and a reintroduction makes a new
+// channel.
 func (p *Peer) handleStale(b udp.Batch) {
 	if p.client == nil || b.Addr != p.client.ServerAddr() {
 		return
@@ -96,7 +96,7 @@ func (p *Peer) handleStale(b udp.Batch) {
 	}
 }
 
-// rejoinAll has the links without a path be introduced anew: the server is back.
+// rejoinAll starts rejoin for the links without a path. It is called when the server is back.
 func (p *Peer) rejoinAll() {
 	p.mu.Lock()
 	var lost []*Link
@@ -111,34 +111,33 @@ func (p *Peer) rejoinAll() {
 	}
 }
 
-// beginRejoin starts rejoin, once at a time.
+// beginRejoin starts rejoin unless it runs for this link already.
 func (p *Peer) beginRejoin(l *Link) {
-	if l.peer == nil || l.rejoining.Swap(true) {
+	if l.peer == nil || l.running.rejoin.Swap(true) {
 		return
 	}
 	p.spawn(func() {
-		defer l.rejoining.Store(false)
+		defer l.running.rejoin.Store(false)
 		ctx, cancel := context.WithTimeout(p.ctx, rejoinPatience)
 		defer cancel()
 		p.rejoin(ctx, l)
 	})
 }
 
-// rejoin has the server introduce the ends of a link anew, as often as needed until
-// either end has done it.
+// rejoin asks the server to introduce the two ends of a link again, and repeats that until either end succeeds.
 func (p *Peer) rejoin(ctx context.Context, l *Link) {
 	old := p.relays.channel(l)
 	pause := rejoinFirst
 	if !l.initiator {
-		l.sleep(ctx, pause) // so that mostly one of the ends does it
+		l.sleep(ctx, pause) // so that usually only one end does it
 	}
 	for l.Err() == nil && ctx.Err() == nil && p.relays.channel(l) == old {
-		answer, err := l.introduceAgain(ctx, l.instance)
+		answer, err := l.requestReintroduction(ctx, l.remote.instance)
 		switch {
 		case err == nil:
-			p.reunite(l, answer.Observed, answer.Channel)
+			p.addReintroduced(l, answer.Observed, answer.Channel)
 			return
-		case errors.Is(err, client.ErrRefused): // there, and does not know the link
+		case errors.Is(err, client.ErrRefused): // it is online, but does not have the link
 			l.inner.Abandon(ErrGone)
 			return
 		}

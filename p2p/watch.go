@@ -84,6 +84,6 @@ func (p *Peer) moved() {
 		l.Moved()
 	}
 	p.mu.Unlock()
-	p.tellCandidates()
-	p.hintMapping()
+	p.announceCandidates()
+	p.recheckMapping()
 }
