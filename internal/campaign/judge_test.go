@@ -13,8 +13,9 @@ import (
 //	           overwritten, nothing is there twice, nothing hidden stays
 //	endings    commands end, with a documented status and a reason; probes succeed; where nothing
 //	           is wrong nothing fails
-//	silence    no command that has something to do is silent for long while the network carries
-//	strangers  who takes no part gets next to nothing
+//	silence    a command with something to do reports progress, waiting or stalled every 30 s; once
+//	           the network is calm, it makes progress
+//	strangers  hosts that take no part receive no more than docs/limits.md says
 //	bounds     goroutines, descriptors and memory
 type judge struct {
 	w      *world
