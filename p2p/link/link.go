@@ -3,15 +3,15 @@
 // A link is a session, and a path is only a way to reach it. Both ends hold the
 // session's keys before the link begins; every packet is an ordinary packet of
 // the session, whichever path it takes; a path is tried by a PING and is
-// valid once the PONG came back. A better path that becomes valid takes over, one that
+// valid once the PONG came back (package path). A better path that becomes valid takes over, one that
 // dies is left, and the streams above notice nothing but a pause.
 //
 // Over the paths run reliable, ordered streams with flow control, and
 // unreliable datagrams. Loss detection follows RFC 9002 and RFC 8985 (RACK),
-// for each path by itself. Congestion control is behind an interface, one
-// controller a path; it is of the BBR family (draft-ietf-ccwg-bbr), and tells what
-// is lost by chance from what is lost to a queue. Package wire draws the
-// frames, docs/protocol.md the packets.
+// for each path by itself (package recovery). Congestion control is of the BBR family
+// (draft-ietf-ccwg-bbr), one controller a path, and distinguishes random loss from
+// congestion (package congestion). Package wire draws the frames, docs/protocol.md the
+// packets.
 //
 // One goroutine, the link's loop, owns all state but that of the streams, which
 // have a mutex each. Time comes in as the loop's now.
@@ -29,7 +29,7 @@
 // beside what the application itself writes, which is held until it is
 // acknowledged: twice the congestion window, more where much is lost, and at most 16 MiB for a
 // stream. A link at rest holds about 100 KiB. Addresses that nobody but the
-// other peer vouches for get a few probes each, and a few of them do (budget).
+// other peer vouches for get a few probes each, and a few of them do (path.Manager).
 //
 // Limits: 128 streams opened by each side at once; datagrams of 1,100 bytes.
 package link

@@ -1,6 +1,8 @@
-// Package path holds the rules by which peers find paths to each other: at what addresses a
-// peer may be reached, when each is probed, how many probes strangers' addresses get, and which
-// of the paths that answer is best. It does no I/O and keeps no time: link.Link does both.
+// Package path finds and keeps the paths of a link: at what addresses a peer may be reached, when
+// each is probed and how often, which paths are valid, lost or in use, and how large their datagrams
+// are. A Manager does this for one link. It does no I/O and has no clock: each call gets the time,
+// Probes returns what is to be sent, and Deadline when to call again. The rest are values: candidates,
+// NATs, port ranges, schedules.
 //
 // The terms are those of RFC 4787 (mapping, filtering) and RFC 8445 (candidate, host,
 // server-reflexive).
