@@ -8,8 +8,8 @@ import (
 	"p2ptool/p2p/path"
 )
 
-// An announcement is what the other side is to know of our addresses and our NAT. The newest of
-// each counts; one that is lost is sent again.
+// An announcement is what this end announces to the peer: its addresses, its NAT, and the ports
+// at which its sockets wait. Only the newest of each counts, and is sent again if it is lost.
 type announcement struct {
 	candidates    []path.Candidate
 	candidatesDue bool
@@ -19,21 +19,21 @@ type announcement struct {
 	portsDue      bool
 }
 
-// SetCandidates tells the other side where we may be reached from now on.
+// SetCandidates sends the peer the addresses at which this end can be reached from now on.
 func (l *Link) SetCandidates(cs []path.Candidate) {
 	cs = slices.Clone(cs)
 	l.do(func() { l.announced.candidates, l.announced.candidatesDue = cs, true })
 }
 
-// SetNAT tells the other side how our NAT maps and filters.
+// SetNAT sends the peer how this end's NAT maps and filters.
 func (l *Link) SetNAT(n path.NAT) {
 	l.do(func() {
 		l.announced.nat, l.announced.natDue = n, l.cfg.NATs
 	})
 }
 
-// Announce tells the other side among which ports of our address, as the server
-// saw it, sockets wait for its probes.
+// Announce sends the peer a range of ports of this end's address, as the server saw it, among
+// which sockets wait for the peer's probes.
 func (l *Link) Announce(p path.Ports) {
 	l.do(func() {
 		l.announced.ports, l.announced.portsDue = p, l.cfg.NATs
@@ -42,10 +42,10 @@ func (l *Link) Announce(p path.Ports) {
 
 func (a *announcement) due() bool { return a.candidatesDue || a.natDue || a.portsDue }
 
-// candidatesRoom is the most bytes that a CANDIDATES has.
+// candidatesRoom is the size of the longest CANDIDATES, in bytes.
 const candidatesRoom = 2 + path.MaxCandidates*(1+path.AddrSize)
 
-// append appends frames of at most room bytes, and notes them in rec.
+// append appends the frames that are due, at most room bytes, and records them in rec.
 func (a *announcement) append(b []byte, room int, rec *recovery.Packet) []byte {
 	if before := len(b); a.candidatesDue && room >= candidatesRoom {
 		a.candidatesDue = false
@@ -76,7 +76,7 @@ func (a *announcement) lose(k recovery.FrameKind) {
 	a.portsDue = a.portsDue || k == recovery.Ports
 }
 
-// appendFiller appends a frame that does nothing and is acknowledged.
+// appendFiller appends a frame without effect that makes the packet ack-eliciting.
 func appendFiller(b []byte, rec *recovery.Packet) []byte {
 	rec.Record(recovery.Frame{Kind: recovery.Filler})
 	return wire.AppendCandidates(b, nil)
@@ -85,7 +85,7 @@ func appendFiller(b []byte, rec *recovery.Packet) []byte {
 // OnCandidates handles a CANDIDATES.
 func (l packetHandler) OnCandidates(cs []path.Candidate) { l.paths.Named(l.now, cs) }
 
-// OnNAT and OnOpened handle the frames.
+// OnNAT and OnOpened pass NAT and OPENED to the owner of the link.
 func (l packetHandler) OnNAT(n path.NAT) {
 	if l.cfg.OnNAT != nil {
 		l.cfg.OnNAT(n)

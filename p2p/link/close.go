@@ -16,23 +16,23 @@ const (
 	CodeProtocol = 1
 	CodeReplaced = 2
 	CodeInternal = 3
-	CodeBusy     = 4 // too many links of strangers
+	CodeBusy     = 4 // too many links of unknown peers
 	AppCode      = 64
 )
 
 const (
 	closeTries = 3
-	closeGap   = 300 * time.Millisecond // between them, at most
-	leaveTime  = 500 * time.Millisecond // for what was written to arrive; or
-	leaveTrips = 3                      // so many round trips, if that is longer, up to
+	closeGap   = 300 * time.Millisecond // between tries, at most
+	leaveTime  = 500 * time.Millisecond // for written data to arrive, or
+	leaveTrips = 3                      // this many round trips if that is longer, but at most
 	leaveMost  = 900 * time.Millisecond
 )
 
 // A CloseError says that a link was closed.
 type CloseError struct {
-	Remote bool // by the other side
+	Remote bool // by the peer
 	Code   uint64
-	Reason string // if Remote, in the other side's words
+	Reason string // if Remote, the peer's text: not trusted
 }
 
 func (e *CloseError) Error() string {
@@ -46,8 +46,7 @@ func (e *CloseError) Error() string {
 	return fmt.Sprintf("%s (code %d: %q)", who, e.Code, e.Reason)
 }
 
-// leaving is the state of a link that is to be closed once what was written has
-// arrived.
+// leaving is the state of a link that closes as soon as written data has arrived.
 type leaving struct {
 	begun  bool
 	until  time.Time
@@ -55,8 +54,8 @@ type leaving struct {
 	reason string
 }
 
-// closing is the state of a link that we close: CLOSE is sent until the other
-// side answers with its own, or a few times.
+// closing is the state of a link that this end closes: it sends CLOSE a few times, until the
+// peer answers with its own.
 type closing struct {
 	code   uint64
 	reason string
@@ -66,12 +65,11 @@ type closing struct {
 
 func (c *closing) begun() bool { return c.tries > 0 }
 
-// Close closes the link with a code and a reason for the other side. Streams
-// fail at once, but what was written to them is still delivered if that takes
-// less than half a second or three round trips: that is no promise, and protocols
-// above confirm what matters. Close waits for that, and until the other side
-// answered or a few tries went unanswered: less than two seconds in all. Twice
-// is fine.
+// Close closes the link and sends the peer a code and a reason. Streams fail at once, but
+// data that was written to them is still delivered if that takes less than half a second or
+// three round trips. That is not guaranteed: protocols above have to confirm what matters.
+// Close waits for the delivery, then until the peer answers or a few tries go unanswered: less
+// than two seconds in all. It always returns nil. Calling it twice is fine.
 func (l *Link) Close(code uint64, reason string) error {
 	l.do(func() { l.leave(code, reason) })
 	<-l.done
@@ -87,7 +85,7 @@ func (l *Link) leave(code uint64, reason string) {
 	l.streams.refuse(&CloseError{Code: code, Reason: reason})
 }
 
-// advanceLeave closes the link that is to be closed, when it is time.
+// advanceLeave closes the link once written data has arrived, or it is time.
 func (l *Link) advanceLeave() {
 	v := &l.leaving
 	if !l.reached() || !l.now.Before(v.until) || !l.streams.unsettled() {
@@ -125,8 +123,8 @@ func (l *Link) probeTimeout() time.Duration {
 	return 2 * rtt.Initial
 }
 
-// sendClose sends CLOSE on the path in use, or on all where that is not valid; but to no peer from which
-// nothing ever came.
+// sendClose sends CLOSE on the path in use, or on all paths if that is not valid. While the handshake
+// may have been a replay, it uses only the relay.
 func (l *Link) sendClose(code uint64, reason string) {
 	for _, p := range l.paths.All() {
 		if !p.Relayed() && l.paths.Unconfirmed() {
@@ -147,7 +145,7 @@ func (l *Link) reached() bool {
 	return p != nil && p.State == path.Valid
 }
 
-// closeReason returns the reason that a CLOSE on a path gives: none to a host that never answered.
+// closeReason returns the reason for a CLOSE on a path: none for a host that never answered.
 func closeReason(p *path.Path, reason string) string {
 	if p.State == path.Untested && !p.Relayed() {
 		return ""
@@ -155,8 +153,8 @@ func closeReason(p *path.Path, reason string) string {
 	return reason
 }
 
-// OnClose takes a CLOSE. One that crosses our own, or answers
-// it, ends the link as we meant to.
+// OnClose handles a CLOSE. One that answers our own, or crosses it, ends the link with our
+// own code.
 func (l packetHandler) OnClose(code uint64, reason string) {
 	if c := &l.closing; c.begun() {
 		l.end(&CloseError{Code: c.code, Reason: c.reason})
@@ -166,6 +164,6 @@ func (l packetHandler) OnClose(code uint64, reason string) {
 	l.end(&CloseError{Remote: true, Code: code, Reason: strings.ToValidUTF8(reason, "\uFFFD")})
 }
 
-// Abandon ends the link without a word to the other side, which is known to
-// have gone.
+// Abandon ends the link without sending CLOSE, if the peer is known to be gone. It does not
+// wait.
 func (l *Link) Abandon(err error) { l.do(func() { l.end(err) }) }

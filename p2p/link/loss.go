@@ -8,7 +8,7 @@ import (
 	"p2ptool/p2p/path"
 )
 
-// OnAck takes an ACK frame.
+// OnAck handles an ACK.
 func (l packetHandler) OnAck(a wire.Ack) error {
 	if a.Ranges[0].End > l.sender.Counter() {
 		return errAck
@@ -33,8 +33,9 @@ func (l packetHandler) OnAck(a wire.Ack) error {
 	return nil
 }
 
-// sampleRTT measures by the largest packet of an ACK, to which alone its delay
-// applies, if it is news and the answer came by the path that it took.
+// sampleRTT takes a sample from the largest packet that an ACK names, to which alone the ACK's
+// delay applies, if it is newly acknowledged and the ACK came by the path on which the packet
+// was sent.
 func (l *Link) sampleRTT(a wire.Ack) {
 	p := l.history.Lookup(a.Ranges[0].End - 1)
 	if p != nil && p.Path == &l.from.loss {
@@ -42,7 +43,7 @@ func (l *Link) sampleRTT(a wire.Ack) {
 	}
 }
 
-// ackPacket takes the acknowledgement of one packet.
+// ackPacket handles the acknowledgement of one packet.
 func (l *Link) ackPacket(p *recovery.Packet) {
 	p.Path.Settle(l.now, p)
 	l.acks.Forget(p.AllBelow)
@@ -65,14 +66,14 @@ func (l *Link) ackPacket(p *recovery.Packet) {
 	l.proveBy(p)
 }
 
-// proveBy takes the acknowledgement of a packet for an answer on its path.
+// proveBy counts the acknowledgement of a packet as an answer on its path.
 func (l *Link) proveBy(p *recovery.Packet) {
-	if at := l.pathOf(p.Path); at != nil { // else it was dropped since
+	if at := l.pathOf(p.Path); at != nil { // else it has been dropped
 		l.paths.Acked(l.now, at, p.Time, int(p.Size))
 	}
 }
 
-// pathOf returns the path that loss detection knows by this, nil if it was dropped.
+// pathOf returns the path of a state of loss detection, nil if the path was dropped.
 func (l *Link) pathOf(loss *recovery.Path) *path.Path {
 	if c := l.best(); c != nil && &c.loss == loss {
 		return c.Path
@@ -85,8 +86,8 @@ func (l *Link) pathOf(loss *recovery.Path) *path.Path {
 	return nil
 }
 
-// detectLost declares the packets of a path lost that are overdue, and sets
-// the time at which the next one will be.
+// detectLost declares the overdue packets of a path lost, and sets the time at which the next
+// one is overdue.
 func (l *Link) detectLost(p *flow) {
 	p.loss.LossAt = time.Time{}
 	for s := range l.history.InFlightOn(&p.loss) {
@@ -103,7 +104,7 @@ func (l *Link) detectLost(p *flow) {
 	}
 }
 
-// losePacket takes a packet out of flight and makes what it carried due again.
+// losePacket removes a packet from those in flight and queues what it carried to be sent again.
 func (l *Link) losePacket(s *recovery.Packet) {
 	if l.cfg.Trace != nil {
 		l.traceLost(s)
@@ -126,8 +127,8 @@ func (l *Link) resend(s *recovery.Packet) {
 	}
 }
 
-// loseAll takes everything out of flight that is on a path which will not
-// carry more. It is no sign of congestion.
+// loseAll declares everything in flight on a path lost, because the path carries nothing any
+// more. It is not a sign of congestion.
 func (l *Link) loseAll(p *flow) {
 	if p.loss.InFlight == 0 {
 		return
@@ -138,10 +139,10 @@ func (l *Link) loseAll(p *flow) {
 	p.loss.LossAt = time.Time{}
 }
 
-// timeout does what is due when nothing was heard of a path's packets for too
-// long. On the path in use what waits longest is sent again, beyond the window,
-// so that an answer tells what became of the rest. On another nothing follows
-// that could tell: all of it is sent again.
+// timeout handles a probe timeout of a path (RFC 9002, section 6.2). On the path in use the
+// oldest packets are sent again, beyond the window, so that an ACK shows which of the rest
+// arrived. On any other path no packet follows that an ACK could answer, so everything in flight
+// is lost and sent again.
 func (l *Link) timeout(p *flow) {
 	if p != l.best() {
 		l.loseAll(p)

@@ -12,8 +12,8 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// A Route is how a datagram gets to the other side: out of a socket to an
-// address, and by a channel of the relay if that address is a server's.
+// A Route is how a datagram reaches the peer: from a socket to an address, and by a channel of
+// the relay if the address is a server's.
 type Route struct {
 	Conn    udp.Conn
 	Addr    netip.AddrPort
@@ -26,7 +26,7 @@ func (r Route) route() path.Route {
 
 const (
 	typeData  = 8 // first byte of a packet
-	typeRelay = 9 // and of one that goes by the relay
+	typeRelay = 9 // and of one by the relay
 	relayHead = 1 + 8
 )
 

@@ -44,7 +44,7 @@ func (l *Link) sendProbes() {
 	}
 }
 
-// sendProbe sends a packet of the manager. Errors are for the path's checks to notice.
+// sendProbe sends a packet of the manager. It ignores errors: a check that is not answered shows them.
 func (l *Link) sendProbe(q path.Probe) {
 	conn, f, size := q.Route.Socket.(udp.Conn), flowOf(q.Path), path.MinMTU
 	if f != nil {
@@ -68,49 +68,46 @@ func (l *Link) sendProbe(q path.Probe) {
 	l.put(conn, q.Route.Addr, pkt, q.TTL)
 }
 
-// AddCandidate adds an address at which the other side is likely to receive,
-// and has it probed.
+// AddCandidate adds an address at which the peer is likely to receive, and has it probed.
 func (l *Link) AddCandidate(r Route) {
 	l.doPaths(func(m *path.Manager) { m.AddCandidate(l.now, r.route()) })
 }
 
-// AddCandidates has addresses of the other side probed. observed is what the
-// server saw, and may be the zero value; cs is what the other side itself
-// names. Openers go out at once, probes begin after the delay, or when the other
-// side is heard of.
+// AddCandidates has addresses of the peer probed. observed is the address that the server saw,
+// or the zero value; cs are those that the peer itself names. Openers are sent at once; probes
+// begin after the delay, or when the first packet of the link arrives.
 func (l *Link) AddCandidates(observed netip.AddrPort, cs []path.Candidate, delay time.Duration) {
 	cs = slices.Clone(cs)
 	l.doPaths(func(m *path.Manager) { m.AddCandidates(l.now, observed, cs, delay) })
 }
 
-// AddRelay adds the relay's path; Addr is the server's. An earlier one that is
-// not in use is dropped.
+// AddRelay adds a path by the relay; r.Addr is the server's address. An earlier one that is not
+// in use is dropped.
 func (l *Link) AddRelay(r Route) {
 	l.doPaths(func(m *path.Manager) { m.AddRelay(l.now, r.route()) })
 }
 
-// MoveRelay has the channels of a relay at one address, which the server is not reached at
-// any more, go on at another, to. Its Channel is of no meaning.
+// MoveRelay moves the relay's channels from an address at which the server is not reached any
+// more to another. to.Channel is ignored.
 func (l *Link) MoveRelay(from netip.AddrPort, to Route) {
 	l.doPaths(func(m *path.Manager) { m.MoveRelay(l.now, from, to.route()) })
 }
 
-// RefuseRelay says that the relay does not know a channel: its server was restarted, or
-// sees this end elsewhere. Another path takes over as soon as there is one, unless an
-// answer comes by the channel first.
+// RefuseRelay is called when the relay does not know a channel: its server was restarted, or sees
+// this end at another address. Another path takes over as soon as there is one, unless an answer
+// arrives by the channel first.
 func (l *Link) RefuseRelay(channel uint64) {
 	l.doPaths(func(m *path.Manager) { m.RefuseRelay(l.now, channel) })
 }
 
-// AddProven adds a path at whose address the other side is known to receive,
-// with the round trip that showed it, and what address of ours it saw then.
+// AddProven adds a path to an address at which the peer is known to receive, with the round trip
+// that showed it, and the address at which the peer saw this end.
 func (l *Link) AddProven(r Route, roundTrip time.Duration, seen netip.Addr) {
 	l.doPaths(func(m *path.Manager) { m.AddProven(l.now, r.route(), roundTrip, seen) })
 }
 
-// Moved says that this host has other addresses, or has slept: the ways here
-// may be others. So all paths are asked for an answer at once, and the one in
-// use has less patience than else.
+// Moved is called when this host's addresses have changed, or it has slept: the paths may have
+// changed, too. It checks all of them at once, and the one in use is given up sooner than usual.
 func (l *Link) Moved() {
 	l.doPaths(func(m *path.Manager) { m.Moved(l.now) })
 }
@@ -126,9 +123,9 @@ func (l *Link) ProbePorts(conn udp.Conn, addr netip.Addr, ports []uint16) (over 
 	return done
 }
 
-// Cross sends to ports of an address in turn from one socket, whose NAT gives
-// each of these packets a port of its own: first openers, then probes. Won gives
-// the socket once there is a path. See OpenPool.
+// Cross sends to ports of an address in turn from one socket, whose NAT gives each of these
+// packets a port of its own: first openers, then probes. won receives the socket once it has a
+// valid path; it never does if the link ends before. See OpenPool.
 func (l *Link) Cross(conn udp.Conn, addr netip.Addr, ports []uint16) (won <-chan udp.Conn) {
 	winner := make(chan udp.Conn, 1)
 	l.doPaths(func(m *path.Manager) {
@@ -137,11 +134,11 @@ func (l *Link) Cross(conn udp.Conn, addr netip.Addr, ports []uint16) (won <-chan
 	return winner
 }
 
-// OpenPool sends an opener to an address from each of these sockets, whose packets
-// are then delivered here, in the place of an earlier round's sockets. The time
-// to live is the openers'; 0: the system's. Opened is closed once they have
-// left, and won gives the socket of the first path that becomes valid. Neither
-// is, where the link ends before.
+// OpenPool sends an opener to an address from each of these sockets, which replace those of an
+// earlier round. The caller delivers packets that arrive at them to this link from then on. ttl is
+// the time to live of the openers; 0: the system's. opened is closed once they are sent, and won
+// receives the socket of the first path that becomes valid. Neither happens if the link ends
+// before.
 func (l *Link) OpenPool(conns []udp.Conn, to netip.AddrPort, ttl int) (opened <-chan struct{}, won <-chan udp.Conn) {
 	winner := make(chan udp.Conn, 1)
 	left := make(chan struct{})
@@ -157,8 +154,8 @@ func (l *Link) OpenPool(conns []udp.Conn, to netip.AddrPort, ttl int) (opened <-
 	return left, winner
 }
 
-// ClosePool gives a round up: none of its sockets is used from then on but the
-// one that won gave, if it did. It waits for the link's loop.
+// ClosePool ends a round: none of its sockets is used any more, except the one that won received,
+// if any. It waits for the link's loop.
 func (l *Link) ClosePool() {
 	gone := make(chan struct{})
 	if l.doPaths(func(m *path.Manager) {
@@ -172,7 +169,8 @@ func (l *Link) ClosePool() {
 	}
 }
 
-// Ping measures a round trip on the path in use.
+// Ping measures a round trip on the path in use, which it returns, too. The error is why the link
+// has ended, or ctx's.
 func (l *Link) Ping(ctx context.Context) (time.Duration, Path, error) {
 	answer := make(chan time.Duration, 1)
 	if !l.doPaths(func(m *path.Manager) {
@@ -192,8 +190,8 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, Path, error) {
 	}
 }
 
-// report tells the path in use, where it is news. The turn's end calls it, so that a
-// choice that does not last is not reported.
+// report calls OnPath if the path in use has changed. It is called at the end of a turn of the
+// loop, so that a choice that does not last is not reported.
 func (l *Link) report() {
 	p := l.best()
 	if p == nil {
@@ -216,12 +214,12 @@ func (l *Link) report() {
 type Survey struct {
 	Age   time.Duration // of the link
 	Paths []path.Report // the one in use first, then those that are valid
-	// Unsettled says that something which was written has not arrived, Blocked that the other
-	// side takes no more of it for now, having not read what came before.
+	// Unsettled says that written data is not yet acknowledged, Blocked that the peer's
+	// application has to read before more of it can be sent.
 	Unsettled, Blocked bool
 }
 
-// Survey returns what is known of the paths to the other side. The error is why the link has ended, or
+// Survey returns what is known of the paths to the peer. The error is why the link has ended, or
 // ctx's.
 func (l *Link) Survey(ctx context.Context) (Survey, error) {
 	out := make(chan Survey, 1)

@@ -17,7 +17,7 @@ func (l *Link) receive(a arrival) {
 		}
 		n, plain, err := l.receiver.Open(d)
 		if err != nil {
-			return // a stranger's, a duplicate, or too late
+			return // not of this session, a duplicate, or too old
 		}
 		if l.from == nil {
 			l.from = flowOf(l.paths.Learn(l.now, r))
@@ -36,8 +36,8 @@ func (l *Link) receive(a arrival) {
 	l.heardAt.Store(l.heard.UnixNano())
 }
 
-// packet handles what a genuine packet carried. One that asks for more than
-// there is room for is not acknowledged, as if it had been lost.
+// packet handles the frames of a genuine packet. One that needs more memory than there is room
+// for is not acknowledged, as if it had been lost.
 func (l *Link) packet(n uint64, plain []byte) {
 	l.answer = false
 	eliciting, err := wire.Parse(plain, packetHandler{l}, &l.scratch)
@@ -63,8 +63,8 @@ func (l *Link) packet(n uint64, plain []byte) {
 // (wire.Handler). It keeps these methods out of what a Link offers.
 type packetHandler struct{ *Link }
 
-// OnPing notes a PING. Of several in one packet only the last is answered: an
-// answer must not be more than what it answers.
+// OnPing notes a PING. Of several in one packet only the last is answered: an answer must not be
+// longer than the packet.
 func (l packetHandler) OnPing(id uint64) { l.pinged, l.answer = id, true }
 
 // OnPong handles a PONG.

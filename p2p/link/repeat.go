@@ -7,8 +7,8 @@ import (
 	"p2ptool/p2p/link/wire"
 )
 
-// repeatOldest makes the oldest data due again if a copy of it is due (recovery.Redundancy), and
-// reports whether there is any.
+// repeatOldest queues the oldest data to be sent again if a copy of it is due
+// (recovery.Redundancy), and reports whether there is any.
 func (l *Link) repeatOldest(p *flow) bool {
 	n, newRound := p.loss.CopyDue(l.now, p.MTU)
 	if newRound {
@@ -17,7 +17,7 @@ func (l *Link) repeatOldest(p *flow) bool {
 	return n > 0 && l.streams.repeat(n)
 }
 
-// age is called once a round trip: what was sent in the one before should have arrived.
+// age is called once a round trip: what was sent in the previous one should have arrived.
 func (t *streams) age() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -28,8 +28,8 @@ func (t *streams) age() {
 	}
 }
 
-// repeat makes due again up to n bytes of what should have arrived and has not, of the most
-// urgent streams first, and reports whether there is any. Only the loop does.
+// repeat queues up to n bytes to be sent again of data that should have arrived and has not,
+// the most urgent streams first, and reports whether there is any. Only the loop calls it.
 func (t *streams) repeat(n int) bool {
 	t.mu.Lock()
 	all := t.allLocked()
@@ -45,9 +45,9 @@ func (t *streams) repeat(n int) bool {
 	return left < n
 }
 
-// expedite makes due again up to n bytes of what has not arrived, of the most urgent
-// streams first, without waiting for word of its loss: when a path's rate has dropped, a
-// chat line is likely lost, and word of that would come a full queue later.
+// expedite queues up to n bytes to be sent again of data that has not arrived, the most urgent
+// streams first, without waiting for its loss to be detected: after a path's rate has dropped, a
+// chat line is likely lost, and that would be detected only after a full queue has drained.
 func (t *streams) expedite(n int) {
 	t.age()
 	t.age()
@@ -60,13 +60,13 @@ func (s *Stream) repeat(n int) int {
 	return s.out.Repeat(n)
 }
 
-// repeatRanges is from how many runs of what has arrived on packets are lost so often that a
-// WINDOW is told more than once.
+// repeatRanges is the number of ranges of received packets from which on loss is so high that
+// a WINDOW is sent more than once.
 const repeatRanges = 8
 
-// repeatWindow appends the WINDOW that was last sent to what is sent anyway, while it is
-// not acknowledged and much is lost on the way here: what it lets the other side send
-// would wait for longer than anything else. It is not remembered, for the first was.
+// repeatWindow appends the last WINDOW again to a packet that is sent anyway, while it is not
+// acknowledged and many packets from the peer are lost: if it were lost, the data that it
+// permits would be delayed more than anything else. The copy is not recorded, as the first one was.
 func (l *Link) repeatWindow(b []byte, room int) []byte {
 	s := l.raised
 	if s == nil || l.acks.Runs() < repeatRanges {

@@ -8,9 +8,9 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// SealCandidates returns a packet of the link that names the addresses at which we can be reached. When
-// no path is left, somebody who cannot read it carries it to the other side (reintroduction). It returns nil
-// if the link has ended.
+// SealCandidates returns a packet of the link that names the addresses at which this end can be
+// reached. When no path is left, a third party that cannot read it forwards it to the peer
+// (reintroduction). It returns nil if the link has ended.
 func (l *Link) SealCandidates(cs []path.Candidate) []byte {
 	out := make(chan []byte, 1)
 	ok := l.do(func() {
@@ -29,8 +29,8 @@ func (l *Link) SealCandidates(cs []path.Candidate) []byte {
 	}
 }
 
-// OpenCandidates handles a packet that SealCandidates of the other side returned, and reports
-// whether it was genuine and new. It waits for the link's loop.
+// OpenCandidates handles a packet that the peer's SealCandidates returned, and reports whether it
+// was genuine and new. It waits for the link's loop.
 func (l *Link) OpenCandidates(packet []byte) bool {
 	out := make(chan bool, 1)
 	ok := l.do(func() {

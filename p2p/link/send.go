@@ -12,14 +12,13 @@ import (
 )
 
 const (
-	maxSegments = 64 // datagrams that the kernel takes in one piece
-	minRoom     = 40 // bytes worth beginning another frame in
+	maxSegments = 64 // datagrams that the kernel accepts in one batch
+	minRoom     = 40 // bytes left in a packet, below which no other frame is begun
 )
 
 var padding [minRoom]byte
 
-// send sends what is due and what may be sent, in a few batches. It reports
-// whether it stopped short of that.
+// send sends what is due and may be sent, up to a few batches. It reports whether more is left.
 func (l *Link) send() bool {
 	p := l.best()
 	if p == nil || l.closing.begun() {
@@ -35,18 +34,18 @@ func (l *Link) send() bool {
 	return true
 }
 
-// write sends datagrams on a path. Errors are for the path's pings to notice.
+// write sends datagrams on a path. It ignores errors: a check that is not answered shows them.
 func (l *Link) write(p *flow, b udp.Batch) {
 	b.Addr = p.Route.Addr
 	_ = p.conn.Write(b)
 }
 
-// fillBatch puts packets end to end into the buffer, as many as the window,
-// the pace and a batch allow. It returns their length and that of each.
+// fillBatch puts packets end to end into the buffer, as many as the window, the pacer and a batch
+// allow. It returns the length of all and that of each.
 func (l *Link) fillBatch(p *flow) (n, size int) {
 	l.now = time.Now()
 	if p.loss.Pacer.Late(l.now) {
-		p.loss.Controller.Idle(p.loss.InFlight) // what arrives now tells the host's rate, not the path's
+		p.loss.Controller.Idle(p.loss.InFlight) // the next samples show the host's rate, not the path's
 	}
 	p.loss.Pacer.Fill(l.now, p.loss.Controller.Rate(&p.loss.RTT), max(p.MTU, path.BaseMTU))
 	for range maxSegments {
@@ -57,7 +56,7 @@ func (l *Link) fillBatch(p *flow) (n, size int) {
 		n += got
 		size = max(size, got)
 		if got < p.MTU {
-			break // only the last of a batch may be shorter
+			break // only the last packet of a batch may be shorter
 		}
 	}
 	if s, control := l.streams.first(); n > 0 && s != nil {
@@ -73,7 +72,7 @@ func (l *Link) windowOpen(p *flow) bool {
 	return p.loss.InFlight+p.MTU <= p.loss.Controller.Window() && !l.history.Full()
 }
 
-// mayData reports whether the window and the pace let a full packet go.
+// mayData reports whether the window and the pacer admit a full packet.
 func (l *Link) mayData(p *flow) bool {
 	return l.probes > 0 || l.windowOpen(p) && p.loss.Pacer.Ready()
 }
@@ -111,7 +110,7 @@ func (l *Link) fillPacket(p *flow, buf []byte) int {
 	if small {
 		p.loss.Small = false
 	} else if left := p.room() - len(b); left < minRoom {
-		b = append(b, padding[:left]...) // full, so that a batch can go on behind it
+		b = append(b, padding[:left]...) // full, so that another packet can follow in the batch
 	}
 	if rec.Count == 0 {
 		l.history.Undo()
@@ -126,8 +125,8 @@ func (l *Link) fillPacket(p *flow, buf []byte) int {
 	return n
 }
 
-// ackRoom returns how many bytes an ACK may have. It is not acknowledged itself, so it is
-// never longer than what a path is sure to carry. With data it leaves them room.
+// ackRoom returns how many bytes an ACK may have. ACKs are not acknowledged, so one never makes a
+// packet longer than every path carries. In a packet with data it leaves room for that.
 func (l *Link) ackRoom(p *flow, data bool) int {
 	switch {
 	case data && l.announced.candidatesDue:
@@ -138,7 +137,7 @@ func (l *Link) ackRoom(p *flow, data bool) int {
 	return p.floor()
 }
 
-// appendData appends what is reliable, and datagrams, of at most room bytes.
+// appendData appends announcements, datagrams and frames of streams, at most room bytes.
 func (l *Link) appendData(p *flow, b []byte, room int, rec *recovery.Packet) []byte {
 	end, whole := len(b)+room, p.room()
 	b = l.announced.append(b, end-len(b), rec)
@@ -162,14 +161,14 @@ func (l *Link) appendData(p *flow, b []byte, room int, rec *recovery.Packet) []b
 	return b
 }
 
-// track puts a packet in flight.
+// track adds a packet to those in flight.
 func (l *Link) track(p *flow, rec *recovery.Packet, n int) {
 	p.loss.Track(l.now, rec, n)
 	l.probes = max(l.probes-1, 0)
 }
 
-// seal turns frames of n bytes, which stand behind the headers' room in buf,
-// into a packet and returns its whole length. p is nil for a packet of no path.
+// seal makes a packet of frames of n bytes, which are in buf behind room for the headers, and
+// returns its whole length. p is nil for a packet of no path.
 func (l *Link) seal(p *flow, buf []byte, n int) int {
 	header := p.head()
 	copy(buf, header)
@@ -184,8 +183,8 @@ func (l *Link) seal(p *flow, buf []byte, n int) int {
 	return len(header) + len(pkt)
 }
 
-// small makes a packet of at most size bytes, of frames that are not acknowledged. It lies in the
-// link's buffer until the next one. p is nil for a packet of no path.
+// small makes a packet of at most size bytes of frames that are not acknowledged. It is valid until
+// the link's buffer is used again. p is nil for a packet of no path.
 func (l *Link) small(p *flow, size int, add func(b []byte) []byte) []byte {
 	buf := l.buffer.Bytes()[:size]
 	start := len(p.head()) + noise.HeaderSize
@@ -205,7 +204,7 @@ func (l *Link) put(conn udp.Conn, to netip.AddrPort, pkt []byte, ttl int) {
 	_ = conn.Write(b)
 }
 
-// ackDelay is how long an ACK may wait for company.
+// ackDelay returns how long an ACK may wait for more packets to acknowledge.
 func (l *Link) ackDelay() time.Duration {
 	return min(rtt.MaxAckDelay, max(l.roundTrip()/8, rtt.Granularity))
 }

@@ -6,13 +6,12 @@ import (
 )
 
 const (
-	holeLost   = 4 // such packets, and the path's datagrams become as small as they can be
-	holeKills  = 8 // of packets that are that small already, and the path is of no use
-	holeSilent = 2 // timeouts in a row, without any sign
+	holeLost   = 4 // packets lost for their size after which the path uses path.MinMTU
+	holeKills  = 8 // after which a path that uses it already is lost
+	holeSilent = 2 // probe timeouts in a row after which the path uses path.MinMTU
 )
 
-// carries returns what a path's packets may have, of those that it uses, without being
-// suspected.
+// carries returns the size up to which the loss of a packet is not put down to its size.
 func (p *flow) carries() int {
 	if p.MTU > path.MinMTU {
 		return path.MinMTU
@@ -20,14 +19,15 @@ func (p *flow) carries() int {
 	return path.MinMTU / 2
 }
 
-// checkSilence does what is due where nothing was heard of packets for some timeouts.
+// checkSilence shrinks a path's datagrams after some probe timeouts in a row.
 func (l *Link) checkSilence(p *flow) {
 	if p.MTU > path.MinMTU && p.loss.Probes%holeSilent == 0 {
 		l.shrink(p)
 	}
 }
 
-// checkHole does what is due where packets are lost for their size.
+// checkHole shrinks a path's datagrams if packets are lost for their size, or gives the path up if
+// they are the smallest already.
 func (l *Link) checkHole(p *flow) {
 	switch {
 	case p.MTU > path.MinMTU && p.loss.Hole.Lost >= holeLost:
@@ -38,7 +38,7 @@ func (l *Link) checkHole(p *flow) {
 	}
 }
 
-// shrink has a path use the smallest datagrams, and sends again what was larger.
+// shrink makes a path use the smallest datagrams, and sends larger packets in flight again.
 func (l *Link) shrink(p *flow) {
 	l.paths.Shrink(l.now, p.Path)
 	for s := range l.history.InFlightOn(&p.loss) {

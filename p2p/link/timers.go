@@ -2,7 +2,7 @@ package link
 
 import "time"
 
-// advance does all that is due by now.
+// advance runs all timers that are due.
 func (l *Link) advance() {
 	if l.closing.begun() {
 		l.advanceClose()
@@ -36,7 +36,7 @@ func (l *Link) advance() {
 	}
 }
 
-// deadline returns when the loop has to look again, if nothing happens before.
+// deadline returns when the loop has to run next if nothing wakes it before.
 func (l *Link) deadline() time.Time {
 	if l.closing.begun() {
 		return l.closing.next
