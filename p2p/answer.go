@@ -12,7 +12,7 @@ import (
 	"p2ptool/p2p/rendezvous/handshake"
 )
 
-// answer takes a call that came through the server.
+// answer answers a call that arrived through the server.
 func (p *Peer) answer(c *client.Call) {
 	p.logServer("call", "what", c.What, "observed", c.Observed, "relayed", c.Channel != 0)
 	switch c.What {
@@ -48,7 +48,7 @@ func (p *Peer) answerNew(c *client.Call) {
 	}
 	p.nat.awaitExit(p.ctx)
 	if p.crossesOwnCall(remote, g, calledIt(g.instance)) {
-		return // the other peer takes our link instead
+		return // the other peer uses our link instead
 	}
 	p.expectLink(remote, g)
 	mine := p.greeting(p.newIndex())
@@ -64,8 +64,8 @@ func (p *Peer) answerNew(c *client.Call) {
 	p.spawn(func() { p.await(l) })
 }
 
-// await waits for the first packet of a link that another peer began. Before
-// it the handshake may have been a replay, and nothing has come of it.
+// await waits for the first packet of a link that another peer began, and closes the link if none arrives. Until then
+// the handshake may be a replay, so nothing else happens.
 func (p *Peer) await(l *Link) {
 	ctx, cancel := context.WithTimeout(p.ctx, pendingPatience)
 	defer cancel()
@@ -74,19 +74,18 @@ func (p *Peer) await(l *Link) {
 		return
 	}
 	l.start()
-	p.evict(p.inbound.confirm(l)) // and nobody waits for it from here on
+	p.evict(p.inbound.confirm(l)) // from here on inbound.awaits ignores it
 	p.pingOtherLinks(l)
 	if p.adopt(l) {
 		return
 	}
 	select {
 	case p.accepted <- l:
-	default: // nobody accepts links: handlers serve it all the same
+	default: // nobody calls Accept; handlers serve the link all the same
 	}
 }
 
-// answerInit takes a session that another peer makes without a server, and
-// returns the RESPONSE.
+// answerInit answers a handshake that another peer began without the server, and returns the RESPONSE; nil: none.
 func (p *Peer) answerInit(in *handshake.Incoming) []byte {
 	g, err := parseGreeting(in.Payload)
 	remote := in.Remote.GUID()
@@ -109,8 +108,8 @@ func (p *Peer) answerInit(in *handshake.Incoming) []byte {
 	return reply
 }
 
-// answerOld takes a letter of a link that both sides have, and whose other end
-// has found no path any more.
+// answerOld answers the reintroduction of a link whose other end has no path any more: the call carries that end's
+// sealed candidates.
 func (p *Peer) answerOld(c *client.Call) {
 	h, ok := noise.ParseHeader(c.Data)
 	inner := p.session(h.Index)
@@ -122,8 +121,7 @@ func (p *Peer) answerOld(c *client.Call) {
 	c.Answer(binary.BigEndian.AppendUint32(nil, h.Index))
 }
 
-// linkOf returns the link around a session; one that is not up yet is alike as
-// far as paths go.
+// linkOf returns the Link of a session. If that is not up yet, it returns a substitute that can only be given paths.
 func (p *Peer) linkOf(inner *link.Link) *Link {
 	p.mu.Lock()
 	defer p.mu.Unlock()

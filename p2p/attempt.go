@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// A goal is what a Connect wants. Those that want the same share an attempt.
+// A goal is what a call of Connect asks for. Calls with the same goal share one attempt.
 type goal struct {
 	guid    GUID
 	require Require
-	kind    string // of the streams that the process has to take; "": of none
+	kind    string // of streams that the process has to accept; "": any process that listens
 	addr    string // of ConnectOptions
 }
 
-// metByProcess reports whether a link with a process will do, as far as the process goes.
+// metByProcess reports whether a process with these properties meets the goal. takes is its set of stream kinds.
 func (g goal) metByProcess(listening bool, takes uint32) bool {
 	if g.kind == "" {
 		return listening
@@ -23,32 +23,33 @@ func (g goal) metByProcess(listening bool, takes uint32) bool {
 	return takes&kindBit(g.kind) != 0
 }
 
-// An attempt is a Connect under way, for as many callers as wait for it. What is not constant is
-// guarded by the mutex of the peer.
+// An attempt is the work to reach one goal, for all callers of Connect that wait for it. Peer.mu guards the fields after
+// done.
 type attempt struct {
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
 	waiting int       // callers
-	called  []uint64  // the processes that the server was asked to call
-	dialed  time.Time // when a handshake was begun without a server; zero: none was
-	coming  bool      // the other peer calls, and its link will do
+	called  []uint64  // processes that the server was asked to call
+	dialed  time.Time // when a handshake without the server was begun; zero: never
+	coming  bool      // the other peer is calling, and its link meets the goal
 	link    *Link
 	err     error
 }
 
-// errAdopted ends an attempt whose link the other side has made.
+// errAdopted cancels an attempt that uses the other peer's link instead.
 var errAdopted = errors.New("the other peer was first")
 
 const (
-	// incomingPatience is how long an attempt waits for the link of a call that came before
-	// it called anybody itself.
+	// incomingPatience is how long an attempt waits for the link of an incoming call that arrived before the attempt
+	// called any process itself.
 	incomingPatience = time.Second
-	// crossingWindow is how long an own handshake without a server, or a link that came of
-	// one, keeps a handshake of the other process from being answered.
+	// crossingWindow is how long a handshake that this peer began without the server, or the link that it led to,
+	// keeps this peer from answering a handshake of the other process.
 	crossingWindow = time.Second
 )
 
-// connect has one attempt for a goal at a time; who asks meanwhile shares it.
+// connect returns an existing link that meets the goal, or waits for an attempt: the running one, or a new one that
+// executes call.
 func (p *Peer) connect(ctx context.Context, g goal, call func(context.Context, *attempt) (*Link, error)) (*Link, error) {
 	if g.guid == p.guid {
 		return nil, ErrOwnGUID
@@ -77,8 +78,8 @@ func (p *Peer) connect(ctx context.Context, g goal, call func(context.Context, *
 	}
 }
 
-// existing returns a link that is up and meets a goal; one with the listener rather than
-// with another process. The caller holds the mutex.
+// existing returns a link that is up and meets the goal, preferably one with a process that listens. The caller holds
+// Peer.mu.
 func (p *Peer) existing(g goal) (best *Link) {
 	for l := range p.links {
 		if l.remote.guid != g.guid || !l.alive() || !g.require.allows(l.Path().Kind.Relayed()) ||
@@ -92,8 +93,8 @@ func (p *Peer) existing(g goal) (best *Link) {
 	return best
 }
 
-// begin starts an attempt, which outlives the caller that is first. The caller of begin
-// holds the mutex.
+// begin starts an attempt. It continues after its first caller has given up, as long as others wait. The caller of begin
+// holds Peer.mu.
 func (p *Peer) begin(ctx context.Context, g goal, call func(context.Context, *attempt) (*Link, error)) *attempt {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	a := &attempt{cancel: cancel, done: make(chan struct{})}
@@ -111,7 +112,7 @@ func (p *Peer) begin(ctx context.Context, g goal, call func(context.Context, *at
 	return a
 }
 
-// leave is called by a caller that waits no more. With the last one the attempt ends.
+// leave is called by a caller that gives up. When the last one leaves, the attempt ends.
 func (p *Peer) leave(g goal, a *attempt, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,8 +125,7 @@ func (p *Peer) leave(g goal, a *attempt, cause error) {
 	a.cancel(cause)
 }
 
-// finish ends an attempt, unless it has been adopted or left meanwhile: then nobody has
-// the link.
+// finish ends an attempt with its result. If all callers have left or use another link, it closes this one.
 func (p *Peer) finish(g goal, a *attempt, l *Link, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,12 +140,12 @@ func (p *Peer) finish(g goal, a *attempt, l *Link, err error) {
 	close(a.done)
 }
 
-// Of two peers that call each other at the same time only one gets its link, and both use
-// it: that of the smaller GUID, unless it has called nobody yet. A call that is made
-// for a link of its own is let alone, and so is one from another process than was called.
+// If two peers call each other at the same time, both use the same link: the one that the peer with the smaller GUID
+// calls for, unless that peer has not called any process yet. Calls for an exclusive link are not affected, nor are calls
+// from a process other than the one that was called.
 
-// crossed reports whether a handshake that a peer begins crosses one of our own that
-// stands. It is not answered: its sender gets our link.
+// crossesOwnCall reports whether an incoming handshake crosses a call of ours that takes precedence. The caller must not
+// answer it: the sender gets our link instead. crosses says whether an attempt has called that sender.
 func (p *Peer) crossesOwnCall(remote GUID, g greeting, crosses func(*attempt) bool) bool {
 	if g.exclusive || p.opts.Calling || string(p.guid[:]) > string(remote[:]) {
 		return false
@@ -157,7 +157,7 @@ func (p *Peer) crossesOwnCall(remote GUID, g greeting, crosses func(*attempt) bo
 			return true
 		}
 	}
-	for l := range p.links { // ours is up already, and the other side is about to find it
+	for l := range p.links { // ours is up already, and the other end is about to find out
 		if l.remote.guid == remote && l.remote.instance == g.instance && l.initiator && !l.exclusive &&
 			l.alive() && time.Since(l.began) < crossingWindow {
 			return true
@@ -166,15 +166,16 @@ func (p *Peer) crossesOwnCall(remote GUID, g greeting, crosses func(*attempt) bo
 	return false
 }
 
-// calledIt tells whether an attempt had the server call a process.
+// calledIt returns a function that reports whether an attempt asked the server to call the process.
 func calledIt(instance uint64) func(*attempt) bool {
 	return func(a *attempt) bool { return slices.Contains(a.called, instance) }
 }
 
-// dialsNow tells whether an attempt has a handshake without the server under way.
+// dialsNow reports whether an attempt began a handshake without the server within crossingWindow.
 func dialsNow(a *attempt) bool { return !a.dialed.IsZero() && time.Since(a.dialed) < crossingWindow }
 
-// expect has the attempts that called nobody yet wait for the link of a call.
+// expectLink records for the attempts whose goal an incoming call will meet that its link is coming: those that have not
+// called any process yet wait for it.
 func (p *Peer) expectLink(remote GUID, g greeting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -185,8 +186,8 @@ func (p *Peer) expectLink(remote GUID, g greeting) {
 	}
 }
 
-// beforeCall notes that an attempt calls a process from now on, and beforeDial that it begins a handshake
-// without the server. If the other peer's call came first, they wait for that link before.
+// beforeCall records that an attempt is about to call a process; beforeDial, that it is about to begin a handshake
+// without the server. If the other peer's call arrived first, they wait for its link before.
 func (p *Peer) beforeCall(ctx context.Context, a *attempt, instance uint64) error {
 	return p.yieldThen(ctx, a, func() { a.called = append(a.called, instance) })
 }
@@ -195,6 +196,8 @@ func (p *Peer) beforeDial(ctx context.Context, a *attempt) error {
 	return p.yieldThen(ctx, a, func() { a.dialed = time.Now() })
 }
 
+// yieldThen waits for the link of an incoming call, if one is expected, for at most incomingPatience; then it calls begin
+// with Peer.mu held.
 func (p *Peer) yieldThen(ctx context.Context, a *attempt, begin func()) error {
 	begun := func() bool {
 		p.mu.Lock()
@@ -219,7 +222,7 @@ func (p *Peer) yieldThen(ctx context.Context, a *attempt, begin func()) error {
 	}
 }
 
-// adopt gives a link that the other side made to whoever waits for one that it meets.
+// adopt ends all attempts whose goal is met by a link that the other end began, with that link as their result.
 func (p *Peer) adopt(l *Link) (adopted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

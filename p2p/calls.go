@@ -11,20 +11,19 @@ import (
 const (
 	maxWaitingCalls = 256
 
-	// callGap is between two calls that are answered, so that a flood of them costs a tenth
-	// of a processor at most; callBurst may come at once.
+	// callGap is the average time between two answers, so that a flood of calls costs a tenth of a processor at most;
+	// callBurst calls may be answered at once.
 	callGap   = 5 * time.Millisecond
 	callBurst = 32
 )
 
-// incomingCalls are the calls that came through the server and wait for an answer. Each costs
-// a handshake, whoever makes it: sources take turns. A call that is dropped
-// comes again while its caller asks for it.
+// incomingCalls holds the calls that arrived through the server and wait for an answer. Each costs a handshake, so sources
+// take turns. A call that is dropped arrives again as long as its caller repeats it.
 type incomingCalls struct {
 	mu    sync.Mutex // guards queue
 	queue fairQueue[*client.Call]
-	ready chan struct{} // one place: something waits
-	idle  time.Time     // when the burst may be used in full again; of the worker alone
+	ready chan struct{} // room for one; signals that the queue is not empty
+	idle  time.Time     // when the whole burst is available again; owned by answerCalls
 }
 
 func (cs *incomingCalls) init() {
@@ -50,7 +49,7 @@ func (cs *incomingCalls) next() (*client.Call, bool) {
 	return cs.queue.next()
 }
 
-// pace returns how long to wait until the next call may be answered.
+// pace counts an answer and returns how long to wait before the next one.
 func (cs *incomingCalls) pace(now time.Time) time.Duration {
 	if cs.idle.Before(now) {
 		cs.idle = now

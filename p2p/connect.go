@@ -15,9 +15,8 @@ import (
 	"p2ptool/p2p/rendezvous/client"
 )
 
-// responderDelay is for how long the peer that is called sends nothing but
-// openers: longer than its answer needs to get through, so that its probes do
-// not arrive at the caller's NAT before the caller's own have left.
+// responderDelay is how long the called peer sends openers only. It exceeds the time that its answer needs to arrive, so
+// that its probes do not reach the caller's NAT before the caller's own probes have left.
 const responderDelay = 250 * time.Millisecond
 
 // ConnectOptions say which link to a peer Connect is to return. The zero value allows any.
@@ -35,9 +34,9 @@ type ConnectOptions struct {
 	Addr string
 }
 
-// Connect returns a link to a peer: one that is up, or a new one. No other link is closed or changed by it.
-// It returns ErrOwnGUID, ErrOffline, ErrRefused, ErrNoPath, ErrNoServer,
-// ErrNotServing, an error that wraps ErrServerKey or ErrVersion, or that of ctx.
+// Connect returns a link to a peer: an existing one that meets the options, or a new one. It waits until the link has a
+// path, and leaves all other links as they are. The error is ErrOwnGUID, ErrClosed, ctx's, or wraps ErrOffline,
+// ErrRefused, ErrNoPath, ErrNoServer, ErrNotServing, ErrServerKey or ErrVersion.
 func (p *Peer) Connect(ctx context.Context, guid GUID, o ConnectOptions) (*Link, error) {
 	g := goal{guid: guid, require: o.Require, kind: o.Kind, addr: o.Addr}
 	return p.connect(ctx, g, func(ctx context.Context, a *attempt) (*Link, error) {
@@ -48,22 +47,21 @@ func (p *Peer) Connect(ctx context.Context, guid GUID, o ConnectOptions) (*Link,
 	})
 }
 
-// unansweredAfter is how long a process may take to answer a call until the next one is
-// called as well.
+// unansweredAfter is how long a process may take to answer a call before the next process is called, too.
 const unansweredAfter = 2 * time.Second
 
-// goodbyes is how often the server is asked, within half a second, who is there beside a process that has
+// goodbyes is how often, within half a second, the server is asked for another process when the one that was found has
 // ended.
 const goodbyes = 5
 
-// callThroughServer makes a link by an introduction to the process that gets the
-// calls, and to the next where that does not answer.
+// callThroughServer makes a link through an introduction to the process that receives the peer's calls, or to the next
+// one if that does not answer.
 func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan answered, 1)
 	var called []uint64
-	var gone error // what came of a call to a process that may have ended since it was found
+	var gone error // error of a call to a process that may have ended since it was found
 	for waits, again := 0, 0; ; {
 		found, err := p.lookup(ctx, g)
 		p.logServer("lookup", "peer", g.guid, "kind", g.kind, "process", found.Instance, "error", err)
@@ -86,7 +84,7 @@ func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link
 			p.spawn(func() { p.introduce(ctx, g, found, answers) })
 		}
 		wait := unansweredAfter
-		if waits == 0 { // the server has not heard yet who has ended
+		if waits == 0 { // the server may not know yet that the process has ended
 			wait, again = unansweredAfter/goodbyes/4, again+1
 		}
 		next := time.NewTimer(wait)
@@ -107,7 +105,7 @@ func (p *Peer) callThroughServer(ctx context.Context, g goal, a *attempt) (*Link
 	}
 }
 
-// lookup asks the server for the process that a goal is about.
+// lookup asks the server for the process to call.
 func (p *Peer) lookup(ctx context.Context, g goal) (client.Found, error) {
 	if err := p.Registered(ctx); err != nil {
 		return client.Found{}, err
@@ -128,11 +126,11 @@ func (p *Peer) lookup(ctx context.Context, g goal) (client.Found, error) {
 	return found, nil
 }
 
-// incompatiblePatience bounds how long a peer of another version is waited for to refuse a call.
+// incompatiblePatience is how long to wait until a peer with another version refuses a call.
 const incompatiblePatience = time.Second
 
-// incompatible calls a process of another version all the same, so that its user hears of it too, and
-// returns the error.
+// incompatible calls a process of another version although it cannot accept, so that its user learns of the mismatch,
+// too. It returns the error for our side.
 func (p *Peer) incompatible(ctx context.Context, g goal, found client.Found) error {
 	ctx, cancel := context.WithTimeout(ctx, incompatiblePatience)
 	defer cancel()
@@ -142,7 +140,7 @@ func (p *Peer) incompatible(ctx context.Context, g goal, found client.Found) err
 	return &VersionError{Theirs: found.Version, Ours: p.opts.version}
 }
 
-// An answered is the outcome of an introduction.
+// An answered is the result of an introduction.
 type answered struct {
 	mine   greeting
 	state  *noise.Initiator
@@ -150,7 +148,7 @@ type answered struct {
 	err    error
 }
 
-// introduce has the server call one process.
+// introduce asks the server to call one process, and sends the result to a channel.
 func (p *Peer) introduce(ctx context.Context, g goal, found client.Found, to chan<- answered) {
 	r := answered{mine: p.greeting(p.newIndex())}
 	r.mine.exclusive = g.require != RequireAny
@@ -171,8 +169,7 @@ func (p *Peer) introduce(ctx context.Context, g goal, found client.Found, to cha
 	}
 }
 
-// linkTo makes the link of an introduction that was answered. It returns ErrOffline where the process
-// has ended meanwhile.
+// linkTo makes a link from the result of an introduction. It returns ErrOffline if the process has ended meanwhile.
 func (p *Peer) linkTo(ctx context.Context, g goal, r answered) (*Link, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -194,8 +191,7 @@ func (p *Peer) linkTo(ctx context.Context, g goal, r answered) (*Link, error) {
 	return l, err
 }
 
-// introduceError tells apart a server that does not answer and a peer that
-// does not.
+// introduceError distinguishes a server that does not answer from a peer that does not.
 func (p *Peer) introduceError(ctx context.Context, err error) error {
 	if errors.Is(err, client.ErrUnanswered) && p.client.State() == client.Registered {
 		return fmt.Errorf("%w: it does not answer the server", ErrOffline)
@@ -207,7 +203,7 @@ func (p *Peer) linkPrologue() string {
 	return rendezvous.Prologue(p.opts.version, rendezvous.PurposeLink)
 }
 
-// addPaths gives a link the ways that an introduction names.
+// addPaths adds the relay channel and the candidates of an introduction to a link. Probes begin after the delay.
 func (p *Peer) addPaths(l *Link, observed netip.AddrPort, channel uint64, cs []path.Candidate, delay time.Duration) {
 	if channel != 0 {
 		if r, ok := p.route(p.client.ServerAddr()); ok {
@@ -222,7 +218,7 @@ func (p *Peer) addPaths(l *Link, observed netip.AddrPort, channel uint64, cs []p
 	l.inner.AddCandidates(observed, cs, delay)
 }
 
-// bringUp waits until a link has a path, and closes it if it gets none.
+// bringUp waits until a link has a path, and starts it; it closes the link if there is none.
 func (p *Peer) bringUp(ctx context.Context, l *Link) (*Link, error) {
 	if err := l.ready(ctx); err != nil {
 		p.spawn(func() { l.CloseWith(CodeDone, "") })
@@ -232,7 +228,7 @@ func (p *Peer) bringUp(ctx context.Context, l *Link) (*Link, error) {
 	return l, nil
 }
 
-// route makes the route to a peer's address.
+// route returns the route to an address; ok is false if there is no socket for it.
 func (p *Peer) route(a netip.AddrPort) (link.Route, bool) {
 	c := p.connFor(a.Addr())
 	return link.Route{Conn: c, Addr: a}, c != nil && a.IsValid()

@@ -9,12 +9,12 @@ import (
 	"p2ptool/p2p/path"
 )
 
-// A Diagnosis tells why a link's packets take the path that they take.
+// A Diagnosis explains why a link uses its path.
 type Diagnosis struct {
 	Kind PathKind
-	// Why is a clause that says why the path is not direct, or what else is wrong with it.
+	// Why is a clause that says why the path is not direct, or what else is wrong with it; empty if nothing is.
 	Why string
-	// Remedy says what would make it direct; empty where nothing is known.
+	// Remedy is a clause that says what would make the path direct; empty if nothing is known to.
 	Remedy string
 }
 
@@ -35,7 +35,7 @@ func (d Diagnosis) String() string {
 	return head
 }
 
-// settled is for how long a link's addresses are probed in earnest.
+// settled is how long a link's candidates are probed frequently.
 const settled = 5 * time.Second
 
 const (
@@ -49,9 +49,8 @@ const (
 	raiseMTU = "an MTU of at least 576 bytes all the way, also in tunnels, would make it direct"
 )
 
-// Diagnose tells why the path in use at one end is not direct, by its own view
-// and the other end's, and whether it carries small packets only. Of the latter view the NAT
-// alone will do, which says less.
+// Diagnose explains why the path in use at one end is not direct, and whether it carries small packets only. here is that
+// end's view, there the other end's, of which only the NAT is required.
 func Diagnose(here, there View) Diagnosis {
 	d := notDirect(here, there)
 	why := here.limit()
@@ -65,7 +64,7 @@ func Diagnose(here, there View) Diagnosis {
 	return d
 }
 
-// limit tells what the path in use carries at most, where that is little.
+// limit describes the size limit of the path in use, or returns "" if it has none.
 func (v View) limit() string {
 	for _, p := range v.Paths {
 		if p.InUse && p.State == StateValid && p.Limited {
@@ -75,7 +74,7 @@ func (v View) limit() string {
 	return ""
 }
 
-// tooNarrow returns the direct path that answers, but carries nothing.
+// tooNarrow returns a direct path that answers, but does not carry packets of 576 bytes.
 func (v View) tooNarrow() (p PathReport, ok bool) {
 	i := slices.IndexFunc(v.direct(), func(p PathReport) bool { return p.Limited && p.Carries == 0 })
 	if i < 0 {
@@ -122,7 +121,7 @@ func notDirect(here, there View) Diagnosis {
 	return d
 }
 
-// unanswered tells why none of the direct paths answers.
+// unanswered explains why none of the direct paths answers.
 func unanswered(here, there View) (why, remedy string) {
 	h, t := here.NAT, there.NAT
 	switch {
@@ -163,7 +162,7 @@ func (v View) kind() PathKind {
 	return PathNone
 }
 
-// direct returns the paths that are not the relay's.
+// direct returns the paths that are not relayed.
 func (v View) direct() (out []PathReport) {
 	for _, p := range v.Paths {
 		if p.Kind == PathLAN || p.Kind == PathDirect {
@@ -173,12 +172,12 @@ func (v View) direct() (out []PathReport) {
 	return out
 }
 
-// heard reports whether packets arrive by a path that does not carry any.
+// heard reports whether packets arrive over a direct path that carries none from this end.
 func (v View) heard() bool {
 	return slices.ContainsFunc(v.direct(), func(p PathReport) bool { return p.Heard })
 }
 
-// behindOne reports whether the peer has the outer address of this end.
+// behindOne reports whether the peer has the same external address as this end.
 func (v View) behindOne() bool {
 	for _, c := range v.Candidates {
 		if c.Kind == path.ServerReflexive && slices.ContainsFunc(v.direct(), func(p PathReport) bool {
@@ -190,8 +189,8 @@ func (v View) behindOne() bool {
 	return false
 }
 
-// Diagnose is that by what this end knows, without asking the other one. It
-// returns the link's error, or ctx's.
+// Diagnose is the function Diagnose with what this end knows, without a request to the other end. The error is the
+// link's or ctx's.
 func (l *Link) Diagnose(ctx context.Context) (Diagnosis, error) {
 	v, err := l.View(ctx)
 	return Diagnose(v, View{NAT: l.NAT()}), err

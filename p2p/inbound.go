@@ -8,22 +8,21 @@ import (
 	"p2ptool/p2p/link"
 )
 
-// Links that other peers begin cost this one memory and attention before it knows what they
-// are for. Those of peers that it knows (PeerOptions.Known, Link.Trust) and those of
-// strangers are therefore counted apart, each in shares: a source's of all strangers, a peer's of
-// all that are known. Where there are too many, one of whoever has most has to go. So an
-// attacker pushes out his own, and needs more sources than there are places to push out others.
+// Links that other peers begin cost memory before this peer knows what they are for, so their number is limited. Links
+// of known peers (PeerOptions.Known, Link.Trust) and of strangers are counted separately. Strangers share their places
+// by source, known peers by GUID. If there are too many links, one of the share with the most is closed. So an attacker
+// evicts his own links, and needs more sources than there are places to evict those of others.
 const (
-	maxPending = 256 // links of others that no packet has come by yet
-	maxInbound = 128 // strangers' links that are up
-	maxTrusted = 1024
+	maxPending = 256  // links that no packet has arrived on yet
+	maxInbound = 128  // links of strangers that are up
+	maxTrusted = 1024 // links of known peers that are up
 
-	// strangerMemory is what all strangers together can make this peer hold.
+	// strangerMemory bounds the memory of all links of strangers together, in bytes.
 	strangerMemory = 32 << 20
 )
 
-// A share is what counts as one: a source (an IPv4 address, the 64 bits of an IPv6 network,
-// zeros where the server does not say), or a GUID.
+// A share identifies one user of a limit: a source (an IPv4 address, the 64-bit prefix of an IPv6 address, or zeros if
+// the server does not say), or a GUID.
 type share [16]byte
 
 // sourceShare returns the share of an address.
@@ -38,20 +37,20 @@ func sourceShare(a netip.AddrPort) (s share) {
 	return s
 }
 
-// inbound holds the links that others began.
+// inbound holds the links that other peers began.
 type inbound struct {
-	memory *link.Memory // of strangers
-	making atomic.Bool  // room in it
+	memory *link.Memory // of all strangers together
+	making atomic.Bool  // strangersFull is making room in it
 
 	mu    sync.Mutex // guards links
 	links map[*Link]*caller
 }
 
-// A caller is what is known of who began a link.
+// A caller is the peer that began a link.
 type caller struct {
 	share   share
 	trusted bool
-	up      bool // a packet of the link has come
+	up      bool // a packet of the link has arrived
 }
 
 func (in *inbound) init(full func()) {
@@ -59,7 +58,7 @@ func (in *inbound) init(full func()) {
 	in.links = make(map[*Link]*caller)
 }
 
-// group says which links a limit is for.
+// A group is the links that share a limit.
 type group struct{ trusted, up bool }
 
 func (c *caller) group() group { return group{c.trusted, c.up} }
@@ -74,7 +73,7 @@ func (g group) limit() int {
 	return maxInbound
 }
 
-// add takes in a link that nothing was heard of yet, and returns the one that has to go for it.
+// add adds a link on which no packet has arrived yet, and returns the one to evict for it, or nil.
 func (in *inbound) add(l *Link, c caller) (out *Link) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -85,7 +84,7 @@ func (in *inbound) add(l *Link, c caller) (out *Link) {
 	return in.evictLocked(c.group())
 }
 
-// confirm notes that a link is up, and returns the one that has to go for it.
+// confirm records that a link is up, and returns the one to evict for it, or nil.
 func (in *inbound) confirm(l *Link) (out *Link) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -97,7 +96,7 @@ func (in *inbound) confirm(l *Link) (out *Link) {
 	return in.evictLocked(c.group())
 }
 
-// awaits reports whether a link of which that is true was begun, and is not up yet.
+// awaits reports whether a link that was begun, but is not up yet, satisfies is.
 func (in *inbound) awaits(is func(*Link) bool) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -109,7 +108,7 @@ func (in *inbound) awaits(is func(*Link) bool) bool {
 	return false
 }
 
-// trust moves a link to those of peers that are known.
+// trust moves a link to those of known peers, and returns the one to evict for it, or nil.
 func (in *inbound) trust(l *Link) (out *Link) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -128,8 +127,8 @@ func (in *inbound) remove(l *Link) {
 	delete(in.links, l)
 }
 
-// evictLocked takes out the link that has to go where a group is too large. Of the
-// largest share it is the one that was heard of least recently.
+// evictLocked removes and returns a link if a group has too many: in the largest share, the one whose last packet is
+// oldest.
 func (in *inbound) evictLocked(g group) *Link {
 	members := in.membersLocked(g)
 	if len(members) <= g.limit() {
@@ -145,12 +144,12 @@ func (in *inbound) evictLocked(g group) *Link {
 	return out
 }
 
-// evictLargest takes out the link that holds most of whichever stranger holds most.
+// evictLargest removes and returns the link that holds the most memory, of the stranger that holds the most.
 func (in *inbound) evictLargest() (out *Link) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.memory.Held() < strangerMemory/2 {
-		return nil // others have gone meanwhile
+		return nil // enough was freed meanwhile
 	}
 	strangers := append(in.membersLocked(group{}), in.membersLocked(group{up: true})...)
 	held := func(l *Link) int { return l.inner.Held() }
@@ -172,7 +171,7 @@ func (in *inbound) membersLocked(g group) (members []*Link) {
 	return members
 }
 
-// largestLocked returns the links of the share with most weight.
+// largestLocked returns the links of the share with the largest total weight.
 func (in *inbound) largestLocked(links []*Link, weight func(*Link) int) (largest []*Link) {
 	shares := make(map[share][]*Link)
 	weights := make(map[share]int)
@@ -188,15 +187,15 @@ func (in *inbound) largestLocked(links []*Link, weight func(*Link) int) (largest
 	return shares[top]
 }
 
-// evict ends a link for want of room, if there is one.
+// evict closes a link that has to make room for others. l may be nil.
 func (p *Peer) evict(l *Link) {
 	if l != nil {
 		p.spawn(func() { l.CloseWith(CodeBusy, "too many links of strangers") })
 	}
 }
 
-// strangersFull is called when strangers want more memory than they may have. What they
-// sent is sent again: meanwhile one of them goes.
+// strangersFull is called when links of strangers need more memory than they may have. It evicts one; the data that did
+// not fit is sent again.
 func (p *Peer) strangersFull() {
 	if !p.inbound.making.CompareAndSwap(false, true) {
 		return
@@ -207,7 +206,7 @@ func (p *Peer) strangersFull() {
 	})
 }
 
-// welcome takes in a link that another peer began from an address.
+// admit counts a link that another peer began from an address, and evicts another one if there are too many.
 func (p *Peer) admit(l *Link, from netip.AddrPort) {
 	c := caller{share: sourceShare(from)}
 	if p.opts.Known != nil && p.opts.Known(l.remote.guid) {
@@ -216,7 +215,7 @@ func (p *Peer) admit(l *Link, from netip.AddrPort) {
 	p.evict(p.inbound.add(l, c))
 }
 
-// Trust says that the application has a use for the link: it keeps it where links of
-// strangers have to go, and lets its other end have as much memory as a link may. A link
-// that this peer began, or of a peer that PeerOptions.Known knows, is trusted from the start.
+// Trust tells the peer that the application wants to keep the link. It no longer counts as one of a stranger: it is not
+// closed to limit what strangers use, and may hold as much memory as any link. Links that this peer began, and links of
+// peers for which PeerOptions.Known is true, are trusted from the start.
 func (l *Link) Trust() { l.peer.evict(l.peer.inbound.trust(l)) }

@@ -27,6 +27,6 @@ func (p *Peer) takes() (set uint32) {
 // one that says so may still refuse them.
 func (l *Link) Takes(kind string) bool { return l.remote.takes&kindBit(kind) != 0 }
 
-// Instance returns the number of the other process, drawn at random when it started. It
-// tells the processes of one GUID apart.
+// Instance returns the random number that the other process chose when it started. It distinguishes processes with the
+// same GUID.
 func (l *Link) Instance() uint64 { return l.remote.instance }

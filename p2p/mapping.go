@@ -8,17 +8,16 @@ import (
 	"p2ptool/p2p/portmap"
 )
 
-// A PortMapping is how the mapping stands that the router was asked for.
+// A PortMapping is the state of the port mapping that the router was asked for.
 type PortMapping = portmap.Status
 
-// A mapping is what a peer has of its router. Nothing waits for it: it is one
-// more candidate once it is there.
+// A mapping is a peer's port mapping on its router. Nothing waits for it: once it exists, it is one more candidate.
 type mapping struct {
 	mapper *portmap.Mapper // nil: not wanted
 	begin  sync.Once
 }
 
-// initMapping prepares for it. Another network than the system's has no router.
+// initMapping prepares the mapping. system says that the network is the operating system's; others have no router.
 func (p *Peer) initMapping(system bool) {
 	c := p.connFor(netip.IPv4Unspecified())
 	if p.opts.NoPortMapping || !system || c == nil || c.LocalAddr().Addr().IsLoopback() {
@@ -28,21 +27,20 @@ func (p *Peer) initMapping(system bool) {
 		Port:     c.LocalAddr().Port(),
 		OnChange: func(portmap.Status) { p.announceCandidates() },
 	})
-	// Without a server others have to know the port beforehand.
+	// Without a server, others must know the port in advance, so map it now.
 	if _, port, err := splitListen(p.opts.Listen); err == nil && port != 0 && p.opts.Server == "" && !p.opts.Calling {
 		p.mapPort()
 	}
 }
 
-// mapPort has the router asked from now on.
+// mapPort starts asking the router, once.
 func (p *Peer) mapPort() {
 	m := p.mapping.mapper
 	p.mapping.begin.Do(func() { p.spawn(func() { m.Run(p.ctx) }) })
 }
 
-// wantMapping has the router asked where there may be one that matters: the server sees this
-// host at an address that is not public, or not its own. One that nobody calls, and that
-// calls nobody, wants none.
+// wantMapping starts asking the router if there seems to be a NAT: the server sees this host at a private address, or at
+// one that is not the host's own. A peer that is not called wants a mapping only while it makes a link (meeting).
 func (p *Peer) wantMapping(meeting bool) {
 	if p.mapping.mapper == nil || p.client == nil || p.opts.Calling && !meeting {
 		return
@@ -54,14 +52,14 @@ func (p *Peer) wantMapping(meeting bool) {
 	p.mapPort()
 }
 
-// recheckMapping tells that the network may be another.
+// recheckMapping makes the mapper check the mapping, since the network may have changed.
 func (p *Peer) recheckMapping() {
 	if p.mapping.mapper != nil {
 		p.mapping.mapper.Hint()
 	}
 }
 
-// mapped returns where the mapping listens, or the zero value.
+// mapped returns the external address of the mapping, or the zero value.
 func (p *Peer) mapped() netip.AddrPort {
 	if p.mapping.mapper == nil {
 		return netip.AddrPort{}
@@ -69,10 +67,9 @@ func (p *Peer) mapped() netip.AddrPort {
 	return p.mapping.mapper.Status().External
 }
 
-// PortMapping waits until it is known whether the router maps this peer's
-// port, which takes a few seconds at most, and tells how that stands. It begins
-// with the registration, or, for a peer that takes no calls, with the first link.
-// Where no mapping is wanted the error is ErrNoMapping.
+// PortMapping waits until the router has answered or failed to, a few seconds at most, and returns the state of this
+// peer's port mapping. The router is asked after the registration or, if the peer cannot be called, with the first link.
+// The error is ErrNoMapping if no mapping is wanted, ErrClosed or ctx's.
 func (p *Peer) PortMapping(ctx context.Context) (PortMapping, error) {
 	if p.mapping.mapper == nil {
 		return PortMapping{}, ErrNoMapping

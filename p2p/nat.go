@@ -12,25 +12,25 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// A NAT is what is known of how a peer's NAT maps and filters IPv4.
+// A NAT describes how a peer's NAT maps and filters IPv4, as far as it is known.
 type NAT = path.NAT
 
-// maxSTUN bounds the STUN servers of a configuration that are asked.
+// maxSTUN is how many of the configured STUN servers are asked.
 const maxSTUN = 4
 
-// natPause is between two findings, however often the address changes.
+// natPause is the least time between two discoveries, however often the address changes.
 const natPause = 5 * time.Second
 
-// A natWatch is what a peer knows of its NAT.
+// A natWatch holds what a peer knows about its NAT.
 type natWatch struct {
-	ask chan struct{} // one place: the address has changed
+	ask chan struct{} // room for one; signals that the address has changed
 
 	mu    sync.Mutex
 	nat   path.NAT
-	exit  int            // lowest time to live that passes it, and all others in front of this host; 0: not known
-	at    netip.AddrPort // the address that was seen when ask was last filled
-	found chan struct{}  // closed once all is found out that can be
-	tried chan struct{}  // closed once exit is known, or there is no waiting for it
+	exit  int            // lowest time to live with which a packet passes this and all other NATs of this host; 0: not known
+	at    netip.AddrPort // the observed address when ask was last signaled
+	found chan struct{}  // closed when the first discovery is complete
+	tried chan struct{}  // closed when exit is known or cannot be found out
 }
 
 func (w *natWatch) init() {
@@ -44,7 +44,7 @@ func (w *natWatch) known() path.NAT {
 	return w.nat
 }
 
-// openerTTL returns the time to live of openers.
+// openerTTL returns the time to live for openers.
 func (w *natWatch) openerTTL() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,7 +57,7 @@ func (w *natWatch) openerTTL() int {
 	return path.OpenerTTL
 }
 
-// passes takes what time to live passes all NATs; 0: that could not be found out.
+// passes sets the time to live that passes all NATs; 0 means that it could not be found out.
 func (w *natWatch) passes(ttl int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,11 +65,10 @@ func (w *natWatch) passes(ttl int) {
 	closeOnce(w.tried)
 }
 
-// exitPatience is for how long a call is not answered because it is not known yet what
-// time to live the openers need.
+// exitPatience is how long the answer to a call waits until the time to live for openers is known.
 const exitPatience = 250 * time.Millisecond
 
-// awaitExit waits for that.
+// awaitExit waits until the time to live for openers is known, for at most exitPatience.
 func (w *natWatch) awaitExit(ctx context.Context) {
 	timeout := time.NewTimer(exitPatience)
 	defer timeout.Stop()
@@ -88,8 +87,8 @@ func closeOnce(c chan struct{}) {
 	}
 }
 
-// observed takes how the server sees this host. The two ports alone tell a
-// little, a round trip after the registration; the rest is found out by and by.
+// observed processes the addresses at which the server sees this host. Those of its two ports show whether the NAT maps
+// by endpoint; everything else takes longer. news says that known returns something else now.
 func (w *natWatch) observed(v client.View) (news bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -107,12 +106,12 @@ func (w *natWatch) observed(v client.View) (news bool) {
 	w.nat.Mapping = path.EndpointIndependent
 	if o.Main != o.Second {
 		w.nat.Mapping = path.AddressAndPortDependent
-		closeOnce(w.tried) // through it there is no finding out
+		closeOnce(w.tried) // exit cannot be found out through such a NAT
 	}
 	return true
 }
 
-// finish says that all is found out that can be.
+// finish records that a discovery is complete.
 func (w *natWatch) finish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,7 +119,7 @@ func (w *natWatch) finish() {
 	closeOnce(w.tried)
 }
 
-// set takes what was found out, where that is anything.
+// set records the result of a discovery, unless it is unknown or not new.
 func (w *natWatch) set(n path.NAT) (news bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,10 +130,8 @@ func (w *natWatch) set(n path.NAT) (news bool) {
 	return true
 }
 
-// NAT waits until it is found out how this peer's NAT maps and filters, which
-// takes some two seconds from the registration. What cannot be found out is
-// unknown. It returns ErrNotServing where no server is configured, and the
-// errors of Registered.
+// NAT waits until the discovery of this peer's NAT is complete, about two seconds after the registration, and returns
+// its result. Properties that could not be found out are zero. Its errors are those of Registered.
 func (p *Peer) NAT(ctx context.Context) (NAT, error) {
 	if err := p.Registered(ctx); err != nil {
 		return NAT{}, err
@@ -149,7 +146,7 @@ func (p *Peer) NAT(ctx context.Context) (NAT, error) {
 	}
 }
 
-// onView is told, by the client, how the server sees this host.
+// onView is called by the client when the server sees this host at another address.
 func (p *Peer) onView(v client.View) {
 	p.logView("server sees this host", v)
 	p.announceCandidates()
@@ -160,7 +157,7 @@ func (p *Peer) onView(v client.View) {
 	}
 }
 
-// watchNAT finds out about the NAT, at first and whenever it may be another.
+// watchNAT discovers the NAT's properties, again whenever the observed address changes.
 func (p *Peer) watchNAT() {
 	for {
 		select {
@@ -184,7 +181,7 @@ func (p *Peer) learnNAT(n path.NAT) {
 	}
 }
 
-// learnMapping is learnNAT before the filtering is known, which stays what it was.
+// learnMapping is learnNAT for a result without filtering: the previous filtering is kept.
 func (p *Peer) learnMapping(n path.NAT) {
 	n.Filtering = p.nat.known().Filtering
 	p.learnNAT(n)
@@ -220,7 +217,7 @@ func (p *Peer) listenMore() (udp.Conn, error) {
 	return p.opts.Network.Listen("udp4", netip.AddrPortFrom(ip, 0))
 }
 
-// announceNAT tells all links how this peer's NAT behaves.
+// announceNAT sends a description of this peer's NAT over all links.
 func (p *Peer) announceNAT() {
 	n := p.nat.known()
 	p.mu.Lock()

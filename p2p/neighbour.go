@@ -8,17 +8,15 @@ import (
 	"time"
 )
 
-// A Discovery finds peers on the local network. That of package lan is the real
-// one; tests have another.
+// A Discovery finds peers on the local network. Package lan implements it with multicast DNS.
 type Discovery interface {
-	// Respond tells those who ask for guid at which ports it listens, by IPv4 and by IPv6,
-	// until ctx ends. It asks for them each time, from any goroutine; 0: not by that
-	// family. The error says that it cannot.
+	// Respond answers queries for guid with the ports on which it listens, until ctx ends. It calls ports for each
+	// answer, from any goroutine; 0 means that the peer does not listen on that address family. The error says why
+	// Respond cannot answer.
 	Respond(ctx context.Context, guid GUID, ports func() (v4, v6 uint16)) error
 
-	// Find calls found, once at a time, with a few addresses where guid may
-	// be, and returns when ctx has ended or nothing more is looked for. Link-local
-	// addresses of IPv6 have a zone.
+	// Find calls found, never concurrently, with a few addresses at which guid may be. It returns when ctx ends or the
+	// search is over. Link-local IPv6 addresses have a zone.
 	Find(ctx context.Context, guid GUID, found func(netip.AddrPort)) error
 }
 

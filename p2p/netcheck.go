@@ -13,21 +13,20 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// NetcheckOptions say whom Netcheck asks.
+// NetcheckOptions configure Netcheck.
 type NetcheckOptions struct {
-	// Servers are rendezvous servers, "host:port". Each is asked at that port
-	// and at the next one up, the second observer.
+	// Servers are rendezvous servers, "host:port". Each is asked at that port and at the next higher one.
 	Servers []string
 	// STUN are further servers, "host:port", of which the first four are asked.
 	STUN []string
-	// NoPortMapping keeps it from asking the router, which it does where the
-	// address is translated and Network is the system.
+	// NoPortMapping keeps Netcheck from asking the router, which it does if there is a NAT and Network is the operating
+	// system's.
 	NoPortMapping bool
-	// Network is where sockets come from; nil: the system.
+	// Network opens the sockets; nil means the operating system's.
 	Network udp.Network
 }
 
-// A NetServer is what Netcheck learned of one address of a server.
+// A NetServer is the result of Netcheck for one address of a server.
 type NetServer struct {
 	Name     string         // as in NetcheckOptions
 	STUN     bool           // it is not a rendezvous server
@@ -38,7 +37,7 @@ type NetServer struct {
 	Observed netip.AddrPort // this host, as the main port sees it
 }
 
-// A NetReport is how this host is seen from outside, and what its NAT does.
+// A NetReport is the result of Netcheck: this host's addresses as seen from outside, and the behavior of its NAT.
 type NetReport struct {
 	Servers []NetServer
 	// IPv4 and IPv6 are how the first server that answered by that family sees
@@ -58,10 +57,10 @@ type NetReport struct {
 	Mappers []PortMapper
 }
 
-// UDP reports whether anything answered.
+// UDP reports whether any server answered.
 func (r NetReport) UDP() bool { return r.IPv4.IsValid() || r.IPv6.IsValid() }
 
-// Expect tells in one sentence which paths this host can expect.
+// Expect returns a sentence that says which paths this host can expect.
 func (r NetReport) Expect() string {
 	switch n := r.NAT; {
 	case !r.UDP():
@@ -82,11 +81,10 @@ func (r NetReport) Expect() string {
 	return "a direct path to nearly everyone; with peers behind a symmetric NAT within a second or two"
 }
 
-// Netcheck finds out how this host is seen from outside: it asks all servers
-// for their view, beside each other, then one of them by new sockets how the NAT
-// maps and filters (RFC 5780), and sends itself a datagram by the outer address. It
-// takes a few round trips, and some seconds where answers do not come.
-// The error says that sockets could not be opened, or is ctx's.
+// Netcheck finds out how this host appears from outside. It asks all servers at the same time for the address that they
+// see, discovers with new sockets and one of the servers how the NAT maps and filters (RFC 5780), and sends a datagram to
+// its own external address. It takes a few round trips, or some seconds if answers are missing. The error says that
+// sockets could not be opened or the interfaces not read, or is ctx's.
 func Netcheck(ctx context.Context, o NetcheckOptions) (NetReport, error) {
 	if o.Network == nil {
 		o.Network = udp.System{}

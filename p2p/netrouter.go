@@ -8,10 +8,10 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// A PortMapper is what the router answers in one protocol of port mapping.
+// A PortMapper is the router's answer in one port mapping protocol.
 type PortMapper = portmap.Answer
 
-// MapsBy returns the names of the protocols by which the router maps ports, best first.
+// MapsBy returns the names of the protocols with which the router maps ports, best first.
 func (r NetReport) MapsBy() (names []string) {
 	for _, m := range r.Mappers {
 		if m.Err == nil {

@@ -24,8 +24,7 @@ const (
 	initBacklog     = 32               // handshakes that wait for the worker
 )
 
-// A Peer is one process of a peer. Its methods may be called from several
-// goroutines.
+// A Peer is one process of a peer. Its methods are safe for concurrent use.
 type Peer struct {
 	opts      PeerOptions
 	guid      GUID
@@ -61,8 +60,8 @@ type Peer struct {
 	renewed  time.Time // when this peer last got other ports
 }
 
-// NewPeer opens the sockets and begins to register with the server in the
-// background. It fails where no socket can be opened.
+// NewPeer opens the sockets and registers with the server in the background. The error says that Key is missing or that
+// no socket could be opened. Close the peer when finished.
 func NewPeer(o PeerOptions) (*Peer, error) {
 	if o.Key.IsZero() {
 		return nil, errors.New("a peer needs a key")
@@ -159,7 +158,7 @@ func (p *Peer) clientConfig() client.Config {
 	return c
 }
 
-// spawn runs f on a goroutine that Close waits for.
+// spawn runs f on a goroutine that Close waits for. After Close it does nothing.
 func (p *Peer) spawn(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -168,13 +167,13 @@ func (p *Peer) spawn(f func()) {
 	}
 }
 
-// listens reports whether this process gets the calls before those that listened earlier.
+// listens reports whether this process receives calls in preference to those that began listening earlier.
 func (p *Peer) listens() bool { return !p.opts.Calling && !p.opts.Fallback }
 
 // GUID returns the peer's own GUID.
 func (p *Peer) GUID() GUID { return p.guid }
 
-// LocalAddrs returns the addresses of the peer's sockets.
+// LocalAddrs returns the addresses that the peer's sockets are bound to.
 func (p *Peer) LocalAddrs() []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, c := range p.conns {
@@ -183,12 +182,12 @@ func (p *Peer) LocalAddrs() []netip.AddrPort {
 	return out
 }
 
-// Registered waits until the server has registered this peer. It returns
-// ErrNoServer where the server has not answered when ctx ends or after
-// PeerOptions.Patience, with the reason where its name could not be looked up, or where it answers short packets
-// alone (ErrNarrow), an error that wraps
-// ErrServerKey where its key was refused, one that wraps ErrVersion where it runs another version, and
-// ErrNotServing where none is configured.
+// Registered waits until the peer is registered with the server. The error wraps
+//   - ErrNoServer if the server does not answer within PeerOptions.Patience or before ctx's deadline, together with the
+//     reason if it is known: a failed lookup of its name, or ErrNarrow;
+//   - ErrServerKey if CheckServerKey refused its key;
+//   - ErrVersion if it runs another version;
+//   - ErrNotServing if no server is configured.
 func (p *Peer) Registered(ctx context.Context) error {
 	if p.client == nil {
 		return ErrNotServing
@@ -198,7 +197,7 @@ func (p *Peer) Registered(ctx context.Context) error {
 	return p.serverError(ctx, p.client.Registered(ctx))
 }
 
-// serverError turns an error of the client into one of this package.
+// serverError converts an error of the client to one of this package.
 func (p *Peer) serverError(ctx context.Context, err error) error {
 	var key *client.KeyError
 	switch {
@@ -226,7 +225,7 @@ func (p *Peer) serverError(ctx context.Context, err error) error {
 	return err
 }
 
-// Peers returns the peers that are online and agreed to be listed.
+// Peers returns the peers that are online and have PeerOptions.Listed set. Its errors are those of Registered.
 func (p *Peer) Peers(ctx context.Context) ([]PeerInfo, error) {
 	if err := p.Registered(ctx); err != nil {
 		return nil, err
@@ -243,8 +242,8 @@ func (p *Peer) Peers(ctx context.Context) ([]PeerInfo, error) {
 	return out, nil
 }
 
-// Accept waits for the next link that another peer begins. Of links that
-// nobody accepts 64 wait; what comes then is left to the handlers.
+// Accept waits for the next link that another peer begins. The error is ErrClosed or ctx's. Up to 64 links wait for
+// Accept; any more are served by the handlers alone. A peer with Handlers need not call Accept.
 func (p *Peer) Accept(ctx context.Context) (*Link, error) {
 	select {
 	case l := <-p.accepted:
@@ -256,9 +255,9 @@ func (p *Peer) Accept(ctx context.Context) (*Link, error) {
 	}
 }
 
-// Close closes all links, says goodbye to the server, closes the sockets, and
-// waits for all goroutines, handlers and OnEvent among them; that takes less
-// than a second but for those two. Twice is fine.
+// Close closes all links with CodeDone, ends the registration, closes the sockets, and waits for all goroutines,
+// including handlers and OnEvent. Apart from those, it takes as long as Link.CloseWith. It always returns nil; calling it
+// again does no harm.
 func (p *Peer) Close() error {
 	p.mu.Lock()
 	p.closed = true

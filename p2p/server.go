@@ -16,9 +16,9 @@ type ServerOptions struct {
 	// Key is the server's identity, which its peers pin or trust on first use.
 	Key identity.SecretKey
 
-	// Listen is the address to bind to, "host:port"; empty is ":3478". Without
-	// a host both address families are served. Port 0 is any. The next port up
-	// is the second observer, which tells peers how their NAT maps.
+	// Listen is the address to bind to, "host:port"; empty means ":3478". Without a host, the server listens on IPv4 and
+	// IPv6. Port 0 means any free port. The server also listens on the next higher port, from which peers find out
+	// how their NAT maps.
 	Listen string
 
 	// TLS is for peers whose network blocks UDP.
@@ -31,7 +31,7 @@ type ServerOptions struct {
 	// most a few times a minute. Neither is authenticated. It must not block. Nil ignores them.
 	OnVersion func(addr netip.AddrPort, err *VersionError)
 
-	// Network is where sockets come from; nil: the system.
+	// Network opens the sockets; nil means the operating system's.
 	Network udp.Network
 
 	version byte // of the protocol with peers; for tests
@@ -52,14 +52,14 @@ type TLSOptions struct {
 	ListenTCP func(addr string) (net.Listener, error)
 }
 
-// Certificates say where a server's certificate comes from.
+// Certificates say where a server's TLS certificate comes from.
 type Certificates = tunnel.Certificates
 
-// RelayOptions limit the relay; zero: the defaults.
+// RelayOptions limit the relay. The zero value means the defaults.
 type RelayOptions struct {
 	Disabled  bool
-	LinkRate  int64 // bytes per second and link; 0: 32 MiB
-	TotalRate int64 // bytes per second in all; 0: 256 MiB
+	LinkRate  int64 // bytes per second for each link; 0 means 32 MiB
+	TotalRate int64 // bytes per second in total; 0 means 256 MiB
 }
 
 // defaultListen is the port of STUN, which the server speaks too.
@@ -116,7 +116,7 @@ func (s *Server) TLSAddr() net.Addr { return s.server.StreamAddr() }
 // Key returns the server's public key.
 func (s *Server) Key() identity.PublicKey { return s.key }
 
-// Stats returns the current numbers.
+// Stats returns the current counters.
 func (s *Server) Stats() ServerStats { return s.server.Stats() }
 
 // Close closes the sockets and waits for the server's goroutines. It does not notify the peers: their links go

@@ -2,19 +2,18 @@ package p2p
 
 import "context"
 
-// A Stall is what one end of a link knows of why nothing moves over it.
+// A Stall describes, from one end of a link, why no data moves.
 type Stall struct {
-	Path Path // in use; its Kind is PathNone if none answers
-	// Blocked says that the peer takes no more data, as it has not taken up what it has;
-	// Unsettled that something which was sent has not arrived.
+	Path Path // the path in use; its Kind is PathNone if none answers
+	// Blocked says that flow control blocks this end: the peer has not read what it received.
+	// Unsettled says that data was sent and not acknowledged yet.
 	Blocked, Unsettled bool
 }
 
-// Outgoing reports whether something from here does not get to the peer. Else it is the peer that
-// is waited for.
+// Outgoing reports whether data from this end does not reach the peer. Otherwise this end waits for the peer.
 func (s Stall) Outgoing() bool { return s.Path.Kind == PathNone || s.Blocked || s.Unsettled }
 
-// String tells it as a clause.
+// String returns the reason as a clause.
 func (s Stall) String() string {
 	why := "all that was sent has arrived, and the peer sends nothing"
 	switch {
@@ -31,7 +30,7 @@ func (s Stall) String() string {
 	return why
 }
 
-// Stall tells why nothing moves, as far as this end knows. It returns the link's error, or ctx's.
+// Stall returns why no data moves, as far as this end knows. The error is the link's or ctx's.
 func (l *Link) Stall(ctx context.Context) (Stall, error) {
 	s, err := l.inner.Survey(ctx)
 	return Stall{l.Path(), s.Blocked, s.Unsettled}, err

@@ -8,8 +8,8 @@ import (
 	"p2ptool/p2p/link"
 )
 
-// ResetNoHandler is the code with which a stream is reset of whose kind the
-// other side takes none. Codes of applications begin at AppCode.
+// ResetNoHandler is the code with which a stream is reset if the other side has no handler for its kind. Codes of
+// applications begin at AppCode.
 const ResetNoHandler = 1
 
 // A Stream is an ordered, reliable stream of bytes in each direction. One
@@ -19,20 +19,18 @@ type Stream struct {
 	kind string
 }
 
-// Kind returns what the stream is for, as the side that opened it says.
+// Kind returns the kind that the side that opened the stream gave it.
 func (s *Stream) Kind() string { return s.kind }
 
-// Read reads what has arrived, at least one byte unless there is an error:
-// io.EOF at the stream's end, ErrRefused where the other side takes no streams
-// of the kind, a ResetError where it gave the stream up, ErrStreamClosed after
-// Close, the link's end otherwise.
+// Read reads data that has arrived, at least one byte unless it returns an error: io.EOF at the end of the stream,
+// ErrRefused if the other side has no handler for the kind, a ResetError if it reset the stream, ErrStreamClosed after
+// Close, or the link's error.
 func (s *Stream) Read(b []byte) (int, error) {
 	n, err := s.Stream.Read(b)
 	return n, s.explain(err)
 }
 
-// Write buffers b and returns when all of it is buffered. Its errors are those
-// of Read, but for io.EOF.
+// Write returns when all of b is buffered to be sent. Its errors are those of Read except io.EOF.
 func (s *Stream) Write(b []byte) (int, error) {
 	n, err := s.Stream.Write(b)
 	return n, s.explain(err)
@@ -47,7 +45,8 @@ func (s *Stream) explain(err error) error {
 
 const maxKind = 64
 
-// OpenStream opens a stream of a kind, a name of 1 to 64 bytes.
+// OpenStream opens a stream. The other side handles it with its handler for the kind, a name of 1 to 64 bytes. The error
+// is the link's, or that too many streams are open.
 func (l *Link) OpenStream(kind string) (*Stream, error) {
 	if len(kind) == 0 || len(kind) > maxKind {
 		return nil, errKind
@@ -60,7 +59,7 @@ func (l *Link) OpenStream(kind string) (*Stream, error) {
 	return &Stream{s, kind}, err
 }
 
-// serve hands the streams that the other side opens to their handlers.
+// serve runs the handlers of the streams that the other side opens.
 func (l *Link) serve() {
 	for {
 		s, err := l.inner.AcceptStream(l.peer.ctx)

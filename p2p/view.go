@@ -11,7 +11,7 @@ import (
 	"p2ptool/p2p/path"
 )
 
-// A Candidate is an address at which a peer says that it may be reached.
+// A Candidate is an address at which a peer might be reached.
 type Candidate = path.Candidate
 
 // A PathReport is what one end of a link knows of one way to the other.
@@ -24,9 +24,9 @@ const (
 	StateLost     = path.Lost
 )
 
-// A View is what one end of a link knows of the ways to the other.
+// A View is what one end of a link knows about its paths to the other end.
 type View struct {
-	Require    Require       // what it is content with
+	Require    Require       // paths that it may use
 	Age        time.Duration // of the link
 	NAT        NAT           // its own
 	Candidates []Candidate   // its own
@@ -36,7 +36,7 @@ type View struct {
 // ViewKind is the kind of the streams that AnswerView answers.
 const ViewKind = "view"
 
-// View tells how this end sees the link. It returns the link's error, or ctx's.
+// View returns this end's view of the link. The error is the link's or ctx's.
 func (l *Link) View(ctx context.Context) (View, error) {
 	s, err := l.inner.Survey(ctx)
 	if err != nil {
@@ -45,18 +45,16 @@ func (l *Link) View(ctx context.Context) (View, error) {
 	return View{l.require, s.Age, l.peer.nat.known(), l.peer.candidates(), s.Paths}, nil
 }
 
-// AnswerView is a handler: it tells the other end this one's View. That is
-// little more than the handshake has told it already: how its own addresses
-// answer.
+// AnswerView is a stream handler for ViewKind: it sends this end's View. Beyond what the handshake contained, the other
+// end learns only which of its own addresses answer.
 func AnswerView(l *Link, s *Stream) {
 	if v, err := l.View(l.peer.ctx); err == nil {
-		_, _ = s.Write(v.append(nil)) // who does not wait for it, misses it
+		_, _ = s.Write(v.append(nil)) // the other end may have stopped waiting
 	}
 }
 
-// PeerView asks the other end for its View. Whatever it says may be made up.
-// It returns ErrRefused where the other end does not answer such questions,
-// the link's error, or ctx's.
+// PeerView requests the View of the other end, which may be invented. The error wraps ErrRefused if the other end has no
+// handler for ViewKind, or is the link's or ctx's.
 func (l *Link) PeerView(ctx context.Context) (View, error) {
 	s, err := l.OpenStream(ViewKind)
 	if err != nil {
