@@ -14,8 +14,8 @@ type bottleneck struct {
 	busy    time.Time     // until when it sends
 }
 
-// pass takes a packet of n bytes and returns how long it takes to get through;
-// ok is false where the packet is dropped.
+// pass sends a packet of n bytes and returns how long it takes to get through; ok is false if it
+// is dropped.
 func (b *bottleneck) pass(now time.Time, n int) (took time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -35,8 +35,8 @@ func (b *bottleneck) pass(now time.Time, n int) (took time.Duration, ok bool) {
 	return b.busy.Sub(now), true
 }
 
-// setRate changes the rate and the queue. It returns by which factor what waits takes
-// longer to leave: that of the rates if slow says so.
+// setRate changes the rate and the queue. It returns the factor by which queued packets take longer
+// to leave: that of the rates if slow is set, else 1.
 func (b *bottleneck) setRate(now time.Time, rate float64, queue time.Duration, slow bool) (factor float64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

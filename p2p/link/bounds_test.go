@@ -10,8 +10,8 @@ import (
 )
 
 // Whatever comes, an inbox holds so much memory and no more, and releases it.
-// Whoever delivers to a loop that is behind waits a moment for it, not longer, and not at all
-// once the loop has taken in what waited, or the link has ended.
+// Deliver waits a moment for a loop that is behind, not longer, and not at all once the loop has
+// handled what waited, or the link has ended.
 func TestDeliverWaitsForALoopThatIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLink(Config{OnPath: func(Path) {}})

@@ -16,7 +16,7 @@ const (
 	CodeProtocol = 1
 	CodeReplaced = 2
 	CodeInternal = 3
-	CodeBusy     = 4 // too many links of unknown peers
+	CodeBusy     = 4 // too many links of strangers
 	AppCode      = 64
 )
 

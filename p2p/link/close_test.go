@@ -50,7 +50,7 @@ func TestCloseTellsCodeAndReason(t *testing.T) {
 			_, err = s.Read(make([]byte, 1))
 			var e *CloseError
 			if !errors.As(err, &e) || !e.Remote || e.Code != AppCode || e.Reason != "enough" {
-				t.Errorf("the other side reads %v", err)
+				t.Errorf("the peer reads %v", err)
 			}
 			if _, err := w.a.OpenStream(); err == nil {
 				t.Error("a stream was opened on a closed link")

@@ -115,8 +115,7 @@ func TestRecoveryOfAPathThatWasLeft(t *testing.T) {
 	}
 }
 
-// A probe timeout sends something that is acknowledged, even where nothing is
-// left to send again.
+// A probe timeout sends a packet that is acknowledged, even if there is no data to send again.
 func TestProbeAlwaysSends(t *testing.T) {
 	t.Parallel()
 	tr := newFakeLink(t)

@@ -43,7 +43,7 @@ type testNetwork struct {
 	lanes     [2]lane
 	trouble   int
 	trace     func(end int) *qlog.Trace // of each end; nil: none
-	paths     []Path                    // that a was told
+	paths     []Path                    // with which OnPath of a was called
 }
 
 // newWire connects two links by one path, that of port 1.
@@ -151,8 +151,8 @@ func (w *testNetwork) carry(from int, port uint16, d []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sent[port]++
-	for range 1 + w.chance(w.duplicate) {
-		if w.cut[port] || len(d) > w.mtu || w.chance(w.loss) == 1 || w.drop != nil && w.drop(from, d) {
+	for range 1 + w.draw(w.duplicate) {
+		if w.cut[port] || len(d) > w.mtu || w.draw(w.loss) == 1 || w.drop != nil && w.drop(from, d) {
 			continue
 		}
 		now := time.Now()
@@ -239,7 +239,8 @@ func (w *testNetwork) deliver(end int, c crossing) {
 	l.Deliver(r, udp.Batch{Addr: r.Addr, Data: d, Size: len(d), Buf: &unused})
 }
 
-func (w *testNetwork) chance(p float64) int {
+// draw returns 1 with probability p, else 0.
+func (w *testNetwork) draw(p float64) int {
 	if w.rnd.Float64() < p {
 		return 1
 	}

@@ -134,7 +134,7 @@ func TestLossOnAPathThatIsLeft(t *testing.T) {
 		s, _ := w.a.OpenStream()
 		w.set(func() {
 			w.cut[1] = false
-			w.drop = func(_ int, d []byte) bool { return d[0] == typeRelay && len(d) > 500 } // a relay that takes no more
+			w.drop = func(_ int, d []byte) bool { return d[0] == typeRelay && len(d) > 500 } // a relay that drops longer ones
 		})
 		go func() {
 			s.Write(bulk(12_000))
@@ -244,7 +244,7 @@ func TestPathsDieTogether(t *testing.T) {
 		w.set(func() {
 			news := w.paths[before:] // the relay's may have some patience left
 			if len(news) > 2 || news[len(news)-1].Kind != path.None {
-				t.Errorf("%d times another path was told: %v", len(news), news)
+				t.Errorf("OnPath was called %d times: %v", len(news), news)
 			}
 		})
 	})

@@ -40,7 +40,7 @@ func TestLastBytesUnderLoss(t *testing.T) {
 	})
 }
 
-// Who sends little, and slowly, does not send it many times.
+// An end that sends little, and slowly, does not send it many times.
 func TestRedundancyIsBounded(t *testing.T) {
 	t.Parallel()
 	skipIfSlow(t)

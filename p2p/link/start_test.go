@@ -7,7 +7,7 @@ import (
 )
 
 // A transfer that begins with an offer and its answer, as small as they are, is soon as fast
-// as the path: neither their rate nor the other side's window holds it back.
+// as the path: neither their rate nor the peer's window limits it.
 func TestStartAfterSmallMessages(t *testing.T) {
 	t.Parallel()
 	const roundTrip = 200 * time.Millisecond
