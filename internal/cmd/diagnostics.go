@@ -15,16 +15,16 @@ import (
 	"p2ptool/p2p"
 )
 
-// The environment variables that have a command log how it works.
+// The environment variables for diagnostic output.
 const (
 	envQlog  = "P2PTOOL_QLOG"  // a folder: a qlog file for each link
 	envDebug = "P2PTOOL_DEBUG" // areas, separated by commas: lines on stderr
 )
 
-// maxLogs is how many qlog files a command makes: strangers can make it begin links.
+// maxLogs limits the qlog files of a command: strangers can cause it to begin links.
 const maxLogs = 256
 
-// diagnostics reads the environment.
+// diagnostics returns the diagnostic output that the environment asks for.
 func (p *program) diagnostics() (d p2p.Diagnostics, err error) {
 	for _, area := range strings.FieldsFunc(p.env.Getenv(envDebug), func(r rune) bool { return r == ',' || r == ' ' }) {
 		log := slog.New(slog.NewTextHandler(noteWriter{p.out}, &slog.HandlerOptions{Level: slog.LevelDebug})).With("area", area)

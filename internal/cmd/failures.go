@@ -7,11 +7,11 @@ import (
 	"p2ptool/p2p/limit"
 )
 
-// failureRate bounds the messages about strangers' streams of which nothing came, so that they do not fill a
+// failureRate limits the messages about failed streams of strangers, so that they do not fill a
 // log.
 var failureRate = limit.Rate{PerSecond: 0.2, Burst: 20}
 
-// Failures counts such messages. The zero value has counted none.
+// failures counts these messages. The zero value is ready to use.
 type failures struct {
 	mu    sync.Mutex // guards the fields below
 	began time.Time
