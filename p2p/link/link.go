@@ -1,37 +1,33 @@
 // Package link is a reliable, encrypted link between two peers over UDP.
 //
-// A link is a session, and a path is only a way to reach it. Both ends hold the
-// session's keys before the link begins; every packet is an ordinary packet of
-// the session, whichever path it takes; a path is tried by a PING and is
-// valid once the PONG came back (package path). A better path that becomes valid takes over, one that
-// dies is left, and the streams above notice nothing but a pause.
+// A link is a session, and a path is only a way to reach the peer. Both ends have the session's
+// keys before the link begins, and every packet belongs to the session, whichever path it takes. A
+// path becomes valid when a PING on it is answered (package path). The link moves to a better path
+// as soon as that is valid, and leaves one that is lost; its streams only notice a pause.
 //
-// Over the paths run reliable, ordered streams with flow control, and
-// unreliable datagrams. Loss detection follows RFC 9002 and RFC 8985 (RACK),
-// for each path by itself (package recovery). Congestion control is of the BBR family
-// (draft-ietf-ccwg-bbr), one controller a path, and distinguishes random loss from
-// congestion (package congestion). Package wire draws the frames, docs/protocol.md the
-// packets.
+// A link carries reliable, ordered streams with flow control, and unreliable datagrams. Each path
+// has its own loss detection, by RFC 9002 and RFC 8985 (package recovery), and its own congestion
+// control of the BBR family, which distinguishes random loss from congestion (package congestion).
+// Package wire draws the frames, package rendezvous the datagrams that carry them.
 //
-// One goroutine, the link's loop, owns all state but that of the streams, which
-// have a mutex each. Time comes in as the loop's now.
+// One goroutine, the link's loop, owns all state except the streams, which have a mutex each. Its
+// functions take the time from the loop.
 //
-// Whom it trusts: packets that do not open are dropped. Packets that do
-// come from the other peer, who may still be hostile: what breaks the protocol
-// closes the link, and whatever it sends, and however it acknowledges, makes
-// the link hold no more than about
+// Trust: packets that fail authentication are dropped. All others come from the peer, which may
+// still be hostile: a protocol violation closes the link, and whatever the peer sends or
+// acknowledges, the link holds at most about
 //
-//	 4 MiB  that wait for the loop, and as much that it is working on
+//	 4 MiB  of packets that wait for the loop, and as much that it is handling
 //	32 MiB  of the first 64 KiB of 512 streams
 //	32 MiB  by which the windows of streams have grown
 //	13 MiB  of records of packets in flight
 //
-// beside what the application itself writes, which is held until it is
-// acknowledged: twice the congestion window, more where much is lost, and at most 16 MiB for a
-// stream. A link at rest holds about 100 KiB. Addresses that nobody but the
-// other peer vouches for get a few probes each, and a few of them do (path.Manager).
+// in addition to what the application writes. That is held until it is acknowledged: twice the
+// congestion window, more on a path with much loss, and at most 16 MiB per stream. An idle link
+// holds about 100 KiB. An address that only the peer names gets a few probes, and only a few such
+// addresses do (path.Manager).
 //
-// Limits: 128 streams opened by each side at once; datagrams of 1,100 bytes.
+// Limits: 128 streams opened by each peer at once; datagrams of 1,100 bytes.
 package link
 
 import (
@@ -53,65 +49,64 @@ import (
 )
 
 const (
-	replayWindow = 1 << 15         // packets that may overtake one
-	idleTimeout  = 2 * time.Minute // of silence, then the link is dead
+	replayWindow = 1 << 15         // packets by which one may be late
+	idleTimeout  = 2 * time.Minute // without a packet, after which the link ends
 )
 
-// ErrIdle ends a link whose other side has been silent for two minutes.
+// ErrIdle ends a link that has received nothing for two minutes.
 var ErrIdle = errors.New("peer has been silent for two minutes")
 
 var errAck = errors.New("peer acknowledged what was never sent")
 
-// Config is what a link is made of. Its functions are called by the link's
-// loop, must not block and must not call back into the link.
+// Config configures a link. The link's loop calls its functions, which must not block and must not
+// call methods of the link.
 type Config struct {
 	Initiator bool
 	Secrets   noise.Secrets
-	Index     uint32 // of the session at the other side
+	Index     uint32 // of the session at the peer
 
-	// Route makes the route to an address named by the other side; ok is
-	// false where there is no socket for it.
+	// Route returns the route to an address that the peer names; ok is false if there is no
+	// socket for it.
 	Route func(netip.AddrPort) (r Route, ok bool)
-	// Allow says whether paths of a kind may be used; nil allows all.
+	// Allow reports whether relayed or direct paths may be used; nil allows both.
 	Allow func(relayed bool) bool
-	// Loopback says that the other side may be on this very host.
+	// Loopback says that the peer may be on this host.
 	Loopback bool
-	// Own says whether an address is one of this host's interfaces.
+	// Own reports whether an address is one of this host's interfaces.
 	Own func(netip.Addr) bool
-	// OnPath is told the path in use whenever another is chosen, or the same
-	// one becomes another kind; Kind is path.PathNone while none answers.
+	// OnPath is called with the path in use when that, its kind or its limit changes; its Kind is
+	// path.None while no path is valid.
 	OnPath func(Path)
-	// OpenerTTL returns the time to live with which a packet passes this host's own NATs;
-	// nil stands for path.OpenerTTL.
+	// OpenerTTL returns the time to live with which a packet passes this host's own NATs; nil:
+	// path.OpenerTTL.
 	OpenerTTL func() int
-	// NATs says that the other side understands frames about NATs.
+	// NATs says that the peer understands NAT and OPENED.
 	NATs bool
-	// OnNAT is told what the other side says of its NAT, OnOpened among which
-	// ports of its address sockets wait for our probes. Nil is fine.
+	// OnNAT is called with how the peer's NAT maps and filters, OnOpened with the ports of the
+	// peer's address among which its sockets wait for probes. Both may be nil.
 	OnNAT    func(path.NAT)
 	OnOpened func(path.Ports)
 	// Targets bounds what is sent to hosts that have not answered, together with other
 	// links; nil: only the link's own budget does.
 	Targets *path.Targets
-	// Memory bounds what the link holds for its other end, together with other links; nil:
-	// only the link's own limits do.
+	// Memory bounds the memory that peers of several links can make this process use; nil: only
+	// the link's own limits do.
 	Memory *Memory
 	// Trace logs what the link does, and is closed at its end; nil: nothing is logged.
 	Trace *qlog.Trace
 	// Log receives what happens to paths, at level Debug; nil: nothing does.
 	Log *slog.Logger
-	// OnTrouble is told that the path in use does not answer, at most once
-	// a second while that is so.
+	// OnTrouble is called while the path in use does not answer, at most once a second.
 	OnTrouble func()
 }
 
-// A Path tells which way a link's packets take.
+// A Path describes the path in use.
 type Path struct {
 	Kind path.Kind
-	Addr netip.AddrPort // the peer's, or the server's where relayed
-	RTT  time.Duration
-	// Limit is the most bytes that a packet on the path may have, with the headers of
-	// IP and UDP, where that is less than nearly every path carries; else 0.
+	Addr netip.AddrPort // the peer's, or the server's if relayed
+	RTT  time.Duration  // smoothed
+	// Limit is the size of the largest packet that the path carries, with the headers of IP and
+	// UDP, if that is less than nearly every path does; else 0.
 	Limit int
 }
 
@@ -217,13 +212,15 @@ func (l *Link) Deliver(r Route, b udp.Batch) {
 	}
 }
 
-// OpenStream opens a stream. The other side learns of it with its first bytes.
+// OpenStream opens a stream. The peer sees it when its first bytes arrive. The error is
+// ErrTooManyStreams, or why the link has ended.
 func (l *Link) OpenStream() (*Stream, error) { return l.streams.open() }
 
-// AcceptStream waits for the next stream that the other side opens.
+// AcceptStream waits for the next stream that the peer opens. The error is why the link has ended,
+// or ctx's.
 func (l *Link) AcceptStream(ctx context.Context) (*Stream, error) { return l.streams.accept(ctx) }
 
-// Path returns the path in use; its Kind is path.PathNone if none answers.
+// Path returns the path in use; its Kind is path.None if no path is valid.
 func (l *Link) Path() Path {
 	p := *l.current.Load()
 	p.RTT = l.roundTrip()
@@ -236,7 +233,7 @@ func (l *Link) Heard() time.Time { return time.Unix(0, l.heardAt.Load()) }
 // Done is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.done }
 
-// Err returns why the link ended, or nil while it lives.
+// Err returns why the link has ended, nil if it has not.
 func (l *Link) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
