@@ -37,7 +37,7 @@ func (w *world) pair(ka, kb netsim.Kind, change func(*p2p.PeerOptions)) (a, b *t
 	return a, b, la, lb
 }
 
-func TestSpray(t *testing.T) {
+func TestBirthdayProbing(t *testing.T) {
 	for _, c := range []struct{ a, b netsim.Kind }{
 		{netsim.Symmetric, netsim.PortRestricted},
 		{netsim.PortRestricted, netsim.Symmetric},

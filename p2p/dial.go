@@ -34,14 +34,14 @@ func (p *Peer) callAt(ctx context.Context, g goal, a *attempt) (*Link, error) {
 	return p.bringUp(ctx, l)
 }
 
-// A dialed is the outcome of dialing one address.
+// A dialed is the result of dialing one address.
 type dialed struct {
 	link *Link
 	err  error
 }
 
-// firstOf returns the first link of as many outcomes as results has room for,
-// and closes the others.
+// firstOf returns the first link among the results, cap(results) in number, and closes the others. If there is none, it
+// returns the last error.
 func (p *Peer) firstOf(ctx context.Context, results chan dialed) (*Link, error) {
 	err := ErrNoPath
 	for left := cap(results) - 1; left >= 0; left-- {
@@ -67,7 +67,7 @@ func closeAll(results chan dialed, n int) {
 	}
 }
 
-// dial makes a link to the peer at an address.
+// dial makes a link to the peer at an address. It has a path, but is not up yet.
 func (p *Peer) dial(ctx context.Context, g goal, a *attempt, addr netip.AddrPort) (*Link, error) {
 	if err := p.beforeDial(ctx, a); err != nil {
 		return nil, err
@@ -86,8 +86,7 @@ func (p *Peer) dial(ctx context.Context, g goal, a *attempt, addr netip.AddrPort
 	return l, nil
 }
 
-// meet has the handshake with the peer at an address. It returns what the two
-// sides said of themselves.
+// meet performs a handshake with the peer at an address. It returns the greetings of both ends and the session's keys.
 func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort, exclusive bool) (mine greeting, s handshake.Session, g greeting, err error) {
 	if _, ok := p.route(addr); !ok {
 		return mine, s, g, fmt.Errorf("%w: no socket for %v", ErrNoPath, addr)
@@ -119,7 +118,7 @@ func (p *Peer) meet(ctx context.Context, guid GUID, addr netip.AddrPort, exclusi
 	return mine, s, g, err
 }
 
-// resolve returns the addresses that host:port stands for.
+// resolve returns the addresses of host:port.
 func resolve(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
 	if a, err := netip.ParseAddrPort(hostport); err == nil {
 		return []netip.AddrPort{netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}, nil

@@ -2,11 +2,10 @@ package p2p
 
 import "net/netip"
 
-// A fairQueue holds what strangers ask for until there is time for it. Each source
-// has its turn, so whoever asks often waits for his own requests and not others for him. It
-// is not safe for concurrent use.
+// A fairQueue holds requests of strangers until there is time for them. Sources take turns, so a source with many
+// requests delays only itself. It is not safe for concurrent use.
 type fairQueue[T any] struct {
-	limit  int // items; of more, the oldest of whichever source has most is dropped
+	limit  int // items; beyond it, the oldest item of the source with the most is dropped
 	n      int
 	queues map[netip.Addr][]T
 	turns  []netip.Addr // the sources that have items, in the order of their turns
@@ -16,7 +15,7 @@ func newFairQueue[T any](limit int) fairQueue[T] {
 	return fairQueue[T]{limit: limit, queues: make(map[netip.Addr][]T)}
 }
 
-// put adds an item of a source, and returns the one that was dropped for it, if any.
+// put adds an item of a source. If full, it returns the item that it dropped instead.
 func (q *fairQueue[T]) put(source netip.Addr, item T) (dropped T, full bool) {
 	waiting := q.queues[source]
 	if len(waiting) == 0 {

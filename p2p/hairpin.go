@@ -11,15 +11,15 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// How often a datagram is sent round by the NAT, and how long it may take.
+// How often a datagram is sent through the NAT and back, and how long to wait for it.
 const (
 	hairpinTries = 3
 	hairpinWait  = 200 * time.Millisecond
 )
 
-// hairpins reports whether a datagram from one socket of this host reaches
-// another at its outer address, as the server sees it (RFC 4787, section 6). The
-// other one writes to it as well, so that filtering by address lets it pass.
+// hairpins reports whether the NAT supports hairpinning (RFC 4787, section 6): whether a datagram from one socket of this
+// host reaches another at its external address. The other socket sends, too, so that the NAT's filter admits the
+// datagram.
 func hairpins(ctx context.Context, listen func() (udp.Conn, error), server netip.AddrPort) (bool, error) {
 	one, err := newEchoSocket(listen)
 	if err != nil {
@@ -47,7 +47,7 @@ func hairpins(ctx context.Context, listen func() (udp.Conn, error), server netip
 	return false, ctx.Err()
 }
 
-// An echo is a socket that hears what was sent to itself.
+// An echoSocket receives datagrams that were sent to its own external address.
 type echoSocket struct {
 	conn    udp.Conn
 	arrived chan []byte
@@ -84,7 +84,7 @@ func (e *echoSocket) send(to netip.AddrPort, d []byte) {
 	_ = e.conn.Write(udp.Batch{Addr: to, Data: d, Size: len(d)}) // lost, as it may be on the way
 }
 
-// seen asks the server for the socket's outer address; not valid: no answer.
+// seen asks the server for the socket's external address. The result is invalid if there is no answer.
 func (e *echoSocket) seen(ctx context.Context, server netip.AddrPort) netip.AddrPort {
 	var r stun.Request
 	rand.Read(r.ID[:])
@@ -99,7 +99,7 @@ func (e *echoSocket) seen(ctx context.Context, server netip.AddrPort) netip.Addr
 	return netip.AddrPort{}
 }
 
-// came reports whether a datagram comes.
+// came reports whether the datagram arrives.
 func (e *echoSocket) came(ctx context.Context, want []byte) bool {
 	for d := range e.next(ctx) {
 		if bytes.Equal(d, want) {
@@ -109,7 +109,7 @@ func (e *echoSocket) came(ctx context.Context, want []byte) bool {
 	return false
 }
 
-// next gives what comes within hairpinWait.
+// next yields the datagrams that arrive within hairpinWait.
 func (e *echoSocket) next(ctx context.Context) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		timeout := time.NewTimer(hairpinWait)

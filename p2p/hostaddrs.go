@@ -9,8 +9,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// far are addresses to which the default routes lead, as nobody has them (RFC 5737, RFC 3849).
-// Nothing is sent there.
+// far lists unassigned addresses (RFC 5737, RFC 3849), which the default routes lead to. Nothing is sent there.
 var far = [...]netip.Addr{
 	netip.AddrFrom4([4]byte{192, 0, 2, 1}),
 	netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1}),
@@ -24,7 +23,7 @@ func (p *Peer) hostAddrs() []netip.AddrPort {
 	used := p.usedAddrs()
 	all, err := p.opts.Network.Addrs()
 	if err != nil {
-		all = used // a system that does not let its interfaces be read
+		all = used // some systems forbid reading the interfaces
 	}
 	var out, loopback []netip.AddrPort
 	for _, c := range p.conns {

@@ -190,7 +190,7 @@ func TestRequire(t *testing.T) {
 
 // When every path of a link has died, and the server was restarted so that no
 // channel of the relay is left, the two ends find each other again.
-func TestReunion(t *testing.T) {
+func TestReintroduction(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		na, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
 		nb, hb := w.behind("198.51.100.2", "192.168.1.2", netsim.PortRestricted)

@@ -21,22 +21,22 @@ type Discovery interface {
 }
 
 const (
-	// serverHeadStart is for how long the server alone is waited for: a link that
-	// it has introduced can be introduced anew when all its paths are gone.
+	// serverHeadStart is how long to wait for the server before a neighbour is called: only links that the server
+	// introduced can be reintroduced when all paths are lost.
 	serverHeadStart = 500 * time.Millisecond
 	lanPatience     = 3 * time.Second // for a neighbour's answer, without a server
-	lanAfterServer  = time.Second     // the same where a server does not know the peer
+	lanAfterServer  = time.Second     // the same, if the server does not know the peer
 	lanHandshake    = 2 * time.Second // for the handshake with it
 
-	lanSpare = 300 * time.Millisecond // for a listener, where another process of the peer answers
+	lanSpare = 300 * time.Millisecond // for a process that listens, after another process of the peer answered
 )
 
-// respond lets neighbours find this peer, if it takes calls.
+// respond lets neighbours find this peer, if it can be called.
 func (p *Peer) respond() {
 	if p.opts.LAN == nil || p.opts.Calling {
 		return
 	}
-	p.spawn(func() { _ = p.opts.LAN.Respond(p.ctx, p.guid, p.ports) }) // neighbours have the server then
+	p.spawn(func() { _ = p.opts.LAN.Respond(p.ctx, p.guid, p.ports) }) // if it fails, neighbours use the server
 }
 
 // ports returns the port of the socket of either family, 0 if there is none.
@@ -51,8 +51,8 @@ func (p *Peer) ports() (v4, v6 uint16) {
 	return v4, v6
 }
 
-// call gives a link to a peer: through the server, or, where that does not
-// answer or does not know the peer, to a neighbour that does.
+// call makes a link to a peer through the server or, if the server does not answer or does not know the peer, to a
+// neighbour on the local network.
 func (p *Peer) call(ctx context.Context, g goal, a *attempt) (*Link, error) {
 	if p.opts.LAN == nil || g.require == RequireRelay {
 		return p.callThroughServer(ctx, g, a)
@@ -76,11 +76,11 @@ func (p *Peer) call(ctx context.Context, g goal, a *attempt) (*Link, error) {
 	return nil, err
 }
 
-// find looks for a peer and gives its addresses as they come.
+// find searches the local network for a peer and sends its addresses as they are found.
 func (p *Peer) find(ctx context.Context, guid GUID) <-chan netip.AddrPort {
 	found := make(chan netip.AddrPort)
 	p.spawn(func() {
-		_ = p.opts.LAN.Find(ctx, guid, func(a netip.AddrPort) { // without one the server is left
+		_ = p.opts.LAN.Find(ctx, guid, func(a netip.AddrPort) { // if it fails, the server remains
 			select {
 			case found <- a:
 			case <-ctx.Done():
@@ -90,21 +90,21 @@ func (p *Peer) find(ctx context.Context, guid GUID) <-chan netip.AddrPort {
 	return found
 }
 
-// A search is for a neighbour.
+// A search looks for the peer of a goal on the local network.
 type search struct {
 	p       *Peer
 	goal    goal
 	attempt *attempt
 	began   time.Time
 	found   <-chan netip.AddrPort
-	first   netip.AddrPort // came while the server was waited for
+	first   netip.AddrPort // found while waiting for the server
 }
 
 // errFound says that a neighbour answered while the server did not.
 var errFound = errors.New("a neighbour answers")
 
-// firstServer waits for the server. It returns errFound if a neighbour has
-// answered and the server's head start is over.
+// firstServer waits until the peer is registered. It returns errFound if a neighbour was found and the server's head
+// start is over.
 func (s *search) firstServer(ctx context.Context, registered <-chan error) error {
 	over := time.After(serverHeadStart)
 	found, passed := s.found, false
@@ -125,16 +125,16 @@ func (s *search) firstServer(ctx context.Context, registered <-chan error) error
 	}
 }
 
-// neighbours tries the addresses that are found, one after the other. Without
-// any that will do the error is that of the server.
+// neighbours tries the addresses that are found, one after the other. If none leads to a link, it returns the server's
+// error.
 func (s *search) neighbours(ctx context.Context, failed error) (*Link, error) {
 	patience := lanAfterServer
 	if errors.Is(failed, ErrNotServing) || failed == errFound {
 		failed, patience = fmt.Errorf("%w on this network", ErrOffline), lanPatience
 	}
 	over := time.After(patience - time.Since(s.began))
-	var enough <-chan time.Time // a listener was waited for
-	var spare *Link             // with a process that is none
+	var enough <-chan time.Time // fires when the wait for a process that listens is over
+	var spare *Link             // with a process that does not listen
 	defer func() {
 		if spare != nil {
 			s.p.spawn(func() { spare.CloseWith(CodeReplaced, "") })
@@ -164,12 +164,12 @@ func (s *search) neighbours(ctx context.Context, failed error) (*Link, error) {
 		case err == nil:
 			s.p.spawn(func() { l.CloseWith(CodeReplaced, "") })
 		case errors.Is(err, ErrRefused), errors.Is(err, ErrVersion):
-			failed = err // it is there
+			failed = err // the peer answered
 		}
 	}
 }
 
-// dial has the handshake with a neighbour, and checks that it takes what is wanted.
+// dial makes a link to a neighbour, and checks that its process accepts the kind of streams.
 func (s *search) dial(ctx context.Context, addr netip.AddrPort) (*Link, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, lanHandshake, ErrNoPath)
 	defer cancel()

@@ -9,21 +9,21 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// When a router changes its outer address or loads its rules anew while packets pass, it may keep what it
-// knows of our ports and send on as before: to nowhere, for as long as we send. Every path by
-// those ports is dead then, and the server's too, though a new port would do.
+// If a router changes its external address or reloads its rules while packets flow, it may keep the old mappings of our
+// ports, and they lead nowhere for as long as we send. Then all paths from those ports fail, including the one to the
+// server, although a new port would work.
 const (
-	renewAfter = time.Second     // without an answer of the server, and of any peer
+	renewAfter = time.Second     // without an answer from the server or any peer
 	renewGap   = 2 * time.Second // between two renewals
 )
 
-// A socket is a udp.Conn whose port can be exchanged for another. Until something comes to either it sends by
-// both, for the old one may be in order: then the network as a whole was away for a moment. What comes to the other one
-// later is still heard.
+// A socket is a udp.Conn whose port can be replaced. After a replacement it sends from both ports until a packet arrives
+// at either, since the old port may still work: perhaps the whole network was down for a moment. Later it still receives
+// at both.
 type socket struct {
 	udp.Conn // of the first port; only its Read is used
 	current  atomic.Pointer[udp.Conn]
-	before   atomic.Pointer[udp.Conn] // while it is undecided which will do; else nil
+	before   atomic.Pointer[udp.Conn] // the old port until a packet arrives at either; else nil
 
 	mu     sync.Mutex
 	ports  []udp.Conn // the newest last
@@ -56,7 +56,7 @@ func (s *socket) WriteTTL(b udp.Batch, ttl int) error {
 	return (*s.current.Load()).WriteTTL(b, ttl)
 }
 
-// heard notes that something came to a port: that one will do.
+// heard records that a packet arrived at a port: the socket sends from that port from now on.
 func (s *socket) heard(c udp.Conn) {
 	if s.before.Load() == nil {
 		return
@@ -80,7 +80,8 @@ func (s *socket) Close() error {
 	return nil
 }
 
-// use has the socket send by another port, and closes all but the one before. It reports false for a closed one.
+// use makes the socket send from another port, and closes all but the previous one. It returns false if the socket is
+// closed.
 func (s *socket) use(c udp.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +90,7 @@ func (s *socket) use(c udp.Conn) bool {
 	}
 	old := *s.current.Load()
 	if s.before.Load() != nil {
-		old = s.ports[0] // the newer one did no better
+		old = s.ports[0] // nothing arrived at the newer one either
 	}
 	for _, p := range s.ports {
 		if p != old {
@@ -102,7 +103,7 @@ func (s *socket) use(c udp.Conn) bool {
 	return true
 }
 
-// serve reads from one of its ports.
+// serve reads from one port of a socket.
 func (p *Peer) serve(s *socket, c udp.Conn) {
 	_ = udp.Serve(c, func(_ udp.Conn, b udp.Batch) {
 		s.heard(c)
@@ -110,8 +111,8 @@ func (p *Peer) serve(s *socket, c udp.Conn) {
 	})
 }
 
-// mayRenew reports whether nothing answers by this peer's ports: neither the server nor, by any
-// path, a peer. Ports that were asked for stay.
+// mayRenew reports whether the ports may be replaced: neither the server nor any peer answers. A port that was configured
+// or that the router maps stays.
 func (p *Peer) mayRenew(now time.Time) bool {
 	if p.client == nil || p.client.Unanswered(now) < renewAfter || p.mapped().IsValid() {
 		return false
@@ -133,7 +134,7 @@ func (p *Peer) mayRenew(now time.Time) bool {
 	return true
 }
 
-// renew gives this peer other ports, if that may help.
+// renew replaces this peer's ports, if that may help.
 func (p *Peer) renew() {
 	if !p.mayRenew(time.Now()) {
 		return

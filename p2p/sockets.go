@@ -14,9 +14,8 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// listen opens a socket of each family for an address "host:port"; with a
-// host that is an address only one of its family. IPv6 takes the port that
-// IPv4 got, if it can.
+// listen opens a socket for each address family at "host:port", or one only if host is an IP address. IPv6 uses the same
+// port as IPv4 if it is free.
 func listen(n udp.Network, addr string) ([]udp.Conn, error) {
 	host, port, err := splitListen(addr)
 	if err != nil {
@@ -70,12 +69,13 @@ func splitListen(addr string) (host netip.Addr, port uint16, err error) {
 		}
 	}
 	if host.IsUnspecified() && host.Is6() {
-		host = netip.Addr{} // "[::]" is any address, of either family
+		host = netip.Addr{} // "[::]" means any address of either family
 	}
 	return host, uint16(n), nil
 }
 
-// connFor returns the socket of an address's family, or the streams if it is one's; or nil.
+// connFor returns the socket for an address: that of its family, or the TLS streams if it stands for one. It returns nil
+// if there is none.
 func (p *Peer) connFor(a netip.Addr) udp.Conn {
 	if tunnel.Marked(a) {
 		return p.streams
@@ -95,8 +95,8 @@ func (p *Peer) sendTo(to netip.AddrPort, d []byte) {
 	}
 }
 
-// handle is the demultiplexer: it takes what arrives at a socket apart by the
-// first byte and the session. It runs on the socket's reading goroutine.
+// handle is the demultiplexer: it dispatches received datagrams by their first byte and session. It runs on the socket's
+// reading goroutine.
 func (p *Peer) handle(c udp.Conn, b udp.Batch) {
 	for len(b.Data) > 0 {
 		run := sameSession(b)
@@ -105,7 +105,7 @@ func (p *Peer) handle(c udp.Conn, b udp.Batch) {
 	}
 }
 
-// sameSession returns the head of b: its datagrams that are of one session.
+// sameSession returns the datagrams at the head of b that belong to one session.
 func sameSession(b udp.Batch) udp.Batch {
 	first := b.Data[:min(b.Size, len(b.Data))]
 	end := len(first)
@@ -161,7 +161,7 @@ func (p *Peer) handleData(c udp.Conn, b udp.Batch) {
 	})
 }
 
-// deliver gives packets to the link of a session, if there is one.
+// deliver passes packets to the link of a session, and reports whether there is one.
 func (p *Peer) deliver(index uint32, c udp.Conn, b udp.Batch) bool {
 	l := p.session(index)
 	if l != nil {
@@ -170,8 +170,8 @@ func (p *Peer) deliver(index uint32, c udp.Conn, b udp.Batch) bool {
 	return l != nil
 }
 
-// handleRelay takes a packet that came by the relay. Whoever says so, the
-// packet must open; the server's address only decides where answers go.
+// handleRelay handles a relayed packet. The source address is not proof of anything: the packet must decrypt. It only
+// decides where answers go.
 func (p *Peer) handleRelay(c udp.Conn, b udp.Batch) {
 	if p.client == nil || b.Addr != p.client.ServerAddr() {
 		return
@@ -203,8 +203,8 @@ func (p *Peer) feedDials(b udp.Batch) bool {
 	return taken
 }
 
-// An initiation is an INIT that waits for the worker: it costs public-key
-// operations, which must not hold up the reading of packets.
+// An initiation is an INIT that waits for answerInits: it costs public-key operations, which must not delay the reading
+// of packets.
 type initiation struct {
 	from netip.AddrPort
 	data []byte
@@ -223,7 +223,7 @@ func (p *Peer) handleInitiation(b udp.Batch) {
 	}
 }
 
-// answerInits is the worker.
+// answerInits answers INITs until the peer is closed.
 func (p *Peer) answerInits() {
 	for {
 		select {

@@ -9,7 +9,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// chooseTransport tells the client how it may reach the server.
+// chooseTransport configures how the client may reach the server.
 func (p *Peer) chooseTransport(c *client.Config) {
 	o := p.opts
 	_, system := o.Network.(udp.System)
@@ -19,7 +19,7 @@ func (p *Peer) chooseTransport(c *client.Config) {
 	c.NoUDP = o.Transport == TransportTLS
 }
 
-// serverMoved has the links take the relay's way to the server where it is reached now.
+// serverMoved moves the relayed paths of all links to the server's new address, after the transport changed.
 func (p *Peer) serverMoved(from, to netip.AddrPort) {
 	p.logServer("server is reached elsewhere", "from", from, "to", to)
 	r, ok := p.route(to)
@@ -33,7 +33,7 @@ func (p *Peer) serverMoved(from, to netip.AddrPort) {
 	}
 }
 
-// handleStream takes what arrives by a stream: only the server is behind it.
+// handleStream handles datagrams from a TLS stream, whose other end is always the server.
 func (p *Peer) handleStream(c udp.Conn, b udp.Batch) {
 	b.Datagrams(func(d []byte) {
 		b.Data, b.Size = d, len(d)

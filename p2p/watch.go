@@ -8,23 +8,20 @@ import (
 )
 
 const (
-	// lookEvery is the time between looks at interfaces and clock: where the
-	// system tells of changes they are for what it forgets, and for sleep.
+	// lookEvery is how often interfaces and clock are checked. Systems that report changes may miss some, and do not
+	// report sleep.
 	lookEvery = 3 * time.Second
-	// settleTime is how long changes are let come before they are looked at:
-	// an interface that comes up gets several addresses one by one.
+	// settleTime is how long to wait after a change: an interface that comes up receives several addresses one by one.
 	settleTime = 100 * time.Millisecond
-	// minSleep is the shortest pause of the host that counts as sleep: after it
-	// a NAT may have forgotten us.
+	// minSleep is the shortest pause of the host that counts as sleep. After it, NAT mappings may have expired.
 	minSleep = 15 * time.Second
 )
 
-// watchHost tells links and server when the host's addresses have changed, or
-// when it has slept.
+// watchHost calls moved when the host's addresses have changed or the host has slept.
 func (p *Peer) watchHost() {
 	changes := make(chan struct{}, 1)
 	p.spawn(func() {
-		// Where it fails the ticker is left.
+		// If it fails, the ticker remains.
 		_ = udp.Watch(p.ctx, p.opts.Network, func() {
 			select {
 			case changes <- struct{}{}:
@@ -55,7 +52,7 @@ func (p *Peer) watchHost() {
 	}
 }
 
-// pause waits, and reports whether the peer goes on.
+// pause waits for d, and reports whether the peer is still open.
 func (p *Peer) pause(d time.Duration) bool {
 	select {
 	case <-p.ctx.Done():
@@ -65,16 +62,15 @@ func (p *Peer) pause(d time.Duration) bool {
 	}
 }
 
-// slept reports whether the host has slept between two looks. Its monotonic
-// clock stands still meanwhile on some systems, the wall clock on none. A wall
-// clock that was set forward looks the same; no harm is done then.
+// slept reports whether the host slept between two checks. During sleep the monotonic clock stops on some systems, the
+// wall clock on none. A wall clock that was set forward looks the same, which does no harm.
 func slept(before, now time.Time) bool {
 	wall := now.Round(0).Sub(before.Round(0))
 	return max(wall, now.Sub(before)) >= lookEvery+minSleep
 }
 
-// moved has the server asked how it sees this host now, and all links look
-// whether their paths still lead here and tell the other ends where they may.
+// moved is called when the host's addresses may have changed. It asks the server for the address that it sees now; all
+// links check their paths and send new candidates.
 func (p *Peer) moved() {
 	if p.client != nil {
 		p.client.RefreshNow()
