@@ -77,33 +77,33 @@ func (l *Link) Close(code uint64, reason string) error {
 }
 
 func (l *Link) leave(code uint64, reason string) {
-	if l.leaving.begun || l.closing.begun() {
+	if l.ending.leaving.begun || l.ending.closing.begun() {
 		return
 	}
 	patience := min(max(leaveTime, leaveTrips*l.roundTrip()), leaveMost)
-	l.leaving = leaving{true, l.now.Add(patience), code, reason}
+	l.ending.leaving = leaving{true, l.now.Add(patience), code, reason}
 	l.streams.refuse(&CloseError{Code: code, Reason: reason})
 }
 
 // advanceLeave closes the link once written data has arrived, or it is time.
 func (l *Link) advanceLeave() {
-	v := &l.leaving
+	v := &l.ending.leaving
 	if !l.reached() || !l.now.Before(v.until) || !l.streams.unsettled() {
 		l.closeNow(v.code, v.reason)
 	}
 }
 
 func (l *Link) closeNow(code uint64, reason string) {
-	if l.closing.begun() {
+	if l.ending.closing.begun() {
 		return
 	}
-	l.closing = closing{code: code, reason: reason}
+	l.ending.closing = closing{code: code, reason: reason}
 	l.streams.fail(&CloseError{Code: code, Reason: reason})
 	l.advanceClose()
 }
 
 func (l *Link) advanceClose() {
-	c := &l.closing
+	c := &l.ending.closing
 	if l.now.Before(c.next) {
 		return
 	}
@@ -156,7 +156,7 @@ func closeReason(p *path.Path, reason string) string {
 // OnClose handles a CLOSE. One that answers our own, or crosses it, ends the link with our
 // own code.
 func (l packetHandler) OnClose(code uint64, reason string) {
-	if c := &l.closing; c.begun() {
+	if c := &l.ending.closing; c.begun() {
 		l.end(&CloseError{Code: c.code, Reason: c.reason})
 		return
 	}

@@ -33,17 +33,17 @@ func (l *Link) SendDatagram(b []byte) error {
 	if len(b) > MaxDatagram {
 		return ErrDatagramSize
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return l.err
+	l.mail.mu.Lock()
+	defer l.mail.mu.Unlock()
+	if l.mail.err != nil {
+		return l.mail.err
 	}
-	if len(l.outbox) == maxDatagrams {
-		l.outbox = slices.Delete(l.outbox, 0, 1)
+	if len(l.mail.outbox) == maxDatagrams {
+		l.mail.outbox = slices.Delete(l.mail.outbox, 0, 1)
 	}
-	l.cutUp++
-	l.outbox = append(l.outbox, outgoing{data: bytes.Clone(b), id: l.cutUp})
-	l.waiting.Store(int32(len(l.outbox)))
+	l.mail.cutUp++
+	l.mail.outbox = append(l.mail.outbox, outgoing{data: bytes.Clone(b), id: l.mail.cutUp})
+	l.published.waiting.Store(int32(len(l.mail.outbox)))
 	l.poke()
 	return nil
 }
@@ -80,15 +80,15 @@ func (l *Link) queueDatagram(data []byte) {
 // appendDatagrams appends frames of waiting datagrams, of at most room bytes. One that does
 // not fit into whole bytes, a full packet of the path, is appended in pieces.
 func (l *Link) appendDatagrams(b []byte, room, whole int, rec *recovery.Packet) []byte {
-	if l.waiting.Load() == 0 {
+	if l.published.waiting.Load() == 0 {
 		return b
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.mail.mu.Lock()
+	defer l.mail.mu.Unlock()
 	end := len(b) + room
 	n := 0
-	for n < len(l.outbox) && !rec.Full() {
-		d := &l.outbox[n]
+	for n < len(l.mail.outbox) && !rec.Full() {
+		d := &l.mail.outbox[n]
 		var done bool
 		before := len(b)
 		if size := wire.DatagramSize(len(d.data)); size <= end-len(b) && d.sent == 0 {
@@ -105,7 +105,7 @@ func (l *Link) appendDatagrams(b []byte, room, whole int, rec *recovery.Packet) 
 		}
 		n++
 	}
-	l.outbox = slices.Delete(l.outbox, 0, n)
-	l.waiting.Store(int32(len(l.outbox)))
+	l.mail.outbox = slices.Delete(l.mail.outbox, 0, n)
+	l.published.waiting.Store(int32(len(l.mail.outbox)))
 	return b
 }

@@ -30,7 +30,7 @@ func (s *Stream) appendControl(b []byte, room int, rec *recovery.Packet, now tim
 	}
 	if s.in.WindowDue && end-len(b) >= size {
 		put(wire.FrameWindow, recovery.Window, s.in.RaiseWindow(now, s.link.roundTrip(), spare))
-		s.link.raised = s
+		s.link.streams.raised = s
 	}
 	if s.in.StopDue && end-len(b) >= size {
 		s.in.StopDue = false
@@ -73,7 +73,7 @@ func (s *Stream) appendPiece(b []byte, n int, rec *recovery.Packet) []byte {
 func (s *Stream) touch() {
 	if !s.touched {
 		s.touched = true
-		s.link.touched = append(s.link.touched, s)
+		s.link.turn.touched = append(s.link.turn.touched, s)
 	}
 }
 

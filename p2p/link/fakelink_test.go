@@ -77,7 +77,7 @@ func (tr *fakeLink) clock(ms float64) time.Time {
 func (tr *fakeLink) send(p *flow, n int) {
 	l := tr.link
 	for range n {
-		rec := l.history.Add()
+		rec := l.loss.history.Add()
 		rec.Record(recovery.Frame{Kind: recovery.Filler})
 		rec.Number = l.sender.Counter()
 		tr.flight = append(tr.flight, rec.Number)
@@ -99,7 +99,7 @@ func (tr *fakeLink) ack(text string) {
 		a.Ranges = append(a.Ranges, s)
 		tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool { return n >= s.Start && n < s.End })
 	}
-	tr.link.from = tr.link.best()
+	tr.link.packetIn.from = tr.link.best()
 	if err := (packetHandler{tr.link}).OnAck(a); err != nil {
 		tr.note(err.Error())
 	}
@@ -108,7 +108,7 @@ func (tr *fakeLink) ack(text string) {
 
 // noteLost notes the packets that were declared lost.
 func (tr *fakeLink) noteLost() {
-	h := &tr.link.history
+	h := &tr.link.loss.history
 	tr.flight = slices.DeleteFunc(tr.flight, func(n uint64) bool {
 		if p := h.Lookup(n); p != nil && p.State == recovery.InFlight {
 			return false

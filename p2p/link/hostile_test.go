@@ -74,7 +74,7 @@ func TestPingsAreNotMultiplied(t *testing.T) {
 		if n := v.got[v.home.Addr] - before; n > 210 {
 			t.Errorf("%d datagrams answered 200", n)
 		}
-		if n := v.link.history.Records(); n > 0 {
+		if n := v.link.loss.history.Records(); n > 0 {
 			t.Errorf("%d packets are remembered", n)
 		}
 	})

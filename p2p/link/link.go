@@ -112,54 +112,82 @@ type Path struct {
 
 // A Link is one end of a link.
 type Link struct {
-	cfg        Config
-	streams    streams
-	memory     holding
-	datagrams  chan []byte
-	sendBuffer atomic.Int64         // limit of each stream's buffer
-	smoothed   atomic.Int64         // round trip of the path in use
-	current    atomic.Pointer[Path] // but for its round trip
-	waiting    atomic.Int32         // length of outbox
-	heardAt    atomic.Int64         // when a packet last arrived, in Unix nanoseconds
-
-	mu     sync.Mutex
-	inbox  inbox
-	calls  []func()
-	outbox []outgoing // datagrams to send
-	cutUp  uint64     // number of the newest
-	err    error      // why the link ended
+	cfg       Config
+	streams   streams
+	memory    holding
+	datagrams chan []byte
+	published published
+	mail      mailbox
 
 	wake     chan struct{}
 	relieved chan struct{} // the inbox was emptied
 	done     chan struct{}
 
 	// Of the loop alone:
-	now         time.Time
-	sender      *noise.Sender
-	receiver    *noise.Receiver
-	history     recovery.History
-	acks        recovery.Acks
-	paths       *path.Manager
-	from        *flow // that the packet in hand came by
-	traced      *flow // that was logged last as the path in use
-	ended       bool
-	turn        []arrival // taken out of the inbox
-	taken       int       // of turn
-	touched     []*Stream // that somebody may wait for
-	heard       time.Time
-	began       time.Time
-	probes      int // packets that may be sent beyond the window
-	lostPackets uint64
-	announced   announcement
-	pieces      pieces
-	raised      *Stream     // whose WINDOW was sent last and is not acknowledged; nil: none
-	buffer      *udp.Buffer // for packets
-	scratch     []spans.Span
-	leaving     leaving
-	closing     closing
-	reported    Path
-	pinged      uint64 // id of a PING in the packet in hand
-	answer      bool   // there is one
+	now       time.Time
+	sender    *noise.Sender
+	receiver  *noise.Receiver
+	loss      lossState
+	paths     *path.Manager
+	traced    *flow // that was logged last as the path in use
+	turn      turn
+	packetIn  packetIn
+	heard     time.Time
+	began     time.Time
+	announced announcement
+	pieces    pieces
+	buffer    *udp.Buffer // for packets
+	ending    ending
+	reported  Path
+}
+
+// published is what the loop lets others read.
+type published struct {
+	sendBuffer atomic.Int64         // limit of each stream's buffer
+	smoothed   atomic.Int64         // round trip of the path in use
+	current    atomic.Pointer[Path] // the path in use, without its round trip
+	waiting    atomic.Int32         // length of the outbox
+	heardAt    atomic.Int64         // when a packet last arrived, in Unix nanoseconds
+}
+
+// A mailbox is what others hand to the loop. The mutex guards all of it.
+type mailbox struct {
+	mu     sync.Mutex
+	inbox  inbox
+	calls  []func()
+	outbox []outgoing // datagrams to send
+	cutUp  uint64     // number of the newest
+	err    error      // why the link ended
+}
+
+// lossState is what the link remembers of packets, over all paths.
+type lossState struct {
+	history recovery.History
+	acks    recovery.Acks
+	probes  int    // packets that may be sent beyond the window
+	lost    uint64 // packets declared lost so far
+}
+
+// A turn is what the loop is working on.
+type turn struct {
+	arrivals []arrival // taken out of the inbox
+	taken    int       // of them
+	touched  []*Stream // whose readers or writers may go on
+}
+
+// packetIn is the packet that is being handled.
+type packetIn struct {
+	from   *flow  // by which it came
+	pinged uint64 // id of a PING in it
+	answer bool   // there is one
+	ranges []spans.Span
+}
+
+// An ending is how far the end of the link has come.
+type ending struct {
+	leaving leaving
+	closing closing
+	ended   bool
 }
 
 // New starts a link without any path.
@@ -186,12 +214,12 @@ func newLink(cfg Config) *Link {
 	}
 	l.heard = l.now
 	l.began = l.now
-	l.heardAt.Store(l.now.UnixNano())
+	l.published.heardAt.Store(l.now.UnixNano())
 	l.memory.from = cfg.Memory
 	l.streams.init(l, cfg.Initiator)
-	l.sendBuffer.Store(minSendBuf)
-	l.smoothed.Store(int64(rtt.Initial))
-	l.current.Store(&Path{})
+	l.published.sendBuffer.Store(minSendBuf)
+	l.published.smoothed.Store(int64(rtt.Initial))
+	l.published.current.Store(&Path{})
 	l.paths = l.newManager()
 	return l
 }
@@ -200,12 +228,12 @@ func newLink(cfg Config) *Link {
 // copies them or retains the batch's buffer, and drops what is too much. Where much waits
 // already it gives the loop a moment: meanwhile the socket keeps what arrives.
 func (l *Link) Deliver(r Route, b udp.Batch) {
-	l.mu.Lock()
-	if l.err == nil {
-		l.inbox.put(r, b)
+	l.mail.mu.Lock()
+	if l.mail.err == nil {
+		l.mail.inbox.put(r, b)
 	}
-	crowded := l.err == nil && l.inbox.crowded()
-	l.mu.Unlock()
+	crowded := l.mail.err == nil && l.mail.inbox.crowded()
+	l.mail.mu.Unlock()
 	l.poke()
 	if crowded {
 		l.awaitRelief()
@@ -222,23 +250,23 @@ func (l *Link) AcceptStream(ctx context.Context) (*Stream, error) { return l.str
 
 // Path returns the path in use; its Kind is path.None if no path is valid.
 func (l *Link) Path() Path {
-	p := *l.current.Load()
+	p := *l.published.current.Load()
 	p.RTT = l.roundTrip()
 	return p
 }
 
 // Heard returns when a packet last arrived.
-func (l *Link) Heard() time.Time { return time.Unix(0, l.heardAt.Load()) }
+func (l *Link) Heard() time.Time { return time.Unix(0, l.published.heardAt.Load()) }
 
 // Done is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.done }
 
 // Err returns why the link has ended, nil if it has not.
 func (l *Link) Err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
+	l.mail.mu.Lock()
+	defer l.mail.mu.Unlock()
+	return l.mail.err
 }
 
 // roundTrip returns the smoothed round trip of the path in use.
-func (l *Link) roundTrip() time.Duration { return time.Duration(l.smoothed.Load()) }
+func (l *Link) roundTrip() time.Duration { return time.Duration(l.published.smoothed.Load()) }

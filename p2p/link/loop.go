@@ -22,13 +22,13 @@ func (l *Link) poke() {
 // do has the loop call f, in the order of the calls of do. If the link has ended it returns
 // false, and f is never called.
 func (l *Link) do(f func()) bool {
-	l.mu.Lock()
-	if l.err != nil {
-		l.mu.Unlock()
+	l.mail.mu.Lock()
+	if l.mail.err != nil {
+		l.mail.mu.Unlock()
 		return false
 	}
-	l.calls = append(l.calls, f)
-	l.mu.Unlock()
+	l.mail.calls = append(l.mail.calls, f)
+	l.mail.mu.Unlock()
 	l.poke()
 	return true
 }
@@ -48,10 +48,10 @@ func (l *Link) run() {
 		}
 		l.now = time.Now()
 		more := l.handleArrivals()
-		if !l.ended {
+		if !l.ending.ended {
 			l.advance()
 		}
-		if l.ended {
+		if l.ending.ended {
 			l.traceEnd()
 			l.release()
 			return
@@ -71,48 +71,48 @@ func (l *Link) run() {
 
 // handleArrivals runs calls and handles packets; it reports whether packets are left.
 func (l *Link) handleArrivals() bool {
-	l.mu.Lock()
-	calls := l.calls
-	l.calls = nil
-	if len(l.turn) == l.taken {
-		l.turn, l.taken = l.inbox.drain(l.turn), 0
+	l.mail.mu.Lock()
+	calls := l.mail.calls
+	l.mail.calls = nil
+	if len(l.turn.arrivals) == l.turn.taken {
+		l.turn.arrivals, l.turn.taken = l.mail.inbox.drain(l.turn.arrivals), 0
 		l.relieve()
 	}
-	left := len(l.inbox.arrivals) > 0
-	l.mu.Unlock()
+	left := len(l.mail.inbox.arrivals) > 0
+	l.mail.mu.Unlock()
 	for _, f := range calls {
 		f()
 	}
-	batches := l.turn[l.taken:]
+	batches := l.turn.arrivals[l.turn.taken:]
 	batches = batches[:min(len(batches), inboxTurn)]
 	for i, a := range batches {
 		l.receive(a)
 		a.batch.Buf.Release()
 		batches[i] = arrival{}
 	}
-	l.taken += len(batches)
+	l.turn.taken += len(batches)
 	l.wakeStreams()
-	return left || l.taken < len(l.turn)
+	return left || l.turn.taken < len(l.turn.arrivals)
 }
 
 // wakeStreams wakes the Reads and Writes that can continue.
 func (l *Link) wakeStreams() {
-	for i, s := range l.touched {
+	for i, s := range l.turn.touched {
 		s.wake()
-		l.touched[i] = nil
+		l.turn.touched[i] = nil
 	}
-	l.touched = l.touched[:0]
+	l.turn.touched = l.turn.touched[:0]
 }
 
 // end ends the link: the loop stops after this turn.
 func (l *Link) end(err error) {
-	l.mu.Lock()
-	first := l.err == nil
+	l.mail.mu.Lock()
+	first := l.mail.err == nil
 	if first {
-		l.err = err
+		l.mail.err = err
 	}
-	l.mu.Unlock()
-	l.ended = true
+	l.mail.mu.Unlock()
+	l.ending.ended = true
 	if first {
 		l.streams.fail(err)
 	}
@@ -121,13 +121,13 @@ func (l *Link) end(err error) {
 // release releases the link's buffers and memory.
 func (l *Link) release() {
 	l.memory.end()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, a := range l.turn[l.taken:] {
+	l.mail.mu.Lock()
+	defer l.mail.mu.Unlock()
+	for _, a := range l.turn.arrivals[l.turn.taken:] {
 		a.batch.Buf.Release()
 	}
-	l.inbox.drop()
-	l.turn, l.calls = nil, nil
-	l.history = recovery.History{}
+	l.mail.inbox.drop()
+	l.turn.arrivals, l.mail.calls = nil, nil
+	l.loss.history = recovery.History{}
 	l.buffer.Release()
 }

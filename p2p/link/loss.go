@@ -16,20 +16,20 @@ func (l packetHandler) OnAck(a wire.Ack) error {
 	l.sampleRTT(a)
 	for i := len(a.Ranges) - 1; i >= 0; i-- {
 		s := a.Ranges[i]
-		l.history.SettleAll(s, l.ackPacket)
+		l.loss.history.SettleAll(s, l.ackPacket)
 	}
 	best := l.best()
 	for _, q := range l.paths.All() {
 		if p := flowOf(q); p.loss.TakeNews() {
 			l.detectLost(p)
 			if p == best && p.loss.Controller.RateFell() {
-				l.probes = probePackets
+				l.loss.probes = probePackets
 				l.streams.expedite(probePackets * p.room())
 			}
 			l.checkHole(p)
 		}
 	}
-	l.history.Forget(l.now)
+	l.loss.history.Forget(l.now)
 	return nil
 }
 
@@ -37,8 +37,8 @@ func (l packetHandler) OnAck(a wire.Ack) error {
 // delay applies, if it is newly acknowledged and the ACK came by the path on which the packet
 // was sent.
 func (l *Link) sampleRTT(a wire.Ack) {
-	p := l.history.Lookup(a.Ranges[0].End - 1)
-	if p != nil && p.Path == &l.from.loss {
+	p := l.loss.history.Lookup(a.Ranges[0].End - 1)
+	if p != nil && p.Path == &l.packetIn.from.loss {
 		p.Path.RTT.Sample(l.now.Sub(p.Time), a.Delay)
 	}
 }
@@ -46,7 +46,7 @@ func (l *Link) sampleRTT(a wire.Ack) {
 // ackPacket handles the acknowledgement of one packet.
 func (l *Link) ackPacket(p *recovery.Packet) {
 	p.Path.Settle(l.now, p)
-	l.acks.Forget(p.AllBelow)
+	l.loss.acks.Forget(p.AllBelow)
 	for i := range int(p.Count) {
 		f := p.Frame(i)
 		if !f.Kind.OfStream() {
@@ -56,8 +56,8 @@ func (l *Link) ackPacket(p *recovery.Packet) {
 		if s == nil {
 			continue
 		}
-		if f.Kind == recovery.Window && s == l.raised {
-			l.raised = nil
+		if f.Kind == recovery.Window && s == l.streams.raised {
+			l.streams.raised = nil
 		}
 		if s.acked(f) {
 			l.streams.drop(s)
@@ -90,7 +90,7 @@ func (l *Link) pathOf(loss *recovery.Path) *path.Path {
 // one is overdue.
 func (l *Link) detectLost(p *flow) {
 	p.loss.LossAt = time.Time{}
-	for s := range l.history.InFlightOn(&p.loss) {
+	for s := range l.loss.history.InFlightOn(&p.loss) {
 		at, ok := p.loss.Overdue(s)
 		if !ok {
 			return
@@ -110,7 +110,7 @@ func (l *Link) losePacket(s *recovery.Packet) {
 		l.traceLost(s)
 	}
 	s.Path.Lose(s)
-	l.lostPackets++
+	l.loss.lost++
 	l.resend(s)
 }
 
@@ -133,7 +133,7 @@ func (l *Link) loseAll(p *flow) {
 	if p.loss.InFlight == 0 {
 		return
 	}
-	for s := range l.history.InFlightOn(&p.loss) {
+	for s := range l.loss.history.InFlightOn(&p.loss) {
 		l.losePacket(s)
 	}
 	p.loss.LossAt = time.Time{}
@@ -150,12 +150,12 @@ func (l *Link) timeout(p *flow) {
 	}
 	p.loss.Probe(l.now)
 	l.checkSilence(p)
-	l.probes = probePackets
+	l.loss.probes = probePackets
 	if p.loss.Small = p.MTU > path.MinMTU; p.loss.Small {
-		l.probes++
+		l.loss.probes++
 	}
 	left := probePackets
-	for s := range l.history.InFlightOn(&p.loss) {
+	for s := range l.loss.history.InFlightOn(&p.loss) {
 		l.resend(s)
 		if left--; left == 0 {
 			return

@@ -124,8 +124,8 @@ func TestProbeAlwaysSends(t *testing.T) {
 	tr.send(tr.path, 3)
 	tr.pass(tr.clock(600))
 	tr.link.send()
-	if tr.link.history.End() != 5 || sent != probePackets {
-		t.Errorf("%d packets, of which %d were not remembered", sent, 3+sent-int(tr.link.history.End()))
+	if tr.link.loss.history.End() != 5 || sent != probePackets {
+		t.Errorf("%d packets, of which %d were not remembered", sent, 3+sent-int(tr.link.loss.history.End()))
 	}
 }
 
@@ -145,7 +145,7 @@ func TestIdleHistoryIsEmpty(t *testing.T) {
 	run(t, nil, func(t *testing.T, w *testNetwork) {
 		time.Sleep(20 * time.Minute)
 		checked := make(chan int)
-		w.a.do(func() { checked <- w.a.history.Records() })
+		w.a.do(func() { checked <- w.a.loss.history.Records() })
 		if n := <-checked; n != 0 {
 			t.Errorf("%d packets are remembered", n)
 		}

@@ -108,7 +108,7 @@ func (v *maliciousPeer) holdings() int {
 	out := make(chan int, 1)
 	l := v.link
 	ok := l.do(func() {
-		n := l.history.Records()*200 + l.acks.Bookkeeping() + cap(l.scratch)*16 + l.paths.Held()
+		n := l.loss.history.Records()*200 + l.loss.acks.Bookkeeping() + cap(l.packetIn.ranges)*16 + l.paths.Held()
 		l.streams.mu.Lock()
 		defer l.streams.mu.Unlock()
 		n += (len(l.streams.live)+len(l.streams.backlog))*400 + cap(l.streams.seen)*16
@@ -117,9 +117,9 @@ func (v *maliciousPeer) holdings() int {
 			n += s.in.Held() + s.out.Held() + s.in.Bookkeeping() + s.out.Bookkeeping()
 			s.mu.Unlock()
 		}
-		l.mu.Lock()
-		n += l.inbox.held + cap(l.inbox.arrivals)*arrivalCost
-		l.mu.Unlock()
+		l.mail.mu.Lock()
+		n += l.mail.inbox.held + cap(l.mail.inbox.arrivals)*arrivalCost
+		l.mail.mu.Unlock()
 		out <- n
 	})
 	if !ok {

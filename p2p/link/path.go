@@ -49,7 +49,7 @@ func (l *Link) newFlow(p *path.Path) path.Flow {
 	}
 	p.Overhead = len(f.header) + noise.Overhead
 	f.loss = recovery.NewPath(l.now, p.MTU)
-	f.loss.Skip(l.history.End())
+	f.loss.Skip(l.loss.history.End())
 	return f
 }
 

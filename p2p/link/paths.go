@@ -197,15 +197,15 @@ func (l *Link) report() {
 	if p == nil {
 		return
 	}
-	l.smoothed.Store(int64(p.loss.RTT.Estimate()))
-	l.sendBuffer.Store(l.streams.share(p.loss.Controller.Buffer()))
+	l.published.smoothed.Store(int64(p.loss.RTT.Estimate()))
+	l.published.sendBuffer.Store(l.streams.share(p.loss.Controller.Buffer()))
 	now := Path{Kind: p.Kind, Addr: tunnel.Unmark(p.Route.Addr), Limit: p.Limit()}
 	if p.State != path.Valid {
 		now.Kind = path.None
 	}
 	if now != l.reported {
 		l.reported = now
-		l.current.Store(&now)
+		l.published.current.Store(&now)
 		l.cfg.OnPath(l.Path())
 	}
 }

@@ -68,14 +68,14 @@ const repeatRanges = 8
 // acknowledged and many packets from the peer are lost: if it were lost, the data that it
 // permits would be delayed more than anything else. The copy is not recorded, as the first one was.
 func (l *Link) repeatWindow(b []byte, room int) []byte {
-	s := l.raised
-	if s == nil || l.acks.Runs() < repeatRanges {
+	s := l.streams.raised
+	if s == nil || l.loss.acks.Runs() < repeatRanges {
 		return b
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.in.WantsMore() {
-		l.raised = nil
+		l.streams.raised = nil
 		return b
 	}
 	if room < wire.StreamControlSize(s.id) {

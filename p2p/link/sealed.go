@@ -37,7 +37,7 @@ func (l *Link) OpenCandidates(packet []byte) bool {
 		n, plain, err := l.receiver.Open(bytes.Clone(packet))
 		if err == nil {
 			l.heard = l.now
-			l.from = flowOf(l.paths.NewPath(path.Route{Socket: nowhere{}}))
+			l.packetIn.from = flowOf(l.paths.NewPath(path.Route{Socket: nowhere{}}))
 			l.packet(n, plain)
 			l.sendProbes()
 		}

@@ -21,7 +21,7 @@ var padding [minRoom]byte
 // send sends what is due and may be sent, up to a few batches. It reports whether more is left.
 func (l *Link) send() bool {
 	p := l.best()
-	if p == nil || l.closing.begun() {
+	if p == nil || l.ending.closing.begun() {
 		return false
 	}
 	for range turnBatches {
@@ -69,17 +69,17 @@ func (l *Link) fillBatch(p *flow) (n, size int) {
 }
 
 func (l *Link) windowOpen(p *flow) bool {
-	return p.loss.InFlight+p.MTU <= p.loss.Controller.Window() && !l.history.Full()
+	return p.loss.InFlight+p.MTU <= p.loss.Controller.Window() && !l.loss.history.Full()
 }
 
 // mayData reports whether the window and the pacer admit a full packet.
 func (l *Link) mayData(p *flow) bool {
-	return l.probes > 0 || l.windowOpen(p) && p.loss.Pacer.Ready()
+	return l.loss.probes > 0 || l.windowOpen(p) && p.loss.Pacer.Ready()
 }
 
 // hasData reports whether anything but an ACK waits to be sent.
 func (l *Link) hasData() bool {
-	return l.announced.due() || l.waiting.Load() > 0 || l.streams.anyReady()
+	return l.announced.due() || l.published.waiting.Load() > 0 || l.streams.anyReady()
 }
 
 // fillPacket makes one packet in buf and returns its length, 0 if there is
@@ -88,9 +88,9 @@ func (l *Link) fillPacket(p *flow, buf []byte) int {
 	start := len(p.header) + noise.HeaderSize
 	b := buf[start:start]
 	var allBelow uint64
-	data := l.mayData(p) && (l.hasData() || l.probes > 0 || l.repeatOldest(p))
-	if l.acks.Wanted(l.now) || data {
-		b, allBelow = l.acks.Append(b, l.now, l.ackRoom(p, data))
+	data := l.mayData(p) && (l.hasData() || l.loss.probes > 0 || l.repeatOldest(p))
+	if l.loss.acks.Wanted(l.now) || data {
+		b, allBelow = l.loss.acks.Append(b, l.now, l.ackRoom(p, data))
 	}
 	if !data {
 		if len(b) == 0 {
@@ -99,12 +99,12 @@ func (l *Link) fillPacket(p *flow, buf []byte) int {
 		b = l.repeatWindow(b, p.room()-len(b))
 		return l.seal(p, buf, len(b))
 	}
-	rec := l.history.Add()
-	small := l.probes == 1 && p.loss.Small
+	rec := l.loss.history.Add()
+	small := l.loss.probes == 1 && p.loss.Small
 	if !small {
 		b = l.appendData(p, b, p.room()-len(b), rec)
 	}
-	if rec.Count == 0 && l.probes > 0 {
+	if rec.Count == 0 && l.loss.probes > 0 {
 		b = appendFiller(b, rec)
 	}
 	if small {
@@ -113,7 +113,7 @@ func (l *Link) fillPacket(p *flow, buf []byte) int {
 		b = append(b, padding[:left]...) // full, so that another packet can follow in the batch
 	}
 	if rec.Count == 0 {
-		l.history.Undo()
+		l.loss.history.Undo()
 		if len(b) == 0 {
 			return 0
 		}
@@ -131,7 +131,7 @@ func (l *Link) ackRoom(p *flow, data bool) int {
 	switch {
 	case data && l.announced.candidatesDue:
 		return p.floor() - candidatesRoom
-	case data && !l.acks.Wanted(l.now):
+	case data && !l.loss.acks.Wanted(l.now):
 		return p.room() / 2
 	}
 	return p.floor()
@@ -164,7 +164,7 @@ func (l *Link) appendData(p *flow, b []byte, room int, rec *recovery.Packet) []b
 // track adds a packet to those in flight.
 func (l *Link) track(p *flow, rec *recovery.Packet, n int) {
 	p.loss.Track(l.now, rec, n)
-	l.probes = max(l.probes-1, 0)
+	l.loss.probes = max(l.loss.probes-1, 0)
 }
 
 // seal makes a packet of frames of n bytes, which are in buf behind room for the headers, and

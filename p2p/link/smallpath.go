@@ -41,7 +41,7 @@ func (l *Link) checkHole(p *flow) {
 // shrink makes a path use the smallest datagrams, and sends larger packets in flight again.
 func (l *Link) shrink(p *flow) {
 	l.paths.Shrink(l.now, p.Path)
-	for s := range l.history.InFlightOn(&p.loss) {
+	for s := range l.loss.history.InFlightOn(&p.loss) {
 		if s.Size > path.MinMTU {
 			l.losePacket(s)
 		}

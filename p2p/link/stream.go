@@ -110,7 +110,7 @@ func (s *Stream) writeSome(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (s *Stream) hasRoom(n int) bool { return s.out.Room(s.link.sendBuffer.Load()) >= n }
+func (s *Stream) hasRoom(n int) bool { return s.out.Room(s.link.published.sendBuffer.Load()) >= n }
 
 // CloseWrite ends this end's direction of the stream: the peer reads io.EOF after all that
 // was written. It does not wait. Calling it twice is fine.

@@ -42,6 +42,7 @@ type streams struct {
 	// Of the loop alone:
 	spare  int     // bytes by which windows may still grow
 	recent *Stream // what known last returned; nil: none
+	raised *Stream // whose WINDOW was sent last and is not acknowledged; nil: none
 }
 
 func (t *streams) init(l *Link, initiator bool) {

@@ -4,11 +4,11 @@ import "time"
 
 // advance runs all timers that are due.
 func (l *Link) advance() {
-	if l.closing.begun() {
+	if l.ending.closing.begun() {
 		l.advanceClose()
 		return
 	}
-	if l.leaving.begun {
+	if l.ending.leaving.begun {
 		l.advanceLeave()
 	}
 	if l.now.Sub(l.heard) >= idleTimeout {
@@ -38,12 +38,12 @@ func (l *Link) advance() {
 
 // deadline returns when the loop has to run next if nothing wakes it before.
 func (l *Link) deadline() time.Time {
-	if l.closing.begun() {
-		return l.closing.next
+	if l.ending.closing.begun() {
+		return l.ending.closing.next
 	}
 	at := l.heard.Add(idleTimeout)
-	if l.leaving.begun {
-		at = l.leaving.until
+	if l.ending.leaving.begun {
+		at = l.ending.leaving.until
 	}
 	sooner := func(t time.Time) {
 		if !t.IsZero() && t.Before(at) {
@@ -57,7 +57,7 @@ func (l *Link) deadline() time.Time {
 		sooner(p.loss.Timeout())
 	}
 	if p := l.best(); p != nil {
-		sooner(l.acks.Deadline())
+		sooner(l.loss.acks.Deadline())
 		if l.hasData() && !p.loss.Pacer.Ready() && p.loss.InFlight+p.MTU <= p.loss.Controller.Window() {
 			sooner(p.loss.Pacer.Await(p.loss.Controller.Rate(&p.loss.RTT)))
 		}

@@ -71,7 +71,7 @@ func (t *streams) count() int {
 // losses returns how many packets were declared lost, 0 once the link has ended.
 func (l *Link) losses() uint64 {
 	n := make(chan uint64, 1)
-	if !l.do(func() { n <- l.lostPackets }) {
+	if !l.do(func() { n <- l.loss.lost }) {
 		return 0
 	}
 	return <-n
