@@ -32,7 +32,7 @@ func (p *program) check(c *cli.Context) error {
 		return err
 	}
 	if cfg.File() == "" || cfg.Mode == config.ModePeer {
-		if cfg, err = p.identity(c); err != nil {
+		if err := hasKey(cfg); err != nil {
 			return err
 		}
 	}

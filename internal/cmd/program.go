@@ -155,15 +155,21 @@ func (p *program) config(c *cli.Context) (*config.Config, error) {
 // identity reads a config that must have a key.
 func (p *program) identity(c *cli.Context) (*config.Config, error) {
 	cfg, err := p.config(c)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case cfg.HasKey():
-		return cfg, nil
-	case cfg.File() == "":
-		return nil, hint(usage("no config found"), "`p2ptool init` writes one with a new key")
 	}
-	return nil, hint(usage("%s: no secret_key", cfg.File()), "add secret_key or secret_key_file; `p2ptool init --config FILE` writes a new key to another file")
+	return cfg, hasKey(cfg)
+}
+
+// hasKey returns an error if the config has no key.
+func hasKey(cfg *config.Config) error {
+	switch {
+	case cfg.HasKey():
+		return nil
+	case cfg.File() == "":
+		return hint(usage("no config found"), "`p2ptool init` writes one with a new key")
+	}
+	return hint(usage("%s: no secret_key", cfg.File()), "add secret_key or secret_key_file; `p2ptool init --config FILE` writes a new key to another file")
 }
 
 // fail prints why a command ended and returns the exit status.

@@ -3,10 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"p2ptool/internal/textfile"
 )
 
 // maxFile is the largest size of a config, in bytes.
@@ -33,7 +34,7 @@ func Load(path, home string) (*Config, error) {
 
 // readFile returns the text of a file, and whether other users may read or write it.
 func readFile(path string) (text string, exposed bool, err error) {
-	f, err := os.Open(path)
+	f, err := textfile.Open(path)
 	if err != nil {
 		return "", false, err
 	}
@@ -41,10 +42,7 @@ func readFile(path string) (text string, exposed bool, err error) {
 	if exposed, err = isExposed(f); err != nil {
 		return "", false, err
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(b) > maxFile {
-		err = fmt.Errorf("%s: larger than %d bytes", path, maxFile)
-	}
+	b, err := textfile.ReadAll(f, maxFile)
 	return string(b), exposed, err
 }
 

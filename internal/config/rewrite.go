@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"p2ptool/internal/filelock"
+	"p2ptool/internal/textfile"
 )
 
 // An UnwritableError means that the config cannot be changed here: it is read-only, or
@@ -86,7 +87,7 @@ func openRegular(path string) (*os.File, error) {
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%q is not a regular file", path)
 	}
-	return os.Open(path)
+	return textfile.Open(path) // it may have become a pipe just now
 }
 
 // isAt reports whether the open file is the one at path.

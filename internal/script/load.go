@@ -3,12 +3,12 @@ package script
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path"
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"p2ptool/internal/textfile"
 )
 
 // maxFile is the largest size of a script, in bytes.
@@ -17,17 +17,9 @@ const maxFile = 1 << 20
 // Load reads and validates a script file that the command line names; it may have run steps.
 // The error lists all problems with file and line.
 func Load(file string) ([]Step, error) {
-	f, err := os.Open(file)
+	data, err := textfile.Read(file, maxFile)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s: a script may have at most 1 MiB", file)
 	}
 	return parse(file, data, func(s Step) error { return s.validate(Options{Commands: true}) })
 }

@@ -61,7 +61,7 @@ func TestLoadErrors(t *testing.T) {
 		{"[[script]]\nsleep = \"x\"\ntimeout = \"y\"\n[[script]]\nsleep = \"z\"\n[[script]]\n",
 			"s.toml:6: step 3 (nothing): has no action"},
 		{"[[script]\n", "s.toml:2: expected end"},
-		{"[[script]]\nsay = \"" + strings.Repeat("x", maxFile) + "\"\n", "at most 1 MiB"},
+		{"[[script]]\nsay = \"" + strings.Repeat("x", maxFile) + "\"\n", "larger than 1048576 bytes"},
 	} {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "s.toml")

@@ -13,6 +13,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"p2ptool/internal/textfile"
 )
 
 // Certificates say where a server's certificate comes from. The zero value is a self-signed one: peers accept
@@ -94,7 +96,7 @@ func (f *files) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	written, err := f.lastWritten()
 	if err == nil && (f.current == nil || !written.Equal(f.written)) {
 		var c tls.Certificate
-		if c, err = tls.LoadX509KeyPair(f.cert, f.key); err == nil {
+		if c, err = loadPair(f.cert, f.key); err == nil {
 			f.current, f.written = &c, written
 		}
 	}
@@ -102,6 +104,21 @@ func (f *files) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("reading the certificate: %w", err)
 	}
 	return f.current, nil
+}
+
+// maxPEM is the largest file of a certificate or a key that is read, in bytes.
+const maxPEM = 1 << 20
+
+func loadPair(cert, key string) (tls.Certificate, error) {
+	c, err := textfile.Read(cert, maxPEM)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	k, err := textfile.Read(key, maxPEM)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(c, k)
 }
 
 func (f *files) lastWritten() (last time.Time, err error) {
