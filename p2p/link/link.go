@@ -141,7 +141,7 @@ type Link struct {
 	reported  Path
 }
 
-// published is what the loop lets others read.
+// published is state of the loop that other goroutines read.
 type published struct {
 	sendBuffer atomic.Int64         // limit of each stream's buffer
 	smoothed   atomic.Int64         // round trip of the path in use
@@ -150,7 +150,7 @@ type published struct {
 	heardAt    atomic.Int64         // when a packet last arrived, in Unix nanoseconds
 }
 
-// A mailbox is what others hand to the loop. The mutex guards all of it.
+// A mailbox is what other goroutines pass to the loop. The mutex guards all of it.
 type mailbox struct {
 	mu     sync.Mutex
 	inbox  inbox
@@ -160,7 +160,7 @@ type mailbox struct {
 	err    error      // why the link ended
 }
 
-// lossState is what the link remembers of packets, over all paths.
+// lossState is the state of loss detection over all paths.
 type lossState struct {
 	history recovery.History
 	acks    recovery.Acks
@@ -170,9 +170,9 @@ type lossState struct {
 
 // A turn is what the loop is working on.
 type turn struct {
-	arrivals []arrival // taken out of the inbox
-	taken    int       // of them
-	touched  []*Stream // whose readers or writers may go on
+	arrivals []arrival // from the inbox
+	taken    int       // of them, handled
+	touched  []*Stream // whose readers or writers may be able to continue
 }
 
 // packetIn is the packet that is being handled.
@@ -183,7 +183,7 @@ type packetIn struct {
 	ranges []spans.Span
 }
 
-// An ending is how far the end of the link has come.
+// An ending is the state of closing the link.
 type ending struct {
 	leaving leaving
 	closing closing
@@ -224,9 +224,9 @@ func newLink(cfg Config) *Link {
 	return l
 }
 
-// Deliver hands the link packets that arrived, without the relay's header. It
-// copies them or retains the batch's buffer, and drops what is too much. Where much waits
-// already it gives the loop a moment: meanwhile the socket keeps what arrives.
+// Deliver passes packets that arrived, without the relay's header, to the link. It copies them or
+// retains the batch's buffer, and drops them if too many wait. While the loop is behind, it waits a
+// moment: meanwhile further packets stay in the socket's buffer.
 func (l *Link) Deliver(r Route, b udp.Batch) {
 	l.mail.mu.Lock()
 	if l.mail.err == nil {

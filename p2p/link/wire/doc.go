@@ -1,9 +1,9 @@
 // Package wire appends and parses the frames of a link's packets.
 //
 // The sealed part of a DATA packet, which package rendezvous draws, is a sequence of frames,
-// each a type of one byte and its fields. A varint is that of RFC 9000, section 16; other numbers are big-endian and
-// have as many bytes as stand behind them; an address is 16 bytes of IPv6 (IPv4 in its
-// mapped form) and a port of 2.
+// each a type of one byte and its fields. A varint is that of RFC 9000, section 16. Other
+// numbers are big-endian and have the given number of bytes. An address is 16 bytes of IPv6
+// (IPv4 in mapped form) and a port of 2.
 //
 //	0x00       PADDING
 //	0x01       PING        id 8
