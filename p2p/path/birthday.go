@@ -40,8 +40,7 @@ func OpensMany(own, other NAT) bool {
 		(other.Filtering == 0 || other.Filtering == AddressAndPortDependent)
 }
 
-// Crosses reports whether both NATs give ports in a sequence that can be told
-// beforehand.
+// Crosses reports whether both NATs allocate ports in a sequence that can be predicted.
 func Crosses(own, other NAT) bool {
 	return own.Symmetric() && other.Symmetric() && own.Stride > 0 && other.Stride > 0
 }

@@ -300,9 +300,8 @@ func (b *bbr) target() float64 {
 	return max(product+bursts*burst, b.initial())
 }
 
-// Buffer is twice the window, and more where much is lost: until the oldest
-// bytes have arrived at last, after many attempts, what follows them waits in the
-// other side's window.
+// Buffer returns twice the window, and more on a path with much loss: until the oldest bytes
+// have arrived, after many attempts, the bytes behind them wait in the peer's receive window.
 func (b *bbr) Buffer() int {
 	return int(min(b.target()*(2+bufferPerLoss*b.randomLoss.value()), maxWindow))
 }
