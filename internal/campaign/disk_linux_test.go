@@ -49,7 +49,7 @@ func (d *smallDisk) resize(size int64) {
 func (d *smallDisk) fill(room int64) {
 	var st unix.Statfs_t
 	must(unix.Statfs(d.dir, &st))
-	d.resize(int64(st.Blocks-st.Bfree)*st.Bsize + room)
+	d.resize(int64(st.Blocks-st.Bfree)*int64(st.Bsize) + room)
 }
 
 func (d *smallDisk) empty() { d.resize(roomyDisk) }
