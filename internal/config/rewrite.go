@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"p2ptool/internal/filelock"
 	"p2ptool/internal/textfile"
 )
 
@@ -37,11 +36,11 @@ func rewrite(path string, change func(text string) (string, error)) error {
 	if err != nil {
 		return err
 	}
-	f, err := lockRegular(real)
+	f, unlock, err := openLocked(real)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer unlock()
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return err
@@ -60,26 +59,6 @@ func rewrite(path string, change func(text string) (string, error)) error {
 	return err
 }
 
-// lockRegular opens the file at path and takes its lock. It opens it again when
-// another process replaced it meanwhile.
-func lockRegular(path string) (*os.File, error) {
-	for {
-		f, err := openRegular(path)
-		if err != nil {
-			return nil, err
-		}
-		if err := filelock.Lock(f); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		if same, err := isAt(f, path); err != nil || same {
-			return f, err
-		}
-		if err := f.Close(); err != nil {
-			return nil, err
-		}
-	}
-}
-
 // openRegular opens a file, and refuses what is none: a pipe would block.
 func openRegular(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err != nil {
@@ -88,19 +67,6 @@ func openRegular(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%q is not a regular file", path)
 	}
 	return textfile.Open(path) // it may have become a pipe just now
-}
-
-// isAt reports whether the open file is the one at path.
-func isAt(f *os.File, path string) (bool, error) {
-	opened, err := f.Stat()
-	if err != nil {
-		return false, err
-	}
-	now, err := os.Stat(path)
-	if err != nil {
-		return false, err
-	}
-	return os.SameFile(opened, now), nil
 }
 
 // replaceFile writes a new file and renames it over path. Where that cannot be done since
