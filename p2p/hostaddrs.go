@@ -15,10 +15,10 @@ var far = [...]netip.Addr{
 	netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1}),
 }
 
-// hostAddrs returns the addresses of the interfaces at the sockets' ports, those first by which
-// others are most likely to reach this host: there may be more than can be told.
-// Loopback is among them only where the server is reached by it, or there is
-// nothing else. Link-local IPv6 is not: it means nothing without a zone.
+// hostAddrs returns the addresses of the interfaces with the sockets' ports. Those at which others
+// most likely reach this host come first, since only MaxCandidates can be sent. Loopback addresses
+// are included only if the server is on loopback or there are no others; link-local IPv6
+// addresses are not, as they mean nothing without a zone.
 func (p *Peer) hostAddrs() []netip.AddrPort {
 	used := p.usedAddrs()
 	all, err := p.opts.Network.Addrs()

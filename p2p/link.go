@@ -58,7 +58,7 @@ type process struct {
 	takes     uint32 // kinds of streams that it accepts, see kindBit
 }
 
-// linkTasks tells which tasks of a link are running; there is at most one of each.
+// linkTasks records which tasks of a link are running, at most one of each.
 type linkTasks struct {
 	replacedCheck, probing, rejoin atomic.Bool
 }

@@ -29,30 +29,29 @@ type NetcheckOptions struct {
 // A NetServer is the result of Netcheck for one address of a server.
 type NetServer struct {
 	Name     string         // as in NetcheckOptions
-	STUN     bool           // it is not a rendezvous server
-	Addr     netip.AddrPort // not valid where the name could not be looked up
-	Err      error          // why it could not
+	STUN     bool           // it answers STUN only
+	Addr     netip.AddrPort // invalid if the name could not be resolved
+	Err      error          // why not
 	RTT      time.Duration  // of its main port; 0: no answer
-	Second   time.Duration  // of its second port; 0: no answer, or none was asked
+	Second   time.Duration  // of its second port; 0: no answer, or not asked
 	Observed netip.AddrPort // this host, as the main port sees it
 }
 
 // A NetReport is the result of Netcheck: this host's addresses as seen from outside, and the behavior of its NAT.
 type NetReport struct {
 	Servers []NetServer
-	// IPv4 and IPv6 are how the first server that answered by that family sees
-	// this host; not valid where none did.
+	// IPv4 and IPv6 are this host's addresses as seen by the first server that answered
+	// in that family; invalid if none did.
 	IPv4, IPv6 netip.AddrPort
-	// Translated says that the IPv4 address is none of this host's.
+	// Translated says that the IPv4 address is not one of this host's own.
 	Translated bool
-	// NAT is how it maps and filters, by IPv4.
+	// NAT describes mapping and filtering of IPv4.
 	NAT NAT
-	// Hairpin tells whether the NAT lets two hosts behind it reach each other
-	// at their outer addresses, which a symmetric one does not; only looked
-	// for where Translated.
+	// Hairpin says whether two hosts behind the NAT can reach each other at their
+	// external addresses (RFC 4787, section 6). It is determined only if Translated.
 	Hairpin bool
-	// Router is the router before this host, and Mappers what it answers by the
-	// protocols of port mapping; only looked for where Translated.
+	// Router is this host's router, and Mappers its answers in each protocol of port
+	// mapping. They are determined only if Translated.
 	Router  netip.Addr
 	Mappers []PortMapper
 }

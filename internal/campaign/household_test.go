@@ -76,7 +76,7 @@ func (h *household) attach6(w *world, m *machine) {
 // does not pass the NAT.
 func (h *household) shared() bool { return h.nat != nil && !h.plan.v6 }
 
-// dismiss is told of a machine that leaves.
+// dismiss removes a machine from the household.
 func (h *household) dismiss(m *machine) {
 	h.machines = slices.DeleteFunc(h.machines, func(o *machine) bool { return o == m })
 }

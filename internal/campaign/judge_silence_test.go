@@ -52,8 +52,8 @@ func silences(p *process, from, to time.Duration) (long []silence) {
 	return long
 }
 
-// explained reports whether the last that a process said of its peer before a time tells why nothing
-// moves: it waits for it, or lines are not delivered, which is said once until one is.
+// explained reports whether the last event of a process about its peer before a time explains why
+// nothing moves: waiting, or stalled lines, which are reported once until one is delivered.
 func (j *judge) explained(p *process, before time.Duration) bool {
 	peer := ""
 	switch {

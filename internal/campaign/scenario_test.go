@@ -55,7 +55,7 @@ func TestChatThatWaitsTakesNoCalls(t *testing.T) {
 	}
 }
 
-// Who waits is told when what is waited for changes.
+// A command that waits reports it when the reason changes.
 func TestWaitingSaysForWhat(t *testing.T) {
 	w, _ := scenario(t, []person{{resident: runs}, {resident: absent}},
 		event{at: 2 * time.Second, do: restart{down: 30 * time.Second, hard: true}},

@@ -72,7 +72,7 @@ func (k *peaks) take(running int) {
 	k.heap = max(k.heap, sample[0].Value.Uint64())
 }
 
-// descriptors counts the open files of this process; 0 where that cannot be told.
+// descriptors counts the open files of this process; 0 if it is unknown.
 func descriptors() int {
 	d, err := os.Open("/proc/self/fd")
 	if err != nil {

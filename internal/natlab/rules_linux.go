@@ -115,8 +115,8 @@ func concat(parts [][]expr.Any) (all []expr.Any) {
 	return all
 }
 
-// keepMapping records a host's port when the host sends, and forwards packets for that port
-// to it, whoever sent them.
+// keepMapping records a host's port when the host sends, and forwards packets from any source
+// to that port to the host.
 func (t table) keepMapping(post *nftables.Chain) error {
 	eim := &nftables.Set{
 		Table: t.t, Name: "eim", IsMap: true, Dynamic: true,

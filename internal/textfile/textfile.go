@@ -1,7 +1,7 @@
 // Package textfile reads the small files that a user names: configs, scripts, keys and certificates.
 //
-// A name may stand for a pipe, as in --config <(decrypt config). A pipe that nobody writes to, and a device that
-// has nothing to say, end in an error after Patience and never block the program for good.
+// A name may stand for a pipe, as in --config <(decrypt config). Reading a pipe without a writer, or a device
+// without data, returns an error after Patience, so it never blocks the program for good.
 package textfile
 
 import (
@@ -16,7 +16,7 @@ import (
 // Patience is how long ReadAll waits for the content of a pipe or a device.
 const Patience = 10 * time.Second
 
-// retry is how often ReadAll looks whether somebody has begun to write to a pipe.
+// retry is how often ReadAll checks whether a pipe has a writer.
 const retry = 20 * time.Millisecond
 
 // Read returns the content of the file at path: see Open and ReadAll.

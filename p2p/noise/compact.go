@@ -30,7 +30,7 @@ func (c *Compact) Seal(pkt []byte, typ byte, index uint32) ([]byte, error) {
 	return c.send.aead().Seal(pkt[:HeaderSize], nonce, pkt[HeaderSize:], pkt[:HeaderSize]), nil
 }
 
-// Open opens a packet in place, as Receiver.Open does. Newest tells that no
+// Open opens a packet in place, as Receiver.Open does. newest reports that no
 // packet with a higher counter was opened before.
 func (c *Compact) Open(pkt []byte) (plain []byte, newest bool, err error) {
 	h, ok := ParseHeader(pkt)

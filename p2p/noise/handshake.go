@@ -46,8 +46,8 @@ const (
 	Message2Overhead = 32 + 16
 )
 
-// ErrHandshake says that a handshake message was not made for us, was not made
-// with the expected keys, or was damaged; which of them cannot be told.
+// ErrHandshake says that a handshake message is for another key, uses other
+// keys than expected, or was damaged. These cases cannot be distinguished.
 var ErrHandshake = errors.New("handshake does not verify")
 
 func suite() noise.CipherSuite {
@@ -105,7 +105,7 @@ type Responder struct {
 }
 
 // Respond reads a first message and returns its payload with what is needed to
-// answer it. The sender is proven to hold the key that Remote tells.
+// answer it. The sender has proven that it holds the key that Remote returns.
 func Respond(local identity.SecretKey, prologue string, msg []byte) (*Responder, []byte, error) {
 	hs, err := newState(local, identity.PublicKey{}, prologue, false)
 	if err != nil {

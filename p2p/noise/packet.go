@@ -85,8 +85,8 @@ func (c chain) aead() cipher.AEAD {
 	return aead
 }
 
-// A nonce is four zero bytes and a counter. It stands in a field of whoever
-// uses it, because one on the stack would be allocated for each packet.
+// A nonce is four zero bytes and a counter. It is a field of its
+// user, because a local one would be allocated for each packet.
 type nonce [12]byte
 
 func (n *nonce) of(counter uint64) []byte {

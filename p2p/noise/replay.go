@@ -8,9 +8,9 @@ type Window struct {
 	next  uint64 // one more than the highest counter seen; 0: none
 }
 
-// NewWindow returns a window that tells apart at least the last size counters;
-// older ones count as seen. A link wants thousands, because a packet may
-// overtake many on a slower path; a session of few packets wants 64.
+// NewWindow returns a window that distinguishes at least the last size counters;
+// older ones count as seen. A link needs thousands, because a packet may
+// overtake many on a slower path; a session of few packets needs 64.
 func NewWindow(size int) Window {
 	n := 2 // one word more than size asks for: the newest is only partly used
 	for (n-1)*64 < size {

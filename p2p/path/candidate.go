@@ -18,10 +18,10 @@ import (
 	"net/netip"
 )
 
-// MaxCandidates is the most candidates that a peer may name.
+// MaxCandidates is how many candidates a peer may name.
 const MaxCandidates = 16
 
-// A CandidateKind tells how a peer came by a candidate.
+// A CandidateKind says how a peer found a candidate.
 type CandidateKind byte
 
 const (
@@ -32,7 +32,7 @@ const (
 	Configured           CandidateKind = 5 // named in its configuration
 )
 
-// String returns how the candidate was come by, in a word.
+// String returns the kind in one word.
 func (k CandidateKind) String() string {
 	switch k {
 	case Host:

@@ -1,14 +1,14 @@
 package path
 
-// A PathKind tells what a path is; smaller is better.
+// A Kind says how a path's packets travel. A smaller one is better.
 type Kind int
 
 const (
 	None     Kind = iota // no path
 	LAN                  // both ends on one network, or one host
-	Direct               // from NAT to NAT, or without any
-	Relay                // by way of the server
-	TCPRelay             // by way of the server, over TCP
+	Direct               // between the peers' NATs, or without NATs
+	Relay                // forwarded by the server
+	TCPRelay             // forwarded by the server, in TLS over TCP
 )
 
 // Relayed reports whether packets go by way of the server.

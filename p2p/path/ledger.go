@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// What a process sprays: a flood of probes can be taken for an attack.
+// Limits of birthday probing, since a flood of probes can look like an attack.
 const (
 	ledgerTime     = time.Hour
-	roundsPeer     = 2 // with one peer, over all links with it
-	roundsAddr     = 2 // toward one address, whoever is said to be there
+	roundsPeer     = 2 // with one peer, over all its links
+	roundsAddr     = 2 // toward one address, for any peer
 	roundsTogether = 32
 )
 
@@ -23,9 +23,9 @@ type round struct {
 	addr netip.Addr
 }
 
-// Allow reports whether there may be a round with a peer, of that GUID, toward an
-// address now, and counts it; earlier tells how many there were with the
-// peer.
+// Allow reports whether a round of birthday probing with the peer of a GUID, toward an
+// address, is within the limits, and counts it. earlier is the number of rounds with that
+// peer within the last hour.
 func (l *Ledger) Allow(now time.Time, peer [16]byte, addr netip.Addr) (earlier int, ok bool) {
 	l.rounds = slices.DeleteFunc(l.rounds, func(r round) bool { return now.Sub(r.at) >= ledgerTime })
 	there := 0

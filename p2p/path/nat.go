@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// A Dependence tells on what of the remote endpoint a NAT's mapping or its
-// filtering depends (RFC 4787, sections 4.1 and 5). The zero value is unknown.
+// A Dependence says which part of the remote endpoint a NAT's mapping or
+// filtering depends on (RFC 4787, sections 4.1 and 5). The zero value is unknown.
 type Dependence byte
 
 const (
@@ -28,19 +28,20 @@ func (d Dependence) String() string {
 	return "unknown"
 }
 
-// A NAT is what is known of the way between a host and the internet; a host
-// without one maps independently of the endpoint.
+// A NAT describes the NATs between a host and the internet, as far as they are known. A host
+// without any has endpoint-independent mapping.
 type NAT struct {
-	// Mapping tells which remote endpoints see the same outer port.
+	// Mapping says which remote endpoints see the same external port.
 	Mapping Dependence
-	// Filtering tells who is let in at it. Where it is found out with a server of
-	// one address, AddressDependent stands for EndpointIndependent too.
+	// Filtering says whose packets the NAT lets in at that port. If the server that
+	// determined it has one address, AddressDependent may also be EndpointIndependent.
 	Filtering Dependence
-	// Stride is the distance from one new mapping's port to the next where
-	// ports are given in sequence; 0: they are not, or that is not known.
+	// Stride is the difference between the ports of successive mappings, if the NAT
+	// allocates them in sequence; 0: it does not, or that is unknown.
 	Stride int16
-	// Bare says that what comes in before anything has left for where it is from changes the mapping
-	// of what leaves then: a Linux masquerade on a router that drops nothing on INPUT does that.
+	// Bare says that a packet which arrives before any was sent to its source changes the mapping
+	// of later packets to that source. A Linux masquerade does this on a router that drops nothing
+	// on INPUT.
 	Bare bool
 }
 

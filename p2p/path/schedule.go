@@ -15,7 +15,7 @@ const (
 	SymmetricOpenerTTL = 4
 )
 
-// A Schedule tells when to probe one candidate. It is a value: copy it, ask
+// A Schedule determines when to probe one candidate. It is a value: copy it, ask
 // Due, and call Sent for every probe.
 type Schedule struct {
 	start  time.Time

@@ -22,7 +22,7 @@ func ackedOnce(size int) (*bbr, *rtt.Estimator, time.Time) {
 	return b, r, now
 }
 
-// A small packet alone, whoever sent it and whenever, is no measure of a path.
+// A single small packet does not measure a path's rate.
 func TestSmallPacketSaysNothingOfThePace(t *testing.T) {
 	b, r, _ := ackedOnce(100)
 	if got, want := b.Rate(r), b.initialRate(r); got != want {

@@ -44,8 +44,8 @@ func TestAcks(t *testing.T) {
 	}
 }
 
-// Ranges that the other side knows of are told no more, and their number is
-// bounded where it tells us of none.
+// Ranges that the peer has acknowledged are no longer sent, and their number is bounded
+// if it acknowledges none.
 func TestAcksForget(t *testing.T) {
 	t.Parallel()
 	var a Acks

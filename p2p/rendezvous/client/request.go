@@ -106,7 +106,7 @@ const maxListing = 1 << 20
 func (c *Client) List(ctx context.Context) ([]rendezvous.Listing, error) {
 	var all []rendezvous.Listing
 	seen := make(map[identity.GUID]bool)
-	told := 0
+	received := 0
 	size := rendezvous.MaxListBody
 	for cursor := uint64(0); ; {
 		m, err := c.ask(ctx, rendezvous.KindList, rendezvous.KindPeers, rendezvous.List{Cursor: cursor}.Append(nil)[:size])
@@ -123,10 +123,10 @@ func (c *Client) List(ctx context.Context) ([]rendezvous.Listing, error) {
 				all = append(all, l)
 			}
 		}
-		if told += len(p.Peers); len(p.Append(nil)) <= rendezvous.MaxBody {
-			size = rendezvous.MaxBody // more did not get through, it seems
+		if received += len(p.Peers); len(p.Append(nil)) <= rendezvous.MaxBody {
+			size = rendezvous.MaxBody // longer answers seem to get lost
 		}
-		if p.Next == 0 || told >= maxListing {
+		if p.Next == 0 || received >= maxListing {
 			return all, nil
 		}
 		if len(p.Peers) == 0 || cursor != 0 && p.Next >= cursor {

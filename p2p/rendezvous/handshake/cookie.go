@@ -17,7 +17,7 @@ const cookieLife = 2 * time.Minute
 
 // A cookieJar makes and checks proofs that somebody receives at an address: authentication codes under secrets
 // that change, so that nothing is kept for the address. A proof for one transport is invalid for the other,
-// since whoever can open a TCP connection from an address need not receive UDP there. It is safe for concurrent
+// since a host that can open a TCP connection from an address does not necessarily receive UDP there. It is safe for concurrent
 // use.
 type cookieJar struct {
 	mu       sync.Mutex

@@ -10,8 +10,8 @@
 //
 // A responder keeps nothing for an address, and does no public-key operation, before that address has returned a
 // cookie. No answer is longer than its request, and both INIT and RESPONSE have 548 bytes: a session is made only
-// where datagrams of that length get through both ways. Both sides have to speak the same version; where they do
-// not, the COOKIE tells the initiator the responder's.
+// where datagrams of that length get through both ways. Both sides must have the same version. If they do
+// not, the COOKIE carries the responder's version to the initiator.
 //
 // Whom it trusts: nobody. An INIT may be replayed, so nothing may follow from it until a packet of its session was
 // opened. The address and the version of a HELLO are not authenticated.

@@ -38,7 +38,7 @@ type session struct {
 	next     uint32 // slot+1 of the next session of the GUID, or the next free slot
 	listed   uint32 // position+1 in the list; 0: not in it
 	takes    uint32 // as registered
-	interval uint16 // seconds between keepalives, as it was told
+	interval uint16 // seconds between keepalives, as sent to the peer
 	state    byte
 	flags    byte // as registered; but flagStandby for flagListening while another one listens
 	version  byte
@@ -106,8 +106,8 @@ func (r *registry) get(index uint32) *session {
 	return nil
 }
 
-// add reserves a session for whoever receives at an address, or returns
-// nil where there are too many.
+// add reserves a session for the peer at an address. It returns nil if there are
+// too many.
 func (r *registry) add(now time.Duration, from netip.AddrPort) *session {
 	if r.sessions >= r.maxSessions || r.sources.Count(from.Addr()) >= r.maxPerSource {
 		return nil
@@ -332,10 +332,10 @@ func (r *registry) unlist(s *session) {
 	s.listed = 0
 }
 
-// page returns a part of the list that is at most size bytes long. A cursor
-// is how many are still to come: the list is told from its end, where new
-// ones are added and into whose gaps the last is moved, so that
-// whoever stays is told at least once.
+// page returns a part of the list of at most size bytes. A cursor is the number of
+// entries that remain. Pages go from the end of the list to its beginning: new entries
+// are appended, and the last one fills the gap of a removed one, so every peer that stays
+// is on at least one page.
 func (r *registry) page(now time.Duration, cursor uint64, size int) rendezvous.Page {
 	left := len(r.list)
 	if cursor != 0 {

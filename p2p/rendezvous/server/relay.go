@@ -252,9 +252,9 @@ func relayRun(b udp.Batch) udp.Batch {
 	return udp.Batch{Addr: b.Addr, Data: b.Data[:n], Size: b.Size}
 }
 
-// forward readdresses, in place, datagrams of one channel to the other end:
-// all of them, or as many as the rates allow. ok is false where nothing is to
-// be sent on; stale tells that the sender shall be told so.
+// forward readdresses datagrams of one channel to the other end, in place: all of them, or
+// as many as the rates allow. ok is false if none is to be forwarded. stale reports that the
+// channel is not valid any more and the sender should be notified.
 func (r *relay) forward(now time.Duration, run udp.Batch) (out udp.Batch, ok, stale bool) {
 	id := binary.BigEndian.Uint64(run.Data[1:])
 	total := (len(run.Data) + run.Size - 1) / run.Size

@@ -53,10 +53,9 @@ func cutPair(pairs []*pair, at int, move func(*pair)) []*pair {
 }
 
 // makeRoomLocked closes pairs so that one more between two sessions stays within
-// the limits: of the source that asks, of either session, and of the server. A pair of
-// whoever has most there goes first, so that an attacker pushes out
-// his own: to take a channel from an honest peer he needs more sources than the
-// limit has places.
+// the limits: of the source that asks, of either session, and of the server. It closes
+// a pair of the source, or session, that has most. So an attacker pushes out its own pairs:
+// to take one from an honest peer it needs more sources than the limit has places.
 func (r *relay) makeRoomLocked(source netip.Addr, sessions ...uint32) {
 	if s := r.sources[source]; s != nil && len(s.pairs) >= maxSourceChannels {
 		r.closeLocked(leastUseful(sample(s.pairs)))
