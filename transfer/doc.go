@@ -1,26 +1,39 @@
 // Package transfer sends and receives files and folders over one stream.
 //
-// The stream is any io.ReadWriteCloser that is reliable, ordered, encrypted and
-// authenticated at both ends; the package adds none of that. Send offers, Receive
-// decides, and what is wanted is sent without being read beforehand. A file counts
-// as sent when it is synced to the receiver's disk under its final name, and not before.
-// What a transfer that broke left behind is not sent again, by the same call, whenever it
-// is made. Modes (without setuid and the like) and modification times are kept, of
-// folders as well; symbolic links, pipes and devices are not sent.
+// One side offers files, the other decides:
 //
-// Whom it trusts. The receiver trusts the sender with nothing but the bytes: all paths go
-// through an os.Root and the rule in names.go, nothing that exists is replaced unless
-// Conflict says so, memory is bounded whatever the sender announces (about 6 MiB of
-// buffers, and at most 4,096 unfinished entries), and room on the disk is checked before data
-// comes. The sender trusts the receiver to say what it holds. Both trust those
-// who may write to the target folder, as far as they do so between two attempts: a
-// partial file that was touched is hashed again.
+//	result, err := transfer.Send(ctx, stream, transfer.Source{Paths: []string{"photos"}}, transfer.SendOptions{})
 //
-// What the digest says. It is the BLAKE3 of the file that is on the receiver's disk, as
-// b3sum prints it. Each chunk was hashed by the sender as it was read and by the receiver
-// as it came, in this attempt or in an earlier one of which the receiver's journal says
-// so; chunks of an earlier attempt are used unseen only if the source has the size,
-// the times and the inode that it had. Neither side reads anything again to be sure.
+//	result, err := transfer.Receive(ctx, stream, transfer.ReceiveOptions{
+//		Dir:    "inbox",
+//		Peer:   "bob",
+//		Accept: func(ctx context.Context, o transfer.Offer) error { return nil },
+//	})
+//
+// The stream is any io.ReadWriteCloser that is reliable and ordered. It must also be
+// encrypted and authenticated, which this package does not do. After an interruption, call
+// both again with another stream: what the receiver has verified is not sent again.
+//
+// # What is sent
+//
+// The content of files, folders, their permissions (without setuid, setgid and sticky bits) and
+// modification times. Symbolic links within folders, pipes and devices are skipped. Send does
+// not read files beforehand. A file counts as sent once the receiver has synced it to disk
+// under its final name.
+//
+// The digest of a file is the BLAKE3 hash of what is on the receiver's disk, as b3sum prints
+// it. Sender and receiver hash each chunk when they read or receive it. Chunks of an earlier
+// attempt are not read again if the receiver's journal lists them as verified and the source
+// still has the same size, times and inode.
+//
+// # Trust
+//
+// The receiver trusts the sender with nothing but the content: every path goes through an
+// os.Root and the rule in names.go, nothing is replaced unless Conflict says so, memory is
+// bounded (about 6 MiB of buffers, and at most 4,096 unfinished entries), and space on the disk
+// is checked before data is accepted. The sender trusts what the receiver says it has. Both
+// trust everyone who can write to the target folder not to change partial files during an
+// attempt; one that was changed between two attempts is hashed again.
 //
 // # Messages
 //

@@ -6,63 +6,64 @@ import (
 	"time"
 )
 
-// A Source is what is sent: either Paths, or Reader under Name.
+// A Source is what to send: either Paths, or Reader with Name.
 type Source struct {
-	// Paths are files and folders on disk. Each is offered under its base name; of ".",
-	// ".." and a path that ends in a separator that is the name of the folder meant.
-	// A path that does not exist is an error before anything is sent.
+	// Paths are files and folders on disk. Each is offered under its base name. For ".",
+	// ".." and paths that end in a separator, this is the name of the folder itself.
+	// If a path does not exist, Send returns an error before it sends anything.
 	Paths []string
 
 	// Reader is sent as one file of unknown size, named Name. It cannot be resumed.
-	// It is not closed, and a Read that blocks goes on when Send returns: nothing can end it.
+	// Send does not close it. A Read that blocks may still be running when Send returns.
 	Reader io.Reader
 	Name   string
 }
 
 // SendOptions configure Send. The zero value is usable.
 type SendOptions struct {
-	// ID names the transfer to both sides. Give the same again when the link broke and
-	// the same source is sent once more. Zero: a random one.
+	// ID identifies the transfer. Use the same ID to send the same source again after an
+	// interruption. Zero: a random one.
 	ID [16]byte
 
-	// Limit is the most to send, in bytes per second. Zero: no limit.
+	// Limit is the highest rate, in bytes per second. Zero: no limit.
 	Limit int64
 
-	// OnEvent is told what happens, one call at a time. It should not block.
+	// OnEvent is called with each event, one at a time. It should not block.
 	OnEvent func(Event)
 }
 
-// ReceiveOptions configure Receive. Dir or Writer has to be given.
+// ReceiveOptions configure Receive. Either Dir or Writer is required.
 type ReceiveOptions struct {
-	// Dir is the folder that is written to. It has to exist.
+	// Dir is the target folder. It must exist.
 	Dir string
 
-	// Peer names the sender, in any form that stays the same. What is held of the files of
-	// one peer is never mixed with that of another.
+	// Peer identifies the sender, always by the same string. Partial files of different
+	// peers are kept apart.
 	Peer string
 
-	// Conflict says what becomes of a file whose name is taken.
+	// Conflict says what to do with a file whose name exists.
 	Conflict Conflict
 
-	// MaxSize is the most that a transfer may have, in bytes. Zero: no limit.
+	// MaxSize is the largest transfer to receive, in bytes. Zero: no limit.
 	MaxSize int64
 
-	// Accept decides on the offer, and may take its time. An error refuses, and its text is
-	// told to the sender. Its context ends when the sender goes away or the transfer is
-	// cancelled, and then it has to return. Nil accepts.
+	// Accept decides on the offer; it may block, for example to ask the user. If it returns
+	// an error, the offer is refused and the sender receives the error's text. Its context
+	// ends if the sender leaves or the transfer is canceled; then it must return. A nil
+	// Accept accepts every offer.
 	Accept func(context.Context, Offer) error
 
-	// Writer takes the one file of the transfer, in order, in place of Dir. The transfer
-	// of a folder or of several files is then refused. What was written is known to be
-	// right only when Receive returns no error.
+	// Writer receives the content of a single file, in order, instead of Dir. Offers of a
+	// folder or of several files are refused. What was written is verified only when
+	// Receive returns without an error.
 	Writer io.Writer
 
-	// OnEvent is told what happens, one call at a time. It should not block.
+	// OnEvent is called with each event, one at a time. It should not block.
 	OnEvent func(Event)
 }
 
-// Conflict is what becomes of a received file whose name is taken. Folders are
-// merged in any case.
+// Conflict is what Receive does with a file whose name exists. Folders are always
+// merged.
 type Conflict int
 
 const (
@@ -71,15 +72,15 @@ const (
 	Overwrite                 // the old file is replaced by the whole new one, atomically
 )
 
-// A Result is what became of a transfer. It is of use beside an error, too.
+// A Result describes a transfer that has ended. It is also valid with an error.
 type Result struct {
 	ID      [16]byte
-	Files   int64 // transferred whole, or found whole from before
+	Files   int64 // complete: transferred now, or by an earlier attempt
 	Failed  int64
 	Skipped int64
 	Bytes   int64 // of the Files
-	// ResumedBytes were there from an earlier attempt and were not sent again. Of files
-	// that failed they count as well.
+	// ResumedBytes is how many bytes an earlier attempt had already transferred. It
+	// includes those of files that failed.
 	ResumedBytes int64
 	Duration     time.Duration // from the offer's acceptance
 }

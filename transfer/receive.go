@@ -13,12 +13,12 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// Receive takes one transfer from rw. It returns when all of it is safe on the disk, or
-// will not be, and the sender knows. It closes rw.
+// Receive receives one transfer from rw. It returns when everything is synced to disk, or
+// has failed, and the sender has the result. It closes rw.
 //
-// The error, if any, is an *Error. Where single files fail the others are received, and
-// the error comes at the end. Within about a second after
-// ctx ends Receive returns, and what was verified is kept for the next attempt.
+// The error is an *Error. If single files fail, Receive receives the others and returns the
+// error at the end. It returns within about a second after ctx ends, and keeps what it has
+// verified for the next attempt.
 func Receive(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) (Result, error) {
 	r := newReceiver(ctx, rw, o)
 	stop := make(chan struct{})

@@ -15,16 +15,16 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// countFor is how long an offer waits for the folders to be counted. One that would take
-// longer is made without the numbers, and they follow.
+// countFor is how long Send counts files before it offers them. If counting takes longer,
+// the offer has no numbers, and they follow.
 const countFor = time.Second
 
-// Send offers src over rw and sends what the receiver wants of it. It returns when all
-// of it is safe on the receiver's disk, or will not be. It closes rw.
+// Send offers src over rw and sends what the receiver does not have yet. It returns when
+// everything is synced on the receiver's disk, or has failed. It closes rw.
 //
-// The error, if any, is an *Error or one about src before anything was sent. Where
-// single files fail the others are sent, and the error comes at the end. Symbolic links,
-// pipes and devices are skipped. Within about a second after ctx ends Send returns.
+// The error is an *Error, or an error about src before anything was sent. If single files
+// fail, Send sends the others and returns the error at the end. It skips symbolic links
+// within folders, pipes and devices. It returns within about a second after ctx ends.
 func Send(ctx context.Context, rw io.ReadWriteCloser, src Source, o SendOptions) (Result, error) {
 	if o.ID == ([16]byte{}) {
 		o.ID = randomID()

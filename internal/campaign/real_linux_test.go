@@ -176,8 +176,10 @@ func (s *stage) kill(p *process) {
 }
 
 // resident starts a person's resident.
-func (s *stage) resident(a *actor) {
-	a.residents = append(a.residents, s.launch(a, "", "run"))
+func (s *stage) resident(a *actor) *process {
+	p := s.launch(a, "", "run")
+	a.residents = append(a.residents, p)
+	return p
 }
 
 // send has a person send, and say the same again until it is through.

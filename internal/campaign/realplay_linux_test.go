@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,9 +14,8 @@ import (
 func (s *stage) play() {
 	s.startServer()
 	for _, a := range s.w.people {
-		s.resident(a)
+		s.await(s.resident(a), "registered")
 	}
-	time.Sleep(300 * time.Millisecond)
 	type errand struct {
 		x  send
 		id int
@@ -58,7 +58,20 @@ func (t talk) fromPipe() talk {
 
 func (s *stage) startServer() {
 	s.w.server = s.launch(nil, "", "serve")
-	time.Sleep(100 * time.Millisecond)
+	s.await(s.w.server, "listening")
+}
+
+// await waits until a process has printed an event, or has ended, for 10 s at most.
+func (s *stage) await(p *process, event string) {
+	want := []byte(`"event":"` + event + `"`)
+	for until := time.Now().Add(10 * time.Second); p != nil && !p.over() && time.Now().Before(until); {
+		out, err := os.ReadFile(filepath.Join(p.files, "out"))
+		must(err)
+		if bytes.Contains(out, want) {
+			return
+		}
+		time.Sleep(5 * time.Millisecond) // between two looks
+	}
 }
 
 // fault has one thing go wrong; sender may be any command that sends.

@@ -147,3 +147,24 @@ func TestContactsAtOnce(t *testing.T) {
 		t.Errorf("%d contacts, want 20", len(c.Contacts))
 	}
 }
+
+// TestFilesBesideTheConfig holds that an edit touches no other file of the user's.
+func TestFilesBesideTheConfig(t *testing.T) {
+	path := writeContacts(t, "# a config\n")
+	beside := path + ".new"
+	if err := os.WriteFile(beside, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := load(t, path).AddContact("bob", parseGUID(t, bobGUID)); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(path, "# another\n", true); err != nil {
+		t.Fatal(err)
+	}
+	if got := textOf(t, beside); got != "mine" {
+		t.Errorf("the file beside it holds %q", got)
+	}
+	if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 2 {
+		t.Errorf("the folder has %v, %v", files, err)
+	}
+}

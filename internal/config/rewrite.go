@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -79,39 +78,28 @@ func replaceFile(old *os.File, path string, before []byte, text string) error {
 	if info.Mode().Perm()&0o200 == 0 {
 		return fmt.Errorf("it is read-only: %w", fs.ErrPermission)
 	}
-	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := create(temp, text); err != nil {
-		return err
-	}
-	if err := likeFile(temp, info); err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	now, err := os.ReadFile(path)
-	if err == nil && !bytes.Equal(now, before) {
-		err = fmt.Errorf("%q was changed by another program meanwhile; try again", path)
-	}
-	if err == nil {
-		err = rename(old, temp, path)
-	}
+	err = replaceBy(path, text, func(temp, path string) error {
+		if err := likeFile(temp, info); err != nil {
+			return err
+		}
+		now, _, err := readFile(path)
+		if err == nil && now != string(before) {
+			err = fmt.Errorf("%q was changed by another program meanwhile; try again", path)
+		}
+		if err != nil {
+			return err
+		}
+		return rename(old, temp, path)
+	})
 	if errors.Is(err, syscall.EBUSY) {
 		err = overwrite(path, before, text)
 	}
-	if err != nil {
-		return errors.Join(err, removeIfThere(temp))
-	}
-	return errors.Join(removeIfThere(temp), syncFolder(filepath.Dir(path)))
+	return errors.Join(err, syncFolder(filepath.Dir(path)))
 }
 
 // overwrite writes into a file that cannot be replaced, and keeps what was in it.
 func overwrite(path string, before []byte, text string) error {
-	backup := path + ".bak"
-	if err := removeIfThere(backup); err != nil {
-		return err
-	}
-	if err := create(backup, string(before)); err != nil {
+	if err := replaceBy(path+".bak", string(before), os.Rename); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
@@ -123,11 +111,4 @@ func overwrite(path string, before []byte, text string) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

@@ -43,7 +43,7 @@ func TestRewriteKeepsTheFile(t *testing.T) {
 	if ownerOf(before) != ownerOf(after) || before.Mode() != after.Mode() {
 		t.Errorf("%v %v, was %v %v", ownerOf(after), after.Mode(), ownerOf(before), before.Mode())
 	}
-	if left, err := filepath.Glob(filepath.Join(filepath.Dir(real), "*.new")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(real), "*.new*")); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
 }

@@ -2,7 +2,8 @@ package config
 
 import (
 	"errors"
-	"io/fs"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
@@ -16,14 +17,17 @@ func WriteFile(path, text string, replace bool) error {
 	if !replace {
 		return create(path, text)
 	}
-	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
+	return replaceBy(path, text, os.Rename)
+}
+
+// replaceBy writes a file beside path, under a name that nothing has, and has rename put
+// it in the place of path. It leaves no file if that fails.
+func replaceBy(path, text string, rename func(temp, path string) error) error {
+	temp := fmt.Sprintf("%s.new-%08x", path, rand.Uint32())
 	if err := create(temp, text); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, path); err != nil {
+	if err := rename(temp, path); err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
 	return nil
