@@ -84,71 +84,6 @@ type record struct {
 	path, final string
 }
 
-// wasAccepted tells whether o, just as it is, was accepted before, is unfinished, and has not used up what a allows. It
-// changes nothing on the disk.
-func wasAccepted(st *store, o *offerMsg, a *allowance) bool {
-	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) == sameMatch && a.covers(accountIn(h)) })
-}
-
-// wasBegun tells whether an offer of o, or of the same source by whatever ID, is unfinished.
-func wasBegun(st *store, o *offerMsg) bool {
-	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) >= likeMatch })
-}
-
-// recorded reads the headers of the unfinished transfers of the same names, and tells whether one is accepted by ok.
-func recorded(st *store, o *offerMsg, ok func(header []byte) bool) bool {
-	key := st.key(o.tops[:])
-	for _, n := range st.slots[key+doneExt] {
-		f, err := st.state.OpenFile(slotName(key, n)+doneExt, os.O_RDONLY|disk.OpenFlags, 0)
-		if err != nil {
-			continue
-		}
-		h, err := readBatchHeader(f)
-		f.Close()
-		if err == nil && ok(h) {
-			return true
-		}
-	}
-	return false
-}
-
-func readBatchHeader(f *os.File) ([]byte, error) {
-	h := make([]byte, batchHeader)
-	_, err := f.ReadAt(h, 0)
-	return h, err
-}
-
-// isHeaderOf tells whether a header is that of o: by ID and sizes or, for likeMatch, by the origin of the source, which
-// may have changed since. The names are those of the record's key. A stream cannot be read twice, so its record is free.
-func isHeaderOf(h []byte, o *offerMsg) match {
-	var of offerMsg
-	if !of.parseRecord(h[:batchOffer]) {
-		return freeMatch
-	}
-	sizes := of.files == o.files && of.folders == o.folders && of.bytes == o.bytes
-	switch {
-	case of.id == o.id && sizes && of.origin == o.origin:
-		return sameMatch
-	case of.isStream():
-		return freeMatch
-	case of.origin == o.origin:
-		return likeMatch
-	}
-	return otherMatch
-}
-
-// parseRecord reads what appendBatchHeader wrote.
-func (m *offerMsg) parseRecord(h []byte) bool {
-	sum := len(h) - 8
-	if string(h[:len(batchMagic)]) != batchMagic || string(checksum(h[:sum])) != string(h[sum:]) {
-		return false
-	}
-	f := fields{b: h[len(batchMagic):sum]}
-	m.id, m.files, m.folders, m.bytes = f.id(), f.i64(), f.i64(), f.i64()
-	m.source, m.origin = f.id(), f.id()
-	return !f.bad
-}
-
 // openBatch opens the record of what o offers. It makes the state folder, and removes from it what has been of no use
 // for too long.
 func openBatch(st *store, o *offerMsg) (b *batch, err error) {
@@ -200,36 +135,6 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 		return nil, err
 	}
 	return b, nil
-}
-
-func (b *batch) writeHeader(o *offerMsg) error {
-	h := appendBatchHeader(o)
-	_, err := b.f.WriteAt(append(h, make([]byte, batchHeader-len(h))...), 0)
-	b.end = max(b.end, batchHeader)
-	return errors.Join(err, b.writeAccount(spent)) // until it is accepted
-}
-
-func (b *batch) writeAccount(a account) error {
-	p := put64(nil, a.bytes, a.lost, a.names)
-	_, err := b.f.WriteAt(append(p, checksum(p)...), batchOffer)
-	return err
-}
-
-// accountIn returns the account in a header. One that was torn allows nothing more.
-func accountIn(h []byte) account {
-	p := h[batchOffer:][:batchAccount]
-	if sum := p[batchAccount-8:]; string(checksum(p[:batchAccount-8])) != string(sum) {
-		return spent
-	}
-	f := fields{b: p}
-	return account{f.i64(), f.i64(), f.i64()}
-}
-
-func appendBatchHeader(o *offerMsg) []byte {
-	h := append([]byte(batchMagic), o.id[:]...)
-	h = put64(h, o.files, o.folders, o.bytes)
-	h = append(append(h, o.source[:]...), o.origin[:]...)
-	return append(h, checksum(h)...)
 }
 
 // load reads the entries that are there.

@@ -15,23 +15,23 @@ import (
 // The states of a session at the server.
 const (
 	stateFree     = iota
-	stateReserved // the handshake is being made
-	statePending  // RESPONSE was sent, no packet of the session has come yet
+	stateReserved // during the handshake
+	statePending  // RESPONSE was sent, but no packet of the session was received yet
 	stateConfirmed
 )
 
-// A session is what the server keeps of a peer's process: fixed in size, and
-// but for the name free of pointers.
+// A session is the server's record of a peer's process. It has a fixed size and, except
+// for the name, no pointers.
 type session struct {
 	crypto   noise.Compact
 	key      [identity.KeySize]byte
 	guid     identity.GUID
-	at       rendezvous.Endpoint // where it has proven to receive
+	at       rendezvous.Endpoint // where it has proven that it receives
 	instance uint64
 	name     string
 	heard    time.Duration // when a packet of it was last opened
 	since    time.Duration // when it was confirmed
-	called   time.Duration // when it was first called since a packet of it came; 0: not
+	called   time.Duration // when it was first called after its last packet; 0: it was not
 	requests limit.Pace
 	index    uint32 // here
 	remote   uint32 // there
@@ -50,15 +50,14 @@ const (
 	slotLimit = 1 << slotBits
 	chunkSize = 1 << 10
 
-	maxPending = 1 << 16 // sessions that wait for their first packet
+	maxPending = 1 << 16 // sessions without their first packet yet
 
-	// maxProcesses bounds the sessions of one GUID. Twenty commands at once are
-	// nothing unusual, and those that were killed stay for a while.
+	// maxProcesses bounds the sessions of one GUID. Twenty simultaneous commands are not
+	// unusual, and sessions of killed ones remain for a while.
 	maxProcesses = 256
 
-	// silentAfter is how long a process may leave a call unanswered until calls
-	// go to the next one. It is a little less than callers wait before they
-	// look again.
+	// silentAfter is how long a process may leave a call unanswered before calls go to
+	// another one. It is a little less than callers wait before they look up the peer again.
 	silentAfter = 1800 * time.Millisecond
 )
 
@@ -66,9 +65,8 @@ func (s *session) slot() uint32    { return s.index & slotMask }
 func (s *session) listening() bool { return s.flags&rendezvous.FlagListening != 0 }
 func (s *session) standby() bool   { return s.flags&rendezvous.FlagStandby != 0 }
 
-// A registry holds the sessions, found by index and by GUID. It grows by
-// chunks, so that it never moves what it holds, and it is not safe for
-// concurrent use.
+// A registry holds the sessions, by index and by GUID. It grows by chunks, so sessions
+// never move in memory. It is not safe for concurrent use.
 type registry struct {
 	chunks    []*[chunkSize]session
 	free      uint32 // slot+1 of the first free slot; 0: none
@@ -76,8 +74,8 @@ type registry struct {
 	list      []uint32 // slots of those that are listed: of a GUID, the one that gets its calls
 	sources   *limit.Counts
 	confirmed int
-	pending   []uint32 // indexes in the order of their making, some of them stale
-	swept     int      // slot at which the next sweep goes on
+	pending   []uint32 // indexes in the order of creation; some are stale
+	swept     int      // slot at which the next sweep continues
 
 	maxSessions   int
 	maxPerSource  int
@@ -118,8 +116,8 @@ func (r *registry) add(now time.Duration, from netip.AddrPort) *session {
 	slot := r.free - 1
 	s := r.at(slot)
 	r.free = s.next
-	// The bits above the slot are random, so that an index from before a
-	// restart rarely meets a session of somebody else.
+	// The bits above the slot are random, so an index from before a restart is
+	// unlikely to be that of another peer's session.
 	*s = session{index: rand.Uint32()<<slotBits | slot, state: stateReserved, heard: now, at: rendezvous.EndpointOf(from)}
 	r.sessions++
 	r.sources.Add(from.Addr(), 1)
@@ -138,8 +136,8 @@ func (r *registry) grow() {
 	r.free = first + 1
 }
 
-// crowdedOut returns the oldest pending session where there are too many.
-func (r *registry) crowdedOut() *session {
+// excessPending returns the oldest pending session if there are too many, else nil.
+func (r *registry) excessPending() *session {
 	for len(r.pending) > 0 {
 		s := r.get(r.pending[0])
 		if s != nil && s.state != stateConfirmed && len(r.pending) <= r.maxUnanswered {
@@ -153,9 +151,9 @@ func (r *registry) crowdedOut() *session {
 	return nil
 }
 
-// confirm makes a pending session the newest of its GUID. It returns the
-// session that it displaces, of the same process or of one too many, and
-// the listener that it replaces, if any. The displaced one is still there.
+// confirm makes a pending session the newest of its GUID. It returns the session that it
+// displaces, which is of the same process or exceeds maxProcesses, and the listener that it
+// replaces, if any. The caller removes the displaced one.
 func (r *registry) confirm(now time.Duration, s *session) (displaced, replaced *session) {
 	n := 0
 	var quietest *session
@@ -165,7 +163,7 @@ func (r *registry) confirm(now time.Duration, s *session) (displaced, replaced *
 			displaced = o
 		}
 		if quietest == nil || o.heard <= quietest.heard {
-			quietest = o // rather than one that would be back at once, and displace another
+			quietest = o // a live process would register again at once and displace another
 		}
 		if s.listening() && o.listening() {
 			replaced = o
@@ -186,99 +184,6 @@ func (r *registry) confirm(now time.Duration, s *session) (displaced, replaced *
 	r.confirmed++
 	r.relist(s.guid)
 	return displaced, replaced
-}
-
-// relist puts into the list the process of a GUID that gets its calls, if it wants to
-// be there, and no other. Of silence it takes no notice: that passes.
-func (r *registry) relist(g identity.GUID) {
-	best := r.callee(0, g, 0)
-	for s := r.first(g); s != nil; s = r.after(s) {
-		switch {
-		case s != best || s.flags&rendezvous.FlagListed == 0:
-			r.unlist(s)
-		case s.listed == 0:
-			r.list = append(r.list, s.slot())
-			s.listed = uint32(len(r.list))
-		}
-	}
-}
-
-// promote makes the newest session of a GUID that stands by the listener, if there is
-// none.
-func (r *registry) promote(g identity.GUID) {
-	var next *session
-	for s := r.first(g); s != nil; s = r.after(s) {
-		if s.listening() {
-			return
-		}
-		if next == nil && s.standby() {
-			next = s
-		}
-	}
-	if next != nil {
-		next.flags = next.flags&^rendezvous.FlagStandby | rendezvous.FlagListening
-		r.relist(g)
-	}
-}
-
-// first and after walk the confirmed sessions of a GUID, newest first.
-func (r *registry) first(g identity.GUID) *session {
-	if n := r.byGUID[g]; n != 0 {
-		return r.at(n - 1)
-	}
-	return nil
-}
-
-func (r *registry) after(s *session) *session {
-	if s.next != 0 {
-		return r.at(s.next - 1)
-	}
-	return nil
-}
-
-// process returns the session of one process of a GUID, or nil.
-func (r *registry) process(g identity.GUID, instance uint64) *session {
-	for s := r.first(g); s != nil; s = r.after(s) {
-		if s.instance == instance {
-			return s
-		}
-	}
-	return nil
-}
-
-// callee returns the session of a GUID that gets the calls which need all bits of
-// takes, or nil: the newest of the highest rank, but the oldest of those that are there for
-// want of a listener, since it is the likeliest to stay.
-func (r *registry) callee(now time.Duration, g identity.GUID, takes uint32) (best *session) {
-	most := 0
-	for s := r.first(g); s != nil; s = r.after(s) {
-		rank := s.rank(now)
-		better := rank > most || rank == most && s.flags&rendezvous.FlagFallback != 0
-		if rank > 0 && better && s.takes&takes == takes {
-			best, most = s, rank
-		}
-	}
-	return best
-}
-
-// rank orders the processes of a GUID by who gets the calls: the listener, before those
-// that stand by for it, before those that are there for want of a listener; and all of
-// them before those that have left a call unanswered. Rank 0 gets none.
-func (s *session) rank(now time.Duration) (rank int) {
-	switch {
-	case s.listening():
-		rank = 3
-	case s.standby():
-		rank = 2
-	case s.flags&rendezvous.FlagFallback != 0:
-		rank = 1
-	default:
-		return 0
-	}
-	if s.called != 0 && now-s.called >= silentAfter {
-		return rank
-	}
-	return rank + 3
 }
 
 // move gives a session another address.
@@ -320,42 +225,8 @@ func (r *registry) unlink(s *session) {
 	}
 }
 
-func (r *registry) unlist(s *session) {
-	if s.listed == 0 {
-		return
-	}
-	last := len(r.list) - 1
-	moved := r.list[last]
-	r.list[s.listed-1] = moved
-	r.at(moved).listed = s.listed
-	r.list = r.list[:last]
-	s.listed = 0
-}
-
-// page returns a part of the list of at most size bytes. A cursor is the number of
-// entries that remain. Pages go from the end of the list to its beginning: new entries
-// are appended, and the last one fills the gap of a removed one, so every peer that stays
-// is on at least one page.
-func (r *registry) page(now time.Duration, cursor uint64, size int) rendezvous.Page {
-	left := len(r.list)
-	if cursor != 0 {
-		left = int(min(cursor, uint64(left)))
-	}
-	var p rendezvous.Page
-	for size -= 8; left > 0; left-- {
-		s := r.at(r.list[left-1])
-		l := rendezvous.Listing{GUID: s.guid, Seconds: uint32((now - s.since) / time.Second), Name: s.name}
-		if size -= l.Size(); size < 0 {
-			break
-		}
-		p.Peers = append(p.Peers, l)
-	}
-	p.Next = uint64(left)
-	return p
-}
-
-// sweep calls expire for the sessions among the next n slots that were not
-// heard for too long; expire removes them.
+// sweep calls expire for each of the next n slots whose session was silent for too long.
+// expire removes it.
 func (r *registry) sweep(now time.Duration, n int, expire func(*session)) {
 	slots := len(r.chunks) * chunkSize
 	for range min(n, slots) {
@@ -369,8 +240,8 @@ func (r *registry) sweep(now time.Duration, n int, expire func(*session)) {
 	}
 }
 
-// patience returns for how long a session may be silent: until three
-// keepalives are missing, or the first packet is.
+// patience returns how long a session may be silent: three keepalive intervals, or less
+// before its first packet.
 func (s *session) patience() time.Duration {
 	if s.state != stateConfirmed {
 		return handshake.PendingLife

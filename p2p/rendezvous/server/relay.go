@@ -29,9 +29,8 @@ type RelayConfig struct {
 	TotalRate int64 // bytes per second in all; 0: 256 MiB
 }
 
-// A relay passes packets between the two ends of its channels, and to nobody
-// else. It reads the channel and nothing behind it. It is safe for concurrent
-// use.
+// A relay forwards packets between the two ends of its channels, and nowhere else. It reads
+// the channel of a packet, not its content. It is safe for concurrent use.
 type relay struct {
 	disabled bool
 	linkRate limit.Rate
@@ -39,7 +38,7 @@ type relay struct {
 
 	relayed atomic.Uint64 // bytes
 	limited atomic.Uint64 // datagrams dropped by a rate
-	stale   atomic.Uint64 // datagrams of channels unknown, or from elsewhere
+	stale   atomic.Uint64 // datagrams of unknown channels, or from another address
 
 	mu       sync.Mutex // guards what follows
 	all      limit.Pace
@@ -96,7 +95,7 @@ func newRelay(c RelayConfig) *relay {
 	}
 }
 
-// byteRate allows bursts of 50 ms, and of four batches at least.
+// byteRate allows bursts of 50 ms, but at least of four batches.
 func byteRate(perSecond, otherwise int64) limit.Rate {
 	if perSecond <= 0 {
 		perSecond = otherwise
@@ -104,9 +103,9 @@ func byteRate(perSecond, otherwise int64) limit.Rate {
 	return limit.Rate{PerSecond: float64(perSecond), Burst: max(int(perSecond/20), 4*udp.MaxBatch)}
 }
 
-// open makes a pair of channels between two sessions, of which a is the caller, and
-// returns their ids, a's first. Where there are too many, another pair has to go: see
-// makeRoomLocked. It returns zeros where the relay is off.
+// open creates a pair of channels between two sessions, of which a is the caller, and returns
+// their ids, a's first. If there are too many pairs, it closes another one: see
+// makeRoomLocked. It returns zeros if the relay is off.
 func (r *relay) open(now time.Duration, a, b *session) (forA, forB uint64) {
 	if r.disabled {
 		return 0, 0
@@ -147,8 +146,8 @@ func (r *relay) ownerLocked(s *session) *owner {
 	return o
 }
 
-// move follows a session to another address, or to the session that has taken
-// its place.
+// move updates the channels of a session that has another address, or was replaced by
+// another session.
 func (r *relay) move(index uint32, to *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -203,7 +202,7 @@ func (o *owner) removeChannel(c *channel) {
 	}
 }
 
-// sweep ends the idle ones among the next n pairs.
+// sweep closes idle pairs among the next n.
 func (r *relay) sweep(now time.Duration, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -216,13 +215,13 @@ func (r *relay) sweep(now time.Duration, n int) {
 		}
 		if p := r.pairs[r.swept]; now-p.used >= p.life() {
 			r.closeLocked(p)
-			continue // another pair has taken its place
+			continue // another pair has its position now
 		}
 		r.swept++
 	}
 }
 
-// life returns for how long a pair stays without a packet.
+// life returns how long a pair may be without a packet.
 func (p *pair) life() time.Duration {
 	if p.carries() {
 		return channelIdle
@@ -237,8 +236,7 @@ func (r *relay) count() int {
 	return len(r.pairs)
 }
 
-// relayRun returns the longest head of a batch whose datagrams are of one
-// channel.
+// relayRun returns the longest prefix of a batch whose datagrams have the same channel.
 func relayRun(b udp.Batch) udp.Batch {
 	head := b.Data[:rendezvous.RelayOverhead]
 	n := min(b.Size, len(b.Data))

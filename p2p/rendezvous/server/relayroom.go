@@ -8,14 +8,14 @@ import (
 const (
 	maxChannels       = 1 << 17 // pairs, in all
 	maxPeerChannels   = 1 << 10 // pairs of one session
-	maxSourceChannels = 1 << 13 // pairs that one source has asked for
+	maxSourceChannels = 1 << 13 // pairs that one source has requested
 
-	// roomSample is how many pairs are looked at for the one to go where there are too
-	// many to look at all.
+	// roomSample is how many pairs are compared to find one to close, if there are too
+	// many to compare all.
 	roomSample = 32
 )
 
-// A pairsSource is a source with the pairs that its peers have asked for.
+// A pairsSource is a source and the pairs that its peers have requested.
 type pairsSource struct {
 	addr  netip.Addr
 	pairs []*pair
@@ -33,7 +33,7 @@ func (r *relay) enterLocked(p *pair, source netip.Addr) {
 	r.pairs = append(r.pairs, p)
 }
 
-// leaveLocked takes a pair out of them.
+// leaveLocked removes a pair from the tables.
 func (r *relay) leaveLocked(p *pair) {
 	r.pairs = cutPair(r.pairs, p.position, func(moved *pair) { moved.position = p.position })
 	s := p.source
@@ -43,7 +43,7 @@ func (r *relay) leaveLocked(p *pair) {
 	}
 }
 
-// cutPair removes the pair at a position, to which it moves the last one.
+// cutPair removes the pair at a position and moves the last pair there.
 func cutPair(pairs []*pair, at int, move func(*pair)) []*pair {
 	last := len(pairs) - 1
 	pairs[at] = pairs[last]
@@ -53,7 +53,7 @@ func cutPair(pairs []*pair, at int, move func(*pair)) []*pair {
 }
 
 // makeRoomLocked closes pairs so that one more between two sessions stays within
-// the limits: of the source that asks, of either session, and of the server. It closes
+// the limits of the requesting source, of either session, and of the server. It closes
 // a pair of the source, or session, that has most. So an attacker pushes out its own pairs:
 // to take one from an honest peer it needs more sources than the limit has places.
 func (r *relay) makeRoomLocked(source netip.Addr, sessions ...uint32) {
@@ -98,7 +98,7 @@ func leastUseful(pairs []*pair) *pair {
 	return worst
 }
 
-// ofLargestSource returns those of the pairs whose source has most pairs.
+// ofLargestSource returns the pairs whose source has the most pairs.
 func ofLargestSource(pairs []*pair) (largest []*pair) {
 	most := 0
 	for _, p := range pairs {
@@ -112,8 +112,7 @@ func ofLargestSource(pairs []*pair) (largest []*pair) {
 	return largest
 }
 
-// largestShare returns those of a session's pairs that are of the source which has most of
-// them.
+// largestShare returns a session's pairs of the source that has the most of them.
 func (o *owner) largestShare() []*pair {
 	shares := make(map[*pairsSource][]*pair)
 	var largest []*pair

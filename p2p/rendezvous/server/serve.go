@@ -72,7 +72,7 @@ func (s *Server) reserve(now time.Duration, from netip.AddrPort) (index uint32, 
 		return 0, 0, false
 	}
 	index = p.index
-	if old := s.registry.crowdedOut(); old != nil {
+	if old := s.registry.excessPending(); old != nil {
 		s.registry.remove(old)
 	}
 	return index, s.intervalLocked(), true
