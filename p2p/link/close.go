@@ -5,9 +5,9 @@ import (
 	"strings"
 	"time"
 
-	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/link/wire"
 	"p2ptool/p2p/path"
+	"p2ptool/p2p/rtt"
 )
 
 // Codes of CLOSE; those of the application begin at AppCode.

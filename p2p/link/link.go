@@ -41,10 +41,10 @@ import (
 
 	"p2ptool/p2p/link/qlog"
 	"p2ptool/p2p/link/recovery"
-	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/link/spans"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/path"
+	"p2ptool/p2p/rtt"
 	"p2ptool/p2p/udp"
 )
 

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 
 	"p2ptool/p2p/link/recovery"
-	"p2ptool/p2p/link/rtt"
 	"p2ptool/p2p/noise"
 	"p2ptool/p2p/path"
+	"p2ptool/p2p/rtt"
 	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 )
 
 // A tcp is an endless TCP flow through a bottleneck that is shared with links: a

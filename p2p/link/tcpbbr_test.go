@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 )
 
 // bbr1 is the BBR of Linux (draft-cardwell-iccrg-bbr-congestion-control-00),

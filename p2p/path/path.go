@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 )
 
 // A Socket is a local socket. This package only compares it.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 )
 
 // A flowStub is what a link would keep of a path.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 	"p2ptool/p2p/udp"
 )
 

@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 )
 
 // A phase is a phase of bbr, whose comment draws how they follow each other.

@@ -3,7 +3,7 @@ package congestion
 import (
 	"time"
 
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 )
 
 const (

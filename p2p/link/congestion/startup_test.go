@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 )
 
 // began returns a controller that has sent a packet of the given size on a path

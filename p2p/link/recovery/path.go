@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"p2ptool/p2p/link/congestion"
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 )
 
 const (

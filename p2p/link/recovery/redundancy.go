@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"p2ptool/p2p/link/rtt"
+	"p2ptool/p2p/rtt"
 )
 
 // Where much is lost at random, a few packets that are lost again and again hold up all that
