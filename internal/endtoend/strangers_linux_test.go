@@ -146,7 +146,6 @@ func processor(t *testing.T, pid int) time.Duration {
 // Sixty strangers who open streams of every kind, offer, chat and send what nobody reads make a peer grow by a
 // bounded amount, and cost next to nothing when they do nothing.
 func TestStrangersCost(t *testing.T) {
-	t.Parallel()
 	watched := either(10*time.Second, 3*time.Second)
 	_, addr := serve(t, here{}, "127.0.0.1:0")
 	bob := newPeer(t, "bob", here{}, addr)
