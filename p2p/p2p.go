@@ -48,7 +48,7 @@
 // the round-trip time.
 //
 //   - A call reaches one process: the newest that listens (the default), or, if none does, one with
-//     PeerOptions.Fallback. A process with PeerOptions.Calling is never called. ConnectOptions.Kind skips processes
+//     PeerOptions.Fallback, which Peer.Listen ends. A process with PeerOptions.Calling is never called. ConnectOptions.Kind skips processes
 //     without a handler for that kind of streams. A process that does not answer within two seconds is skipped, too.
 //   - Links are independent: a new link never ends another one, not even one with the same process.
 //

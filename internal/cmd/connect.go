@@ -122,32 +122,26 @@ func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.
 
 // meet starts a node and connects it to the target for a chat. At first the node only calls the
 // target, and accepts calls only while no other process of this key listens. If the target is
-// offline and may come online within the wait, the node listens too, so that two peers that wait
-// for each other meet.
+// offline and may come online within the wait, the node listens, so that two peers that wait
+// for each other meet. It is the same node throughout: the target may call it at any time.
 func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target, wait time.Duration, r role) (*node, error) {
-	r.joining = true
-	n, err := p.start(cfg, r)
-	if err != nil {
-		return nil, err
-	}
-	if _, err = n.connect(ctx, t, kindChat); err == nil {
-		return n, nil
-	}
-	if closing := n.Close(); closing != nil || wait <= 0 || !mayJoin(err) || ctx.Err() != nil {
-		return nil, errors.Join(err, closing)
-	}
-	// Another process of this key that listens still receives the calls: they may come from other peers, too.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	r.joining = true
 	r.onCall = func(l *p2p.Link) {
 		if l.Peer() == t.GUID && l.Takes(kindChat) {
 			cancel(errCalled)
 		}
 	}
-	if n, err = p.start(cfg, r); err != nil {
+	n, err := p.start(cfg, r)
+	if err != nil {
 		return nil, err
 	}
-	_, err = n.reach(ctx, t, wait, kindChat)
+	_, err = n.connect(ctx, t, kindChat)
+	if err != nil && wait > 0 && mayJoin(err) && ctx.Err() == nil {
+		n.listen()
+		_, err = n.reach(ctx, t, wait, kindChat)
+	}
 	n.wasCalled = context.Cause(ctx) == errCalled
 	if err == nil || n.wasCalled {
 		return n, nil

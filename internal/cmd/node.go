@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,7 +24,8 @@ type node struct {
 	p         *program
 	cfg       *config.Config
 	role      role
-	wasCalled bool // the target of meet has called this node
+	listening atomic.Bool // listen was called
+	wasCalled bool        // the target of meet has called this node
 	accepting sync.WaitGroup
 }
 
@@ -71,7 +73,7 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 		Network:        p.env.Machine.Network,
 		DialTCP:        p.env.Machine.DialTCP,
 		Diagnostics:    diagnostics,
-		OnEvent:        (&reporter{p: p, cfg: cfg, role: r}).onEvent,
+		OnEvent:        (&reporter{p: p, cfg: cfg, role: r, node: n}).onEvent,
 	})
 	if err != nil {
 		return nil, hint(err, "use --listen HOST:PORT to bind to another address")
@@ -133,6 +135,12 @@ func (n *node) accept(onCall func(*p2p.Link)) {
 			onCall(link)
 		}
 	}
+}
+
+// listen makes a node that joins accept calls in any case.
+func (n *node) listen() {
+	n.listening.Store(true)
+	n.Listen()
 }
 
 // Close closes the peer and waits for accept.

@@ -45,7 +45,8 @@
 // numbers decides. A side's attempt is one more than the highest that it has seen.
 //
 // BYE ends the chat, and is answered by BYE. A stream that ends without BYE was cut, and
-// another may follow.
+// another may follow. If a stream is cut after one side's BYE while that side has another, it says BYE
+// again there: the other side may have changed streams without reading the first.
 //
 // Messages of unknown types are skipped. OPEN, RECEIPT and BYE may be extended at their end; readers
 // ignore what they do not know.

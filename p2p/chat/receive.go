@@ -111,13 +111,14 @@ func (c *conn) acknowledge(id uint64) (first, last uint64, err error) {
 }
 
 // cut returns the error for the end of the stream. After our BYE the other side may end the stream
-// in any way.
+// in any way; but if there is another stream, it may have changed to that one and not have read our BYE, which is then
+// said again there.
 func (c *conn) cut(err error) error {
 	c.s.mu.Lock()
-	bye := c.bye
+	bye, last := c.bye, len(c.s.conns) == 1
 	c.s.mu.Unlock()
 	switch {
-	case bye:
+	case bye && last:
 		c.peerLeft()
 		return nil
 	case errors.Is(err, ErrProtocol):

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -216,6 +217,51 @@ func TestCrossingStreams(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A side that leaves while the other changes to another stream says goodbye there, after its receipt.
+func TestGoodbyeOnACrossingStream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		them := sessionID{1}
+		begin := func() (peer net.Conn, in *reader, r *served) {
+			ours, peer := net.Pipe()
+			r = serve(context.Background(), s, ours)
+			in = &reader{r: bufio.NewReader(peer)}
+			if kind, _, err := in.next(); kind != typeOpen || err != nil {
+				t.Fatal(kind, err)
+			}
+			return peer, in, r
+		}
+		says := func(in *reader, want byte) {
+			t.Helper()
+			if kind, _, err := in.next(); kind != want || err != nil {
+				t.Errorf("message of type %d, %v, want %d", kind, err, want)
+			}
+		}
+		first, fromFirst, r1 := begin()
+		first.Write(appendLine(open{version: version, session: them}.append(nil), 1, "hello"))
+		second, fromSecond, r2 := begin()
+		expect(t, s, "hello")
+		closed := make(chan error, 1)
+		go func() { closed <- s.Close(t.Context()) }()
+		synctest.Wait()
+		says(fromFirst, typeReceipt)
+		says(fromFirst, typeBye)
+		first.Close() // without having read it
+		r1.wait()
+		second.Write(open{version: version, session: them, peer: s.id, attempt: 2}.append(nil))
+		says(fromSecond, typeReceipt)
+		says(fromSecond, typeBye)
+		second.Write(appendBye(nil))
+		if err := r2.wait(); err != nil {
+			t.Error(err)
+		}
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A peer that restarts again and again neither fills memory nor blocks forever: it is read no faster

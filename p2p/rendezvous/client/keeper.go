@@ -39,6 +39,7 @@ type keeper struct {
 	waits           []time.Duration // for the answer to the last one; nil: there was one
 	registered      bool            // the server has shown that it has the session
 	lost            bool
+	renewed         bool                       // by another session, in which the client listens
 	token           uint64                     // to be returned with the next KEEPALIVE
 	returned        time.Time                  // when a token was last returned
 	tags            [recentTags]rendezvous.Tag // of the packets sent last
@@ -92,7 +93,10 @@ func (k *keeper) run() {
 	if c.ctx.Err() != nil {
 		return
 	}
-	if k.registered {
+	switch {
+	case k.renewed:
+		c.setState(Registering, nil)
+	case k.registered:
 		c.setState(Lost, nil)
 		if c.config.OnLost != nil {
 			c.config.OnLost()
@@ -114,7 +118,7 @@ func (k *keeper) confirmed() {
 func (k *keeper) loop() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !k.lost {
+	for !k.lost && !k.renewed {
 		select {
 		case <-k.c.ctx.Done():
 			return
@@ -124,6 +128,8 @@ func (k *keeper) loop() {
 			k.c.lastReq++
 			k.c.pending[k.c.lastReq] = r
 			r.restart(time.Now())
+		case <-k.c.relisten:
+			k.renewed = true
 		case <-k.c.wake:
 			k.answerCalls()
 		case <-k.c.refresh:
