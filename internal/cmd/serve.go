@@ -3,12 +3,15 @@ package cmd
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
 	"p2ptool/internal/config"
 	"p2ptool/p2p"
+	"p2ptool/p2p/udp"
 )
 
 func (p *program) serveCommand() *cli.Command {
@@ -83,10 +86,55 @@ func (p *program) runServer(ctx context.Context, cfg *config.Config) error {
 		p.out.payload("listening on %s, TLS over TCP", tlsAddr)
 	}
 	p.out.event(listeningEvent{server.Addr().String(), server.Key().String(), tlsAddr})
+	p.out.note("to set up a peer: %s", p.peerSetup(server.Addr(), cfg.Server.TLS.Domain))
 	<-ctx.Done()
 	p.out.note("stopped serving")
 	return errors.Join(context.Cause(ctx), server.Close())
 }
+
+// peerSetup returns the command that sets up a peer for the server: with its domain, else the address that it
+// listens on, else a public address of this machine. If there is none, the user has to fill it in.
+func (p *program) peerSetup(listen netip.AddrPort, domain string) string {
+	host, remark := domain, ""
+	if addr := listen.Addr(); host == "" && !addr.IsUnspecified() {
+		host = addr.Unmap().String()
+	}
+	if host == "" {
+		host = p.publicAddr()
+	}
+	if host == "" {
+		host, remark = "HOST", ", where HOST is the public name or address of this machine"
+	}
+	if port := strconv.Itoa(int(listen.Port())); port != config.DefaultPort {
+		host = net.JoinHostPort(host, port)
+	}
+	return "p2ptool init --server " + host + remark
+}
+
+// publicAddr returns a public address of this machine, IPv4 if it has one, or "".
+func (p *program) publicAddr() (public string) {
+	network := p.env.Machine.Network
+	if network == nil {
+		network = udp.System{}
+	}
+	addrs, _ := network.Addrs()
+	for _, a := range addrs {
+		a = a.Unmap()
+		if !a.IsGlobalUnicast() || a.IsPrivate() || shared.Contains(a) {
+			continue
+		}
+		if a.Is4() {
+			return a.String()
+		}
+		if public == "" {
+			public = a.WithZone("").String()
+		}
+	}
+	return public
+}
+
+// shared are the addresses between a carrier's NAT and its customers, see RFC 6598.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 // serverTLS returns how to accept peers over TLS.
 func (p *program) serverTLS(cfg *config.Config) (o p2p.TLSOptions, err error) {
