@@ -102,7 +102,9 @@ func (in *inbox) receive(ctx context.Context, link *p2p.Link, stream *p2p.Stream
 		Conflict: in.rules.conflict(),
 		MaxSize:  int64(in.rules.cfg.Receive.MaxSize),
 		Accept: func(ctx context.Context, o transfer.Offer) error {
-			in.p.out.event(offerEvent{in.p.who(link.Peer()), hex.EncodeToString(o.ID[:]), o.Files, o.Bytes})
+			if verdict, _ := in.rules.judge(link.Peer(), o); verdict == accept || in.rules.knows(link.Peer()) || in.p.offers.allow(offerRate) {
+				in.p.out.event(offerEvent{in.p.who(link.Peer()), hex.EncodeToString(o.ID[:]), o.Files, o.Bytes})
+			}
 			return in.decide(ctx, link, o)
 		},
 		OnEvent: func(e transfer.Event) {
@@ -176,7 +178,7 @@ func (in *inbox) asking(link *p2p.Link) asking {
 
 // reports reports whether to print why nothing came of a stream of the peer.
 func (in *inbox) reports(peer p2p.GUID) bool {
-	return in.rules.knows(peer) || in.p.failures.allow()
+	return in.rules.knows(peer) || in.p.failures.allow(failureRate)
 }
 
 // explain adds a hint to the error of an offer that nobody could be asked about.

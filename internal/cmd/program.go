@@ -26,7 +26,8 @@ type program struct {
 	service  atomic.Bool // the command runs until it is stopped: SIGTERM is not a failure
 
 	activities activities
-	failures   failures
+	failures   messageLimit
+	offers     messageLimit
 }
 
 func newProgram(env Env) *program {

@@ -19,7 +19,10 @@ type reporter struct {
 	cfg   *config.Config
 	role  role
 	node  *node                    // nil in tests
-	links map[p2p.GUID][]*p2p.Link // those that are up, oldest first
+	links map[p2p.GUID][]*p2p.Link // those that are up and reported, oldest first
+
+	strangers messageLimit
+	hidden    int // connections of strangers beyond the limit, since one was last reported
 }
 
 // settling bounds the wait for the reports of a link's transfers and chats before that of its end.
@@ -91,6 +94,9 @@ func (r *reporter) connected(e p2p.Connected) {
 		r.links = make(map[p2p.GUID][]*p2p.Link)
 	}
 	peer := e.Link.Peer()
+	if len(r.links[peer]) == 0 && r.hides(e.Link) {
+		return
+	}
 	r.links[peer] = append(r.links[peer], e.Link)
 	if len(r.links[peer]) > 1 {
 		return
@@ -99,8 +105,27 @@ func (r *reporter) connected(e p2p.Connected) {
 	r.p.out.event(connectedEvent{r.p.fieldsOf(peer, e.Path)})
 }
 
+// hides reports whether a new connection is not to be reported: it is a stranger's, and there were too many.
+func (r *reporter) hides(l *p2p.Link) bool {
+	if r.role.calling || r.role.knows(r.cfg)(l.Peer()) {
+		return false
+	}
+	if !r.strangers.allow(connectionRate) {
+		r.hidden++
+		return true
+	}
+	if r.hidden > 0 {
+		r.note("%d more connections of unknown peers were not shown", r.hidden)
+		r.hidden = 0
+	}
+	return false
+}
+
 func (r *reporter) disconnected(e p2p.Disconnected) {
 	peer, was := e.Link.Peer(), r.first(e.Link)
+	if !slices.Contains(r.links[peer], e.Link) {
+		return // it was hidden
+	}
 	left := slices.DeleteFunc(r.links[peer], func(l *p2p.Link) bool { return l == e.Link })
 	if r.links[peer] = left; len(left) > 0 {
 		if was && left[0].Path().Kind != e.Link.Path().Kind {

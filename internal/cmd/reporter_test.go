@@ -67,3 +67,40 @@ func TestLinksOfOnePeerAreReportedAsOne(t *testing.T) {
 		t.Errorf("%q", events)
 	}
 }
+
+// A stranger that connects over and over does not fill a log, and the end of a connection is reported only if its
+// beginning was.
+func TestConnectionsOfStrangersAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out, notes bytes.Buffer
+		p := &program{out: &printer{out: &out, err: &notes, json: true, now: time.Now}}
+		r := &reporter{p: p, cfg: config.Default()}
+		again := func(n int) {
+			for range n {
+				link := new(p2p.Link)
+				r.onEvent(p2p.Connected{Link: link})
+				r.onEvent(p2p.PathChanged{Link: link})
+				r.onEvent(p2p.Disconnected{Link: link})
+			}
+		}
+		count := func(event string) int { return bytes.Count(out.Bytes(), []byte(`"event":"`+event+`"`)) }
+		again(1000)
+		if c, d := count("connected"), count("disconnected"); c != connectionRate.Burst || d != c {
+			t.Errorf("%d were reported as connected and %d as disconnected, want %d", c, d, connectionRate.Burst)
+		}
+		time.Sleep(2 * time.Second)
+		again(1)
+		if c := count("connected"); c != connectionRate.Burst+1 {
+			t.Errorf("%d were reported, want one more after a while", c)
+		}
+		if !bytes.Contains(notes.Bytes(), []byte("940 more connections of unknown peers were not shown")) {
+			t.Errorf("no word about the others:\n%s", &notes)
+		}
+		r.cfg.Contacts = map[string]config.Contact{"bob": {}}
+		before := count("connected")
+		again(500)
+		if c := count("connected") - before; c != 500 {
+			t.Errorf("%d connections of a contact were reported, want 500", c)
+		}
+	})
+}

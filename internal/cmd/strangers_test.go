@@ -195,3 +195,51 @@ func TestOnceDoesNotCutATransfer(t *testing.T) {
 		slow.stop()
 	})
 }
+
+// A stranger that offers over and over does not fill a log, however the receiver answers.
+func TestOffersOfStrangersAreLimited(t *testing.T) {
+	const offers = 100
+	for _, accept := range []string{"none", "contacts", "ask"} {
+		t.Run(accept, func(t *testing.T) {
+			onTestbed(t, func(t *testing.T, w *testbed) {
+				w.set(w.peers[1], "accept = \"all\"", "accept = \""+accept+"\"")
+				bob := w.start(w.peers[1], "", "receive")
+				time.Sleep(time.Second)
+				key, err := identity.GenerateKey()
+				if err != nil {
+					t.Fatal(err)
+				}
+				guid, err := identity.ParseGUID(w.peers[1].guid)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, err := p2p.NewPeer(p2p.PeerOptions{Key: key, Server: testbedServer + ":3478", Calling: true, Network: w.peers[0].host})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				l, err := p.Connect(t.Context(), guid, p2p.ConnectOptions{Kind: kindFile})
+				if err != nil {
+					t.Fatal(err)
+				}
+				declined := 0
+				for range offers {
+					s, err := l.OpenStream(kindFile)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := transfer.Send(t.Context(), s, transfer.Source{Reader: strings.NewReader("unasked"), Name: "unasked"}, transfer.SendOptions{}); err != nil {
+						declined++
+					}
+				}
+				bob.stop()
+				if n := bob.count("offer"); declined != offers || n < 1 || n > offerRate.Burst+5 {
+					t.Errorf("%d of %d offers declined, %d reported, want at most %d", declined, offers, n, offerRate.Burst+5)
+				}
+				if n := strings.Count(bob.output(), "\n"); n > 200 {
+					t.Errorf("%d lines:\n%s", n, bob.output())
+				}
+			})
+		})
+	}
+}

@@ -121,7 +121,7 @@ func (ts *talks) handle(link *p2p.Link, stream *p2p.Stream) {
 	}
 	defer ts.p.activities.begin(link)()
 	err := t.serve(link, stream)
-	if (errors.Is(err, chat.ErrProtocol) || errors.Is(err, chat.ErrVersion)) && (t.persistent || ts.p.failures.allow()) {
+	if (errors.Is(err, chat.ErrProtocol) || errors.Is(err, chat.ErrVersion)) && (t.persistent || ts.p.failures.allow(failureRate)) {
 		ts.p.out.note("chat with %s: %s", ts.name(t.peer), err)
 	}
 	ts.expire(t)
