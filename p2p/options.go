@@ -50,7 +50,7 @@ type PeerOptions struct {
 	Calling bool
 
 	// Fallback makes a peer that is called only while no process with the same key listens. A chat that joins another
-	// peer uses it, to stay reachable. Peer.Listen ends it.
+	// peer uses it, to stay reachable.
 	Fallback bool
 
 	// Known reports whether the peer with this GUID is known. Links begun by all others together get a limited share of

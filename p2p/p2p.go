@@ -48,9 +48,8 @@
 // the round-trip time.
 //
 //   - A call reaches one process: the newest that listens (the default), or, if none does, one with
-//     PeerOptions.Fallback. Peer.Listen makes that one listen. A process with PeerOptions.Calling is never called.
-//     ConnectOptions.Kind skips processes without a handler for that kind of streams. A process that does not answer
-//     within two seconds is skipped, too.
+//     PeerOptions.Fallback. A process with PeerOptions.Calling is never called. ConnectOptions.Kind skips processes
+//     without a handler for that kind of streams. A process that does not answer within two seconds is skipped, too.
 //   - Links are independent: a new link never ends another one, not even one with the same process.
 //
 // Anything that spans processes, such as a conversation that continues in another process, is up to the application.

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"p2ptool/p2p/link"
@@ -59,8 +58,6 @@ type Peer struct {
 	links    map[*Link]bool
 	attempts map[goal]*attempt
 	renewed  time.Time // when this peer last got other ports
-
-	fallback atomic.Bool // PeerOptions.Fallback, until Listen
 }
 
 // NewPeer opens the sockets and registers with the server in the background. The error says that Key is missing or that
@@ -93,7 +90,6 @@ func NewPeer(o PeerOptions) (*Peer, error) {
 		links:    map[*Link]bool{},
 		attempts: map[goal]*attempt{},
 	}
-	p.fallback.Store(o.Fallback)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.events.init(o.OnEvent)
 	p.otherVersion = handshake.LimitVersionReports(time.Now(), func(from netip.AddrPort, version byte) {
@@ -172,16 +168,7 @@ func (p *Peer) spawn(f func()) {
 }
 
 // listens reports whether this process receives calls in preference to those that began listening earlier.
-func (p *Peer) listens() bool { return !p.opts.Calling && !p.fallback.Load() }
-
-// Listen ends PeerOptions.Fallback: from now on this process receives calls in preference to those that began listening
-// earlier. Links stay as they are. For a peer with PeerOptions.Calling it does nothing.
-func (p *Peer) Listen() {
-	p.fallback.Store(false)
-	if p.client != nil && p.listens() {
-		p.client.Listen()
-	}
-}
+func (p *Peer) listens() bool { return !p.opts.Calling && !p.opts.Fallback }
 
 // GUID returns the peer's own GUID.
 func (p *Peer) GUID() GUID { return p.guid }

@@ -120,10 +120,9 @@ func (n *node) connect(ctx context.Context, t config.Target, kind string) (*p2p.
 	return nil, fmt.Errorf("peer %q: %w", t, err)
 }
 
-// meet starts a node and connects it to the target for a chat. At first the node only calls the
-// target, and accepts calls only while no other process of this key listens. If the target is
-// offline and may come online within the wait, the node listens, so that two peers that wait
-// for each other meet. It is the same node throughout: the target may call it at any time.
+// meet starts a node and connects it to the target for a chat. If the target is offline, it waits until the target
+// comes online or calls. The node accepts calls only while no other process of this key listens: they may come from
+// other peers, too. It is the same node throughout, since the target may call it at any time.
 func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target, wait time.Duration, r role) (*node, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -137,11 +136,7 @@ func (p *program) meet(ctx context.Context, cfg *config.Config, t config.Target,
 	if err != nil {
 		return nil, err
 	}
-	_, err = n.connect(ctx, t, kindChat)
-	if err != nil && wait > 0 && mayJoin(err) && ctx.Err() == nil {
-		n.listen()
-		_, err = n.reach(ctx, t, wait, kindChat)
-	}
+	_, err = n.reach(ctx, t, wait, kindChat)
 	n.wasCalled = context.Cause(ctx) == errCalled
 	if err == nil || n.wasCalled {
 		return n, nil

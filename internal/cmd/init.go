@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -16,7 +17,8 @@ func (p *program) initCommand() *cli.Command {
 		Name:  "init",
 		Usage: "write a config with a new key, and print your GUID",
 		Description: about("p2ptool init --server rendezvous.example.org --name ann\n"+
-			"p2ptool init --config ./p2ptool.toml     # write to another place than ~/.config/p2ptool", ""),
+			"p2ptool init --config ./p2ptool.toml     # write to another place than ~/.config/p2ptool",
+			"If there is a config already, --server and --name change it; its key and everything else stay."),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "server", Usage: "use the rendezvous server at `HOST[:PORT]`; the default port is 3478"},
 			&cli.StringFlag{Name: "name", Usage: "the `NAME` that others see in the list of peers"},
@@ -38,6 +40,14 @@ func (p *program) init(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if changes := len(values) > 0; changes && !c.Bool("force") {
+		switch _, err := os.Lstat(path); {
+		case err == nil:
+			return p.changeConfig(path, values)
+		case !errors.Is(err, fs.ErrNotExist):
+			return as(errUsage, err)
+		}
+	}
 	key, err := identity.GenerateKey()
 	if err != nil {
 		return err
@@ -53,6 +63,24 @@ func (p *program) init(c *cli.Context) error {
 	p.out.note("wrote %s; next: p2ptool receive, or p2ptool send FILE --to GUID", path)
 	p.out.payload("%s", key.GUID())
 	p.out.event(idEvent{key.GUID().String(), path})
+	return nil
+}
+
+// changeConfig changes the server or the name in an existing config, and keeps its key.
+func (p *program) changeConfig(path string, values map[string]string) error {
+	cfg, err := config.Load(path, p.home())
+	if err == nil {
+		err = hasKey(cfg)
+	}
+	if err == nil {
+		err = cfg.SetPeer(config.ServerAddress(values["peer.server"]), config.Name(values["peer.name"]))
+	}
+	if err != nil {
+		return as(errUsage, err)
+	}
+	p.out.note("changed %s, its key stays; next: p2ptool receive, or p2ptool send FILE --to GUID", path)
+	p.out.payload("%s", cfg.GUID())
+	p.out.event(idEvent{cfg.GUID().String(), path})
 	return nil
 }
 
@@ -98,7 +126,7 @@ func writeConfig(path, text string, force bool) error {
 		if abs, err := filepath.Abs(path); err == nil {
 			path = abs
 		}
-		return hint(usage("%q exists already", path), "--force replaces it; its key, and so your GUID, is lost")
+		return hint(usage("%q exists already", path), "--server and --name change it; --force replaces it, and its key, and so your GUID, is lost")
 	}
 	return err
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,8 +23,7 @@ type node struct {
 	p         *program
 	cfg       *config.Config
 	role      role
-	listening atomic.Bool // listen was called
-	wasCalled bool        // the target of meet has called this node
+	wasCalled bool // the target of meet has called this node
 	accepting sync.WaitGroup
 }
 
@@ -73,7 +71,7 @@ func (p *program) start(cfg *config.Config, r role) (*node, error) {
 		Network:        p.env.Machine.Network,
 		DialTCP:        p.env.Machine.DialTCP,
 		Diagnostics:    diagnostics,
-		OnEvent:        (&reporter{p: p, cfg: cfg, role: r, node: n}).onEvent,
+		OnEvent:        (&reporter{p: p, cfg: cfg, role: r}).onEvent,
 	})
 	if err != nil {
 		return nil, hint(err, "use --listen HOST:PORT to bind to another address")
@@ -135,12 +133,6 @@ func (n *node) accept(onCall func(*p2p.Link)) {
 			onCall(link)
 		}
 	}
-}
-
-// listen makes a node that joins accept calls in any case.
-func (n *node) listen() {
-	n.listening.Store(true)
-	n.Listen()
 }
 
 // Close closes the peer and waits for accept.

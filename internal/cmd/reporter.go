@@ -18,7 +18,6 @@ type reporter struct {
 	p     *program
 	cfg   *config.Config
 	role  role
-	node  *node                    // nil in tests
 	links map[p2p.GUID][]*p2p.Link // those that are up and reported, oldest first
 
 	strangers messageLimit
@@ -156,7 +155,7 @@ func (r *reporter) note(format string, args ...any) {
 
 // presence prints a line that only matters to a command that accepts calls.
 func (r *reporter) presence(format string, args ...any) {
-	if !r.role.calling && (!r.role.joining || r.node != nil && r.node.listening.Load()) {
+	if !r.role.calling && !r.role.joining {
 		r.note(format, args...)
 	}
 }

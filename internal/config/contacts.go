@@ -3,10 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 
 	"p2ptool/internal/config/tomledit"
 	"p2ptool/p2p/identity"
@@ -34,7 +31,7 @@ func (c *Config) AddContact(name string, guid identity.GUID) error {
 	if known := c.ContactName(guid); known != "" {
 		return fmt.Errorf("%w: %s is %q", ErrContactExists, guid, known)
 	}
-	err := c.edit(contactEdit{
+	err := c.apply(edit{
 		change: func(d *tomledit.Document) (string, error) {
 			return d.AddTable([]string{contactsTable, name}, tomledit.Pair{Key: "guid", Value: guid.String()})
 		},
@@ -63,7 +60,7 @@ func (c *Config) RenameContact(from, to string) error {
 		return fmt.Errorf("%w: %q is %s", ErrContactExists, to, known.GUID)
 	}
 	connect, renames := renamedTarget(c.Peer.Connect, from, to)
-	return c.edit(contactEdit{
+	return c.apply(edit{
 		change: func(d *tomledit.Document) (string, error) {
 			text, err := d.Rename([]string{contactsTable, from}, to)
 			if err != nil || !renames {
@@ -94,7 +91,7 @@ func (c *Config) RemoveContact(name string) error {
 	if _, named := renamedTarget(c.Peer.Connect, name, ""); named {
 		return Problem{Text: fmt.Sprintf("peer.connect names contact %q; change that first", name)}
 	}
-	return c.edit(contactEdit{
+	return c.apply(edit{
 		change: func(d *tomledit.Document) (string, error) {
 			return d.RemoveTable([]string{contactsTable, name})
 		},
@@ -120,54 +117,6 @@ func renamedTarget(who, from, to string) (string, bool) {
 		to += "@" + addr
 	}
 	return to, true
-}
-
-// A contactEdit changes a file, and says what the change means.
-type contactEdit struct {
-	change func(*tomledit.Document) (string, error)
-	mean   func(file map[string]any) // the same change, to what the file decodes to
-}
-
-// edit changes the file. What it would decode to afterwards is compared with what is
-// meant before anything is written.
-func (c *Config) edit(e contactEdit) error {
-	return rewrite(c.file, func(text string) (string, error) {
-		d, err := tomledit.Parse(text)
-		if err != nil {
-			return "", err
-		}
-		changed, err := e.change(d)
-		if err != nil {
-			if at, ok := errors.AsType[*tomledit.LineError](err); ok {
-				return "", Problem{File: c.file, Line: at.Line, Text: at.Text}
-			}
-			return "", err
-		}
-		if err := e.verify(text, changed); err != nil {
-			return "", Problem{File: c.file, Text: "cannot be edited safely, edit it by hand: " + err.Error()}
-		}
-		return changed, nil
-	})
-}
-
-func (e contactEdit) verify(before, after string) error {
-	var want, got map[string]any
-	if _, err := toml.Decode(before, &want); err != nil {
-		return err
-	}
-	if _, err := toml.Decode(after, &got); err != nil {
-		return err
-	}
-	e.mean(want)
-	for _, m := range []map[string]any{want, got} {
-		if len(contactsOf(m)) == 0 {
-			delete(m, contactsTable)
-		}
-	}
-	if !reflect.DeepEqual(want, got) {
-		return errors.New("the change would mean something else")
-	}
-	return nil
 }
 
 func contactsOf(file map[string]any) map[string]any {

@@ -1,6 +1,7 @@
 package tomledit
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,18 +147,37 @@ func (d *Document) Rename(table []string, name string) (string, error) {
 	return d.mark + d.replace(spots, quoteKey(name)), nil
 }
 
-// SetString returns the document with another string as the value of a key. A
-// document without the key stays as it is.
+// SetString returns the document with another string as the value of a key. If it has no such key, the key is
+// added to its table: behind the header, or behind a dotted key of that table, or with a new table at the end.
+// It is an error if the key stands within an inline table.
 func (d *Document) SetString(key []string, value string) (string, error) {
 	if err := d.editable(key); err != nil {
 		return "", err
 	}
-	for _, i := range d.items {
-		if i.kind == unstable.KeyValue && slices.Equal(i.path, key) {
+	table, name := key[:len(key)-1], key[len(key)-1]
+	var behind *item
+	line := quoteKey(name)
+	for n, i := range d.items {
+		switch {
+		case i.kind == unstable.KeyValue && slices.Equal(i.path, key):
 			return d.mark + d.replace([]span{i.value}, quote(value)), nil
+		case behind != nil:
+		case i.kind == unstable.Table && slices.Equal(i.path, table):
+			behind = &d.items[n]
+		case i.kind == unstable.KeyValue && len(i.keys) == len(i.path) && len(i.path) == len(key) && under(i.path, table):
+			behind, line = &d.items[n], dotted(key)
 		}
 	}
-	return d.String(), nil
+	if behind == nil {
+		return d.AddTable(table, Pair{name, value})
+	}
+	line += " = " + quote(value)
+	if text := d.text[:behind.end]; bytes.HasSuffix(text, []byte("\n")) {
+		line += d.lineBreak()
+	} else {
+		line = d.lineBreak() + line
+	}
+	return d.mark + d.replace([]span{{behind.end, behind.end}}, line), nil
 }
 
 func (d *Document) replace(spots []span, by string) string {

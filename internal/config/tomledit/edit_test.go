@@ -69,9 +69,24 @@ func TestRename(t *testing.T) {
 }
 
 func TestSetString(t *testing.T) {
-	got, err := parse(t, "[peer]\nconnect = 'bob' # always\nname = \"x\"\n").SetString([]string{"peer", "connect"}, "a\"\\\x01é")
-	if want := "[peer]\nconnect = \"a\\\"\\\\\\u0001é\" # always\nname = \"x\"\n"; err != nil || got != want {
-		t.Errorf("%q, %v; want %q", got, err, want)
+	const value = "a\"\\\x01é"
+	const set = "connect = \"a\\\"\\\\\\u0001é\""
+	for name, c := range map[string]struct{ before, after string }{
+		"there":             {"[peer]\nconnect = 'bob' # always\nname = \"x\"\n", "[peer]\n" + set + " # always\nname = \"x\"\n"},
+		"in its table":      {"[peer] # me\nname = \"x\"\n[other]\n", "[peer] # me\n" + set + "\nname = \"x\"\n[other]\n"},
+		"at the end":        {"a = 1\n[peer]", "a = 1\n[peer]\n" + set},
+		"dotted":            {"peer.name = 'x'\nmode = 'peer'\n", "peer.name = 'x'\npeer." + set + "\nmode = 'peer'\n"},
+		"no table":          {"mode = 'peer'\r\n", "mode = 'peer'\r\n\r\n[peer]\r\n" + set + "\r\n"},
+		"below a subtable":  {"[peer.more]\nx = 1\n[peer]\n", "[peer.more]\nx = 1\n[peer]\n" + set + "\n"},
+		"a subtable's only": {"[peer.more]\nx = 1\n", "[peer.more]\nx = 1\n\n[peer]\n" + set + "\n"},
+	} {
+		got, err := parse(t, c.before).SetString([]string{"peer", "connect"}, value)
+		if err != nil || got != c.after {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, c.after)
+		}
+		if peer, _ := decode(t, got)["peer"].(map[string]any); peer["connect"] != value {
+			t.Errorf("%s: it reads as %q", name, peer["connect"])
+		}
 	}
 }
 

@@ -95,40 +95,6 @@ func TestWhoGetsACall(t *testing.T) {
 	})
 }
 
-// A fallback that begins to listen gets the calls, and requests that are under way are answered.
-func TestFallbackListens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n, key := netsim.New(1), newKey(t)
-		s := startServer(t, n.Host(serverHost), nil)
-		other := startPeer(t, n.Host("198.51.100.9"), nil)
-		other.mustRegister(time.Second)
-		listener := startPeer(t, n.Host("198.51.100.2"), func(c *Config) { c.Key = key })
-		listener.mustRegister(time.Second)
-		joined := startPeer(t, linked(n, "198.51.100.3", 50*ms), func(c *Config) { c.Key, c.Listening, c.Fallback = key, false, true })
-		joined.mustRegister(time.Second)
-		if got := other.found(t, key.GUID(), 0); got != listener.config.Instance {
-			t.Errorf("before: a call gets to %x", got)
-		}
-		joined.answerWith(echo)
-		joined.Listen()
-		joined.Listen()
-		if _, err := joined.Lookup(t.Context(), other.key.GUID(), 0); err != nil {
-			t.Errorf("a request right after Listen: %v", err)
-		}
-		joined.mustRegister(time.Second)
-		time.Sleep(100 * ms)
-		if got := other.found(t, key.GUID(), 0); got != joined.config.Instance {
-			t.Errorf("after: a call gets to %x", got)
-		}
-		if got := s.Stats().Peers; got != 3 {
-			t.Errorf("the server has %d sessions, want 3", got)
-		}
-		if lost, replaced := joined.count("lost"), listener.count("replaced"); lost != 0 || replaced != 1 {
-			t.Errorf("lost the server %d times; the other was replaced %d times, want 0 and 1", lost, replaced)
-		}
-	})
-}
-
 // A listener that was killed does not keep calls from the others: while it
 // leaves one unanswered the next is found, and when it was only cut off it gets them again.
 func TestCallsPassBySilentListeners(t *testing.T) {

@@ -127,8 +127,6 @@ type Client struct {
 	received chan received
 	requests chan *request
 	refresh  chan struct{}
-	relisten chan struct{} // Listen was called
-	listens  atomic.Bool   // Config.Listening, or Listen was called
 	wake     chan struct{} // answers is not empty
 	waiting  atomic.Int32  // calls of Registered that wait
 	silent   atomic.Int64  // since when, in Unix nanoseconds, the server owes an answer; 0: it does not
@@ -189,13 +187,11 @@ func New(c Config) *Client {
 		received: make(chan received, 256),
 		requests: make(chan *request),
 		refresh:  make(chan struct{}, 1),
-		relisten: make(chan struct{}, 1),
 		wake:     make(chan struct{}, 1),
 		dials:    make(map[uint32]*handshake.Dial),
 		status:   status{changed: make(chan struct{})},
 		history:  history{pending: make(map[uint32]*request)},
 	}
-	cl.listens.Store(c.Listening)
 	go cl.run()
 	return cl
 }
@@ -329,18 +325,6 @@ func (c *Client) Registered(ctx context.Context) error {
 func (c *Client) RefreshNow() {
 	select {
 	case c.refresh <- struct{}{}:
-	default:
-	}
-}
-
-// Listen makes a client without Config.Listening listen from now on. It registers again with the same instance; pending
-// requests and calls that are repeated go on in the new session. Twice is fine.
-func (c *Client) Listen() {
-	if c.listens.Swap(true) {
-		return
-	}
-	select {
-	case c.relisten <- struct{}{}:
 	default:
 	}
 }

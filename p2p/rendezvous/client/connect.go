@@ -180,9 +180,9 @@ func (c *Client) registration() []byte {
 	// A replaced process does not claim the place again while the other process is there: the two would replace each
 	// other forever.
 	switch {
-	case c.listens.Load() && c.replaced:
+	case c.config.Listening && c.replaced:
 		r.Flags |= rendezvous.FlagStandby
-	case c.listens.Load():
+	case c.config.Listening:
 		r.Flags |= rendezvous.FlagListening
 	case c.config.Fallback:
 		r.Flags |= rendezvous.FlagFallback

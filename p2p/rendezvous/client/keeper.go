@@ -39,7 +39,6 @@ type keeper struct {
 	waits           []time.Duration // for the answer to the last one; nil: there was one
 	registered      bool            // the server has shown that it has the session
 	lost            bool
-	renewed         bool                       // by another session, in which the client listens
 	token           uint64                     // to be returned with the next KEEPALIVE
 	returned        time.Time                  // when a token was last returned
 	tags            [recentTags]rendezvous.Tag // of the packets sent last
@@ -93,10 +92,7 @@ func (k *keeper) run() {
 	if c.ctx.Err() != nil {
 		return
 	}
-	switch {
-	case k.renewed:
-		c.setState(Registering, nil)
-	case k.registered:
+	if k.registered {
 		c.setState(Lost, nil)
 		if c.config.OnLost != nil {
 			c.config.OnLost()
@@ -118,7 +114,7 @@ func (k *keeper) confirmed() {
 func (k *keeper) loop() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !k.lost && !k.renewed {
+	for !k.lost {
 		select {
 		case <-k.c.ctx.Done():
 			return
@@ -128,8 +124,6 @@ func (k *keeper) loop() {
 			k.c.lastReq++
 			k.c.pending[k.c.lastReq] = r
 			r.restart(time.Now())
-		case <-k.c.relisten:
-			k.renewed = true
 		case <-k.c.wake:
 			k.answerCalls()
 		case <-k.c.refresh:
