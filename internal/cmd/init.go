@@ -72,11 +72,11 @@ func (p *program) changeConfig(path string, values map[string]string) error {
 	if err == nil {
 		err = hasKey(cfg)
 	}
-	if err == nil {
-		err = cfg.SetPeer(config.ServerAddress(values["peer.server"]), config.Name(values["peer.name"]))
-	}
 	if err != nil {
 		return as(errUsage, err)
+	}
+	if err := cfg.SetPeer(config.ServerAddress(values["peer.server"]), config.Name(values["peer.name"])); err != nil {
+		return err
 	}
 	p.out.note("changed %s, its key stays; next: p2ptool receive, or p2ptool send FILE --to GUID", path)
 	p.out.payload("%s", cfg.GUID())

@@ -2,7 +2,9 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/BurntSushi/toml"
 
@@ -23,27 +25,34 @@ func (c *Config) SetPeer(server ServerAddress, name Name) error {
 	if name != "" && name != c.Peer.Name {
 		values["name"] = string(name)
 	}
-	for _, key := range []string{"server_key", "server", "name"} {
-		value, ok := values[key]
-		if !ok {
-			continue
-		}
-		err := c.apply(edit{
-			change: func(d *tomledit.Document) (string, error) { return d.SetString([]string{peerTable, key}, value) },
-			mean: func(file map[string]any) {
-				peer, ok := file[peerTable].(map[string]any)
-				if !ok {
-					peer = map[string]any{}
-					file[peerTable] = peer
-				}
-				peer[key] = value
-			},
-		})
-		if err != nil {
-			return err
-		}
+	if len(values) == 0 {
+		return nil
 	}
-	return nil
+	return c.apply(edit{
+		change: func(d *tomledit.Document) (string, error) {
+			text := d.String()
+			for _, key := range slices.Sorted(maps.Keys(values)) {
+				now, err := tomledit.Parse(text)
+				if err != nil {
+					return "", err
+				}
+				if text, err = now.SetString([]string{peerTable, key}, values[key]); err != nil {
+					return "", err
+				}
+			}
+			return text, nil
+		},
+		mean: func(file map[string]any) {
+			peer, ok := file[peerTable].(map[string]any)
+			if !ok {
+				peer = map[string]any{}
+				file[peerTable] = peer
+			}
+			for key, value := range values {
+				peer[key] = value
+			}
+		},
+	})
 }
 
 // peerTable is the table of the file with the settings of a peer.
