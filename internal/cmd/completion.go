@@ -34,18 +34,46 @@ func (p *program) completion(c *cli.Context) error {
 	return nil
 }
 
-// bashCompletion completes commands and flags, and files elsewhere.
+// namesContact reports whether a command's first argument is a contact's name or a GUID.
+func namesContact(c *cli.Command) bool {
+	return strings.HasPrefix(strings.Trim(c.ArgsUsage, "["), "WHO")
+}
+
+// takesContact reports whether a flag's value is one.
+func takesContact(f cli.Flag) bool {
+	d, ok := f.(cli.DocGenerationFlag)
+	return ok && strings.Contains(d.GetUsage(), "`WHO`")
+}
+
+// listContacts is the shell command that prints the contacts' names, but those with spaces.
+const listContacts = "p2ptool contacts 2>/dev/null | awk 'NF == 2 { print $1 }'"
+
+// bashCompletion completes commands, flags and contacts, and files elsewhere.
 func bashCompletion(app *cli.App) string {
 	var cases strings.Builder
+	contacts := []string{"contacts:rename", "contacts:remove"}
 	for _, c := range app.Commands {
 		fmt.Fprintf(&cases, "\t%s) words=%q ;;\n", c.Name, strings.Join(flagNames(c.Flags), " "))
+		if namesContact(c) {
+			contacts = append(contacts, c.Name+":"+c.Name)
+		}
+		for _, f := range c.Flags {
+			for _, name := range f.Names() {
+				if takesContact(f) {
+					contacts = append(contacts, c.Name+":"+dashed(name))
+				}
+			}
+		}
 	}
 	return fmt.Sprintf(`_p2ptool() {
 	local word=${COMP_WORDS[COMP_CWORD]} words
 	if ((COMP_CWORD == 1)); then
 		words=%q
 	elif [[ $word != -* ]]; then
-		return
+		case ${COMP_WORDS[1]}:${COMP_WORDS[COMP_CWORD-1]} in
+			%s) words=$(%s) ;;
+			*) return ;;
+		esac
 	else
 		case ${COMP_WORDS[1]} in
 %s		esac
@@ -53,7 +81,7 @@ func bashCompletion(app *cli.App) string {
 	COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
 complete -o default -F _p2ptool p2ptool
-`, strings.Join(commandNames(app), " "), indent(cases.String()))
+`, strings.Join(commandNames(app), " "), strings.Join(contacts, "|"), listContacts, indent(cases.String()))
 }
 
 func indent(s string) string {
@@ -71,9 +99,16 @@ func zshCompletion(app *cli.App) string {
 				fmt.Fprintf(&cases, " %s", single(zshFlag(dashed(name), f)))
 			}
 		}
+		if namesContact(c) {
+			cases.WriteString(" '1:peer:_p2ptool_contacts'")
+		}
 		cases.WriteString(" '*:file:_files' ;;\n")
 	}
 	return fmt.Sprintf(`#compdef p2ptool
+_p2ptool_contacts() {
+	local -a names=(${(f)"$(%s)"})
+	compadd -a names
+}
 _p2ptool() {
 	local -a commands=(
 %s	)
@@ -88,22 +123,31 @@ _p2ptool() {
 %s	esac
 }
 compdef _p2ptool p2ptool
-`, commands.String(), cases.String())
+`, listContacts, commands.String(), cases.String())
 }
 
 func zshFlag(name string, f cli.Flag) string {
 	usage := strings.NewReplacer("[", "(", "]", ")", ":", ",").Replace(usageOf(f))
-	if takesValue(f) {
+	switch {
+	case takesContact(f):
+		return fmt.Sprintf("*%s=[%s]:peer:_p2ptool_contacts", name, usage)
+	case takesValue(f):
 		return fmt.Sprintf("*%s=[%s]:value:_files", name, usage)
 	}
 	return fmt.Sprintf("%s[%s]", name, usage)
 }
+
+// fishContacts is the fish command that prints the contacts' names.
+const fishContacts = `'(p2ptool contacts 2>/dev/null | string replace -rf "^(\S+)\s+\S+\$" "\$1")'`
 
 // fishCompletion writes a line for each command and flag.
 func fishCompletion(app *cli.App) string {
 	var b strings.Builder
 	for _, c := range app.Commands {
 		fmt.Fprintf(&b, "complete -c p2ptool -n __fish_use_subcommand -f -a %s -d %s\n", c.Name, single(c.Usage))
+		if namesContact(c) {
+			fmt.Fprintf(&b, "complete -c p2ptool -n '__fish_seen_subcommand_from %s' -f -a %s\n", c.Name, fishContacts)
+		}
 		for _, f := range c.Flags {
 			for _, name := range f.Names() {
 				b.WriteString(fishFlag(c.Name, name, f))
@@ -118,7 +162,10 @@ func fishFlag(command, name string, f cli.Flag) string {
 	if len(name) == 1 {
 		kind = "-s"
 	}
-	if takesValue(f) {
+	switch {
+	case takesContact(f):
+		value = " -x -a " + fishContacts
+	case takesValue(f):
 		value = " -r"
 	}
 	return fmt.Sprintf("complete -c p2ptool -n '__fish_seen_subcommand_from %s' %s %s%s -d %s\n",

@@ -7,11 +7,22 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// powershellCompletion completes commands and flags. PowerShell itself completes files if the
+// powershellCompletion completes commands, flags and contacts. PowerShell itself completes files if the
 // script returns nothing.
 func powershellCompletion(app *cli.App) string {
 	var flags strings.Builder
+	contacts := []string{"contacts rename", "contacts remove"}
 	for _, c := range app.Commands {
+		if namesContact(c) {
+			contacts = append(contacts, c.Name+" "+c.Name)
+		}
+		for _, f := range c.Flags {
+			for _, name := range f.Names() {
+				if takesContact(f) {
+					contacts = append(contacts, c.Name+" "+dashed(name))
+				}
+			}
+		}
 		fmt.Fprintf(&flags, "\t\t%s = @(%s)\n", powershellQuoted(c.Name), powershellList(flagNames(c.Flags)))
 	}
 	return fmt.Sprintf(`Register-ArgumentCompleter -Native -CommandName p2ptool -ScriptBlock {
@@ -22,12 +33,15 @@ func powershellCompletion(app *cli.App) string {
 	$before = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursor } | ForEach-Object { $_.ToString() })
 	if ($before.Count -le 1) { $words = $commands }
 	elseif ($word -like '-*') { $words = $flags[$before[1]] }
+	elseif (@(%s) -contains "$($before[1]) $($before[-1])") {
+		$words = @(p2ptool contacts 2>$null | Where-Object { $_ -match '^(\S+)\s+\S+$' } | ForEach-Object { $Matches[1] })
+	}
 	else { $words = @() }
 	$words | Where-Object { $_ -like "$word*" } | ForEach-Object {
 		[System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
 	}
 }
-`, powershellList(commandNames(app)), flags.String())
+`, powershellList(commandNames(app)), flags.String(), powershellList(contacts))
 }
 
 func powershellList(words []string) string {
