@@ -62,7 +62,7 @@ func allowanceOf(m *offerMsg, maxSize int64) *allowance {
 	return a
 }
 
-// covers tells whether what is left after an account may do for the rest. If too much was lost, it will not.
+// covers reports whether what is left after an account may do for the rest. If too much was lost, it will not.
 func (a *allowance) covers(before account) bool { return before.lost <= a.slack }
 
 // spend counts bytes that came.

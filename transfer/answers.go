@@ -10,7 +10,7 @@ func (s *sender) readLoop() error {
 		if err != nil {
 			return err
 		}
-		if err := s.take(m); err != nil {
+		if err := s.handle(m); err != nil {
 			return err
 		}
 		if m.kind() == typeSummary {
@@ -21,25 +21,25 @@ func (s *sender) readLoop() error {
 	}
 }
 
-func (s *sender) take(m message) error {
+func (s *sender) handle(m message) error {
 	if m.kind() >= typeWant && m.kind() <= typeSummary && !s.isAccepted() {
 		return unexpected("message of type %d before the offer is accepted", m.kind())
 	}
 	switch m := m.(type) {
 	case *acceptMsg:
-		return s.takeAccept(m)
+		return s.handleAccept(m)
 	case *wantMsg:
-		return s.takeAnswer(m.n, nil)
+		return s.handleAnswer(m.n, nil)
 	case *haveMsg:
-		return s.takeAnswer(m.n, m)
+		return s.handleAnswer(m.n, m)
 	case *needMsg:
-		return s.takeNeed(m)
+		return s.handleNeed(m)
 	case *againMsg:
-		return s.takeAgain(m)
+		return s.handleAgain(m)
 	case *resultMsg:
-		return s.takeResult(m)
+		return s.handleResult(m)
 	case *summaryMsg:
-		return s.takeSummary()
+		return s.handleSummary()
 	}
 	return unexpected("message of type %d from a receiver", m.kind())
 }
@@ -53,7 +53,7 @@ func (s *sender) isAccepted() bool {
 	}
 }
 
-func (s *sender) takeAccept(m *acceptMsg) error {
+func (s *sender) handleAccept(m *acceptMsg) error {
 	if s.isAccepted() || !s.offered.Load() {
 		return unexpected("acceptance of nothing, or a second one")
 	}
@@ -67,8 +67,8 @@ func (s *sender) takeAccept(m *acceptMsg) error {
 	return nil
 }
 
-// takeAnswer takes a WANT, or a HAVE.
-func (s *sender) takeAnswer(n uint32, have *haveMsg) error {
+// handleAnswer takes a WANT, or a HAVE.
+func (s *sender) handleAnswer(n uint32, have *haveMsg) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.win.get(n)
@@ -83,7 +83,7 @@ func (s *sender) takeAnswer(n uint32, have *haveMsg) error {
 	return nil
 }
 
-// fits tells whether m is about a file of total chunks.
+// fits reports whether m is about a file of total chunks.
 func (m *haveMsg) fits(total int64) bool {
 	hashes := 0
 	for _, r := range m.runs {
@@ -97,7 +97,7 @@ func (m *haveMsg) fits(total int64) bool {
 	return hashes == len(m.hashes)
 }
 
-func (s *sender) takeNeed(m *needMsg) error {
+func (s *sender) handleNeed(m *needMsg) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.needing == nil || s.needing.n != m.n || s.needing.first != m.first {
@@ -108,7 +108,7 @@ func (s *sender) takeNeed(m *needMsg) error {
 	return nil
 }
 
-func (s *sender) takeAgain(m *againMsg) error {
+func (s *sender) handleAgain(m *againMsg) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.win.get(m.n)
@@ -119,7 +119,7 @@ func (s *sender) takeAgain(m *againMsg) error {
 	return nil
 }
 
-func (s *sender) takeResult(m *resultMsg) error {
+func (s *sender) handleResult(m *resultMsg) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.win.get(m.n)
@@ -163,7 +163,7 @@ func (s *sender) finishLocked(o *outgoing) {
 	}
 }
 
-func (s *sender) takeSummary() error {
+func (s *sender) handleSummary() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	low, next := s.win.bounds()

@@ -7,18 +7,18 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// wasAccepted tells whether o, just as it is, was accepted before, is unfinished, and has not used up what a allows. It
+// wasAccepted reports whether o, just as it is, was accepted before, is unfinished, and has not used up what a allows. It
 // changes nothing on the disk.
 func wasAccepted(st *store, o *offerMsg, a *allowance) bool {
 	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) == sameMatch && a.covers(accountIn(h)) })
 }
 
-// wasBegun tells whether an offer of o, or of the same source by whatever ID, is unfinished.
+// wasBegun reports whether an offer of o, or of the same source by whatever ID, is unfinished.
 func wasBegun(st *store, o *offerMsg) bool {
 	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) >= likeMatch })
 }
 
-// recorded reads the headers of the unfinished transfers of the same names, and tells whether one is accepted by ok.
+// recorded reads the headers of the unfinished transfers of the same names, and reports whether one is accepted by ok.
 func recorded(st *store, o *offerMsg, ok func(header []byte) bool) bool {
 	key := st.key(o.tops[:])
 	for _, n := range st.slots[key+doneExt] {
@@ -41,7 +41,7 @@ func readBatchHeader(f *os.File) ([]byte, error) {
 	return h, err
 }
 
-// isHeaderOf tells whether a header is that of o: by ID and sizes or, for likeMatch, by the origin of the source, which
+// isHeaderOf reports whether a header is that of o: by ID and sizes or, for likeMatch, by the origin of the source, which
 // may have changed since. The names are those of the record's key. A stream cannot be read twice, so its record is free.
 func isHeaderOf(h []byte, o *offerMsg) match {
 	var of offerMsg

@@ -34,7 +34,7 @@ func (m *offerMsg) event() Offer {
 	return Offer{ID: m.id, Names: m.names, Count: int64(m.count), Files: m.files, Folders: m.folders, Bytes: m.bytes}
 }
 
-// isStream tells whether a stream is offered: a single file of unknown size.
+// isStream reports whether a stream is offered: a single file of unknown size.
 func (m *offerMsg) isStream() bool { return m.files == 1 && m.bytes == -1 }
 
 func (m *totalMsg) append(b []byte) []byte { return put64(b, m.files, m.folders, m.bytes, m.data) }
@@ -129,7 +129,7 @@ func (m *haveMsg) parse(f *fields) {
 func (m *needMsg) append(b []byte) []byte { return append(put32(b, m.n, m.first), m.bits[:]...) }
 func (m *needMsg) parse(f *fields) {
 	m.n, m.first = f.u32(), f.u32()
-	copy(m.bits[:], f.take(len(m.bits)))
+	copy(m.bits[:], f.next(len(m.bits)))
 }
 
 func (m *againMsg) append(b []byte) []byte { return put32(b, m.n, m.chunk) }

@@ -39,7 +39,7 @@ func claimIn(f *os.File) claim {
 // setClaim writes a claim. If that fails there is none, and nobody waits for long.
 func setClaim(f *os.File, c claim) { _, _ = f.WriteAt([]byte{byte(c)}, claimAt) }
 
-// claimRecord claims the record in f, which another attempt has locked, and tells whether that one yields.
+// claimRecord claims the record in f, which another attempt has locked, and reports whether that one yields.
 func claimRecord(f *os.File, how match) (yields bool) {
 	mine := claimedByLike
 	if how == sameMatch {

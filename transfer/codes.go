@@ -61,7 +61,7 @@ func codeFor(err error) code {
 	return codeFailed
 }
 
-// isStorage tells whether err is one of the system about files.
+// isStorage reports whether err is one of the system about files.
 func isStorage(err error) bool {
 	var no syscall.Errno
 	return errors.As(err, &no) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)

@@ -1,7 +1,7 @@
 package transfer
 
-// takeHashes compares what is held with what the sender has, and tells which of it is needed.
-func (r *receiver) takeHashes(in *incoming, m *hashesMsg) error {
+// handleHashes compares what is held with what the sender has, and tells which of it is needed.
+func (r *receiver) handleHashes(in *incoming, m *hashesMsg) error {
 	if in.failed {
 		r.send(&needMsg{n: m.n, first: m.first})
 		return nil

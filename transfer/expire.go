@@ -81,7 +81,7 @@ func (st *store) expire(now time.Time) {
 	}
 }
 
-// isDelivered tells whether a slot has a record, and it is marked as delivered.
+// isDelivered reports whether a slot has a record, and it is marked as delivered.
 func (st *store) isDelivered(base string) bool {
 	f, err := st.state.OpenFile(base+doneExt, os.O_RDONLY|disk.OpenFlags, 0)
 	if err != nil {

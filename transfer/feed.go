@@ -186,7 +186,7 @@ func (j *job) hash() {
 	j.zero = j.kind == jobChunk && j.o.what == entryFile && j.chunk < maxZeros/chunkSize && isZero(b)
 }
 
-// isDropped tells whether the receiver has given up on o.
+// isDropped reports whether the receiver has given up on o.
 func (s *sender) isDropped(o *outgoing) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,7 +9,7 @@ type fields struct {
 	bad bool
 }
 
-func (f *fields) take(n int) []byte {
+func (f *fields) next(n int) []byte {
 	if f.bad || n > len(f.b) {
 		f.bad = true
 		return nil
@@ -20,28 +20,28 @@ func (f *fields) take(n int) []byte {
 }
 
 func (f *fields) u8() byte {
-	if p := f.take(1); p != nil {
+	if p := f.next(1); p != nil {
 		return p[0]
 	}
 	return 0
 }
 
 func (f *fields) u16() uint16 {
-	if p := f.take(2); p != nil {
+	if p := f.next(2); p != nil {
 		return binary.BigEndian.Uint16(p)
 	}
 	return 0
 }
 
 func (f *fields) u32() uint32 {
-	if p := f.take(4); p != nil {
+	if p := f.next(4); p != nil {
 		return binary.BigEndian.Uint32(p)
 	}
 	return 0
 }
 
 func (f *fields) i64() int64 {
-	if p := f.take(8); p != nil {
+	if p := f.next(8); p != nil {
 		return int64(binary.BigEndian.Uint64(p))
 	}
 	return 0
@@ -57,12 +57,12 @@ func (f *fields) size(orUnknown bool) int64 {
 	return v
 }
 
-func (f *fields) hash() (c cv)        { copy(c[:], f.take(hashSize)); return c }
-func (f *fields) id() (id [16]byte)   { copy(id[:], f.take(16)); return id }
+func (f *fields) hash() (c cv)        { copy(c[:], f.next(hashSize)); return c }
+func (f *fields) id() (id [16]byte)   { copy(id[:], f.next(16)); return id }
 func (f *fields) code() (c code)      { return code(f.below(byte(codeCount))) }
 func (f *fields) flag() bool          { return f.below(2) == 1 }
-func (f *fields) rest(m int) string   { return string(f.take(f.atMost(len(f.b), m))) }
-func (f *fields) text(m int) string   { return string(f.take(f.atMost(int(f.u16()), m))) }
+func (f *fields) rest(m int) string   { return string(f.next(f.atMost(len(f.b), m))) }
+func (f *fields) text(m int) string   { return string(f.next(f.atMost(int(f.u16()), m))) }
 func (f *fields) atMost(n, m int) int { f.bad = f.bad || n > m; return n }
 
 func (f *fields) below(limit byte) byte {

@@ -203,7 +203,7 @@ func (r *receiver) syncFolders(ins []*incoming) {
 		}
 	}
 	made := make(map[string]func() error)
-	for _, dir := range r.takeMade() {
+	for _, dir := range r.drainMade() {
 		if syncs[dir] == nil {
 			made[dir] = func() error { return r.syncDir(dir) }
 		}

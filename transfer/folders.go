@@ -27,8 +27,8 @@ func (r *receiver) countMade() int {
 	return len(r.made)
 }
 
-// takeMade returns the folders that have new ones in them.
-func (r *receiver) takeMade() []string {
+// drainMade returns the folders that have new ones in them.
+func (r *receiver) drainMade() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	made := r.made
@@ -39,7 +39,7 @@ func (r *receiver) takeMade() []string {
 // syncMade syncs the folders that have new ones in them.
 func (r *receiver) syncMade() error {
 	synced := make(map[string]bool)
-	for _, dir := range r.takeMade() {
+	for _, dir := range r.drainMade() {
 		if synced[dir] {
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // An incoming is an entry that was announced to us and is not finished. It belongs to the
-// planner until it is wanted, then to takeLoop, then to finishLoop.
+// planner until it is wanted, then to arrivalLoop, then to finishLoop.
 type incoming struct {
 	m     *entryMsg
 	local string // where it is to be, below the target folder
@@ -43,7 +43,7 @@ type incoming struct {
 	err     error     // what goes wrong once it is here
 }
 
-// inOrder tells whether every chunk comes, and in order, so that the digest is known in the end.
+// inOrder reports whether every chunk comes, and in order, so that the digest is known in the end.
 func (in *incoming) inOrder(r *receiver) bool {
 	return in.m.what == entryStream || r.st == nil || in.total < 2
 }
@@ -99,7 +99,7 @@ func (in *incoming) advance() {
 	}
 }
 
-// complete tells whether all chunks came, right or wrong.
+// complete reports whether all chunks came, right or wrong.
 func (in *incoming) complete() bool {
 	return in.m.what == entryStream || in.next() == in.total && len(in.needed) == 0
 }
@@ -115,7 +115,7 @@ func (r *receiver) retire(in *incoming) {
 	if in.counted {
 		<-r.resumables
 	}
-	r.dropFile(in)
+	r.releaseFile(in)
 	r.win.finish(in.m.n)
 	r.moveOn()
 }

@@ -127,7 +127,7 @@ func escape(n, goos string) string {
 	return b.String()
 }
 
-// mustEscape tells whether the rune r of size bytes at n[i] cannot stay as it is.
+// mustEscape reports whether the rune r of size bytes at n[i] cannot stay as it is.
 func mustEscape(n string, i int, r rune, size int, goos string) bool {
 	switch {
 	case r < 0x20 || r >= 0x7f && r < 0xa0:
@@ -148,7 +148,7 @@ func escapesByte(n string, i int) bool { return len(n) >= i+3 && isHex(n[i+1]) &
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' }
 
-// looksLikeState tells whether a disk could take n for the state folder: disks
+// looksLikeState reports whether a disk could take n for the state folder: disks
 // ignore case, and that of macOS some characters that cannot be seen.
 func looksLikeState(n string) bool {
 	plain := strings.Map(func(r rune) rune {
@@ -160,7 +160,7 @@ func looksLikeState(n string) bool {
 	return strings.HasPrefix(strings.ToLower(plain), stateFolder)
 }
 
-// isDevice tells whether n names a device on Windows.
+// isDevice reports whether n names a device on Windows.
 func isDevice(n string) bool {
 	stem, _, _ := strings.Cut(n, ".")
 	stem = strings.ToUpper(strings.TrimRight(stem, " "))

@@ -134,7 +134,7 @@ func (r *receiver) name(in *incoming) error {
 	return nil
 }
 
-// replaces tells whether a file takes the place of what has its name. With a number behind it that
+// replaces reports whether a file takes the place of what has its name. With a number behind it that
 // would be the place of another one.
 func (r *receiver) replaces(in *incoming) bool {
 	return r.o.Conflict == Overwrite && in.final == in.local

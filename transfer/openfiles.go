@@ -45,9 +45,9 @@ const maxOpen = 2 * finalBatch
 
 func newFileBudget() fileBudget { return make(fileBudget, max(1, min(filesLeft()/3, maxOpen))) }
 
-// takeFile has room in the budget for in, which is closed when it is finished. Files that wait to be finished make
+// acquireFile has room in the budget for in, which is closed when it is finished. Files that wait to be finished make
 // room. If none does, since they wait for chunks, there is nothing to wait for.
-func (r *receiver) takeFile(in *incoming) {
+func (r *receiver) acquireFile(in *incoming) {
 	if in.budgeted {
 		return
 	}
@@ -65,8 +65,8 @@ func (r *receiver) takeFile(in *incoming) {
 	}
 }
 
-// dropFile gives back what takeFile took.
-func (r *receiver) dropFile(in *incoming) {
+// releaseFile gives back what acquireFile took.
+func (r *receiver) releaseFile(in *incoming) {
 	if in.budgeted {
 		in.budgeted = false
 		<-r.files

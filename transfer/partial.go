@@ -18,7 +18,7 @@ var errJournal = errors.New("journal was damaged while in use")
 // A partial is a file that is being received: KEY.part in the state folder, and once it
 // is worth it KEY.journal. One goroutine uses it; flushes run beside that one.
 //
-// What tells whether somebody else wrote to the partial file between two attempts
+// What reports whether somebody else wrote to the partial file between two attempts
 // is its modification time. It is set back to one value, the mark, after
 // each write, so that it holds whenever this process is killed, but in the moment of
 // a write. If it does not hold, all that the journal names is hashed again.
@@ -71,7 +71,7 @@ func openPartial(st *store, key string, src journalHeader, fresh bool) (*partial
 	return p, nil
 }
 
-// journalMatch tells whether the journal of a slot is about the source that src describes.
+// journalMatch reports whether the journal of a slot is about the source that src describes.
 func (st *store) journalMatch(name string, src journalHeader) match {
 	f, err := st.state.OpenFile(name+journalExt, os.O_RDONLY|disk.OpenFlags, 0)
 	if err != nil {

@@ -102,7 +102,7 @@ func (p *planner) allowed(in *incoming) error {
 	return nil
 }
 
-// expected tells whether no more came than was offered, or a little: a folder may have
+// expected reports whether no more came than was offered, or a little: a folder may have
 // grown since.
 func (p *planner) expected() bool {
 	o := p.offer
@@ -147,7 +147,7 @@ func (p *planner) file(in *incoming) error {
 }
 
 // want asks for a file, or for what is not held of it, if there is room. From then on
-// the file belongs to takeLoop.
+// the file belongs to arrivalLoop.
 func (p *planner) want(in *incoming, have *haveMsg) error {
 	held := int64(0)
 	for _, r := range in.runs {

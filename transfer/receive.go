@@ -45,7 +45,7 @@ func Receive(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) (Resu
 // A receiver is the state of Receive.
 //
 //	readLoop --ENTRY--> plan --WANT, HAVE--> peer
-//	    \--DATA, END--> hashes, work -> takeLoop -> finals -> finishLoop --RESULT--> peer
+//	    \--DATA, END--> hashes, work -> arrivalLoop -> finals -> finishLoop --RESULT--> peer
 type receiver struct {
 	*session
 	o     ReceiveOptions
@@ -60,7 +60,7 @@ type receiver struct {
 	listed    bool // of readLoop: all entries were announced
 	offers    chan *offerMsg
 	offer     *offerMsg // set before accepted
-	taken     atomic.Bool
+	accepted  atomic.Bool
 	stale     atomic.Bool // set before: what was announced so far is not to be believed
 	win       *window[incoming]
 	plans     *queue[plan]
@@ -138,12 +138,12 @@ func (r *receiver) main() error {
 	}
 	r.tally.begin()
 	r.ev.emit(Accepted{m.id})
-	r.taken.Store(true)
+	r.accepted.Store(true)
 	r.send(&acceptMsg{version, stale})
 	if !stale { // else AFRESH does
 		r.start(r.planLoop)
 	}
-	r.start(r.takeLoop)
+	r.start(r.arrivalLoop)
 	r.start(r.finishLoop)
 	for range smallAtOnce {
 		r.start(r.smallLoop)
@@ -208,7 +208,7 @@ func (r *receiver) accept(o Offer) error {
 	return err
 }
 
-// fits tells whether there is room for the offer. Where a part of it is held already, that
+// fits reports whether there is room for the offer. Where a part of it is held already, that
 // is found out file by file.
 func (r *receiver) fits(o Offer) error {
 	if r.o.MaxSize > 0 && o.Bytes > r.o.MaxSize {

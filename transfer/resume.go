@@ -56,7 +56,7 @@ func (p *partial) rehash(held []run) (good []run, err error) {
 	return good, nil
 }
 
-// matches tells whether chunk i on the file is the one in the journal.
+// matches reports whether chunk i on the file is the one in the journal.
 func (p *partial) matches(i int64, buf []byte) (bool, error) {
 	hashes, _, err := p.j.get(i, 1)
 	if err != nil {

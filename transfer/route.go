@@ -40,7 +40,7 @@ func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, e
 		r.finish()
 		return true, nil
 	}
-	if !r.taken.Load() && !r.early(m) {
+	if !r.accepted.Load() && !r.early(m) {
 		return false, unexpected("message of type %d before the offer is accepted", m.kind())
 	}
 	if r.stale.Load() {
@@ -68,7 +68,7 @@ func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, e
 	return false, nil
 }
 
-// early tells whether m may come before the offer is accepted. It is then kept until that is.
+// early reports whether m may come before the offer is accepted. It is then kept until that is.
 func (r *receiver) early(m message) bool {
 	switch m := m.(type) {
 	case *entryMsg:

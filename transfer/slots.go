@@ -81,7 +81,7 @@ func readNames(dir *os.Root) ([]string, error) {
 	return f.Readdirnames(maxState)
 }
 
-// anyOf tells whether there is a file of that extension, whatever its key.
+// anyOf reports whether there is a file of that extension, whatever its key.
 func (s slots) anyOf(ext string) bool {
 	for name := range s {
 		if strings.HasSuffix(name, ext) {
@@ -261,7 +261,7 @@ func (st *store) eachOther(own, key, ext string, least match, fits func(name str
 	return nil
 }
 
-// journalInUse tells whether a journal is that of a file which has just got its name: it goes after that.
+// journalInUse reports whether a journal is that of a file which has just got its name: it goes after that.
 func (st *store) journalInUse(name string) bool {
 	j, err := st.state.OpenFile(name+journalExt, os.O_RDWR|disk.OpenFlags, 0)
 	if err != nil {
@@ -300,7 +300,7 @@ func (st *store) removeUnowned(base string) {
 	}
 }
 
-// lockNew locks a file that was just made, and tells whether it still has its name.
+// lockNew locks a file that was just made, and reports whether it still has its name.
 func (st *store) lockNew(f *os.File, name string) bool {
 	if !lockSoon(st.ctx, f) {
 		return false

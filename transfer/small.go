@@ -25,7 +25,7 @@ type nameless struct {
 	mtime  stamp // as the disk keeps it
 }
 
-// isSmall tells whether in is such a file. Where a name may be replaced a file has to
+// isSmall reports whether in is such a file. Where a name may be replaced a file has to
 // have another one before; and what is left of it from when it was larger has to go.
 func (r *receiver) isSmall(in *incoming) bool {
 	if r.st == nil || in.m.what != entryFile || in.total > 1 || r.o.Conflict == Overwrite {
@@ -40,7 +40,7 @@ func (r *receiver) isSmall(in *incoming) bool {
 // startSmall writes the chunk in buf, n bytes long, to a nameless file, and gives buf
 // back. settle waits for it.
 func (r *receiver) startSmall(in *incoming, buf []byte, n int) {
-	r.takeFile(in)
+	r.acquireFile(in)
 	in.writing = make(chan error, 1)
 	w := smallWrite{in, buf, n}
 	select {

@@ -22,7 +22,7 @@ func (d *delivered) add(local string) {
 	(*d)[folded(local)] = local
 }
 
-// isTwin tells whether what has a name is a file that was delivered.
+// isTwin reports whether what has a name is a file that was delivered.
 func (d delivered) isTwin(root *os.Root, local string) bool {
 	other, ok := d[folded(local)]
 	if !ok {

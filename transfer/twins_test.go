@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// ignoresCase tells whether the disk of a folder takes names that differ in case for one.
+// ignoresCase reports whether the disk of a folder takes names that differ in case for one.
 func ignoresCase(t *testing.T, dir string) bool {
 	t.Helper()
 	write(t, filepath.Join(dir, "Case"), nil)

@@ -62,7 +62,7 @@ func (w *window[T]) tryAdd(v *T, paths int) (n uint32, err error) {
 	return w.next - 1, nil
 }
 
-// early tells whether an entry with a path so long may be added before the offer is accepted.
+// early reports whether an entry with a path so long may be added before the offer is accepted.
 func (w *window[T]) early(path int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -30,7 +30,7 @@ var maxZeros = int64(len(zeroTable)/hashSize) * zeroSize
 
 var zeroChunk = make([]byte, chunkSize)
 
-// isZero tells whether all of b, of a chunk at most, is zero.
+// isZero reports whether all of b, of a chunk at most, is zero.
 func isZero(b []byte) bool { return bytes.Equal(b, zeroChunk[:len(b)]) }
 
 // zeroHash returns the chaining value of 2^level chunks of zeros from chunk i on, a multiple of as many, within
@@ -74,7 +74,7 @@ func zeroParts(first, end, total int64) (levels []int) {
 	return levels
 }
 
-// fits tells whether a part may come of a file of total chunks.
+// fits reports whether a part may come of a file of total chunks.
 func (z zeroPart) fits(total int64) bool {
 	return z.level <= zeroLevel && z.first&(1<<z.level-1) == 0 && z.end() <= total && (z.level == 0 || z.end() < total) && z.end() <= maxZeros/chunkSize
 }

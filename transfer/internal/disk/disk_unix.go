@@ -20,11 +20,11 @@ const folderFlags = OpenFlags | syscall.O_DIRECTORY
 // here stands behind a path that has to be a folder: its last part is then opened with O_DIRECTORY.
 const here = "/."
 
-// ListsStates tells whether what the listing of a folder says of a file is as good as
+// ListsStates reports whether what the listing of a folder says of a file is as good as
 // asking for the file itself.
 const ListsStates = true
 
-// RemovesOpen tells whether the name of a file that is removed while it is open is free at once.
+// RemovesOpen reports whether the name of a file that is removed while it is open is free at once.
 const RemovesOpen = true
 
 // Lock locks f against other openings of it, in this process or another, until it is
@@ -54,12 +54,12 @@ func syncedDir(err error) error {
 	return err
 }
 
-// Full tells whether err says that a disk has no room, or a person no share of it left.
+// Full reports whether err says that a disk has no room, or a person no share of it left.
 func Full(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
-// Broken tells whether err is one that every further file will meet as well.
+// Broken reports whether err is one that every further file will meet as well.
 func Broken(err error) bool {
 	return Full(err) || errors.Is(err, unix.EIO) || errors.Is(err, unix.EROFS)
 }

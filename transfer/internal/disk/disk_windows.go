@@ -18,11 +18,11 @@ const (
 	here        = ""
 )
 
-// ListsStates tells whether what the listing of a folder says of a file is as good as
+// ListsStates reports whether what the listing of a folder says of a file is as good as
 // asking for the file itself: here sizes and times may be those of a while ago.
 const ListsStates = false
 
-// RemovesOpen tells whether the name of a file that is removed while it is open is free at once.
+// RemovesOpen reports whether the name of a file that is removed while it is open is free at once.
 const RemovesOpen = false
 
 // Lock locks f against other openings of it, in this process or another, until it is
@@ -51,12 +51,12 @@ func Free(root *os.Root) (bytes, files int64, ok bool) {
 // A folder cannot be synced here; its disk keeps its names in a journal.
 func syncDir(*os.File) error { return nil }
 
-// Full tells whether err says that a disk has no room.
+// Full reports whether err says that a disk has no room.
 func Full(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
 
-// Broken tells whether err is one that every further file will meet as well.
+// Broken reports whether err is one that every further file will meet as well.
 func Broken(err error) bool {
 	return Full(err) || errors.Is(err, windows.ERROR_CRC) || errors.Is(err, windows.ERROR_WRITE_PROTECT)
 }

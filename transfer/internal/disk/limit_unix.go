@@ -27,5 +27,5 @@ func FileLimit() (limit, open int) {
 	return limit, max(0, len(names)-1)
 }
 
-// OutOfFiles tells whether err says that no more files can be open, here or on the whole system.
+// OutOfFiles reports whether err says that no more files can be open, here or on the whole system.
 func OutOfFiles(err error) bool { return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) }

@@ -15,7 +15,7 @@ import (
 // A Nameless is a file without a name. It is gone with the process, unless Link gave it one.
 type Nameless struct{ fd int }
 
-// CanLinkNameless tells whether Link can work: it finds the file by way of /proc.
+// CanLinkNameless reports whether Link can work: it finds the file by way of /proc.
 func CanLinkNameless() bool {
 	_, err := os.Stat("/proc/self/fd")
 	return err == nil

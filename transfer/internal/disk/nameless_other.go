@@ -11,7 +11,7 @@ import (
 // A Nameless is a file without a name, which there cannot be here.
 type Nameless struct{}
 
-// CanLinkNameless tells whether Link can work.
+// CanLinkNameless reports whether Link can work.
 func CanLinkNameless() bool { return false }
 
 // NewNameless returns errors.ErrUnsupported.

@@ -18,7 +18,7 @@ var virtuals = []int64{unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.DEBUGFS_MAG
 
 const configfsMagic = 0x62656570
 
-// IsVirtual tells whether f is on a disk where sizes mean nothing.
+// IsVirtual reports whether f is on a disk where sizes mean nothing.
 func IsVirtual(f *os.File) bool {
 	var st unix.Statfs_t
 	return unix.Fstatfs(int(f.Fd()), &st) == nil && slices.Contains(virtuals, int64(st.Type))

@@ -9,5 +9,5 @@ import (
 
 func punch(*os.File, int64, int64) error { return errors.ErrUnsupported }
 
-// IsVirtual tells whether f is on a disk where sizes mean nothing.
+// IsVirtual reports whether f is on a disk where sizes mean nothing.
 func IsVirtual(*os.File) bool { return false }

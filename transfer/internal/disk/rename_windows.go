@@ -47,14 +47,14 @@ func linkError(op, name, as string, err error) error {
 	return &os.LinkError{Op: op, Old: name, New: as, Err: err}
 }
 
-// held tells whether err is that of a file that another program has open, as virus scanners and
+// held reports whether err is that of a file that another program has open, as virus scanners and
 // indexers do for a moment with what is new.
 func held(err error) bool {
 	return errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_SHARING_VIOLATION) ||
 		errors.Is(err, windows.ERROR_LOCK_VIOLATION)
 }
 
-// canAdd tells whether files may be made in a folder, for the error of a folder that allows none is that of
+// canAdd reports whether files may be made in a folder, for the error of a folder that allows none is that of
 // a held file.
 func canAdd(dir *os.File) bool {
 	const addFile = windows.FILE_WRITE_DATA // of a folder, FILE_ADD_FILE
@@ -65,7 +65,7 @@ func canAdd(dir *os.File) bool {
 	return !errors.Is(err, windows.ERROR_ACCESS_DENIED)
 }
 
-// isFolder tells whether a folder has the name: its error, too, is that of a held file.
+// isFolder reports whether a folder has the name: its error, too, is that of a held file.
 func isFolder(dir *os.File, name string) bool {
 	h, err := openAt(dir, name, windows.FILE_READ_ATTRIBUTES)
 	if err != nil {

@@ -22,27 +22,27 @@ type arrival struct {
 	size  int64     // of the file that those are in
 }
 
-// takeLoop writes what arrives, in that order.
-func (r *receiver) takeLoop() error {
+// arrivalLoop writes what arrives, in that order.
+func (r *receiver) arrivalLoop() error {
 	for {
 		select {
 		case a := <-r.work:
-			if err := r.take(a); err != nil {
+			if err := r.handle(a); err != nil {
 				return err
 			}
 		case <-r.ctx.Done():
-			r.takeRest()
+			r.drainArrivals()
 			return nil
 		}
 	}
 }
 
-// takeRest deals at the end with what arrived before it, so that it is not lost.
-func (r *receiver) takeRest() {
+// drainArrivals deals at the end with what arrived before it, so that it is not lost.
+func (r *receiver) drainArrivals() {
 	for {
 		select {
 		case a := <-r.work:
-			if r.take(a) != nil {
+			if r.handle(a) != nil {
 				return
 			}
 		default:
@@ -51,7 +51,7 @@ func (r *receiver) takeRest() {
 	}
 }
 
-func (r *receiver) take(a *arrival) error {
+func (r *receiver) handle(a *arrival) error {
 	switch m := a.m.(type) {
 	case *dataMsg:
 		in, err := r.arriving(m.n)
@@ -62,7 +62,7 @@ func (r *receiver) take(a *arrival) error {
 			// Those who hash may be gone, or at it still.
 			a = &arrival{buf: a.buf, n: a.n, node: hashChunk(a.buf[headroom:headroom+a.n], int64(m.chunk))}
 		}
-		err = r.takeData(in, m, a)
+		err = r.handleData(in, m, a)
 		if a.buf != nil {
 			r.release(a.buf)
 		}
@@ -72,19 +72,19 @@ func (r *receiver) take(a *arrival) error {
 		if err != nil || !a.hashed(r.ctx) { // without their hash they come again the next time
 			return err
 		}
-		return r.takeZeros(in, *a.zeros)
+		return r.handleZeros(in, *a.zeros)
 	case *hashesMsg:
 		in, err := r.arriving(m.n)
 		if err != nil {
 			return err
 		}
-		return r.takeHashes(in, m)
+		return r.handleHashes(in, m)
 	case *endMsg:
 		in, err := r.arriving(m.n)
 		if err != nil {
 			return err
 		}
-		return r.takeEnd(in, m)
+		return r.handleEnd(in, m)
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (r *receiver) arriving(n uint32) (*incoming, error) {
 	return in, nil
 }
 
-func (r *receiver) takeData(in *incoming, m *dataMsg, a *arrival) error {
+func (r *receiver) handleData(in *incoming, m *dataMsg, a *arrival) error {
 	if err := r.may.spend(a.n); err != nil || in.failed {
 		return err
 	}
@@ -223,13 +223,13 @@ func (r *receiver) put(in *incoming, i int64, data []byte, h cv) error {
 // open opens the partial file of what is new.
 func (r *receiver) open(in *incoming) (err error) {
 	if r.st != nil && in.p == nil {
-		r.takeFile(in)
+		r.acquireFile(in)
 		err = withFiles(r.ctx, func() error { in.p, err = openPartial(r.st, in.key, r.sourceOf(in), true); return err })
 	}
 	return err
 }
 
-func (r *receiver) takeEnd(in *incoming, m *endMsg) error {
+func (r *receiver) handleEnd(in *incoming, m *endMsg) error {
 	late := in.end != nil
 	in.end = m
 	switch {

@@ -2,7 +2,7 @@ package transfer
 
 import "p2ptool/transfer/internal/disk"
 
-// hash computes what takeLoop needs of an arrival.
+// hash computes what arrivalLoop needs of an arrival.
 func (a *arrival) hash() {
 	defer close(a.ready)
 	if a.zeros != nil {
@@ -12,8 +12,8 @@ func (a *arrival) hash() {
 	a.node = hashChunk(a.buf[headroom:headroom+a.n], int64(a.m.(*dataMsg).chunk))
 }
 
-// takeZeros takes chunks that are zeros.
-func (r *receiver) takeZeros(in *incoming, z zeroPart) error {
+// handleZeros takes chunks that are zeros.
+func (r *receiver) handleZeros(in *incoming, z zeroPart) error {
 	if in.failed {
 		return nil
 	}
