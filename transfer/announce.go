@@ -7,15 +7,16 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// countFor is how long Send counts files before it offers them. If counting takes longer,
-// the offer has no numbers, and they follow.
+// countFor is how long Send counts files before it makes the offer. If counting takes longer,
+// the offer has no totals and TOTAL follows.
 const countFor = time.Second
 
-// errAfresh ends a walk that was begun so long before the acceptance that files may have
+// errAfresh ends a walk that started so long before the acceptance that files may have
 // changed since.
 var errAfresh = errors.New("to be announced afresh")
 
-// announce makes the offer and walks the source, the larger part of it once that is accepted.
+// announce sends the offer and walks the source. It announces the first entries before the
+// offer is accepted, and the rest afterwards.
 func (s *sender) announce() error {
 	total := make(chan totalMsg, 1)
 	s.start(func() error { return s.count(total) })
@@ -49,13 +50,13 @@ func (s *sender) announceAll() error {
 	return walk(s.ctx, s.tops, s.announceOne)
 }
 
-// count finds out how much there is to send.
+// count counts what there is to send.
 func (s *sender) count(total chan<- totalMsg) error {
 	if s.src.Reader != nil {
 		return nil
 	}
 	var t totalMsg
-	unknown := false // how long some files are
+	unknown := false // some files have an unknown size
 	err := walk(s.ctx, s.tops, func(f found) error {
 		switch {
 		case f.err != nil || f.skip != "" || f.leave:
@@ -111,7 +112,7 @@ func (s *sender) offer(total <-chan totalMsg) error {
 	return nil
 }
 
-// sendTotal tells the numbers that the offer had not.
+// sendTotal sends the totals that were missing in the offer.
 func (s *sender) sendTotal(total <-chan totalMsg) error {
 	select {
 	case t := <-total:
@@ -127,7 +128,7 @@ func (s *sender) announceStream() error {
 	return s.add(o, entryMsg{what: entryStream, mode: 0o666, mtime: stampOf(time.Now()), size: -1, data: -1, path: o.path})
 }
 
-// awaitAccept waits for the offer to be accepted. Its error, the first time, may be errAfresh.
+// awaitAccept waits until the offer is accepted. The first call may return errAfresh.
 func (s *sender) awaitAccept() error {
 	if s.late {
 		return nil
@@ -143,7 +144,7 @@ func (s *sender) awaitAccept() error {
 	return nil
 }
 
-// announceOne announces what the walk found, waiting for room in the window.
+// announceOne announces one result of the walk. It waits for room in the window.
 func (s *sender) announceOne(f found) error {
 	if f.err != nil || f.skip != "" || !s.win.early(len(f.path)) {
 		if err := s.awaitAccept(); err != nil {
@@ -176,8 +177,8 @@ func (s *sender) announceOne(f found) error {
 }
 
 func (s *sender) add(o *outgoing, m entryMsg) error {
-	// The number has to be there before an answer can be; it is known beforehand, as
-	// only this goroutine adds.
+	// Set the number before an answer can arrive. It is known in advance, because only
+	// this goroutine adds entries.
 	_, o.n = s.win.bounds()
 	m.n = o.n
 	if _, err := s.win.add(s.ctx, o, len(o.path)); err != nil {

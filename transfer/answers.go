@@ -1,9 +1,9 @@
 package transfer
 
-// maxAgains is how many chunks may be asked for once more at a time.
+// maxAgains is how many chunks the receiver may have requested again at a time.
 const maxAgains = 1024
 
-// readLoop takes the receiver's messages.
+// readLoop reads and handles the receiver's messages.
 func (s *sender) readLoop() error {
 	for {
 		m, _, _, err := s.read()
@@ -67,7 +67,7 @@ func (s *sender) handleAccept(m *acceptMsg) error {
 	return nil
 }
 
-// handleAnswer takes a WANT, or a HAVE.
+// handleAnswer handles WANT, or HAVE if have is not nil.
 func (s *sender) handleAnswer(n uint32, have *haveMsg) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +83,7 @@ func (s *sender) handleAnswer(n uint32, have *haveMsg) error {
 	return nil
 }
 
-// fits reports whether m is about a file of total chunks.
+// fits reports whether m can be about a file of total chunks.
 func (m *haveMsg) fits(total int64) bool {
 	hashes := 0
 	for _, r := range m.runs {
@@ -139,7 +139,7 @@ func (s *sender) handleResult(m *resultMsg) error {
 	return nil
 }
 
-// finishLocked is the end of an entry: it has its result, and END was written if it was wanted.
+// finishLocked finishes an entry that has its result and, if it was wanted, whose END was written.
 func (s *sender) finishLocked(o *outgoing) {
 	defer s.win.finish(o.n)
 	m := o.result

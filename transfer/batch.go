@@ -18,11 +18,11 @@ import (
 )
 
 // A batch is the record of an unfinished transfer: what was accepted, and which files are
-// whole under their final names. It goes when the sender knows that all are.
+// complete under their final names. It is removed when the sender knows that all are.
 //
-// A file's entry is written, and synced, before the file gets its name. It holds the inode,
-// which renaming does not change, so an entry is good if what has the
-// name is what was renamed, and says nothing otherwise.
+// An entry is written and synced before its file gets its final name. It contains the inode,
+// which a rename does not change. So the entry is valid only if the file with that name has
+// the same inode.
 //
 //	header, 128 bytes             entry
 //	 0  "p2ptdon5"                 0  length of the body, 2
@@ -33,20 +33,20 @@ import (
 //	48  tag of the source, 16
 //	64  origin of the source, 16
 //	80  checksum, 8
-//	88  bytes that came, those of them that were lost, and names given, 8 each
+//	88  bytes that arrived, those of them that were lost, and names given, 8 each
 //	112 checksum of these, 8
 //	120 claim, 1: see claim.go
-//	121 1: all was delivered, and only the sender's last message is missing
+//	121 1: everything was delivered, and only the sender's last message is missing
 //	122 zeros
 //
-// Entries follow each other; the first that does not match its checksum ends them.
+// Entries are consecutive. The first one that does not match its checksum ends the list.
 type batch struct {
 	f    *os.File
 	name string // without extension
 	key  string
-	fits func(string, *os.File) match // this transfer
+	fits func(string, *os.File) match // how well a record matches this transfer
 	ids  []indexed                    // of an earlier attempt, sorted
-	held *account                     // what came in earlier attempts at this transfer; nil: there were none
+	held *account                     // of earlier attempts at this transfer; nil: there were none
 
 	mu  sync.Mutex
 	end int64 // of the entries; guarded by mu
@@ -62,18 +62,18 @@ const (
 	keepDelivered = 24 * time.Hour // of a record that is marked as delivered
 
 	folderMade   = -1 // this transfer made the folder
-	folderOpened = -2 // it was closed to writing before, and is to be again
+	folderOpened = -2 // the folder was not writable before, and must be restored to that
 
-	maxIndex = 1 << 22 // entries that are looked up; the files of more would be sent again
+	maxIndex = 1 << 22 // entries that are indexed; the files of any further ones are sent again
 )
 
-// indexed tells where the entry of a path is, by the head of the path's hash.
+// indexed maps the head of a path's hash to the offset of the path's entry.
 type indexed struct {
 	hash uint64
 	at   int64
 }
 
-// A record is an entry. Of a folder, size is folderMade or folderOpened.
+// A record is an entry of a batch. For a folder, size is folderMade or folderOpened.
 type record struct {
 	size        int64
 	mtime       stamp
@@ -84,8 +84,8 @@ type record struct {
 	path, final string
 }
 
-// openBatch opens the record of what o offers. It makes the state folder, and removes from it what has been of no use
-// for too long.
+// openBatch opens the record for the offer o. It makes the state folder if necessary, and removes expired files
+// from it.
 func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 	fits := func(_ string, f *os.File) match {
 		h, err := readBatchHeader(f)
@@ -106,7 +106,7 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 		if err == nil {
 			b.f, b.name, err = st.openLocked(want)
 		}
-		// Another transfer may remove the folder before our file is in it.
+		// Another transfer may remove the folder before it contains our file.
 		if err != nil && (!errors.Is(err, fs.ErrNotExist) || st.ctx.Err() != nil) {
 			return nil, err
 		}
@@ -137,7 +137,7 @@ func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 	return b, nil
 }
 
-// load reads the entries that are there.
+// load reads the existing entries.
 func (b *batch) load() error {
 	var h [batchHeader]byte
 	if _, err := b.f.ReadAt(h[:], 0); err != nil || string(h[:8]) != batchMagic {
@@ -168,7 +168,8 @@ func (b *batch) sortIndex() {
 	})
 }
 
-// absorb moves into the record what others of the same source say that were written while this one was in use.
+// absorb copies the entries of other records of the same source, and removes those records. They were written while
+// this record was in use.
 func (b *batch) absorb(st *store) error {
 	return st.eachOther(b.name, b.key, doneExt, likeMatch, b.fits, func(name string, f *os.File) error {
 		other := batch{f: f, end: batchHeader}
@@ -195,7 +196,7 @@ func pathHash(p string) uint64 {
 	return binary.BigEndian.Uint64(s[:])
 }
 
-// read reads the entry at an offset and returns its length.
+// read reads the entry at the offset and returns it and its length.
 func (b *batch) read(at int64) (r record, n int64, err error) {
 	var head [2]byte
 	if _, err := b.f.ReadAt(head[:], at); err != nil {
@@ -230,7 +231,7 @@ func (r *record) parse(b []byte) bool {
 	return !f.bad
 }
 
-// add appends entries. They are safe after sync.
+// add appends entries. They are durable after sync.
 func (b *batch) add(rs ...record) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -247,7 +248,7 @@ func (b *batch) add(rs ...record) error {
 
 func (b *batch) sync() error { return disk.SyncData(b.f) }
 
-// find returns an entry of an earlier attempt for path that good agrees to.
+// find returns an entry for path from an earlier attempt for which good returns true.
 func (b *batch) find(path string, good func(record) bool) (record, bool) {
 	if len(b.ids) == 0 {
 		return record{}, false
@@ -262,16 +263,16 @@ func (b *batch) find(path string, good func(record) bool) (record, bool) {
 	return record{}, false
 }
 
-// An ending is how far a transfer came that ends.
+// An ending says how far a transfer got.
 type ending int
 
 const (
 	endUnfinished ending = iota
-	endDelivered         // all of it, but the sender may not know
-	endConfirmed         // the sender knows, or never has to
+	endDelivered         // everything arrived, but the sender may not know
+	endConfirmed         // the sender knows, or does not need to
 )
 
-// close closes the record, and notes in it what came. If nobody needs it any more it is removed.
+// close writes the account to the record and closes it. With endConfirmed, it removes the record.
 func (b *batch) close(st *store, how ending, a account) error {
 	if how != endConfirmed {
 		var err error

@@ -7,18 +7,18 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// wasAccepted reports whether o, just as it is, was accepted before, is unfinished, and has not used up what a allows. It
-// changes nothing on the disk.
+// wasAccepted reports whether exactly this offer was accepted before, is unfinished, and has not used up the
+// allowance a. It changes nothing on disk.
 func wasAccepted(st *store, o *offerMsg, a *allowance) bool {
 	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) == sameMatch && a.covers(accountIn(h)) })
 }
 
-// wasBegun reports whether an offer of o, or of the same source by whatever ID, is unfinished.
+// wasBegun reports whether o, or an offer of the same source with another ID, is unfinished.
 func wasBegun(st *store, o *offerMsg) bool {
 	return recorded(st, o, func(h []byte) bool { return isHeaderOf(h, o) >= likeMatch })
 }
 
-// recorded reads the headers of the unfinished transfers of the same names, and reports whether one is accepted by ok.
+// recorded reads the headers of unfinished transfers with the same names, and reports whether ok returns true for one.
 func recorded(st *store, o *offerMsg, ok func(header []byte) bool) bool {
 	key := st.key(o.tops[:])
 	for _, n := range st.slots[key+doneExt] {
@@ -41,8 +41,9 @@ func readBatchHeader(f *os.File) ([]byte, error) {
 	return h, err
 }
 
-// isHeaderOf reports whether a header is that of o: by ID and sizes or, for likeMatch, by the origin of the source, which
-// may have changed since. The names are those of the record's key. A stream cannot be read twice, so its record is free.
+// isHeaderOf returns how well a header matches o: sameMatch compares the ID, the sizes and the origin, likeMatch only the
+// origin, as the source may have changed since. The record's key already implies the same names. A stream cannot be read
+// twice, so its record is free.
 func isHeaderOf(h []byte, o *offerMsg) match {
 	var of offerMsg
 	if !of.parseRecord(h[:batchOffer]) {
@@ -85,7 +86,7 @@ func (b *batch) writeAccount(a account) error {
 	return err
 }
 
-// accountIn returns the account in a header. One that was torn allows nothing more.
+// accountIn returns the account in a header. If it is damaged, it allows nothing more.
 func accountIn(h []byte) account {
 	p := h[batchOffer:][:batchAccount]
 	if sum := p[batchAccount-8:]; string(checksum(p[:batchAccount-8])) != string(sum) {

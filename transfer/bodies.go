@@ -15,7 +15,7 @@ func (m *offerMsg) append(b []byte) []byte {
 
 func (m *offerMsg) parse(f *fields) {
 	if m.version = f.u8(); m.version != version {
-		f.b = nil // what follows is not known
+		f.b = nil // the rest has an unknown format
 		return
 	}
 	m.id = f.id()
@@ -34,7 +34,7 @@ func (m *offerMsg) event() Offer {
 	return Offer{ID: m.id, Names: m.names, Count: int64(m.count), Files: m.files, Folders: m.folders, Bytes: m.bytes}
 }
 
-// isStream reports whether a stream is offered: a single file of unknown size.
+// isStream reports whether the offer is a stream: a single file of unknown size.
 func (m *offerMsg) isStream() bool { return m.files == 1 && m.bytes == -1 }
 
 func (m *totalMsg) append(b []byte) []byte { return put64(b, m.files, m.folders, m.bytes, m.data) }
@@ -95,7 +95,7 @@ func (m *acceptMsg) append(b []byte) []byte { return putFlag(append(b, m.version
 
 func (m *acceptMsg) parse(f *fields) {
 	if m.version = f.u8(); m.version != version {
-		f.b = nil // who knows what it has
+		f.b = nil // the rest has an unknown format
 		return
 	}
 	m.afresh = f.flag()
@@ -113,7 +113,7 @@ func (m *haveMsg) append(b []byte) []byte {
 	return putHashes(b, m.hashes)
 }
 
-// parse takes runs that ascend and do not touch.
+// parse accepts only ascending runs with gaps between them.
 func (m *haveMsg) parse(f *fields) {
 	m.n, m.check = f.u32(), f.flag()
 	free := int64(0)

@@ -8,7 +8,7 @@ import (
 )
 
 // CheckSource returns an error if src cannot be sent as it is now: a path does not exist, has no name to send it
-// under, or may not be read. It looks at no file within a folder.
+// under, or cannot be read. It does not check the files in a folder.
 func CheckSource(src Source) error {
 	tops, err := resolveSource(src)
 	if err != nil || src.Reader != nil {
@@ -42,7 +42,7 @@ func (t top) check() error {
 	return nil
 }
 
-// CheckTarget returns an error, which matches ErrStorage, if nothing can be received into the folder dir as it is now.
+// CheckTarget returns an error, which matches ErrStorage, if the folder dir cannot receive anything as it is now.
 func CheckTarget(dir string) error {
 	st, err := openStore(context.Background(), dir, "")
 	if err != nil {

@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// Two attempts at one transfer do not run side by side: both would deliver the same files. A sender that
-// was killed and is run again comes back long before its first link is known to be dead. So an attempt that finds the record of
-// its transfer in use claims it, and the one that uses it yields: at once to the same transfer, of which the sender
-// has given up the other link, and to another one of the same source once its own sender has been silent for a while.
-// One whose sender is not silent goes on; then the new one has a record of its own.
+// Two attempts at one transfer must not run side by side, because both would deliver the same files. A sender that
+// is killed and restarted returns long before its first link times out. So an attempt that finds the record of its
+// transfer in use claims it, and the attempt that holds it yields. It yields at once to the same transfer, since the
+// sender has abandoned the old link. It yields to another transfer of the same source once its own sender has been
+// silent for a while. If its sender is not silent, it continues, and the new attempt gets its own record.
 type claim byte
 
 const (
 	unclaimed     claim = iota
 	claimedByLike       // by another transfer of the same source
 	claimedBySame       // by the same transfer
-	claimGranted        // the attempt that has the record is ending
+	claimGranted        // the attempt that holds the record is ending
 )
 
 const (
 	claimPoll   = 100 * time.Millisecond
-	silentPolls = 10 // of a sender, after which its transfer may be taken over
+	silentPolls = 10 // a sender that is silent for so many polls loses its transfer to a claim
 )
 
 // errTakenOver ends an attempt in favor of a later one.
@@ -36,10 +36,10 @@ func claimIn(f *os.File) claim {
 	return claim(b[0])
 }
 
-// setClaim writes a claim. If that fails there is none, and nobody waits for long.
+// setClaim writes a claim. It ignores errors: the wait for a claim is bounded anyway.
 func setClaim(f *os.File, c claim) { _, _ = f.WriteAt([]byte{byte(c)}, claimAt) }
 
-// claimRecord claims the record in f, which another attempt has locked, and reports whether that one yields.
+// claimRecord claims the record in f, which another attempt has locked, and reports whether that attempt yields.
 func claimRecord(f *os.File, how match) (yields bool) {
 	mine := claimedByLike
 	if how == sameMatch {
@@ -52,7 +52,7 @@ func claimRecord(f *os.File, how match) (yields bool) {
 	return have == claimGranted
 }
 
-// heedClaims ends the attempt when a later one may go on in its place.
+// heedClaims ends this attempt when a later one may continue in its place.
 func (r *receiver) heedClaims() error {
 	poll := time.NewTicker(claimPoll)
 	defer poll.Stop()

@@ -9,21 +9,21 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// A code tells the other side what became of a file or of the transfer.
+// A code is the outcome of a file or of the transfer, on the wire.
 type code uint8
 
 const (
 	codeOK        code = iota
-	codeHeld           // whole, from an earlier attempt
+	codeHeld           // complete from an earlier attempt
 	codeSkipped        // its name is taken
-	codeFailed         // none of the below
+	codeFailed         // failed for a reason not listed below
 	codeChanged        // the source changed
 	codeIntegrity      // data did not match its hash
-	codeStorage        // a disk or a permission
+	codeStorage        // a disk or permission error
 	codeCanceled       // the context ended
 	codeProtocol       // the other side broke the protocol
-	codeRefused        // not wanted
-	codeVersion        // another version
+	codeRefused        // the receiver declined
+	codeVersion        // the protocol versions differ
 	codeCount
 )
 
@@ -48,7 +48,7 @@ func (c code) kindOf() error {
 	return nil
 }
 
-// codeFor returns the code that tells err to the other side.
+// codeFor returns the code for err.
 func codeFor(err error) code {
 	for c := codeChanged; c < codeCount; c++ {
 		if c != codeCanceled && errors.Is(err, c.kindOf()) {
@@ -61,13 +61,13 @@ func codeFor(err error) code {
 	return codeFailed
 }
 
-// isStorage reports whether err is one of the system about files.
+// isStorage reports whether err is an error of the file system.
 func isStorage(err error) bool {
 	var no syscall.Errno
 	return errors.As(err, &no) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)
 }
 
-// reasonFor puts err in words, without the paths of this machine.
+// reasonFor returns the text of err without local paths.
 func reasonFor(err error) string {
 	var mine *Error
 	if errors.As(err, &mine) {

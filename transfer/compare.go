@@ -1,6 +1,6 @@
 package transfer
 
-// handleHashes compares what is held with what the sender has, and tells which of it is needed.
+// handleHashes compares the held chunks with the sender's hashes, and requests those that differ.
 func (r *receiver) handleHashes(in *incoming, m *hashesMsg) error {
 	if in.failed {
 		r.send(&needMsg{n: m.n, first: m.first})
@@ -33,7 +33,7 @@ func (r *receiver) handleHashes(in *incoming, m *hashesMsg) error {
 	return nil
 }
 
-// pass moves the cursor past n chunks of the run that it is in.
+// pass moves the cursor past n chunks of the current run.
 func (in *incoming) pass(n int64) {
 	in.cursor += n
 	in.runs[0].first += uint32(n)

@@ -12,33 +12,33 @@ import (
 )
 
 const (
-	bufferCount = 24 // chunks in memory on either side: 6 MiB
+	bufferCount = 24 // chunks in memory on each side: 6 MiB
 	headroom    = 64 // in front of a chunk, for its header
 	readBuffer  = 64 << 10
-	grace       = 250 * time.Millisecond // to tell the peer why, before the stream is closed
-	lastWords   = 5 * time.Second        // to tell the peer that all is well: else it keeps a record
+	grace       = 250 * time.Millisecond // time to send the peer the reason before the stream is closed
+	lastWords   = 5 * time.Second        // time to send the peer the last message; without it, the peer keeps a record
 )
 
-// errFinished is the cause of a session's end that is no failure.
+// errFinished is the cause when a session ends without failure.
 var errFinished = errors.New("finished")
 
-// A session is one side of a transfer: the stream, and the goroutines about it.
+// A session is one side of a transfer: the stream and the goroutines that use it.
 //
-// It ends by the first failure, by finish, or by its context. The goroutine of send
-// then says why to the peer if it can, the stream is closed, and wait returns.
+// It ends with the first failure, with finish, or with its context. The writing goroutine
+// then sends the reason to the peer if it can, the stream is closed, and wait returns.
 type session struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	leave  func() bool // no longer end with the caller's context
+	leave  func() bool // stops watching the caller's context
 	rw     io.ReadWriteCloser
 	br     *bufio.Reader
-	out    *queue[[]byte] // messages to the peer, but chunks
-	bufs   chan []byte    // free buffers; nil: one not made yet
+	out    *queue[[]byte] // messages to the peer, except chunks
+	bufs   chan []byte    // free buffers; nil: not allocated yet
 	wg     sync.WaitGroup
-	heard  atomic.Uint64 // messages that came
+	heard  atomic.Uint64 // messages received
 
-	settled atomic.Bool   // all is decided on this side: a context that ends now ends no transfer
-	written chan struct{} // closed when nothing more is written
+	settled atomic.Bool   // this side is done: canceling its context no longer fails the transfer
+	written chan struct{} // closed after the last write
 	closed  chan struct{} // closed when the stream is
 }
 
@@ -54,7 +54,7 @@ func newSession(ctx context.Context, rw io.ReadWriteCloser) *session {
 	return s
 }
 
-// start runs f until the session's end, which its error brings about.
+// start runs f in a goroutine of the session. An error of f ends the session.
 func (s *session) start(f func() error) {
 	s.wg.Go(func() {
 		if err := f(); err != nil {
@@ -63,7 +63,7 @@ func (s *session) start(f func() error) {
 	})
 }
 
-// startWriter is start for the one goroutine that writes.
+// startWriter is start for the only goroutine that writes to the stream.
 func (s *session) startWriter(f func() error) {
 	s.start(func() error {
 		defer close(s.written)
@@ -76,10 +76,10 @@ func (s *session) startWriter(f func() error) {
 	})
 }
 
-// linger gives the reader a moment to find out why nothing more can be written.
+// linger gives the reader a moment to find out why writing failed.
 func (s *session) linger() { pause(s.ctx, grace) }
 
-// sayWhy writes what is left to say at the end.
+// sayWhy writes the last messages: the reason for a failure, or what is still queued.
 func (s *session) sayWhy(writing error) {
 	cause := context.Cause(s.ctx)
 	if cause == nil || isInterrupted(writing) {
@@ -98,7 +98,7 @@ func (s *session) sayWhy(writing error) {
 	}
 }
 
-// abortFor returns what to tell the peer about a failure; nil where it said or knows so.
+// abortFor returns the ABORT for a failure, or nil if the peer reported it or knows about it.
 func abortFor(err error) message {
 	var e *Error
 	if errors.As(err, &e) && (e.Peer || e.Kind == ErrInterrupted) {
@@ -126,7 +126,7 @@ func (s *session) closeAtEnd() {
 	s.rw.Close()
 }
 
-// callerEnded is the end of a session by the caller's context, whatever cause that has.
+// callerEnded is the cause when the caller's context ends the session. It wraps the context's cause.
 type callerEnded struct{ error }
 
 func (e callerEnded) Unwrap() error { return e.error }
@@ -136,10 +136,10 @@ func cancelled(err error) bool {
 	return errors.As(err, &e) || errors.Is(err, context.Canceled)
 }
 
-// finish ends the session without failure, once what was sent is written.
+// finish ends the session without failure, after queued messages are written.
 func (s *session) finish() { s.cancel(errFinished) }
 
-// wait waits for the end and returns the failure, if it was one.
+// wait waits until the session has ended and returns the failure, if any.
 func (s *session) wait() error {
 	s.wg.Wait()
 	<-s.closed
@@ -160,10 +160,10 @@ func (s *session) wait() error {
 	return e
 }
 
-// send puts a message in line for the writer.
+// send queues a message for the writer.
 func (s *session) send(m message) { s.out.put(appendMessage(nil, m)) }
 
-// buffer waits for a free buffer of headroom+chunkSize bytes; release gives it back.
+// buffer waits for a free buffer of headroom+chunkSize bytes. Return it with release.
 func (s *session) buffer() ([]byte, error) {
 	select {
 	case b := <-s.bufs:
@@ -178,8 +178,8 @@ func (s *session) buffer() ([]byte, error) {
 
 func (s *session) release(b []byte) { s.bufs <- b }
 
-// read reads the next message. With DATA comes a buffer, in which the chunk of the length n
-// begins at headroom.
+// read reads the next message. For DATA it also returns a buffer that holds a chunk of n
+// bytes at offset headroom.
 func (s *session) read() (m message, buf []byte, n int, err error) {
 	var h [frameHeader]byte
 	if _, err := io.ReadFull(s.br, h[:]); err != nil {
@@ -232,14 +232,14 @@ func interrupted(err error) error {
 
 func isInterrupted(err error) bool { return errors.Is(err, ErrInterrupted) }
 
-// broken says that the peer broke the protocol.
+// broken returns an error that says that the peer broke the protocol.
 func broken(err error) error { return &Error{Kind: ErrProtocol, Reason: err.Error(), Err: err} }
 
 func unexpected(what string, args ...any) error {
 	return &Error{Kind: ErrProtocol, Reason: fmt.Sprintf(what, args...)}
 }
 
-// peerError is what the peer said that failed.
+// peerError returns the error for a failure that the peer reported.
 func peerError(c code, reason string) error {
 	e := &Error{Kind: c.kindOf(), Peer: true, Reason: reason}
 	e.Resumable = e.Kind == ErrCanceled || e.Kind == ErrStorage || e.Kind == ErrIntegrity

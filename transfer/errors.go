@@ -7,23 +7,23 @@ import (
 
 // Kinds of errors; test with errors.Is.
 var (
-	// ErrRefused says that the receiver did not want the transfer.
+	// ErrRefused says that the receiver declined the transfer.
 	ErrRefused = errors.New("refused")
-	// ErrIntegrity says that data did not match its hash, though fetched again.
+	// ErrIntegrity says that data did not match its hash, even when it was sent again.
 	ErrIntegrity = errors.New("data does not match its hash")
-	// ErrStorage says that a disk was full, or something could not be read or written.
+	// ErrStorage says that a disk was full, or that reading or writing failed.
 	ErrStorage = errors.New("storage failed")
-	// ErrChanged says that a file changed while it was sent.
+	// ErrChanged says that a file changed while it was being sent.
 	ErrChanged = errors.New("changed while sending")
 	// ErrPartial says that some files failed; their events say which and why.
 	ErrPartial = errors.New("some files failed")
-	// ErrInterrupted says that the stream ended before the transfer.
+	// ErrInterrupted says that the stream ended before the transfer did.
 	ErrInterrupted = errors.New("transfer was interrupted")
-	// ErrCanceled says that the peer's side was cancelled.
+	// ErrCanceled says that the peer canceled the transfer.
 	ErrCanceled = errors.New("cancelled")
 	// ErrProtocol says that the peer broke the protocol.
 	ErrProtocol = errors.New("peer broke the transfer protocol")
-	// ErrVersion is what every VersionError is.
+	// ErrVersion matches every VersionError.
 	ErrVersion = errors.New("peer runs another version of the transfer protocol")
 )
 
@@ -42,19 +42,19 @@ func (e *VersionError) Error() string {
 // Is makes errors.Is(e, ErrVersion) true.
 func (e *VersionError) Is(target error) bool { return target == ErrVersion }
 
-// otherVersion is the error for a peer of another version; peer: it said so.
+// otherVersion returns the error for a peer with another version. peer says that the peer reported it.
 func otherVersion(theirs byte, peer bool) error {
 	return &Error{Peer: peer, Err: &VersionError{Theirs: theirs, Ours: version}}
 }
 
-// An Error is what Send and Receive return. The context's own error is wrapped when it
-// was the context that ended a transfer.
+// An Error is what Send and Receive return. If the context ended the transfer, it wraps the
+// context's error.
 type Error struct {
 	Kind      error  // one of the Err values above, or nil
-	Peer      bool   // the peer said so; else it was found here
-	Reason    string // in words; text of the peer's where Peer is set: not to be trusted
-	Resumable bool   // doing the same again goes on where this ended
-	Err       error  // the cause, where there is one
+	Peer      bool   // the peer reported the failure; otherwise this side found it
+	Reason    string // for people; if Peer is set, it is the peer's text and not to be trusted
+	Resumable bool   // the same call continues where this one ended
+	Err       error  // the cause, if any
 }
 
 // Error says which side failed and why.
@@ -78,7 +78,7 @@ func (e *Error) text() string {
 	return fmt.Sprintf("%v: %s", e.Kind, e.Reason)
 }
 
-// Unwrap gives the kind and the cause.
+// Unwrap returns the kind and the cause.
 func (e *Error) Unwrap() []error {
 	var es []error
 	if e.Kind != nil {
@@ -90,7 +90,7 @@ func (e *Error) Unwrap() []error {
 	return es
 }
 
-// unresumable is err for a stream, of which what was read cannot be read again.
+// unresumable returns err, not resumable. It is for streams, which cannot be read twice.
 func unresumable(err error) error {
 	var e *Error
 	if !errors.As(err, &e) {

@@ -10,45 +10,46 @@ import (
 type Event interface{ event() }
 
 type (
-	// An Offer is what the sender would like to send. On the sending side the event says
-	// that it was made; on the receiving side it comes before Accept is asked.
+	// An Offer describes what the sender wants to send. The sender emits it when it makes the
+	// offer, the receiver before it calls Accept.
 	Offer struct {
 		ID    [16]byte
-		Names []string // of the files and folders, as the sender gives them; at most 256
-		Count int64    // how many files and folders, though Names may end before
-		// Of Files, Folders and Bytes, -1 is not known yet.
+		Names []string // of the files and folders, as the sender calls them; at most 256
+		Count int64    // of the files and folders; may be more than len(Names)
+		// -1 in Files, Folders or Bytes means not known yet.
 		Files   int64
 		Folders int64
 		Bytes   int64
-		// Resumes says that this offer, of this ID, peer and size, was accepted
-		// before and has not been completed.
+		// Resumes says that an offer with the same ID, peer and size was accepted
+		// before and is not complete.
 		Resumes bool
 	}
 
-	// Accepted says that the receiver takes the offer.
+	// Accepted says that the receiver accepted the offer.
 	Accepted struct{ ID [16]byte }
 
-	// Progress comes at most ten times a second, and once at the end.
+	// Progress is emitted at most ten times a second, and once at the end.
 	Progress struct {
 		ID      [16]byte
-		Bytes   int64  // dealt with: sent, or verified and written, now or earlier
+		Bytes   int64  // sent, or verified and written, now or in an earlier attempt
 		Total   int64  // -1: not known yet
-		Resumed int64  // of Bytes, what was there from an earlier attempt
-		Path    string // of the file of which something moved last, as the sender calls it; empty: none did
+		Resumed int64  // the part of Bytes from earlier attempts
+		Path    string // of the file that was transferred last, as the sender calls it; empty: none yet
 	}
 
-	// File says that all is done for one file. A sent one is safe on the receiver's disk.
+	// File says that one file has finished. A sent file is safe on the receiver's disk.
 	File struct {
 		ID [16]byte
-		// Path has slashes. Sending it is as offered; receiving it is where the file is,
-		// below Dir, or, of one that failed, where it would be or how the sender calls it.
+		// Path has slashes. On the sending side it is the offered path. On the receiving
+		// side it is where the file is below Dir or, for a failed file, where it would be
+		// or what the sender calls it.
 		Path   string
 		Bytes  int64
 		BLAKE3 [32]byte // of a received or sent file
 		Status Status
 		Reason string // of a skipped or failed file
 		Err    error  // of a failed file: matches ErrChanged, ErrIntegrity or ErrStorage, or none
-		// Renamed is the name that the sender gave, where Path had to differ.
+		// Renamed is the sender's path if Path differs from it.
 		Renamed string
 	}
 )
@@ -58,7 +59,7 @@ func (Accepted) event() {}
 func (Progress) event() {}
 func (File) event()     {}
 
-// A Status is what became of a file.
+// A Status is the outcome of a file.
 type Status string
 
 const (
@@ -68,7 +69,7 @@ const (
 	StatusFailed   Status = "failed"
 )
 
-// An emitter gives events to the application, one at a time, and counts.
+// An emitter passes events to the application, one at a time, and counts progress.
 type emitter struct {
 	id [16]byte
 	fn func(Event)
@@ -78,7 +79,7 @@ type emitter struct {
 	file                 atomic.Pointer[string]
 }
 
-// moved counts bytes of a file. The path stays the file's.
+// moved counts transferred bytes of a file. It keeps the pointer to the path.
 func (e *emitter) moved(n int64, path *string) {
 	e.done.Add(n)
 	e.file.Store(path)
@@ -115,7 +116,7 @@ func (e *emitter) progress() Progress {
 	return p
 }
 
-// run emits progress while it changes, until stop is closed.
+// run emits progress when it changes, until stop is closed.
 func (e *emitter) run(stop <-chan struct{}) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

@@ -12,19 +12,19 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// KeepUnfinished is how long what is held of an unfinished transfer is kept, from the last attempt on.
+// KeepUnfinished is how long the data of an unfinished transfer is kept after its last attempt.
 const KeepUnfinished = 14 * 24 * time.Hour
 
-// Unfinished is what unfinished transfers have left in a folder.
+// Unfinished describes what unfinished transfers have left in a folder.
 type Unfinished struct {
-	Dir   string // the hidden folder that it is in
+	Dir   string // the partial folder
 	Files int
 	Bytes int64
 	Last  time.Time // of the latest attempt
 }
 
-// FindUnfinished tells what unfinished transfers, and those that run, hold in the target folder dir. Where
-// there is nothing, Files is 0. What is not to be trusted, such as another user's, is an error.
+// FindUnfinished returns what unfinished and running transfers hold in the target folder dir. If there is
+// nothing, Files is 0. It returns an error for a partial folder that is not to be trusted, such as another user's.
 func FindUnfinished(dir string) (Unfinished, error) {
 	u := Unfinished{Dir: filepath.Join(dir, stateFolder)}
 	st, err := openStore(context.Background(), dir, "")
@@ -51,7 +51,7 @@ func FindUnfinished(dir string) (Unfinished, error) {
 	return u, err
 }
 
-// each calls fn for all files of the state.
+// each calls fn for every regular file in the partial folder.
 func (st *store) each(fn func(name string, fi fs.FileInfo)) error {
 	names, err := readNames(st.state)
 	for _, name := range names {
@@ -62,11 +62,11 @@ func (st *store) each(fn func(name string, fi fs.FileInfo)) error {
 	return err
 }
 
-// expire removes what nobody went on with for long, and nobody has open. A record that says only that
-// all was delivered is of use for a shorter time.
+// expire removes what has not been resumed for KeepUnfinished and is not open. A record of a transfer that
+// was delivered in full is kept only for keepDelivered.
 func (st *store) expire(now time.Time) {
 	latest := make(map[string]time.Time) // of the files of a slot
-	// What cannot be read is looked at the next time.
+	// What cannot be read now is checked again next time.
 	_ = st.each(func(name string, fi fs.FileInfo) {
 		base := strings.TrimSuffix(name, filepath.Ext(name))
 		if fi.ModTime().After(latest[base]) {
@@ -81,7 +81,7 @@ func (st *store) expire(now time.Time) {
 	}
 }
 
-// isDelivered reports whether a slot has a record, and it is marked as delivered.
+// isDelivered reports whether a slot has a record that is marked as delivered.
 func (st *store) isDelivered(base string) bool {
 	f, err := st.state.OpenFile(base+doneExt, os.O_RDONLY|disk.OpenFlags, 0)
 	if err != nil {
@@ -93,7 +93,7 @@ func (st *store) isDelivered(base string) bool {
 	return err == nil && b[0] == 1
 }
 
-// removeSlot removes the files of a slot that are not in use. The journal goes with the file it is about.
+// removeSlot removes the files of a slot that are not in use. It removes the journal along with its partial file.
 func (st *store) removeSlot(base string) {
 	part, locked := st.lockSlot(base + partExt)
 	if part == nil || locked {
