@@ -7,20 +7,20 @@ import (
 	"lukechampine.com/blake3/guts"
 )
 
-// A job is what the writer does next. What it needs is computed meanwhile.
+// A job is a step for the writer. Its hashes are computed while it is queued.
 type job struct {
 	kind  jobKind
 	o     *outgoing
 	chunk int64
 	buf   []byte // for jobChunk: n bytes at headroom
 	n     int
-	ready chan struct{} // closed when node is there
+	ready chan struct{} // closed when node is set
 	node  guts.Node
-	want  *cv // what the chunk's hash was when it was read before; else nil
+	want  *cv // the chunk's hash when it was read before; nil: it was not
 
 	cvs    []cv  // for jobHeld, jobHashes and jobZeros
 	levels []int // for jobHeld and jobZeros
-	zero   bool  // for jobChunk: it is sent as zeros
+	zero   bool  // for jobChunk: send it as ZEROS
 	end    *endMsg
 	bad    error // for jobSmall: what is wrong with the file
 }
@@ -29,15 +29,15 @@ type jobKind int
 
 const (
 	jobChunk  jobKind = iota // a chunk, in order
-	jobRepeat                // a chunk whose hash is in the digest already
-	jobHeld                  // what the receiver holds enters the digest
-	jobHashes                // the hashes of what the receiver may hold
+	jobRepeat                // a chunk whose hash is already in the digest
+	jobHeld                  // subtrees that the receiver holds, for the digest
+	jobHashes                // hashes of chunks that the receiver may hold
 	jobEnd
 	jobSmall // a whole file of at most one chunk
 	jobZeros // chunks of zeros
 )
 
-// feed reads what the receiver wants, in the order in which it was announced.
+// feed reads what the receiver requests, in the order of its answers.
 func (s *sender) feed() error {
 	var root sourceRoot
 	defer root.close()
@@ -63,8 +63,8 @@ func (s *sender) feed() error {
 	}
 }
 
-// feedOne reads one entry. Its error ends the transfer; what goes wrong with
-// the file is told in END.
+// feedOne reads one entry. Its error ends the transfer. An error of the file alone is
+// reported in END.
 func (s *sender) feedOne(root *sourceRoot, o *outgoing) error {
 	if o.what == entryStream && o.top == nil {
 		return s.feedStream(o, s.src.Reader)
@@ -86,7 +86,7 @@ func (s *sender) feedOne(root *sourceRoot, o *outgoing) error {
 	return s.push(&job{kind: jobEnd, o: o, end: end})
 }
 
-// feedFile reads a file. Bad is what is wrong with it.
+// feedFile reads a file. bad is an error of the file alone.
 func (s *sender) feedFile(root *sourceRoot, o *outgoing) (bad, err error) {
 	var f *os.File
 	bad = withFiles(s.ctx, func() (err error) { f, err = root.open(o); return err })
@@ -103,7 +103,7 @@ func (s *sender) feedFile(root *sourceRoot, o *outgoing) (bad, err error) {
 	return o.state.check(f), nil
 }
 
-// readBeyond returns ErrChanged if something follows what is said to be the end of f.
+// readBeyond returns ErrChanged if f has data after size bytes.
 func readBeyond(f *os.File, size int64) error {
 	var b [1]byte
 	if n, err := f.ReadAt(b[:], size); n > 0 {
@@ -114,7 +114,7 @@ func readBeyond(f *os.File, size int64) error {
 	return nil
 }
 
-// feedChunks reads all chunks but those that the receiver holds.
+// feedChunks reads all chunks except those that the receiver holds.
 func (s *sender) feedChunks(f *os.File, o *outgoing) (bad, err error) {
 	have := o.have
 	if have == nil {
@@ -149,7 +149,7 @@ func (s *sender) feedChunks(f *os.File, o *outgoing) (bad, err error) {
 	return bad, err
 }
 
-// holeEnd returns up to which chunk all that are to be sent are in a hole.
+// holeEnd returns the end of the chunks from i on that lie in a hole and are to be sent.
 func (o *outgoing) holeEnd(gaps *holes, runs []run, i int64) int64 {
 	if !o.sparse {
 		return i
@@ -174,7 +174,7 @@ func (s *sender) pushZeros(o *outgoing, first, end int64) error {
 	return nil
 }
 
-// hash computes what the writer needs of a job.
+// hash computes the hashes that the writer needs for a job.
 func (j *job) hash() {
 	defer close(j.ready)
 	if j.kind == jobZeros {
@@ -222,8 +222,8 @@ func readSource(f *os.File, b []byte, i int64) error {
 	return nil
 }
 
-// feedPage tells the receiver the hashes of chunks that it holds of what may be another
-// state of the file, and sends those that differ.
+// feedPage sends the hashes of chunks that the receiver holds, maybe of another state of
+// the file, and then the chunks that differ.
 func (s *sender) feedPage(f *os.File, o *outgoing, first, end int64) (bad, err error) {
 	buf, err := s.buffer()
 	if err != nil {
@@ -250,7 +250,7 @@ func (s *sender) feedPage(f *os.File, o *outgoing, first, end int64) (bad, err e
 	return s.feedNeeded(f, o, m)
 }
 
-// feedNeeded waits for the answer to the hashes in m and sends what it asks for.
+// feedNeeded waits for the answer to the hashes in m and sends the chunks that it requests.
 func (s *sender) feedNeeded(f *os.File, o *outgoing, m *hashesMsg) (bad, err error) {
 	var need *needMsg
 	select {
@@ -273,8 +273,8 @@ func (s *sender) feedNeeded(f *os.File, o *outgoing, m *hashesMsg) (bad, err err
 	return nil, nil
 }
 
-// repeat sends a chunk once more that arrived wrong. If it cannot be read any more
-// the receiver is told that the file changed.
+// repeat sends a chunk again that arrived damaged. If it can no longer be read, it reports
+// that the file changed.
 func (s *sender) repeat(root *sourceRoot, a again) error {
 	if s.win.get(a.o.n) != a.o {
 		return nil
@@ -289,7 +289,7 @@ func (s *sender) repeat(root *sourceRoot, a again) error {
 	return s.push(&job{kind: jobEnd, o: a.o, end: &endMsg{n: a.o.n, code: codeChanged, size: a.o.state.size, reason: ErrChanged.Error()}})
 }
 
-// push puts a job in line for the writer, and for hashing where that has to be done.
+// push queues a job for the writer, and for hashing if necessary.
 func (s *sender) push(j *job) error {
 	if j.ready != nil {
 		select {
@@ -301,7 +301,7 @@ func (s *sender) push(j *job) error {
 	return s.queue(j)
 }
 
-// queue puts a job in line for the writer.
+// queue queues a job for the writer.
 func (s *sender) queue(j *job) error {
 	select {
 	case s.jobs <- j:
@@ -310,7 +310,7 @@ func (s *sender) queue(j *job) error {
 	return nil
 }
 
-// hashLoop hashes chunks, beside others of its kind.
+// hashLoop hashes chunks. Several run at a time.
 func (s *sender) hashLoop() error {
 	for {
 		select {

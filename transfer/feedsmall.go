@@ -6,14 +6,14 @@ import (
 )
 
 const (
-	// smallFile is the size up to which a file is read in one go, beside others.
+	// smallFile is the size up to which files are read whole, several at a time.
 	smallFile = chunkSize
-	// readAtOnce is how many such are read at a time: to open a file may take the
-	// round trip to another machine.
+	// readAtOnce is how many small files are read at a time: on a network disk,
+	// opening a file may take a round trip.
 	readAtOnce = 8
 )
 
-// feedSmall has a small file read while those before it are written.
+// feedSmall queues a small file. It is read while the files before it are written.
 func (s *sender) feedSmall(root *sourceRoot, o *outgoing) error {
 	buf, err := s.buffer()
 	if err != nil {
@@ -36,13 +36,13 @@ func (s *sender) feedSmall(root *sourceRoot, o *outgoing) error {
 	return s.queue(j)
 }
 
-// A smallRead is a small file that is to be read.
+// A smallRead is a small file to read.
 type smallRead struct {
 	j      *job
 	folder *sourceFolder
 }
 
-// smallLoop reads small files, beside others of its kind.
+// smallLoop reads small files. Several run at a time.
 func (s *sender) smallLoop() error {
 	for {
 		select {
@@ -72,8 +72,8 @@ func (j *job) read(folder *sourceFolder) {
 	j.bad = j.o.state.check(f)
 }
 
-// readWhole reads a file of n bytes, and looks whether there are more: the system may tell a size that is
-// not its length.
+// readWhole reads a file of n bytes and checks that there are no more: the size that the system reports may
+// be wrong.
 func readWhole(f *os.File, b []byte, n int) error {
 	m, err := f.ReadAt(b[:min(n+1, len(b))], 0)
 	switch {

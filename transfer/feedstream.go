@@ -2,14 +2,14 @@ package transfer
 
 import "io"
 
-// A piece is what one read of a stream gave: a chunk, or the end.
+// A piece is the result of one read from a stream: a chunk, the end, or both.
 type piece struct {
 	data []byte
 	err  error
 }
 
-// feedStream reads to the end of r. The reading has a goroutine of its own,
-// which is left behind if a Read is blocked when the session ends: nothing could end it.
+// feedStream reads r to its end. A separate goroutine reads. If a Read blocks when the
+// session ends, that goroutine stays behind, because nothing can interrupt it.
 func (s *sender) feedStream(o *outgoing, r io.Reader) error {
 	pieces := make(chan piece)
 	quit := make(chan struct{})
@@ -52,7 +52,8 @@ func (s *sender) feedPiece(o *outgoing, i int64, data []byte) error {
 	return s.push(&job{kind: jobChunk, o: o, chunk: i, buf: buf, n: n, ready: make(chan struct{})})
 }
 
-// readPieces reads r to its end. It reads into one buffer while the other is used.
+// readPieces reads r to its end. It alternates between two buffers, so that it can read into
+// one while the other is in use.
 func readPieces(r io.Reader, pieces chan<- piece, quit <-chan struct{}) {
 	bufs := [2][]byte{make([]byte, chunkSize), make([]byte, chunkSize)}
 	for i := 0; ; i++ {

@@ -2,8 +2,8 @@ package transfer
 
 import "encoding/binary"
 
-// fields takes a body apart. After the first field that is not there, or that
-// is out of bounds, it is bad and gives zeros.
+// fields parses a body. After the first field that is missing or out of range, it is
+// bad and returns zeros.
 type fields struct {
 	b   []byte
 	bad bool
@@ -47,7 +47,7 @@ func (f *fields) i64() int64 {
 	return 0
 }
 
-// size reads a number of bytes or files: not negative, or -1 where it may be unknown.
+// size reads a number of bytes or files. It must not be negative, except for -1 if it may be unknown.
 func (f *fields) size(orUnknown bool) int64 {
 	v := f.i64()
 	if v > maxFileSize || v < 0 && !(orUnknown && v == -1) {
@@ -71,7 +71,7 @@ func (f *fields) below(limit byte) byte {
 	return v
 }
 
-// hashes reads all that is left.
+// hashes reads the rest of the body as hashes, at most m.
 func (f *fields) hashes(m int) (cvs []cv) {
 	if len(f.b)%hashSize != 0 || len(f.b)/hashSize > m {
 		f.bad = true
@@ -114,5 +114,5 @@ func putFlag(b []byte, v bool) []byte {
 	return append(b, 0)
 }
 
-// cut shortens a reason to what a message may carry.
+// cut shortens a reason to the length that a message allows.
 func cut(s string) string { return s[:min(len(s), maxReason)] }

@@ -7,15 +7,15 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// A fileSize is how long a file is.
+// A fileSize is the size of a file.
 type fileSize struct {
 	bytes  int64
-	data   int64 // of them, what is not in holes
-	stream bool  // that is not known before it was read
+	data   int64 // the part of bytes that is not in holes
+	stream bool  // the size is not known until the file has been read
 }
 
-// size finds out how long a file is. What the system tells is not its length where it has none to tell: in /proc and
-// the like, and on disks of other programs, which call it 0. Such a file is read to its end.
+// size determines the size of a file. In /proc and the like the system reports a wrong size, and some FUSE file systems
+// report 0. Such a file is read to its end.
 func (f *found) size() fileSize {
 	s := fileSize{bytes: f.info.Size(), data: f.info.Size()}
 	room := disk.Allocated(f.info)
@@ -24,7 +24,7 @@ func (f *found) size() fileSize {
 	}
 	file, err := f.dir.OpenFile(filepath.Base(f.rel), openToRead, 0)
 	if err != nil {
-		return s // is told when it is to be read
+		return s // reported when the file is read
 	}
 	defer file.Close()
 	if s.bytes == 0 {
@@ -43,8 +43,8 @@ func (f *found) size() fileSize {
 	return s
 }
 
-// feedVirtual reads a file whose length is not known. What it has now is all there is: of one that goes on for ever
-// only that is read.
+// feedVirtual reads a file of unknown size. It reads only what is available now, since such a file may never
+// end.
 func (s *sender) feedVirtual(root *sourceRoot, o *outgoing) error {
 	var folder *sourceFolder
 	err := withFiles(s.ctx, func() (err error) { folder, err = root.folder(o); return err })

@@ -13,14 +13,14 @@ import (
 
 const (
 	finalBatch  = 256 // files that are synced and named together
-	finalAtOnce = 16  // of which so many are synced at a time
-	wholeFrom   = 4   // from so many small files, or folders, on the whole disk is synced
+	finalAtOnce = 16  // files that are synced at a time
+	wholeFrom   = 4   // small files, or folders, from which on the whole disk is synced
 	slowWhole   = 2 * time.Second
 )
 
-// finishLoop gives whole files their names. All that wait go together: their data is
-// synced, and the record of what will have which name, then they are named, then the
-// folders are synced. Only then the sender is told.
+// finishLoop gives complete files their final names. It finishes all waiting files together:
+// it syncs their data and the record of their names, renames them, and syncs the folders.
+// Only then does it report them to the sender.
 func (r *receiver) finishLoop() error {
 	for {
 		select {
@@ -38,7 +38,7 @@ func (r *receiver) finishLoop() error {
 	}
 }
 
-// finishAll finishes those that are written, and then writes and finishes those that there were no descriptors for.
+// finishAll finishes the written files first, and then writes and finishes those for which there were no descriptors.
 func (r *receiver) finishAll(ins []*incoming) error {
 	r.finishing.Store(true)
 	defer r.finishing.Store(false)
@@ -102,7 +102,7 @@ func (r *receiver) sealAll(ins []*incoming) {
 	each(dressed, func(in *incoming) { in.err = r.seal(in) })
 }
 
-// dress gives a partial file what a file that is made where it is to be has, and its time.
+// dress gives a partial file its modification time, and the attributes of a file created in its target folder.
 func (r *receiver) dress(in *incoming) error {
 	folder, err := r.folderFor(in.local)
 	if err != nil {
@@ -112,7 +112,7 @@ func (r *receiver) dress(in *incoming) error {
 	return in.p.dress(folder.Folder, fs.FileMode(in.m.mode), in.m.mtime.time())
 }
 
-// each calls fn for all of ins, several at a time.
+// each calls fn for each of ins, several at a time.
 func each(ins []*incoming, fn func(*incoming)) {
 	var wg sync.WaitGroup
 	next := make(chan *incoming)
@@ -140,7 +140,7 @@ func (r *receiver) seal(in *incoming) error {
 		return err
 	}
 	if in.digest = digest; digest != in.end.digest {
-		// Something held is not what it was: nothing of it can be relied on.
+		// Held data is not what was verified, so none of it can be trusted.
 		err := in.p.discard()
 		in.p = nil
 		return errors.Join(&fileError{codeIntegrity, "digest differs"}, err)
@@ -148,7 +148,7 @@ func (r *receiver) seal(in *incoming) error {
 	return nil
 }
 
-// A fileError is what is wrong with one file.
+// A fileError is an error of one file.
 type fileError struct {
 	code   code
 	reason string
@@ -157,8 +157,8 @@ type fileError struct {
 func (e *fileError) Error() string { return e.reason }
 func (e *fileError) Unwrap() error { return e.code.kindOf() }
 
-// syncAll makes small files and the record last: all at once where the disk does that well, and
-// nobody else has so much to write to it that we would wait for that.
+// syncAll makes small files and the record durable. It syncs the whole disk at once if the disk
+// supports that and other programs' writes have not made that slow.
 func (r *receiver) syncAll(ins []*incoming) error {
 	var small []*incoming
 	for _, in := range ins {
@@ -189,7 +189,7 @@ func (r *receiver) closeWhole() {
 	}
 }
 
-// syncFolders makes the new names last.
+// syncFolders makes the new names durable.
 func (r *receiver) syncFolders(ins []*incoming) {
 	syncs := make(map[string]func() error)
 	for _, in := range ins {
@@ -230,7 +230,7 @@ func (r *receiver) syncDir(dir string) error {
 	return withFiles(r.ctx, func() error { return disk.SyncDir(r.st.root, dir) })
 }
 
-// failFor notes an error that all of ins met.
+// failFor sets the error of all of ins that have none yet.
 func failFor(ins []*incoming, err error) {
 	for _, in := range ins {
 		if in.err == nil {
@@ -239,7 +239,7 @@ func failFor(ins []*incoming, err error) {
 	}
 }
 
-// conclude tells what became of a file.
+// conclude reports the outcome of a file.
 func (r *receiver) conclude(in *incoming) error {
 	err := in.err
 	if err != nil {
@@ -270,7 +270,7 @@ func (r *receiver) conclude(in *incoming) error {
 	return nil
 }
 
-// discard lets go of a file that is not wanted after all.
+// discard removes a received file that turned out not to be needed.
 func (r *receiver) discard(in *incoming) error {
 	if in.tmp != nil {
 		r.dropTmp(in)

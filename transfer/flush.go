@@ -12,21 +12,21 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// Data is synced and journaled once there is as much of it as in all flushes before, within
-// these bounds, or after a while: little is lost of a file that has just begun, and
-// little time with one that is long.
+// Data is synced and journaled once there is as much of it as in all earlier flushes, within
+// these bounds, or after flushAfter. So an interruption loses little of a new file, and
+// flushes cost little time on a long one.
 const (
 	minFlush   = 1 << 20
 	maxFlush   = 32 << 20
 	flushAfter = time.Second
-	maxDirty   = 64 << 20 // beside what a running flush syncs; then that is waited for
+	maxDirty   = 64 << 20 // besides the data of a running flush; with more, wait for that flush
 )
 
 func (p *partial) flushAt() int64 { return min(max(p.flushed, minFlush), maxFlush) }
 
 func (p *partial) isFlushing() bool { return p.flushing != nil && len(p.flushing) == 0 }
 
-// startFlush hands what is pending to a flush of its own, after the one before.
+// startFlush waits for the running flush and starts one for the pending chunks.
 func (p *partial) startFlush() error {
 	if err := p.waitFlush(); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (p *partial) makeJournal() error {
 	return nil
 }
 
-// dropJournal removes a journal that is of no use.
+// dropJournal removes the journal.
 func (p *partial) dropJournal() error {
 	err := p.removeJournal()
 	p.j.f.Close()
@@ -86,8 +86,8 @@ func (p *partial) dropJournal() error {
 	return err
 }
 
-// flushRest journals what is pending. On a full disk it gives up the last chunk, so that
-// there is room for the journal.
+// flushRest flushes the pending chunks. On a full disk it drops chunks from the end, to make
+// room for the journal.
 func (p *partial) flushRest() error {
 	slices.SortFunc(p.pending, byIndex)
 	for {

@@ -12,7 +12,7 @@ func sameFile(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
 // maxMade is how many folders may wait to be synced.
 const maxMade = 1024
 
-// madeIn notes that there is a new folder in dir.
+// madeIn records that there is a new folder in dir.
 func (r *receiver) madeIn(dir string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -27,7 +27,7 @@ func (r *receiver) countMade() int {
 	return len(r.made)
 }
 
-// drainMade returns the folders that have new ones in them.
+// drainMade returns the folders that contain new ones, and clears the list.
 func (r *receiver) drainMade() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -36,7 +36,7 @@ func (r *receiver) drainMade() []string {
 	return made
 }
 
-// syncMade syncs the folders that have new ones in them.
+// syncMade syncs the folders that contain new ones.
 func (r *receiver) syncMade() error {
 	synced := make(map[string]bool)
 	for _, dir := range r.drainMade() {
@@ -57,7 +57,7 @@ func (r *receiver) syncMade() error {
 	return nil
 }
 
-// leave notes that all entries of a folder came.
+// leave records that all entries of a folder were planned.
 func (r *receiver) leave(l leave) {
 	r.mu.Lock()
 	r.leaves = append(r.leaves, l)
@@ -65,7 +65,7 @@ func (r *receiver) leave(l leave) {
 	r.moveOn()
 }
 
-// setTotal notes that all entries came.
+// setTotal records that all n entries were planned.
 func (r *receiver) setTotal(n int64) {
 	r.mu.Lock()
 	r.total = n
@@ -73,8 +73,8 @@ func (r *receiver) setTotal(n int64) {
 	r.moveOn()
 }
 
-// moveOn does what waited for entries to be finished: folders get their modes and times,
-// and after the last one the sender gets the summary.
+// moveOn does what had to wait until entries finished: it sets the modes and times of folders,
+// and after the last entry sends the summary.
 func (r *receiver) moveOn() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,46 +9,46 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// An incoming is an entry that was announced to us and is not finished. It belongs to the
-// planner until it is wanted, then to arrivalLoop, then to finishLoop.
+// An incoming is an unfinished entry that the sender announced. The planner owns it until it
+// is wanted, then arrivalLoop, then finishLoop.
 type incoming struct {
 	m     *entryMsg
-	local string // where it is to be, below the target folder
+	local string // target path, below the target folder
 	key   string
 	total int64 // chunks
 
 	wanted  atomic.Bool // the sender may send it
-	failed  bool        // and the sender was told
+	failed  bool        // and the sender knows
 	counted bool        // holds a token of resumables
 
-	small    bool        // it becomes a nameless file, where there can be one
-	writing  chan error  // gets the result of writing it; nil when there is nothing to wait for
+	small    bool        // it is written to a nameless file if possible
+	writing  chan error  // receives the result of writing it; nil: nothing to wait for
 	tmp      *nameless   // nil before it is written
-	starved  *smallWrite // there were no descriptors for it
-	budgeted bool        // it has room in the budget of open files
+	starved  *smallWrite // the write that failed for lack of descriptors
+	budgeted bool        // it has a place in the budget of open files
 
 	p       *partial // nil before it is opened, and with a Writer
 	runs    []run    // what is held, from cursor on
-	check   bool     // whether that has to be compared with the sender's hashes
-	cursor  int64    // the chunk that comes next, but for held ones
-	needed  []int64  // chunks that differ from the sender's, which come before
+	check   bool     // compare runs with the sender's hashes
+	cursor  int64    // the next chunk, ignoring held ones
+	needed  []int64  // chunks that differ from the sender's; they come before cursor's
 	bad     map[int64]bool
-	tries   int // chunks that arrived wrong
+	tries   int // chunks that arrived damaged
 	written int64
-	came    int64     // of it, what was no zeros
-	sum     *digester // of what comes in order, where that is more than a chunk
-	end     *endMsg   // once it came
+	came    int64     // the part of written that arrived as DATA
+	sum     *digester // of chunks that arrive in order, if there is more than one
+	end     *endMsg   // once it has arrived
 	digest  [32]byte  // once it is known
-	final   string    // the name that it gets
-	err     error     // what goes wrong once it is here
+	final   string    // the final name
+	err     error     // an error after all of it arrived
 }
 
-// inOrder reports whether every chunk comes, and in order, so that the digest is known in the end.
+// inOrder reports whether every chunk arrives, and in order, so that the digest can be computed on arrival.
 func (in *incoming) inOrder(r *receiver) bool {
 	return in.m.what == entryStream || r.st == nil || in.total < 2
 }
 
-// add adds the next chunk of what comes in order to the digest.
+// add adds the next chunk to the digest of an entry that arrives in order.
 func (in *incoming) add(n guts.Node) {
 	if in.m.what == entryFile && in.total < 2 {
 		in.digest = rootDigest(n)
@@ -60,7 +60,7 @@ func (in *incoming) add(n guts.Node) {
 	in.sum.addChunk(n)
 }
 
-// whole finds the digest of what came in order.
+// whole returns the digest of an entry that arrived in order.
 func (in *incoming) whole() [32]byte {
 	switch {
 	case in.sum != nil:
@@ -76,7 +76,7 @@ func (r *receiver) sourceOf(in *incoming) journalHeader {
 	return journalHeader{size: max(in.m.size, 0), mtime: in.m.mtime, tag: in.m.tag, origin: r.offer.origin}
 }
 
-// next returns the chunk that has to come next; -1: none, before HASHES came.
+// next returns the chunk that must arrive next. It returns -1 if HASHES must arrive first.
 func (in *incoming) next() int64 {
 	if len(in.needed) > 0 {
 		return in.needed[0]
@@ -99,18 +99,18 @@ func (in *incoming) advance() {
 	}
 }
 
-// complete reports whether all chunks came, right or wrong.
+// complete reports whether all chunks arrived, intact or damaged.
 func (in *incoming) complete() bool {
 	return in.m.what == entryStream || in.next() == in.total && len(in.needed) == 0
 }
 
-// finishEntry ends an entry whose result is m.
+// finishEntry sends the result m of an entry and retires it.
 func (r *receiver) finishEntry(in *incoming, m *resultMsg) {
 	r.send(m)
 	r.retire(in)
 }
 
-// retire forgets an entry whose result the sender was told.
+// retire forgets an entry whose result was sent.
 func (r *receiver) retire(in *incoming) {
 	if in.counted {
 		<-r.resumables
@@ -120,14 +120,14 @@ func (r *receiver) retire(in *incoming) {
 	r.moveOn()
 }
 
-// failWith tells the sender, the application and the tally that an entry failed.
-// It stays, for what of it is still to come.
+// failWith reports to the sender, the application and the tally that an entry failed.
+// The entry stays in the window, as more of it may still arrive.
 func (r *receiver) failWith(in *incoming, c code, reason string, peer bool) {
 	in.failed = true
 	in.settle()
 	r.dropTmp(in)
 	if in.p != nil {
-		// What is kept is a help and no promise: the failure is told already.
+		// Keeping the data is best effort: the entry has already failed.
 		if in.p.keep() == nil && in.total > 1 {
 			r.may.keep(in.came)
 		}
@@ -138,13 +138,13 @@ func (r *receiver) failWith(in *incoming, c code, reason string, peer bool) {
 	r.send(&resultMsg{n: in.m.n, code: c, reason: reason})
 }
 
-// fail ends an entry of which nothing more comes.
+// fail fails and retires an entry of which nothing more arrives.
 func (r *receiver) fail(in *incoming, err error) {
 	r.failWith(in, codeFor(err), reasonFor(err), false)
 	r.retire(in)
 }
 
-// failOr is fail, but for an error that every other file would meet as well.
+// failOr fails an entry, or returns the error if it ends the transfer.
 func (r *receiver) failOr(in *incoming, err error) error {
 	if fatal := asFatal(err); fatal != nil {
 		return fatal
@@ -153,7 +153,7 @@ func (r *receiver) failOr(in *incoming, err error) error {
 	return nil
 }
 
-// asFatal returns the error that ends the transfer for err; nil if it is about one file.
+// asFatal returns the error with which err ends the transfer, or nil if it affects only one file.
 func asFatal(err error) error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -165,7 +165,7 @@ func asFatal(err error) error {
 	return nil
 }
 
-// shown is the path that the application is told.
+// shown is the path that the application sees.
 func (in *incoming) shown() string {
 	switch {
 	case in.final != "":

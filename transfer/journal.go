@@ -11,15 +11,15 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// A journal says which chunks a partial file holds. It is a table on disk: a header, and for
-// each chunk a slot with its hash. A slot that was not written, was cleared or was torn
-// does not match its own checksum and says nothing.
+// A journal records which chunks a partial file holds. It is a table on disk: a header, and for
+// each chunk a slot with its hash. A slot that is unwritten, cleared or torn does not match its
+// own checksum and does not count.
 //
 //	header, 128 bytes                        slot, 40 bytes, at 128 + 40 i
 //	  0  "p2ptjrn3"                            0  hash of chunk i
 //	  8  size of the source, 8                32  checksum, 8
 //	 16  its modification time: seconds, 8; nanoseconds, 4
-//	 28  its tag, 16; zero: the chunks are of several states of it
+//	 28  its tag, 16; zero: the chunks may be of different states of the source
 //	 44  salt of the checksums, 16
 //	 60  inode of the partial file, 8
 //	 68  its modification time: seconds, 8; nanoseconds, 4
@@ -27,9 +27,9 @@ import (
 //	 96  zeros
 //	120  checksum, 8
 //
-// A slot is written only after the chunk is safe on the disk, and cleared, safely, before
-// the chunk is overwritten; so whatever is cut short when, it never says too much. Each
-// checksum is the head of BLAKE3 over the salt, the slot's number and the hash.
+// A slot is written only after the chunk is durable, and is durably cleared before the chunk
+// is overwritten. So the journal never lists a chunk that is not on disk, whenever the process
+// is killed. Each checksum is the head of BLAKE3 over the salt, the slot's number and the hash.
 type journal struct {
 	f *os.File
 	journalHeader
@@ -42,7 +42,7 @@ type journalHeader struct {
 	salt  [16]byte
 	inode uint64
 	mark  stamp
-	// origin says which source it is, whatever its state.
+	// origin identifies the source, whatever its state.
 	origin [16]byte
 }
 
@@ -76,7 +76,7 @@ func checksum(b []byte) []byte {
 	return s[:8]
 }
 
-// openJournal reads the header of f; false says that it has none that is whole.
+// openJournal reads the header of f. It returns false if f has no valid header.
 func openJournal(f *os.File) (*journal, bool) {
 	j := &journal{f: f}
 	var b [headerSize]byte
@@ -101,7 +101,7 @@ func (j *journal) slotSum(i int64, h cv) []byte {
 
 func slotAt(i int64) int64 { return headerSize + slotSize*i }
 
-// put writes the slots of chunks that are safe, in ascending order.
+// put writes the slots of durable chunks, which are in ascending order.
 func (j *journal) put(ws []written) error {
 	for len(ws) > 0 {
 		var b []byte
@@ -117,7 +117,7 @@ func (j *journal) put(ws []written) error {
 	return nil
 }
 
-// clear makes the slots from first up to end say nothing, without syncing.
+// clear clears the slots from first up to end, without syncing.
 func (j *journal) clear(first, end int64) error {
 	zeros := make([]byte, slotSize*min(end-first, slotPage))
 	for at := first; at < end; at += slotPage {
@@ -128,7 +128,7 @@ func (j *journal) clear(first, end int64) error {
 	return nil
 }
 
-// get reads up to slotPage slots from first on. For what a slot says nothing of, ok is false.
+// get reads up to slotPage slots from first on. ok is false for slots that are not valid.
 func (j *journal) get(first, n int64) (hashes []cv, ok []bool, err error) {
 	b := make([]byte, slotSize*min(n, slotPage))
 	m, err := j.f.ReadAt(b, slotAt(first))
@@ -144,7 +144,7 @@ func (j *journal) get(first, n int64) (hashes []cv, ok []bool, err error) {
 	return hashes, ok, nil
 }
 
-// runs returns which of the first total chunks the journal vouches for.
+// runs returns which of the first total chunks the journal lists.
 func (j *journal) runs(total int64) (rs []run, err error) {
 	if fi, err := j.f.Stat(); err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func (j *journal) runs(total int64) (rs []run, err error) {
 	return rs, nil
 }
 
-// extend adds chunk i, which lies behind all of rs.
+// extend adds chunk i, which comes after all of rs.
 func extend(rs []run, i int64) []run {
 	if n := len(rs); n > 0 && rs[n-1].end() == i {
 		rs[n-1].count++
@@ -174,7 +174,7 @@ func extend(rs []run, i int64) []run {
 	return append(rs, run{uint32(i), 1})
 }
 
-// subtree returns the hash over 2^level chunks from at on.
+// subtree returns the hash of the subtree of 2^level chunks from at on.
 func (j *journal) subtree(at int64, level int) (cv, error) {
 	if n := int64(1) << level; n <= slotPage {
 		hashes, ok, err := j.get(at, n)
@@ -196,7 +196,7 @@ func (j *journal) subtree(at int64, level int) (cv, error) {
 	return nodeCV(guts.ParentNode(unpackCV(l), unpackCV(r), &guts.IV, 0)), err
 }
 
-// addTo adds the chunks from first up to end, of a file of total, to a digest.
+// addTo adds the chunks from first up to end, of a file of total chunks, to a digest.
 func (j *journal) addTo(d *digester, first, end, total int64) error {
 	for _, level := range subtrees(first, end, total) {
 		h, err := j.subtree(first, level)

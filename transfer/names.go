@@ -11,37 +11,37 @@ import (
 
 // The rule for names.
 //
-// A path on the wire is names joined by "/". It is rejected, and that file alone
-// with it, if it is empty, absolute, longer than maxPath bytes or deeper than maxDepth,
-// or if a name is empty, ".", "..", holds a zero byte, or is longer than maxName bytes
-// once it was mapped.
+// A path on the wire consists of names joined by "/". A path is rejected if it is empty,
+// absolute, longer than maxPath bytes or deeper than maxDepth, or if one of its names is
+// empty, ".", "..", contains a zero byte, or is longer than maxName bytes after escaping.
+// Only that file fails.
 //
-// A name without a byte that it cannot have here stays as it is, "a%20b" too. In others
-// each such byte is escaped: written as "%" and two upper-case hexadecimal
-// digits; and so is a "%" that stands before two such digits. A name that looks just like the outcome of
-// that is escaped as well, so that no two names become one: it is read back
-// by undoing it if that gives a name that is escaped to the same. These bytes are
+// A name without forbidden bytes stays as it is, even "a%20b". In other names, each
+// forbidden byte is escaped as "%" and two upper-case hexadecimal digits, and so is a "%"
+// before two such digits. A name that looks like an escaped one is escaped as well, so that
+// two names never become the same. To read a name back, unescape it if escaping the result
+// gives the same name again. The forbidden bytes are
 //
-//   - everywhere: control characters, which could give orders to a terminal, and
-//     the first byte of a name that begins like the state folder;
+//   - everywhere: control characters, which could control a terminal, and the first byte
+//     of a name that begins like the partial folder;
 //   - on Windows: \ : * ? " < > |, a dot or space at the end, and the first byte of a
-//     device's name such as CON, whatever its extension;
+//     device name such as CON, whatever its extension;
 //   - on Windows and macOS: bytes that are not UTF-8.
 //
-// Names that differ here but not on the disk (upper and lower case, two forms of an é)
-// are not told apart by this rule: the second file finds its name taken, and is renamed or
-// skipped like any other; two folders become one. Where files are replaced, it is renamed as well, for
-// no file of a transfer replaces another of it.
+// This rule does not distinguish names that differ here but not on disk (upper and lower
+// case, two forms of an é). The second file then finds its name taken, and is renamed or
+// skipped like any other. Two folders become one. With Overwrite the file is renamed as well,
+// because no file of a transfer replaces another one of the same transfer.
 const (
 	maxPath  = 4096
 	maxName  = 255
 	maxDepth = 100
 )
 
-// errName is what a rejected path matches.
+// errName is the error for a rejected path.
 var errName = errors.New("impossible name")
 
-// localPath maps a path on the wire to the one to use on goos, below the target folder.
+// localPath maps a path on the wire to a path below the target folder on goos.
 func localPath(p, goos string) (string, error) {
 	if p == "" || len(p) > maxPath {
 		return "", fmt.Errorf("%w: path of %d bytes", errName, len(p))
@@ -69,8 +69,8 @@ func localName(n, goos string) string {
 	return n
 }
 
-// isEscaped reports whether a name is escaped here: since it has to be, or since it could be taken for
-// another one that was. Each turn has a shorter name.
+// isEscaped reports whether a name is escaped on goos: because it must be, or because it looks like the
+// escaped form of another name. The name gets shorter with each iteration.
 func isEscaped(n, goos string) bool {
 	for {
 		if mustEscapeAny(n, goos) {
@@ -110,7 +110,7 @@ func unescape(n string) string {
 	return b.String()
 }
 
-// escape writes the bytes that cannot stay, and each "%" that could be taken for one of them.
+// escape escapes the forbidden bytes, and each "%" that looks like an escape.
 func escape(n, goos string) string {
 	var b strings.Builder
 	for i := 0; i < len(n); {
@@ -127,7 +127,7 @@ func escape(n, goos string) string {
 	return b.String()
 }
 
-// mustEscape reports whether the rune r of size bytes at n[i] cannot stay as it is.
+// mustEscape reports whether the rune r of size bytes at n[i] is forbidden.
 func mustEscape(n string, i int, r rune, size int, goos string) bool {
 	switch {
 	case r < 0x20 || r >= 0x7f && r < 0xa0:
@@ -148,8 +148,8 @@ func escapesByte(n string, i int) bool { return len(n) >= i+3 && isHex(n[i+1]) &
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' }
 
-// looksLikeState reports whether a disk could take n for the state folder: disks
-// ignore case, and that of macOS some characters that cannot be seen.
+// looksLikeState reports whether a disk could treat n as the name of the partial folder:
+// some disks ignore case, and those of macOS ignore some invisible characters.
 func looksLikeState(n string) bool {
 	plain := strings.Map(func(r rune) rune {
 		if r >= 0x80 {
@@ -175,8 +175,8 @@ func isDevice(n string) bool {
 	return ok && (len(digit) == 1 && digit[0] >= '0' && digit[0] <= '9' || digit == "¹" || digit == "²" || digit == "³")
 }
 
-// numbered returns the name to try when base was taken n times: "name (n).ext". Two
-// endings are kept together where the last one is that of a compression.
+// numbered returns the name to try after base was taken n times: "name (n).ext". It treats
+// a double extension like ".tar.gz" as one.
 func numbered(base string, n int) string {
 	ext := extension(base)
 	suffix := fmt.Sprintf(" (%d)", n)

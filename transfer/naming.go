@@ -8,15 +8,15 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// errSkip says that a name was taken, and that then the file is not wanted.
+// errSkip says that a file is skipped because its name is taken.
 var errSkip = errors.New("it exists")
 
-// recordNames finds names for whole files and records them, before the files get them.
+// recordNames chooses names for complete files and records them, before the files get them.
 func (r *receiver) recordNames(ins []*incoming) error {
 	var rs []record
 	for _, in := range ins {
 		if in.err == nil && in.tmp != nil && in.final == "" {
-			in.final = in.local // Link tells if it is taken
+			in.final = in.local // Link fails if it is taken
 		} else if in.err == nil {
 			in.err = r.chooseName(in)
 		}
@@ -30,7 +30,7 @@ func (r *receiver) recordNames(ins []*incoming) error {
 	return r.batch.add(rs...)
 }
 
-// record is the entry of a file that has chosen its name.
+// record returns the record of a file whose name was chosen.
 func (in *incoming) record() (record, error) {
 	rec := record{size: in.m.size, mtime: in.m.mtime, tag: in.m.tag, digest: in.digest, path: in.m.path, final: in.final}
 	if in.tmp != nil {
@@ -45,7 +45,7 @@ func (in *incoming) record() (record, error) {
 	return rec, nil
 }
 
-// chooseName finds the name for a whole file.
+// chooseName chooses the name for a complete file.
 func (r *receiver) chooseName(in *incoming) error {
 	dir, base := path.Split(in.local)
 	for n := 0; ; n++ {
@@ -66,10 +66,10 @@ func (r *receiver) chooseName(in *incoming) error {
 	}
 }
 
-// maxNumber is the highest number that is put behind a name.
+// maxNumber is the highest number that is appended to a name.
 const maxNumber = 9999
 
-// lookFor tells what has the name that a file would like.
+// lookFor returns the file that has the chosen name.
 func (r *receiver) lookFor(in *incoming) (fs.FileInfo, error) {
 	if in.tmp != nil {
 		return in.tmp.folder.Lstat(path.Base(in.final))
@@ -77,8 +77,7 @@ func (r *receiver) lookFor(in *incoming) (fs.FileInfo, error) {
 	return r.st.root.Lstat(in.final)
 }
 
-// giveNames gives whole files their names. Where somebody has a name already, another
-// one is found.
+// giveNames gives complete files their names. If a name is taken, it chooses another one.
 func (r *receiver) giveNames(ins []*incoming) error {
 	for range maxNameTries {
 		var taken []*incoming
@@ -102,10 +101,10 @@ func (r *receiver) giveNames(ins []*incoming) error {
 	return nil
 }
 
-// maxNameTries is how often somebody may take a name between looking and naming.
+// maxNameTries is how often another program may take a name after it was chosen.
 const maxNameTries = 100
 
-// name gives a file the name that it has chosen.
+// name gives a file its chosen name.
 func (r *receiver) name(in *incoming) error {
 	if in.tmp != nil {
 		return in.tmp.file.Link(in.tmp.folder.Folder, path.Base(in.final))
@@ -134,8 +133,8 @@ func (r *receiver) name(in *incoming) error {
 	return nil
 }
 
-// replaces reports whether a file takes the place of what has its name. With a number behind it that
-// would be the place of another one.
+// replaces reports whether a file replaces an existing one. It never does under a numbered name, which
+// belongs to another file.
 func (r *receiver) replaces(in *incoming) bool {
 	return r.o.Conflict == Overwrite && in.final == in.local
 }

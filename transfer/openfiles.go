@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	filesSpare = 24              // descriptors that are left to others, and for what is open for a moment
-	filesWait  = 5 * time.Second // for others of this process, or of the system, to close some
+	filesSpare = 24              // descriptors left for the rest of the process, and for files that are open briefly
+	filesWait  = 5 * time.Second // how long to wait until others in this process or system close files
 )
 
-// filesLeft returns how many more files this process may have open, less some to spare.
+// filesLeft returns how many more files this process may open, minus filesSpare.
 func filesLeft() int {
 	limit, open := disk.FileLimit()
 	return limit - open - filesSpare
 }
 
-// withFiles calls do until it does not fail for want of descriptors. Those that the transfer has open are closed as
-// it goes on, so it waits.
+// withFiles calls do, and retries while it fails for lack of descriptors. It waits between tries, as the transfer
+// closes files while it continues.
 func withFiles(ctx context.Context, do func() error) error {
 	for deadline, wait := time.Now().Add(filesWait), 2*time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
 		err := do()
@@ -31,22 +31,22 @@ func withFiles(ctx context.Context, do func() error) error {
 	}
 }
 
-// outOfFiles says what the limit is that was met.
+// outOfFiles returns the reason for an error for lack of descriptors.
 func outOfFiles() string {
 	limit, _ := disk.FileLimit()
 	return fmt.Sprintf("too many open files: this process may have %d; raise the limit (ulimit -n)", limit)
 }
 
-// A fileBudget bounds how many received files are open at a time. Each is up to three descriptors: it, its
-// folder twice or its journal.
+// A fileBudget limits how many received files are open at a time. Each uses up to three descriptors: the file
+// itself, and its folder twice or its journal.
 type fileBudget chan struct{}
 
 const maxOpen = 2 * finalBatch
 
 func newFileBudget() fileBudget { return make(fileBudget, max(1, min(filesLeft()/3, maxOpen))) }
 
-// acquireFile has room in the budget for in, which is closed when it is finished. Files that wait to be finished make
-// room. If none does, since they wait for chunks, there is nothing to wait for.
+// acquireFile waits for a place in the budget for in, which it keeps until it is retired. It waits only while
+// finishLoop has files to finish. All others wait for chunks, so they would not free a place.
 func (r *receiver) acquireFile(in *incoming) {
 	if in.budgeted {
 		return
@@ -65,7 +65,7 @@ func (r *receiver) acquireFile(in *incoming) {
 	}
 }
 
-// releaseFile gives back what acquireFile took.
+// releaseFile returns the place in the budget that acquireFile took.
 func (r *receiver) releaseFile(in *incoming) {
 	if in.budgeted {
 		in.budgeted = false
@@ -73,8 +73,8 @@ func (r *receiver) releaseFile(in *incoming) {
 	}
 }
 
-// writeStarved writes small files that there were no descriptors for when they came. Others are finished, so
-// that there are now, unless somebody else has them.
+// writeStarved writes small files for which there were no descriptors when they arrived. Other files have
+// finished since, so descriptors should be free again.
 func (r *receiver) writeStarved(ins []*incoming) {
 	for _, in := range ins {
 		w := *in.starved

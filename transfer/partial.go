@@ -27,24 +27,24 @@ type partial struct {
 	name  string // without extension
 	f     *os.File
 	j     *journal      // nil before the first flush
-	src   journalHeader // of which size, mtime, tag and origin are used
+	src   journalHeader // the source; only size, mtime, tag and origin are used
 
-	pending  []written  // on the file, not in the journal
-	zeros    []zeroPart // in ascending order; nowhere else
+	pending  []written  // in the file, but not in the journal
+	zeros    []zeroPart // in ascending order; not in the journal
 	dirty    int64      // bytes of pending
-	flushed  int64      // bytes that were handed to flushes
+	flushed  int64      // bytes of all flushes
 	since    time.Time  // of the last flush
-	flushing chan error // gets the result of the flush that runs; nil if none does
+	flushing chan error // receives the result of the running flush; nil: none
 }
 
-// written is a chunk that is on the file.
+// written is a chunk that was written to the file.
 type written struct {
 	i    int64
 	hash cv
 }
 
-// openPartial opens or makes the partial file for the source that src describes. If it is
-// fresh, what was held is not used.
+// openPartial opens or creates the partial file for the source that src describes. With
+// fresh, it discards what the file holds.
 func openPartial(st *store, key string, src journalHeader, fresh bool) (*partial, error) {
 	f, name, err := st.openLocked(slotWanted{key: key, ext: partExt, worth: sameMatch,
 		fits: func(name string, _ *os.File) match { return st.journalMatch(name, src) }})
@@ -71,7 +71,7 @@ func openPartial(st *store, key string, src journalHeader, fresh bool) (*partial
 	return p, nil
 }
 
-// journalMatch reports whether the journal of a slot is about the source that src describes.
+// journalMatch returns how well the journal of a slot matches the source that src describes.
 func (st *store) journalMatch(name string, src journalHeader) match {
 	f, err := st.state.OpenFile(name+journalExt, os.O_RDONLY|disk.OpenFlags, 0)
 	if err != nil {
@@ -89,8 +89,8 @@ func (st *store) journalMatch(name string, src journalHeader) match {
 	return otherMatch
 }
 
-// openJournal takes the journal if it is one of this very file, and locks it: it is in use until it is removed,
-// which is after the file got its name, when others can use the slot.
+// openJournal opens and locks the journal if it belongs to this file. The journal stays locked until it is removed,
+// which is after the file got its final name and others can use the slot.
 func (p *partial) openJournal() error {
 	f, err := p.state.OpenFile(p.name+journalExt, os.O_RDWR|disk.OpenFlags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -112,7 +112,7 @@ func (p *partial) openJournal() error {
 	return errors.Join(err, p.state.Remove(p.name+journalExt))
 }
 
-// sealHeader sets the mark anew, and writes and syncs the header.
+// sealHeader sets a new mark, and writes and syncs the header.
 func (p *partial) sealHeader() error {
 	p.j.mark = stamp{sec: time.Now().Unix()}
 	if err := p.restoreMark(); err != nil {
@@ -130,7 +130,7 @@ func (p *partial) restoreMark() error {
 	return disk.SetFileTime(p.state, p.name+partExt, p.f, p.j.mark.time())
 }
 
-// write puts a verified chunk on the file.
+// write writes a verified chunk to the file.
 func (p *partial) write(i int64, data []byte, h cv) error {
 	if _, err := p.f.WriteAt(data, i*chunkSize); err != nil {
 		return err
@@ -148,25 +148,25 @@ func (p *partial) write(i int64, data []byte, h cv) error {
 	return p.startFlush()
 }
 
-// dress gives the whole file its mode and modification time, and what it inherits from the folder
-// that it is going to. seal follows.
+// dress gives the complete file its mode and modification time, and what it inherits from its target
+// folder. Call seal next.
 func (p *partial) dress(folder *disk.Folder, mode fs.FileMode, mtime time.Time) error {
 	if err := p.waitFlush(); err != nil {
 		return err
 	}
-	if p.j != nil || len(p.zeros) > 0 { // only then its length may be another
+	if p.j != nil || len(p.zeros) > 0 { // otherwise its length is right
 		if err := p.f.Truncate(p.src.size); err != nil {
 			return err
 		}
 	}
-	// A disk may know neither modes nor times.
+	// The disk may support neither modes nor times.
 	folder.Inherit(p.f, mode)
 	_ = disk.SetFileTime(p.state, p.name+partExt, p.f, mtime)
 	disk.StartWriting(p.f)
 	return nil
 }
 
-// checkName returns an error unless what is about to be moved is the file that was written and verified.
+// checkName returns an error unless the name still belongs to the file that was written and verified.
 func (p *partial) checkName() error {
 	have, err := p.f.Stat()
 	if err != nil {
@@ -178,7 +178,8 @@ func (p *partial) checkName() error {
 	return nil
 }
 
-// seal syncs the whole file and returns its digest. Of a file of one chunk that has to be known.
+// seal syncs the complete file and returns its digest: known, unless that is nil. It must be known for
+// a file of one chunk.
 func (p *partial) seal(known *[32]byte) ([32]byte, error) {
 	if err := disk.SyncFile(p.f); err != nil {
 		return [32]byte{}, err
@@ -189,7 +190,7 @@ func (p *partial) seal(known *[32]byte) ([32]byte, error) {
 	return p.digest(chunkCount(p.src.size))
 }
 
-// digest returns the digest of a synced file of total chunks, two at least.
+// digest returns the digest of a synced file of total chunks, at least two.
 func (p *partial) digest(total int64) (sum [32]byte, err error) {
 	slices.SortFunc(p.pending, byIndex)
 	if p.j != nil {
@@ -212,8 +213,8 @@ func (p *partial) digest(total int64) (sum [32]byte, err error) {
 	return d.sum(), nil
 }
 
-// keep leaves what is held for a later attempt, and closes the files. If nothing is
-// held it leaves nothing.
+// keep keeps what is held for a later attempt, and closes the files. If nothing is held, it
+// removes them.
 func (p *partial) keep() error {
 	err := p.waitFlush()
 	if p.j == nil && (len(p.pending) == 0 || chunkCount(p.src.size) < 2) {
@@ -228,7 +229,7 @@ func (p *partial) keep() error {
 
 // discard removes the file and its journal.
 func (p *partial) discard() error {
-	p.waitFlush() // of what is removed anyway
+	p.waitFlush() // ignore the error: the data is removed anyway
 	if !disk.RemovesOpen {
 		p.closeFiles()
 	}
