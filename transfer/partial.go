@@ -15,13 +15,13 @@ var errSwapped = errors.New("somebody else has put another file in place of the 
 
 var errJournal = errors.New("journal was damaged while in use")
 
-// A partial is a file that is being received: KEY.part in the state folder, and once it
-// is worth it KEY.journal. One goroutine uses it; flushes run beside that one.
+// A partial is a file that is being received: KEY.part in the partial folder and, after the
+// first flush, KEY.journal. One goroutine uses it. Flushes run concurrently.
 //
-// What reports whether somebody else wrote to the partial file between two attempts
-// is its modification time. It is set back to one value, the mark, after
-// each write, so that it holds whenever this process is killed, but in the moment of
-// a write. If it does not hold, all that the journal names is hashed again.
+// The modification time shows whether another program wrote to the partial file between two
+// attempts. It is reset to a fixed value, the mark, after each write. So it is right whenever
+// this process is killed, except during a write. If it is not right, all chunks in the journal
+// are hashed again.
 type partial struct {
 	state *os.Root
 	name  string // without extension

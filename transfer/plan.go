@@ -10,19 +10,19 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// A plan is an entry to decide on, the end of a folder, or that of all.
+// A plan is an entry to decide on, the end of a folder, or the end of all entries.
 type plan struct {
 	in    *incoming
 	leave bool
 	done  bool
 }
 
-// A planner decides, in the order of the entries, what is wanted of each.
+// A planner decides, in the order of the entries, what to request of each.
 type planner struct {
 	*receiver
 	open []folder
 	seen uint32
-	come totalMsg // what came so far
+	come totalMsg // entries so far
 }
 
 func (r *receiver) planLoop() error {
@@ -76,10 +76,10 @@ func (p *planner) entry(in *incoming) error {
 	return p.file(in)
 }
 
-// maxKnown keeps the sum of sizes from overflowing: nobody has a disk of that size.
+// maxKnown keeps the sum of sizes from overflowing. No disk is that large.
 const maxKnown = 1 << 60
 
-// allowed returns an error if the entry is one that nobody accepted.
+// allowed returns an error if the entry is not covered by the acceptance.
 func (p *planner) allowed(in *incoming) error {
 	if p.known.Load() < maxKnown {
 		p.known.Add(max(in.m.size, 0))
@@ -102,17 +102,17 @@ func (p *planner) allowed(in *incoming) error {
 	return nil
 }
 
-// expected reports whether no more came than was offered, or a little: a folder may have
-// grown since.
+// expected reports whether the entries so far do not exceed the offer, apart from a little
+// slack: a folder may have grown since.
 func (p *planner) expected() bool {
 	o := p.offer
 	return !exceeds(p.amount(), o.bytes, slackBytes) && !exceeds(p.come.files, o.files, slackNames) && !exceeds(p.come.folders, o.folders, slackNames)
 }
 
-// amount is how much came, or is to.
+// amount is how many bytes have arrived or will.
 func (r *receiver) amount() int64 { return r.known.Load() + r.streamed.Load() }
 
-// file decides whether a file is here already, in whole or in part.
+// file decides what to request of a file: it may be here already, completely or in part.
 func (p *planner) file(in *incoming) error {
 	if r, ok := p.finished(in); ok {
 		p.held(in, r)
@@ -146,14 +146,14 @@ func (p *planner) file(in *incoming) error {
 	return p.want(in, have)
 }
 
-// want asks for a file, or for what is not held of it, if there is room. From then on
-// the file belongs to arrivalLoop.
+// want requests a file, or the part of it that is not held, if there is room. From then on
+// arrivalLoop owns the file.
 func (p *planner) want(in *incoming, have *haveMsg) error {
 	held := int64(0)
 	for _, r := range in.runs {
 		held += min(r.end()*chunkSize, in.m.size) - int64(r.first)*chunkSize
 	}
-	if in.total > 1 { // of small ones the room was checked with the offer
+	if in.total > 1 { // for small files, the room was checked with the offer
 		if err := p.st.room(max(0, in.m.data-held), -1); err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (p *planner) want(in *incoming, have *haveMsg) error {
 	return nil
 }
 
-// finished finds the file among those that an earlier attempt at this transfer completed.
+// finished looks for the file among those that an earlier attempt at this transfer completed.
 func (p *planner) finished(in *incoming) (record, bool) {
 	if in.m.what != entryFile {
 		return record{}, false
@@ -190,7 +190,7 @@ func (p *planner) hasPartial(in *incoming) bool {
 	return in.m.what == entryFile && in.total > 1 && p.st.slots.has(in.key, journalExt)
 }
 
-// resume opens what is held of a file, and makes the message about it. It is nil if that is nothing.
+// resume opens the partial file and returns the HAVE about it, or nil if nothing is held.
 func (p *planner) resume(in *incoming) (*haveMsg, error) {
 	part, err := openPartial(p.st, in.key, p.sourceOf(in), false)
 	if err != nil {
@@ -203,7 +203,7 @@ func (p *planner) resume(in *incoming) (*haveMsg, error) {
 	return p.have(in)
 }
 
-// have makes the message about what is held. What has no room in it is fetched again.
+// have returns the HAVE about what is held. Runs that do not fit into the message are fetched again.
 func (p *planner) have(in *incoming) (*haveMsg, error) {
 	m := &haveMsg{n: in.m.n, check: in.check}
 	for k, r := range in.runs {

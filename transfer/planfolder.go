@@ -10,22 +10,22 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// A folder is one whose entry came and whose end did not.
+// A folder is one whose entry was planned, but not its end.
 type folder struct {
 	local  string
 	mtime  time.Time
 	ours   bool        // this transfer made it
-	opened fs.FileMode // permissions that its owner has only until its end
+	opened fs.FileMode // permissions that its owner gets only until its end
 }
 
-// A leave is a folder whose entries came. It is closed once they are finished.
+// A leave is a folder whose entries were all planned. It is closed once they are finished.
 type leave struct {
 	folder
-	after uint32 // when the entries below this number are finished
+	after uint32 // close when all entries below this number are finished
 }
 
-// close takes away the permissions that the folder had to be written to, and gives one that this
-// transfer made its time. A disk may know neither.
+// close removes the permissions that the folder had only so that files could be written to it. If this
+// transfer made the folder, it sets the modification time. The disk may support neither.
 func (f folder) close(root *os.Root) {
 	if fi, err := root.Lstat(f.local); err == nil && fi.IsDir() && f.opened != 0 {
 		_ = root.Chmod(f.local, chmodBits(fi)&^f.opened)
@@ -35,12 +35,12 @@ func (f folder) close(root *os.Root) {
 	}
 }
 
-// chmodBits are the bits of a folder that setting its mode would take away if they were not in it.
+// chmodBits returns the mode bits that Chmod would clear unless they are passed to it.
 func chmodBits(fi fs.FileInfo) fs.FileMode {
 	return fi.Mode() & (fs.ModePerm | fs.ModeSetgid | fs.ModeSetuid | fs.ModeSticky)
 }
 
-// folder makes a folder. What could not be done is told, and the files in it fail by themselves.
+// folder makes a folder. If that fails, it reports the error, and the files in it fail on their own.
 func (p *planner) folder(in *incoming, bad error) error {
 	f := folder{local: in.local, mtime: in.m.mtime.time()}
 	if bad == nil {
@@ -57,7 +57,7 @@ func (p *planner) folder(in *incoming, bad error) error {
 	return nil
 }
 
-// makeFolder makes a folder, or opens to writing the one that is there.
+// makeFolder makes a folder, or makes an existing one writable.
 func (p *planner) makeFolder(in *incoming, f *folder) error {
 	root, mode := p.st.root, fs.FileMode(in.m.mode)
 	err := root.Mkdir(f.local, mode|0o700)
@@ -69,7 +69,7 @@ func (p *planner) makeFolder(in *incoming, f *folder) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	made := err == nil || f.ours // the second: by a call that met the limit of open files
+	made := err == nil || f.ours // f.ours: by an earlier call that ran out of descriptors
 	f.ours = made
 	fi, err := root.Stat(f.local)
 	if err != nil {
@@ -89,8 +89,8 @@ func (p *planner) makeFolder(in *incoming, f *folder) error {
 	return p.reopen(in, f, fi)
 }
 
-// reopen opens to writing a folder that was there before: one that an earlier attempt at this transfer
-// made, and one that the sender's is as closed as, which has come from there. Any other stays as it is.
+// reopen makes an existing folder writable if an earlier attempt at this transfer made it, or if the sender's
+// folder is as read-only, since then it probably was received from there. It leaves any other folder as it is.
 func (p *planner) reopen(in *incoming, f *folder, fi fs.FileInfo) error {
 	recorded := func(size int64) bool {
 		_, ok := p.batch.find(in.m.path, func(r record) bool { return r.size == size && r.inode == disk.Inode(fi) })
@@ -112,12 +112,12 @@ func (p *planner) reopen(in *incoming, f *folder, fi fs.FileInfo) error {
 		p.noteOpened(f.local, *f)
 	}
 	if closed && f.opened != 0 {
-		_ = p.st.root.Chmod(f.local, chmodBits(fi)|0o700) // else its files say what is wrong
+		_ = p.st.root.Chmod(f.local, chmodBits(fi)|0o700) // if it fails, the files in it report why
 	}
 	return nil
 }
 
-// noteOpened remembers a folder that is to be closed again, however the transfer ends.
+// noteOpened remembers a folder that must be closed again, however the transfer ends.
 func (r *receiver) noteOpened(local string, f folder) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,7 +127,7 @@ func (r *receiver) noteOpened(local string, f folder) {
 	r.opened[local] = f
 }
 
-// closeOpened closes the folders that were open to writing when the transfer ended.
+// closeOpened closes the folders that were still writable when the transfer ended.
 func (r *receiver) closeOpened() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// A queue passes values on in order. Putting never blocks, so that what reads from
-// the peer never waits for what writes to it; the protocol bounds what is put.
+// A queue passes values on in order. put never blocks, so that the goroutine that reads from
+// the peer never waits for the one that writes. The protocol bounds the length.
 type queue[T any] struct {
 	mu    sync.Mutex
 	items []T
@@ -29,7 +29,7 @@ func (q *queue[T]) signal() {
 	}
 }
 
-// try takes the first value, if there is one.
+// try removes and returns the first value, if there is one.
 func (q *queue[T]) try() (v T, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -47,7 +47,7 @@ func (q *queue[T]) try() (v T, ok bool) {
 	return v, ok
 }
 
-// get waits for the first value.
+// get waits for the first value, and removes and returns it.
 func (q *queue[T]) get(ctx context.Context) (v T, err error) {
 	for {
 		if v, ok := q.try(); ok {

@@ -55,13 +55,13 @@ type receiver struct {
 	batch *batch     // nil with a Writer
 	may   *allowance // set with offer
 
-	resumes   bool // of main: an earlier acceptance is good for this offer
-	offered   bool // of readLoop
-	listed    bool // of readLoop: all entries were announced
+	resumes   bool // used by main: an earlier acceptance covers this offer
+	offered   bool // used by readLoop
+	listed    bool // used by readLoop: all entries were announced
 	offers    chan *offerMsg
 	offer     *offerMsg // set before accepted
 	accepted  atomic.Bool
-	stale     atomic.Bool // set before: what was announced so far is not to be believed
+	stale     atomic.Bool // set before accepted: ignore what was announced so far
 	win       *window[incoming]
 	plans     *queue[plan]
 	work      chan *arrival // in the order of arrival
@@ -71,27 +71,27 @@ type receiver struct {
 	writes    chan smallWrite
 	files     fileBudget
 	finishing atomic.Bool
-	named     atomic.Bool // there are no nameless files here
-	delivered delivered   // of finishLoop, where files may be replaced
-	leftovers bool        // there were partial files in the beginning
-	whole     *disk.Whole // of finishLoop; nil: files are synced one by one
+	named     atomic.Bool // nameless files are not supported here
+	delivered delivered   // used by finishLoop, if files may be replaced
+	leftovers bool        // there were partial files at the start
+	whole     *disk.Whole // used by finishLoop; nil: files are synced one by one
 
-	known    atomic.Int64 // bytes of the entries that came
-	streamed atomic.Int64 // bytes that came of files of unknown size
+	known    atomic.Int64 // total size of the entries so far
+	streamed atomic.Int64 // bytes received of files of unknown size
 
-	resumables chan struct{} // one token for each file that is open for resumption
+	resumables chan struct{} // one token for each file that is open to be resumed
 
 	mu     sync.Mutex        // guards what follows
-	leaves []leave           // folders that wait for what is in them
+	leaves []leave           // folders that wait for their entries
 	made   []string          // parents of new folders, not synced
-	opened map[string]folder // that were there and closed to writing, and have to be again
-	total  int64             // entries there are; -1: not known yet
+	opened map[string]folder // existing folders that must become read-only again
+	total  int64             // number of entries; -1: not known yet
 	summed bool              // the summary was sent
 	acked  atomic.Bool
 }
 
-// maxResumables is how many files may be open because something of them is held.
-const maxResumables = 32 // or fewer, where few files may be open
+// maxResumables is how many files may be open to be resumed.
+const maxResumables = 32 // or fewer, if few files may be open
 
 func newReceiver(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) *receiver {
 	return &receiver{session: newSession(ctx, rw), o: o, ev: newEmitter([16]byte{}, o.OnEvent), tally: newTally([16]byte{}), total: -1,
@@ -100,11 +100,11 @@ func newReceiver(ctx context.Context, rw io.ReadWriteCloser, o ReceiveOptions) *
 		finals: make(chan *incoming, finalBatch), writes: make(chan smallWrite), resumables: make(chan struct{}, max(1, min(filesLeft()/8, maxResumables))), files: newFileBudget()}
 }
 
-// afreshAfter is how long a decision takes after which files may well be others than those that
-// were announced with the offer.
+// afreshAfter is how long a decision may take before all entries have to be announced again,
+// because files may have changed since the offer.
 const afreshAfter = time.Second
 
-// main waits for the offer, has it decided, and takes the files.
+// main waits for the offer, decides on it, and starts the goroutines that receive the files.
 func (r *receiver) main() error {
 	var m *offerMsg
 	select {
@@ -134,13 +134,13 @@ func (r *receiver) main() error {
 		r.start(r.heedClaims)
 		r.named.Store(!disk.CanLinkNameless())
 		r.leftovers = r.st.slots.anyOf(partExt)
-		r.whole, _ = disk.OpenWhole(r.st.root) // else they are synced one by one
+		r.whole, _ = disk.OpenWhole(r.st.root) // on error, files are synced one by one
 	}
 	r.tally.begin()
 	r.ev.emit(Accepted{m.id})
 	r.accepted.Store(true)
 	r.send(&acceptMsg{version, stale})
-	if !stale { // else AFRESH does
+	if !stale { // otherwise AFRESH starts it
 		r.start(r.planLoop)
 	}
 	r.start(r.arrivalLoop)
@@ -154,8 +154,9 @@ func (r *receiver) main() error {
 	return nil
 }
 
-// openBatch opens the record, and finds in it what came for the acceptance before. Where that was to be
-// good for this attempt, but the record is in use by another, it is good for that one alone: this one is decided anew.
+// openBatch opens the record and reads the account of the acceptance from it. If an earlier acceptance should cover
+// this attempt but another attempt is using its record, that acceptance covers only the other attempt, and
+// openBatch asks for a new one.
 func (r *receiver) openBatch(m *offerMsg) (err error) {
 	if r.batch, err = openBatch(r.st, m); err != nil {
 		return storage(err)
@@ -173,14 +174,14 @@ func (r *receiver) openBatch(m *offerMsg) (err error) {
 	return nil
 }
 
-// forgetBatch removes the record of what was not accepted.
+// forgetBatch removes the record of an offer that was not accepted.
 func (r *receiver) forgetBatch() error {
 	b := r.batch
 	r.batch = nil
 	return b.close(r.st, endConfirmed, spent)
 }
 
-// decide returns why the offer is not taken.
+// decide returns nil if the offer is accepted, or why it is not.
 func (r *receiver) decide(m *offerMsg) error {
 	o := m.event()
 	r.offer, r.may = m, allowanceOf(m, r.o.MaxSize)
@@ -196,7 +197,7 @@ func (r *receiver) decide(m *offerMsg) error {
 	return r.accept(o)
 }
 
-// accept has the application decide.
+// accept lets the application decide.
 func (r *receiver) accept(o Offer) error {
 	if r.o.Accept == nil {
 		return nil
@@ -208,8 +209,8 @@ func (r *receiver) accept(o Offer) error {
 	return err
 }
 
-// fits reports whether there is room for the offer. Where a part of it is held already, that
-// is found out file by file.
+// fits returns an error if the offer is too large. If part of it is held already, the room on
+// disk is checked file by file instead.
 func (r *receiver) fits(o Offer) error {
 	if r.o.MaxSize > 0 && o.Bytes > r.o.MaxSize {
 		return refused(fmt.Sprintf("%d bytes are more than the %d that are allowed", o.Bytes, r.o.MaxSize), nil)
@@ -268,7 +269,7 @@ func (r *receiver) ending() ending {
 	return endUnfinished
 }
 
-// cleanUp keeps what is held of files that are not whole, and closes all.
+// cleanUp keeps what is held of incomplete files, and closes everything.
 func (r *receiver) cleanUp(err error) error {
 	for _, in := range r.win.unfinished() {
 		in.settle()

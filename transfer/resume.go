@@ -2,8 +2,8 @@ package transfer
 
 import "io"
 
-// resume makes the journal one of the present source and returns what is held. With check,
-// it may be of another state of the source.
+// resume updates the journal to the current source and returns what is held. If check is
+// true, the chunks may be of another state of the source.
 func (p *partial) resume() (held []run, check bool, err error) {
 	if p.j == nil {
 		return nil, false, nil
@@ -24,8 +24,8 @@ func (p *partial) resume() (held []run, check bool, err error) {
 	return held, check, p.adopt(check)
 }
 
-// rehash returns what of held the partial file really holds. It reads nothing
-// if nobody touched it.
+// rehash returns the part of held that the partial file really holds. It reads nothing if
+// the file was not touched.
 func (p *partial) rehash(held []run) (good []run, err error) {
 	fi, err := p.f.Stat()
 	if err != nil {
@@ -56,7 +56,7 @@ func (p *partial) rehash(held []run) (good []run, err error) {
 	return good, nil
 }
 
-// matches reports whether chunk i on the file is the one in the journal.
+// matches reports whether chunk i of the file has the hash in the journal.
 func (p *partial) matches(i int64, buf []byte) (bool, error) {
 	hashes, _, err := p.j.get(i, 1)
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *partial) matches(i int64, buf []byte) (bool, error) {
 	return nodeCV(hashChunk(buf[:n], i)) == hashes[0], nil
 }
 
-// fit drops what a source of another size cannot have.
+// fit drops chunks that the current source cannot have, as its size differs.
 func (p *partial) fit(held []run, oldSize int64) (kept []run, err error) {
 	total, last := chunkCount(p.src.size), int64(-1)
 	if oldSize != p.src.size && oldSize%chunkSize != 0 {
@@ -92,7 +92,7 @@ func (p *partial) fit(held []run, oldSize int64) (kept []run, err error) {
 	return kept, p.j.f.Truncate(min(slotAt(total), slotAt(chunkCount(oldSize))))
 }
 
-// adopt writes the header for the present source.
+// adopt writes the header for the current source.
 func (p *partial) adopt(check bool) error {
 	p.j.size, p.j.mtime, p.j.tag, p.j.origin = p.src.size, p.src.mtime, p.src.tag, p.src.origin
 	if check {
@@ -101,10 +101,10 @@ func (p *partial) adopt(check bool) error {
 	return p.sealHeader()
 }
 
-// forget makes the journal say nothing more of a run.
+// forget clears a run in the journal, without syncing.
 func (p *partial) forget(r run) error { return p.j.clear(int64(r.first), r.end()) }
 
-// forgetChunks makes the journal safely say nothing more of chunks, before they are overwritten.
+// forgetChunks durably clears chunks in the journal, before they are overwritten.
 func (p *partial) forgetChunks(is []int64) error {
 	if len(is) == 0 {
 		return nil

@@ -2,13 +2,13 @@ package transfer
 
 import "fmt"
 
-// readLoop takes the sender's messages apart from each other.
+// readLoop reads the sender's messages and passes them on.
 func (r *receiver) readLoop() error {
 	depth := 0
 	for {
 		m, buf, n, err := r.read()
 		if err != nil {
-			if r.isSummed() && isInterrupted(err) { // all is here, whatever the sender knows
+			if r.isSummed() && isInterrupted(err) { // everything arrived, whether the sender knows it or not
 				r.finish()
 				return nil
 			}
@@ -68,7 +68,7 @@ func (r *receiver) route(m message, buf []byte, n int, depth *int) (done bool, e
 	return false, nil
 }
 
-// early reports whether m may come before the offer is accepted. It is then kept until that is.
+// early reports whether m may arrive before the offer is accepted. If so, it is kept until then.
 func (r *receiver) early(m message) bool {
 	switch m := m.(type) {
 	case *entryMsg:
@@ -79,11 +79,12 @@ func (r *receiver) early(m message) bool {
 	return false
 }
 
-// routeStale takes what comes behind an acceptance that asks for all to be announced afresh.
+// routeStale handles messages that follow an acceptance with afresh set. It ignores entries until
+// AFRESH.
 func (r *receiver) routeStale(m message, depth *int) error {
 	switch m.(type) {
 	case *entryMsg, *leaveMsg:
-		return nil // from before
+		return nil // from before AFRESH
 	case *afreshMsg:
 		r.win.reset()
 		r.plans, *depth = newQueue[plan](), 0
@@ -164,7 +165,7 @@ func (r *receiver) pass(a *arrival) {
 	}
 }
 
-// routeZeros has zeros hashed, beside other chunks.
+// routeZeros passes zeros on to be hashed and written.
 func (r *receiver) routeZeros(a *arrival, m *zerosMsg) error {
 	in := r.win.get(m.n)
 	a.zeros = &zeroPart{first: int64(m.first), level: int(m.level)}

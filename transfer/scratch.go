@@ -8,28 +8,28 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// minScratch is the least that says something of a disk.
+// minScratch is the smallest size that gives a meaningful measurement.
 const minScratch = 1 << 20
 
-// A Scratch is a file of bounded size, to find out how fast a disk is. It is written and synced
-// as received files are, and read as sent ones are, from its beginning again when it
-// ends. One goroutine uses it.
+// A Scratch is a file of bounded size, to measure how fast a disk is. It is written and synced
+// like received files, and read like sent files. Reads and writes wrap around at the end. Only
+// one goroutine may use it.
 //
-// It has no name, so nothing is left of it however the process ends. Where a file has to have
-// one, that begins with ".p2ptool-scratch-", and goes at once or with Close.
+// It has no name, so nothing remains when the process ends. If the disk supports no such files,
+// its name begins with ".p2ptool-scratch-", and is removed at once or by Close.
 type Scratch struct {
 	f        *os.File
-	name     string // to be removed with Close; empty: it is gone
+	name     string // Close removes it; empty: already removed
 	limit    int64
-	size     int64 // that was written
-	at, from int64 // where is written and read next
+	size     int64 // written so far
+	at, from int64 // offsets of the next write and read
 	dirty    int64
 	flushed  int64
-	flushing chan error // gets the result of the sync that runs; nil if none does
+	flushing chan error // receives the result of the running sync; nil: none
 }
 
-// NewScratch makes a Scratch in a folder, of at most so many bytes, and of no more than half of what is
-// free. The error matches ErrStorage.
+// NewScratch makes a Scratch in the folder dir. It uses at most the given number of bytes, and at most half
+// of the free space. The error matches ErrStorage.
 func NewScratch(dir string, most int64) (*Scratch, error) {
 	root, err := disk.OpenRoot(dir)
 	if err != nil {
@@ -54,8 +54,8 @@ func NewScratch(dir string, most int64) (*Scratch, error) {
 	return s, nil
 }
 
-// Write writes b behind what was written before. Every so often it begins a sync, and waits for the one
-// before.
+// Write appends b, or starts again at the beginning if b does not fit. From time to time it waits for the
+// running sync and starts the next one.
 func (s *Scratch) Write(b []byte) (int, error) {
 	if s.at+int64(len(b)) > s.limit {
 		s.at = 0
@@ -88,7 +88,7 @@ func (s *Scratch) wait() (err error) {
 	return err
 }
 
-// Sync makes all that was written last.
+// Sync makes everything written so far durable.
 func (s *Scratch) Sync() error {
 	if err := errors.Join(s.wait(), s.f.Sync()); err != nil {
 		return storage(err)
@@ -97,11 +97,11 @@ func (s *Scratch) Sync() error {
 	return nil
 }
 
-// Forget has the system forget what it remembers of the file, where it can, so that reading it means
-// the disk.
+// Forget drops the file from the system's cache, if supported, so that reads come from the
+// disk.
 func (s *Scratch) Forget() { disk.Forget(s.f) }
 
-// Read reads on, from the beginning again behind the end. Of nothing it reads io.EOF.
+// Read continues reading, and starts again at the end. If nothing was written, it returns io.EOF.
 func (s *Scratch) Read(b []byte) (int, error) {
 	if s.from >= s.size {
 		s.from = 0
@@ -117,9 +117,9 @@ func (s *Scratch) Read(b []byte) (int, error) {
 	return 0, storage(err)
 }
 
-// Close waits for a sync that runs, and removes the file. Twice is fine.
+// Close waits for the running sync and removes the file. It may be called twice.
 func (s *Scratch) Close() error {
-	s.wait() // of what is removed anyway
+	s.wait() // ignore the error: the data is removed anyway
 	s.f.Close()
 	if s.name == "" {
 		return nil

@@ -77,8 +77,8 @@ type sender struct {
 
 	offered  atomic.Bool
 	accepted chan struct{} // closed by ACCEPT
-	afresh   bool          // set before, by ACCEPT
-	late     bool          // of announce: what is found is announced after the acceptance
+	afresh   bool          // from ACCEPT; set before accepted is closed
+	late     bool          // used by announce: the offer is accepted
 	win      *window[outgoing]
 	answered *queue[*outgoing]
 	agains   *queue[again]
@@ -88,7 +88,7 @@ type sender struct {
 	reads    chan smallRead
 
 	mu      sync.Mutex // guards what follows, and the state of each outgoing
-	needing *hashesMsg // what needs is to answer
+	needing *hashesMsg // the HASHES that were not answered yet
 	done    bool       // all entries are announced
 }
 
@@ -107,12 +107,12 @@ type outgoing struct {
 	have    *haveMsg
 	result  *resultMsg
 	digest  [32]byte
-	changed bool // seen when it was read twice
-	ours    bool // END told of a failure here
+	changed bool // a chunk that was read twice differed
+	ours    bool // END reported a failure on this side
 	bytes   int64
 }
 
-// A phase is how far an entry is.
+// A phase says how far an entry got.
 //
 //	announced --WANT, HAVE--> wanted --END written--> ended
 //	    \------------------------ RESULT ----------------\--> finished
@@ -124,7 +124,7 @@ const (
 	ended
 )
 
-// again is a chunk that is asked for once more.
+// again is a chunk that the receiver requested again.
 type again struct {
 	o     *outgoing
 	chunk int64
@@ -154,9 +154,9 @@ func (s *sender) run() {
 	}
 }
 
-// earlyEntries is how many entries come with the offer, and earlyPaths how many bytes of their
-// paths, for their answers to come with its acceptance: a round trip less, and nobody has to keep
-// much of what he may refuse.
+// earlyEntries is how many entries are sent with the offer, and earlyPaths how many bytes their
+// paths may have. Their answers arrive with the acceptance, which saves a round trip. The bounds
+// limit what the receiver keeps for an offer that it may decline.
 const (
 	earlyEntries = 64
 	earlyPaths   = 16 << 10

@@ -14,31 +14,31 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// Several transfers at once may be about the same names. Each takes a slot of a key: a file of its own, which it
-// has locked. One that goes on with an earlier transfer looks for the slot of that.
+// Several transfers may use the same names at once. Each uses a slot of the key: a file of its own, which it
+// locks. A resumed transfer looks for the slot of the earlier attempt.
 const (
 	maxSlots = 1 << 16
-	lockWait = 3 * time.Second // for an attempt that is about to end, as its link broke
+	lockWait = 3 * time.Second // for an attempt that is about to end because its link broke
 	lockPoll = 50 * time.Millisecond
 
-	yieldWait = time.Minute // for an attempt that yields: it may have much to sync before
-	maxState  = 1 << 20     // files in the state folder that are looked at
+	yieldWait = time.Minute // for an attempt that yields: it may have much to sync first
+	maxState  = 1 << 20     // files that are listed in the partial folder
 )
 
-// A match says how well what is in a slot fits a transfer.
+// A match says how well the content of a slot matches a transfer.
 type match int
 
 const (
-	otherMatch match = iota // it belongs to another transfer
-	freeMatch               // it is of no use to any transfer
-	likeMatch               // it is of the same source, though maybe of another state of it
-	sameMatch               // it is of the same transfer, or of the same state
+	otherMatch match = iota // belongs to another transfer
+	freeMatch               // of no use to any transfer
+	likeMatch               // of the same source, but maybe of another state of it
+	sameMatch               // of the same transfer, or of the same state of the source
 )
 
-// slots are the numbers of the slots with files, by key and extension.
+// slots lists the numbers of existing slots by key and extension.
 type slots map[string][]int
 
-// slotName is the name without extension of a slot.
+// slotName returns the name of a slot without extension.
 func slotName(key string, n int) string {
 	if n == 0 {
 		return key
@@ -46,7 +46,7 @@ func slotName(key string, n int) string {
 	return key + "-" + strconv.Itoa(n)
 }
 
-// readSlots reads which slots have files. What cannot be read is not there.
+// readSlots lists the existing slots. It ignores errors.
 func readSlots(state *os.Root) slots {
 	s := make(slots)
 	names, _ := readNames(state)
@@ -81,7 +81,7 @@ func readNames(dir *os.Root) ([]string, error) {
 	return f.Readdirnames(maxState)
 }
 
-// anyOf reports whether there is a file of that extension, whatever its key.
+// anyOf reports whether there is a file with the extension, with any key.
 func (s slots) anyOf(ext string) bool {
 	for name := range s {
 		if strings.HasSuffix(name, ext) {
@@ -93,25 +93,25 @@ func (s slots) anyOf(ext string) bool {
 
 func (s slots) has(key, ext string) bool { return len(s[key+ext]) > 0 }
 
-// A slotWanted says which slot a transfer looks for.
+// A slotWanted describes the slot that a transfer looks for.
 type slotWanted struct {
 	key, ext string
-	worth    match // from which on one in use is waited for
+	worth    match // wait for a slot in use if it matches at least this well
 	fits     func(name string, f *os.File) match
-	claim    func(f *os.File, how match) (yields bool) // asks the user of one for it; nil: it is only waited for
+	claim    func(f *os.File, how match) (yields bool) // claims a slot in use; nil: only wait for it
 }
 
-// A usage says why a slot that fits cannot be had.
+// A usage says whether a matching slot is in use.
 type usage int
 
 const (
 	notUsed usage = iota
 	used
-	yielded // it is about to be free
+	yielded // in use, but about to be free
 )
 
-// openLocked opens the file that fits best and that nobody uses, or makes one, and locks it. It returns
-// the name without the extension. One that is worth it and is in use is waited for.
+// openLocked opens and locks the unused slot that matches best, or makes one. It returns the name without
+// the extension. It waits for a slot in use that matches well enough.
 func (st *store) openLocked(want slotWanted) (*os.File, string, error) {
 	for begun := time.Now(); ; pause(st.ctx, lockPoll) {
 		f, name, busy := st.bestSlot(want)
@@ -128,7 +128,7 @@ func (st *store) openLocked(want slotWanted) (*os.File, string, error) {
 	}
 }
 
-// bestSlot locks the slot that fits best. Where a better one is in use, it returns none.
+// bestSlot locks the unused slot that matches best. If a better one is in use, it returns none.
 func (st *store) bestSlot(want slotWanted) (best *os.File, bestName string, busy usage) {
 	how, usedHow := otherMatch, otherMatch
 	for _, n := range st.slots[want.key+want.ext] {
@@ -144,8 +144,8 @@ func (st *store) bestSlot(want slotWanted) (best *os.File, bestName string, busy
 			busy = max(busy, want.use(f, m))
 		case !locked || m <= how:
 		case want.ext == partExt && st.journalInUse(name):
-			// The file before this one has just got its name, and its journal goes next. Whoever made this one
-			// is about to find that out, too.
+			// The previous file of this slot was just renamed, and its journal is about to be removed. The transfer
+			// that made this file will find that out, too.
 		default:
 			best, f = f, best
 			bestName, how = name, m
@@ -161,7 +161,7 @@ func (st *store) bestSlot(want slotWanted) (best *os.File, bestName string, busy
 	return best, bestName, busy
 }
 
-// use claims a slot that another transfer has.
+// use claims a slot that another transfer uses.
 func (w slotWanted) use(f *os.File, how match) usage {
 	if w.claim != nil && w.claim(f, how) {
 		return yielded
@@ -169,8 +169,8 @@ func (w slotWanted) use(f *os.File, how match) usage {
 	return used
 }
 
-// lockSlot opens the file of a slot, and locks it if nobody else has. There is no file if it has gone. One that
-// has more than one name could be written to from elsewhere: it is removed.
+// lockSlot opens the file of a slot, and locks it if nobody else has. It returns no file if it is gone. It removes
+// a file that has another hard link, because others could write to it through that.
 func (st *store) lockSlot(name string) (f *os.File, locked bool) {
 	const flags = os.O_RDWR | disk.OpenFlags
 	f, err := st.state.OpenFile(name, flags, 0)
@@ -185,7 +185,7 @@ func (st *store) lockSlot(name string) (f *os.File, locked bool) {
 	}
 	have, err := f.Stat()
 	if err == nil {
-		// Its owner may have renamed or removed it before the lock was free.
+		// The previous owner may have renamed or removed it before it released the lock.
 		var there fs.FileInfo
 		if there, err = st.state.Lstat(name); err == nil && !os.SameFile(have, there) {
 			err = fs.ErrNotExist
@@ -201,7 +201,7 @@ func (st *store) lockSlot(name string) (f *os.File, locked bool) {
 	return f, true
 }
 
-// newSlot makes the file of a slot that has none.
+// newSlot makes and locks a file in the first free slot.
 func (st *store) newSlot(key, ext string) (*os.File, string, error) {
 	const flags = os.O_RDWR | os.O_CREATE | os.O_EXCL | disk.OpenFlags
 	for n := range maxSlots {
@@ -227,14 +227,14 @@ func (st *store) newSlot(key, ext string) (*os.File, string, error) {
 	return nil, "", fmt.Errorf("%d transfers of this file at once", maxSlots)
 }
 
-// dropOthers removes what other attempts at the same have left, when one of them, which had its own slot, is done. They
-// had theirs since that one's was still in use.
+// dropOthers removes what other attempts at the same thing have left, when one of them is done. Each had its own slot,
+// because the others' were still in use.
 func (st *store) dropOthers(own, key, ext string, least match, fits func(name string, f *os.File) match) error {
 	return st.eachOther(own, key, ext, least, fits, func(string, *os.File) error { return nil })
 }
 
-// eachOther calls do for each other slot that fits at least so well and that nobody uses, and removes it
-// unless do fails.
+// eachOther calls do for each other unused slot that matches at least as well as least, and removes it unless
+// do fails.
 func (st *store) eachOther(own, key, ext string, least match, fits func(name string, f *os.File) match, do func(name string, f *os.File) error) error {
 	for _, n := range st.slots[key+ext] {
 		name := slotName(key, n)
@@ -261,7 +261,8 @@ func (st *store) eachOther(own, key, ext string, least match, fits func(name str
 	return nil
 }
 
-// journalInUse reports whether a journal is that of a file which has just got its name: it goes after that.
+// journalInUse reports whether a journal is locked. After its file was renamed, a journal stays locked until it is
+// removed.
 func (st *store) journalInUse(name string) bool {
 	j, err := st.state.OpenFile(name+journalExt, os.O_RDWR|disk.OpenFlags, 0)
 	if err != nil {
@@ -271,7 +272,7 @@ func (st *store) journalInUse(name string) bool {
 	return !disk.Lock(j)
 }
 
-// removeOrphans removes the journals of files that have their names. Their owner was killed before he could.
+// removeOrphans removes the journals of files that were renamed, if the process was killed before it could.
 func (st *store) removeOrphans() {
 	for name, ns := range st.slots {
 		key, ok := strings.CutSuffix(name, journalExt)
@@ -287,7 +288,7 @@ func (st *store) removeOrphans() {
 	}
 }
 
-// removeUnowned removes a journal, while nobody can make the file that it would be about.
+// removeUnowned removes a journal, while it keeps others from making the partial file with that name.
 func (st *store) removeUnowned(base string) {
 	f, err := st.state.OpenFile(base+partExt, os.O_RDWR|os.O_CREATE|os.O_EXCL|disk.OpenFlags, 0o600)
 	if err != nil {
@@ -300,7 +301,7 @@ func (st *store) removeUnowned(base string) {
 	}
 }
 
-// lockNew locks a file that was just made, and reports whether it still has its name.
+// lockNew locks a new file, and reports whether it still has its name.
 func (st *store) lockNew(f *os.File, name string) bool {
 	if !lockSoon(st.ctx, f) {
 		return false
@@ -310,7 +311,8 @@ func (st *store) lockNew(f *os.File, name string) bool {
 	return err == nil && gone == nil && os.SameFile(have, there)
 }
 
-// lockSoon locks a file that nobody else uses. Somebody who looks for his own may have it for a moment.
+// lockSoon locks a file that nobody else uses. It retries, as another transfer that searches for its slot may hold the
+// lock briefly.
 func lockSoon(ctx context.Context, f *os.File) bool {
 	for deadline := time.Now().Add(lockWait); ; pause(ctx, lockPoll/10) {
 		if disk.Lock(f) {

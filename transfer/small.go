@@ -8,13 +8,13 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// A small file, of one chunk at most, is not worth resuming. Where the system has
-// files without names, it is written to one, which is gone with this process: no
-// lock, no journal, and its name is the only one it ever gets. Several are made at a time,
-// since each may be a round trip to another machine.
+// A small file, of at most one chunk, is not worth resuming. If the system supports files
+// without names, it is written to one, which disappears with this process. It needs no lock
+// and no journal, and gets only its final name. Several are made at a time, because on a
+// network disk each may take a round trip.
 const (
 	smallAtOnce  = 8
-	smallInPlace = 16 << 10 // chunks up to this size are hashed where they are read
+	smallInPlace = 16 << 10 // chunks up to this size are hashed by readLoop
 )
 
 // A nameless is a small file that is being received.
@@ -25,8 +25,9 @@ type nameless struct {
 	mtime  stamp // as the disk keeps it
 }
 
-// isSmall reports whether in is such a file. Where a name may be replaced a file has to
-// have another one before; and what is left of it from when it was larger has to go.
+// isSmall reports whether in can be written to a nameless file. It cannot if it may replace
+// a file, because a rename needs an old name. It also cannot if there is a partial file from
+// when it was larger, because that must be removed.
 func (r *receiver) isSmall(in *incoming) bool {
 	if r.st == nil || in.m.what != entryFile || in.total > 1 || r.o.Conflict == Overwrite {
 		return false
@@ -37,8 +38,8 @@ func (r *receiver) isSmall(in *incoming) bool {
 	return true
 }
 
-// startSmall writes the chunk in buf, n bytes long, to a nameless file, and gives buf
-// back. settle waits for it.
+// startSmall starts to write the chunk in buf, n bytes long, to a nameless file. The write
+// releases buf. settle waits for it.
 func (r *receiver) startSmall(in *incoming, buf []byte, n int) {
 	r.acquireFile(in)
 	in.writing = make(chan error, 1)
@@ -50,14 +51,14 @@ func (r *receiver) startSmall(in *incoming, buf []byte, n int) {
 	}
 }
 
-// A smallWrite is what startSmall begins.
+// A smallWrite is a write that startSmall started.
 type smallWrite struct {
 	in  *incoming
 	buf []byte // nil: the file is empty
 	n   int
 }
 
-// smallLoop writes small files, beside others of its kind.
+// smallLoop writes small files. Several run at a time.
 func (r *receiver) smallLoop() error {
 	for {
 		select {
@@ -88,7 +89,7 @@ func (w smallWrite) do(r *receiver) {
 	}
 }
 
-// settle waits for what startSmall began.
+// settle waits for the write that startSmall started.
 func (in *incoming) settle() {
 	if in.writing != nil {
 		in.err = errors.Join(in.err, <-in.writing)
@@ -123,7 +124,7 @@ func (r *receiver) writeSmall(in *incoming, data []byte) error {
 	return err
 }
 
-// writeNamed writes to a partial file, where there are no others.
+// writeNamed writes to a partial file, as nameless files are not supported.
 func (r *receiver) writeNamed(in *incoming, data []byte) error {
 	in.key = r.st.key([]byte(in.m.path))
 	if err := r.open(in); err != nil || len(data) == 0 {

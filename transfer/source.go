@@ -11,9 +11,9 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// A sourceFolder is a folder that files are read from. It is closed when nobody holds it.
+// A sourceFolder is a folder from which files are read. It is closed when its last holder drops it.
 type sourceFolder struct {
-	dir, rel string // it is rel below dir
+	dir, rel string // the folder is rel below dir
 	root     *os.Root
 	holders  atomic.Int32
 }
@@ -29,11 +29,11 @@ func (f *sourceFolder) drop() {
 	}
 }
 
-// A sourceRoot keeps the folder open that was last read from: most often the next file is
-// in the same one.
+// A sourceRoot keeps the last used folder open, because the next file is usually in the same
+// folder.
 type sourceRoot struct{ last *sourceFolder }
 
-// folder returns the folder of a file, which the caller has to drop.
+// folder returns the folder of a file. The caller must drop it.
 func (r *sourceRoot) folder(o *outgoing) (*sourceFolder, error) {
 	rel := filepath.Dir(o.rel)
 	if f := r.last; f != nil && f.dir == o.top.dir && f.rel == rel {
@@ -63,15 +63,15 @@ func (r *sourceRoot) close() {
 	}
 }
 
-// openToRead keeps a pipe or a device from blocking.
+// openToRead opens for reading, and does not block on a pipe or device.
 const openToRead = os.O_RDONLY | disk.OpenFlags
 
-// readNow reads a file without waiting for more to come.
+// readNow reads a file without waiting for more data.
 type readNow struct{ f *os.File }
 
 func (r readNow) Read(b []byte) (int, error) { return disk.ReadNow(r.f, b) }
 
-// open opens a file of the source, if it is as it was announced.
+// open opens a file of the source, unless it changed since it was announced.
 func (r *sourceRoot) open(o *outgoing) (*os.File, error) {
 	f, err := r.folder(o)
 	if err != nil {
@@ -93,7 +93,7 @@ func (f *sourceFolder) open(o *outgoing) (*os.File, error) {
 	return file, nil
 }
 
-// A sourceState is what changes when a file does.
+// A sourceState is the metadata that changes when a file changes.
 type sourceState struct {
 	size         int64
 	mtime, ctime stamp
@@ -104,7 +104,7 @@ func stateOf(fi fs.FileInfo) sourceState {
 	return sourceState{fi.Size(), stampOf(fi.ModTime()), stampOf(disk.ChangeTime(fi)), disk.Inode(fi)}
 }
 
-// check returns ErrChanged if f is not as it was.
+// check returns ErrChanged if f has changed.
 func (s sourceState) check(f *os.File) error {
 	fi, err := f.Stat()
 	if err != nil {
@@ -116,8 +116,8 @@ func (s sourceState) check(f *os.File) error {
 	return nil
 }
 
-// tag names the state to the receiver, without telling more of it. It differs if the file
-// changed behind an unchanged size and modification time, where the system shows it.
+// tag identifies the state to the receiver without revealing it. If the system has change
+// times or inodes, the tag differs even if the size and modification time are unchanged.
 func (s sourceState) tag() [16]byte {
 	b := put64([]byte("p2ptool source 2"), s.size, int64(s.inode))
 	sum := blake3.Sum256(putStamp(putStamp(b, s.mtime), s.ctime))

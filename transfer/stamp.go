@@ -2,8 +2,8 @@ package transfer
 
 import "time"
 
-// A stamp is a time of a file. Seconds and nanoseconds are apart: together, in 64 bits, they would reach from
-// 1678 to 2262 only, and disks know other times.
+// A stamp is a file time. Seconds and nanoseconds are separate: 64 bits of nanoseconds cover only 1678 to 2262, and
+// disks support other times.
 type stamp struct {
 	sec  int64 // since 1970
 	nsec uint32

@@ -15,20 +15,20 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// The state folder is in the target folder, and is removed when nothing is in it:
+// The partial folder is in the target folder, and is removed when it is empty:
 //
 //	.p2ptool-partial/
 //	    KEY.part      a file being received
-//	    KEY.journal   which chunks of it are there
-//	    KEY.done      which files of an unfinished transfer are
+//	    KEY.journal   which chunks of it are verified
+//	    KEY.done      which files of an unfinished transfer are complete
 //
-// KEY is the head of a hash over the peer and the file's path, or the names offered. Whoever
-// has a file there open holds a lock on it; while another transfer does, "KEY-1" is
-// used, and so on. Removing the folder loses what could be resumed, and nothing else. What nobody
-// went on with for 14 days is removed.
+// KEY is the head of a hash over the peer and the file's path, or the offered names. A transfer
+// locks the files that it has open. While another transfer holds the lock, a transfer uses
+// "KEY-1", and so on. Removing the folder loses only what could be resumed. Files that were not
+// resumed for 14 days are removed.
 //
-// What is in it was verified when it came and is not read again, so nobody else may write there: a
-// folder that belongs to another user, or that others may write to, is refused.
+// The content was verified when it arrived and is not read again, so nobody else may write there.
+// A folder that belongs to another user, or that others may write to, is refused.
 const (
 	stateFolder = ".p2ptool-partial"
 	partExt     = ".part"
@@ -36,17 +36,17 @@ const (
 	doneExt     = ".done"
 )
 
-// A store is the target folder with its state.
+// A store is the target folder with its partial folder.
 type store struct {
-	ctx    context.Context // of the transfer; ends the waiting for locks
+	ctx    context.Context // of the transfer; bounds waiting for locks
 	root   *os.Root
-	folder *disk.Folder // of the state; nil: there is none yet
-	state  *os.Root     // the same
+	folder *disk.Folder // the partial folder; nil: there is none yet
+	state  *os.Root     // the same folder
 	peer   string
-	slots  slots // that were there when the folder was opened
+	slots  slots // as of when the folder was opened
 }
 
-// openStore opens the target folder dir. Its state folder is made with the first file in it.
+// openStore opens the target folder dir, and its partial folder if there is one.
 func openStore(ctx context.Context, dir, peer string) (*store, error) {
 	root, err := disk.OpenRoot(dir)
 	if err != nil {
@@ -60,7 +60,7 @@ func openStore(ctx context.Context, dir, peer string) (*store, error) {
 	return st, nil
 }
 
-// openState opens the state folder, if there is one.
+// openState opens the partial folder, if there is one.
 func (st *store) openState() error {
 	fi, err := st.root.Lstat(stateFolder)
 	if err != nil {
@@ -75,7 +75,7 @@ func (st *store) openState() error {
 	}
 	now, err := folder.Stat()
 	if err == nil && !sameFile(now, fi) {
-		err = fs.ErrNotExist // it was replaced meanwhile
+		err = fs.ErrNotExist // it was replaced in the meantime
 	}
 	if err == nil {
 		err = st.trust(now)
@@ -89,8 +89,8 @@ func (st *store) openState() error {
 	return nil
 }
 
-// makeState makes and opens the state folder. It may be removed by another transfer
-// until there is a file in it.
+// makeState makes and opens the partial folder. Another transfer may remove it until it
+// contains a file.
 func (st *store) makeState() error {
 	st.closeState()
 	err := st.root.Mkdir(stateFolder, 0o700)
@@ -101,7 +101,7 @@ func (st *store) makeState() error {
 		return err
 	}
 	if err == nil {
-		_ = disk.Hide(st.root, stateFolder) // its name hides it from who looks for what to use
+		_ = disk.Hide(st.root, stateFolder) // best effort
 	}
 	return st.openState()
 }
@@ -113,8 +113,8 @@ func (st *store) closeState() {
 	}
 }
 
-// trust returns an error if others could have written to the state folder. On a disk that knows no owners
-// or no permissions any new folder would look like that.
+// trust returns an error if others could have written to the partial folder. A new folder shows what is normal on
+// disks without owners or permissions.
 func (st *store) trust(fi fs.FileInfo) error {
 	const others = 0o022
 	if disk.Owned(fi) && fi.Mode().Perm()&others == 0 {
@@ -133,7 +133,7 @@ func (st *store) trust(fi fs.FileInfo) error {
 	return nil
 }
 
-// freshFolder returns what a folder looks like that is made here now.
+// freshFolder returns the metadata of a folder that it makes in the target folder and removes again.
 func (st *store) freshFolder() (fs.FileInfo, error) {
 	name := fmt.Sprintf("%s-%x", stateFolder, randomID())
 	if err := st.root.Mkdir(name, 0o700); err != nil {
@@ -148,16 +148,16 @@ func (st *store) untrusted(why string) error {
 	return &Error{Kind: ErrStorage, Reason: reason, Resumable: true}
 }
 
-// close closes the folders, and removes that of the state if it is empty.
+// close closes the folders, and removes the partial folder if it is empty.
 func (st *store) close() {
 	if st.folder != nil {
 		st.closeState()
-		_ = st.root.Remove(stateFolder) // fails where something is in it
+		_ = st.root.Remove(stateFolder) // fails if it is not empty
 	}
 	st.root.Close()
 }
 
-// key names what belongs to the peer and to what.
+// key returns the KEY for the peer and what.
 func (st *store) key(what []byte) string {
 	h := blake3.New(16, nil)
 	fmt.Fprintf(h, "%d:%s", len(st.peer), st.peer)
@@ -174,8 +174,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// room returns an error if the disk is known to have no room for so much more. Less than
-// nothing is not known.
+// room returns an error if the disk is known to have too little room. A negative number
+// means unknown.
 func (st *store) room(bytes, files int64) error {
 	haveBytes, haveFiles, ok := disk.Free(st.root)
 	switch {
