@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	maxTries = 16 // times that chunks of a file may arrive wrong
+	maxTries = 16 // damaged chunks that are requested again for one file
 )
 
 // An arrival is DATA, ZEROS, HASHES or END.
 type arrival struct {
 	m     message
-	buf   []byte // the chunk, n bytes at headroom; nil once somebody else has it
+	buf   []byte // the chunk, n bytes at headroom; nil once another goroutine owns it
 	n     int
-	ready chan struct{} // closed when node is there; nil: it is
+	ready chan struct{} // closed when node is set; nil: it is set already
 	node  guts.Node
-	zeros *zeroPart // of ZEROS; its hash is there once it is ready
-	size  int64     // of the file that those are in
+	zeros *zeroPart // for ZEROS; its hash is set when ready is closed
+	size  int64     // for ZEROS: the size of the file
 }
 
-// arrivalLoop writes what arrives, in that order.
+// arrivalLoop handles what arrives, in the order of arrival.
 func (r *receiver) arrivalLoop() error {
 	for {
 		select {
@@ -37,7 +37,7 @@ func (r *receiver) arrivalLoop() error {
 	}
 }
 
-// drainArrivals deals at the end with what arrived before it, so that it is not lost.
+// drainArrivals handles what arrived before the session ended, so that it is not lost.
 func (r *receiver) drainArrivals() {
 	for {
 		select {
@@ -59,7 +59,7 @@ func (r *receiver) handle(a *arrival) error {
 			return err
 		}
 		if !a.hashed(r.ctx) {
-			// Those who hash may be gone, or at it still.
+			// The hashing goroutines may have ended, or may still be working on it.
 			a = &arrival{buf: a.buf, n: a.n, node: hashChunk(a.buf[headroom:headroom+a.n], int64(m.chunk))}
 		}
 		err = r.handleData(in, m, a)
@@ -69,7 +69,7 @@ func (r *receiver) handle(a *arrival) error {
 		return err
 	case *zerosMsg:
 		in, err := r.arriving(m.n)
-		if err != nil || !a.hashed(r.ctx) { // without their hash they come again the next time
+		if err != nil || !a.hashed(r.ctx) { // without their hash, they are sent again next time
 			return err
 		}
 		return r.handleZeros(in, *a.zeros)
@@ -89,7 +89,7 @@ func (r *receiver) handle(a *arrival) error {
 	return nil
 }
 
-// hashed waits for the chunk's hash; false says that it may not come.
+// hashed waits for the hash. It returns false if the session ended first.
 func (a *arrival) hashed(ctx context.Context) bool {
 	if a.ready == nil {
 		return true
@@ -102,7 +102,7 @@ func (a *arrival) hashed(ctx context.Context) bool {
 	}
 }
 
-// arriving returns the entry that something arrives for.
+// arriving returns entry n, for which something arrived.
 func (r *receiver) arriving(n uint32) (*incoming, error) {
 	in := r.win.get(n)
 	if in == nil || !in.wanted.Load() {
@@ -139,7 +139,7 @@ func (r *receiver) handleData(in *incoming, m *dataMsg, a *arrival) error {
 	return nil
 }
 
-// fitting returns an error unless chunk i, n bytes long, is one that has to come now.
+// fitting returns an error unless chunk i, n bytes long, is expected now.
 func (r *receiver) fitting(in *incoming, i int64, n int, again bool) error {
 	if !again && (in.end != nil || i != in.next()) {
 		return unexpected("chunk %d of entry %d", i, in.m.n)
@@ -163,7 +163,7 @@ func (r *receiver) fitting(in *incoming, i int64, n int, again bool) error {
 	return nil
 }
 
-// askAgain deals with a chunk that arrived wrong.
+// askAgain requests a damaged chunk again, or fails the entry.
 func (r *receiver) askAgain(in *incoming, i int64) error {
 	in.tries++
 	if in.bad == nil {
@@ -178,7 +178,7 @@ func (r *receiver) askAgain(in *incoming, i int64) error {
 	return nil
 }
 
-// retireIfEnded retires a failed entry if its END came before.
+// retireIfEnded retires a failed entry if its END has arrived.
 func (r *receiver) retireIfEnded(in *incoming) error {
 	if in.end != nil {
 		r.retire(in)
@@ -186,7 +186,7 @@ func (r *receiver) retireIfEnded(in *incoming) error {
 	return nil
 }
 
-// store writes a chunk that arrived right.
+// store writes an intact chunk.
 func (r *receiver) store(in *incoming, i int64, a *arrival) error {
 	if in.inOrder(r) {
 		in.add(a.node)
@@ -220,7 +220,7 @@ func (r *receiver) put(in *incoming, i int64, data []byte, h cv) error {
 	return in.p.write(i, data, h)
 }
 
-// open opens the partial file of what is new.
+// open opens a new partial file, unless one is open.
 func (r *receiver) open(in *incoming) (err error) {
 	if r.st != nil && in.p == nil {
 		r.acquireFile(in)
@@ -245,7 +245,7 @@ func (r *receiver) handleEnd(in *incoming, m *endMsg) error {
 	case !in.complete() || m.size != in.size():
 		return unexpected("end of entry %d before it is complete", in.m.n)
 	case len(in.bad) > 0:
-		return nil // what arrived wrong comes again
+		return nil // damaged chunks will be sent again
 	}
 	return r.finalize(in)
 }
@@ -257,7 +257,7 @@ func (in *incoming) size() int64 {
 	return in.m.size
 }
 
-// finalize hands a whole file over to be synced and named.
+// finalize passes a complete file to finishLoop, to be synced and named.
 func (r *receiver) finalize(in *incoming) error {
 	if in.inOrder(r) {
 		if in.whole() != in.end.digest {

@@ -2,7 +2,7 @@ package transfer
 
 import "p2ptool/transfer/internal/disk"
 
-// hash computes what arrivalLoop needs of an arrival.
+// hash computes the hash that arrivalLoop needs for an arrival.
 func (a *arrival) hash() {
 	defer close(a.ready)
 	if a.zeros != nil {
@@ -12,7 +12,7 @@ func (a *arrival) hash() {
 	a.node = hashChunk(a.buf[headroom:headroom+a.n], int64(a.m.(*dataMsg).chunk))
 }
 
-// handleZeros takes chunks that are zeros.
+// handleZeros handles ZEROS.
 func (r *receiver) handleZeros(in *incoming, z zeroPart) error {
 	if in.failed {
 		return nil
@@ -62,8 +62,8 @@ func (r *receiver) writeZeros(size int64, z zeroPart) error {
 	return nil
 }
 
-// zero notes that chunks are zeros, and makes them so where the file has had something else. They are not in the
-// journal: they come again the next time, at no cost.
+// zero records that chunks are zeros, and overwrites what the file had there. Zeros are not in the journal: they are
+// sent again next time, which costs almost nothing.
 func (p *partial) zero(z zeroPart) error {
 	off := z.first * chunkSize
 	if err := disk.Zero(p.f, off, min(z.end()*chunkSize, p.src.size)-off); err != nil {
@@ -76,7 +76,7 @@ func (p *partial) zero(z zeroPart) error {
 	return nil
 }
 
-// addHeld adds the chunks from first up to end to a digest, by the journal or, without one, by what is pending.
+// addHeld adds the chunks from first up to end to a digest, from the journal or, without one, from pending.
 func (p *partial) addHeld(d *digester, first, end, total int64) error {
 	if p.j != nil {
 		return p.j.addTo(d, first, end, total)

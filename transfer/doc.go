@@ -11,8 +11,8 @@
 //	})
 //
 // The stream is any io.ReadWriteCloser that is reliable and ordered. It must also be
-// encrypted and authenticated, which this package does not do. After an interruption, call
-// both again with another stream: what the receiver has verified is not sent again.
+// encrypted and authenticated; this package does neither. After an interruption, call
+// both functions again with another stream. Data that the receiver has verified is not sent again.
 //
 // # What is sent
 //
@@ -44,41 +44,42 @@
 //	| type   | length of the body | body
 //	+--------+--------------------+------
 //
-// A body has at most 65,536 bytes, that of DATA 40 and one chunk. A chunk is 262,144 bytes, the
-// last one of a file what is left; its hash is the chaining value of its subtree in the
-// file's BLAKE3 tree. In a version a message has exactly these fields; anything else
-// breaks the protocol, which ends the transfer. Text at the end of a body has no length of its own.
-// Entries are counted from 0. Files, folders and bytes that are not known are -1; sizes are at most 2^49.
+// A body has at most 65,536 bytes. The body of DATA has 40 bytes and one chunk. A chunk is
+// 262,144 bytes, or the rest of the file. Its hash is the chaining value of its subtree in the
+// file's BLAKE3 tree. In one version of the protocol, a message has exactly these fields.
+// Anything else breaks the protocol and ends the transfer. Text at the end of a body has no
+// length field. Entries are numbered from 0. Unknown numbers of files, folders and bytes are -1.
+// Sizes are at most 2^49.
 //
 //	from the sender
-//	 1 OFFER    version, 1 (now 5); transfer, 16; files, 8; folders, 8; bytes, 8; of them data, 8: what is not in holes; names, 4: how many there are;
-//	            hash over all names, 32; tag over what has them, 16; origin, 16; names here, 2: at most 256; each length, 2, and name
-//	 2 TOTAL    files, 8; folders, 8; bytes, 8; data, 8: what the offer did not know
+//	 1 OFFER    version, 1 (now 5); transfer, 16; files, 8; folders, 8; bytes, 8; data, 8: the bytes that are not in holes; number of names, 4;
+//	            hash over all names, 32; tag over the state of the source, 16; origin, 16; number of names here, 2: at most 256; each length, 2, and name
+//	 2 TOTAL    files, 8; folders, 8; bytes, 8; data, 8: sent if they were unknown in the offer
 //	 3 ENTRY    entry, 4; kind, 1: 0 file, 1 file of unknown size, 2 folder; permissions, 2;
 //	            modification time: seconds since 1970, 8, and nanoseconds, 4; size, 8; data, 8; tag, 16; path
 //	 4 LEAVE    the innermost folder has no more entries
 //	 5 DATA     entry, 4; chunk, 4; hash, 32; the chunk
 //	 6 HASHES   entry, 4; first chunk, 4; hashes, 32 each, at most 256
 //	 7 END      entry, 4; code, 1; size, 8; digest, 32; reason
-//	 8 DONE     entries, 4: so many there are
-//	 9 BYE      the summary came
-//	10 AFRESH   all is announced anew, from entry 0
-//	11 ZEROS    entry, 4; first chunk, 4; level, 1: 2^level chunks, at most 12, are zeros
+//	 8 DONE     number of entries, 4
+//	 9 BYE      the summary arrived
+//	10 AFRESH   everything is announced again, from entry 0
+//	11 ZEROS    entry, 4; first chunk, 4; level, 1: at most 12; 2^level chunks are zeros
 //
 //	from the receiver
-//	16 ACCEPT   version, 1; afresh, 1: whether AFRESH has to come
+//	16 ACCEPT   version, 1; afresh, 1: whether AFRESH must follow
 //	17 WANT     entry, 4: all of it
 //	18 HAVE     entry, 4; check, 1; runs, 2: at most 1,024; each first chunk, 4, and count, 4; hashes, 32 each
 //	19 NEED     entry, 4; first chunk, 4; 256 bits, 32: which of HASHES, lowest bit first
-//	20 AGAIN    entry, 4; chunk, 4: it came wrong
+//	20 AGAIN    entry, 4; chunk, 4: it arrived damaged
 //	21 RESULT   entry, 4; code, 1; digest, 32; reason
 //	22 SUMMARY  files, 8; failed, 8; skipped, 8; bytes, 8
 //
 //	from either
 //	31 ABORT    code, 1; with code 10 the version, 1; reason: the last message
 //
-// Codes: 0 done, 1 held whole from before, 2 skipped as its name is taken, 3 failed otherwise,
-// 4 source changed, 5 integrity, 6 storage, 7 cancelled, 8 protocol broken, 9 refused, 10 another version.
+// Codes: 0 done, 1 complete from an earlier attempt, 2 skipped because the name is taken, 3 other failure,
+// 4 source changed, 5 integrity, 6 storage, 7 canceled, 8 protocol broken, 9 refused, 10 another version.
 // Reasons are UTF-8 of at most 512 bytes.
 //
 // # Order
@@ -89,32 +90,32 @@
 //	  ENTRY, ENTRY, ENTRY … ---------------->  as many as the window holds
 //	     <-------  for each WANT, HAVE or RESULT, in the order of the entries
 //	  DATA … END, DATA … END --------------->  of the wanted ones, in that order
-//	     <--------------------------  RESULT   once it is synced and has its name
+//	     <--------------------------  RESULT   once it is synced and has its final name
 //	  DONE  -------------------------------->
 //	     <--------------------------  SUMMARY  after the last RESULT
 //	  BYE  --------------------------------->
 //
-// Neither side waits for an answer before it goes on, but within the window: from the
-// oldest entry without RESULT there are at most 4,096, and their paths have at most 1 MiB.
-// A folder's entry comes before those in it, LEAVE after them; a folder gets a RESULT at once.
+// Neither side waits for answers, within the limits of the window: from the oldest entry without
+// RESULT on, there are at most 4,096 entries, and their paths have at most 1 MiB. A folder's entry
+// precedes its contents, LEAVE follows them. A folder gets its RESULT at once.
 //
-// Before ACCEPT there may be at most 64 entries, with paths of 16,384 bytes together, their LEAVEs, and
-// nothing else. They are kept until it is decided, and answered right after ACCEPT. A decision that takes
-// a second or longer is one that files may have changed during: then ACCEPT asks for all to be announced
-// afresh, the sender walks its source again, and nothing counts that it announced before AFRESH.
+// Before ACCEPT, the sender may send at most 64 entries, whose paths have at most 16,384 bytes together,
+// their LEAVEs, and nothing else. The receiver keeps them while it decides, and answers them right after
+// ACCEPT. If the decision takes a second or longer, files may have changed in the meantime. Then ACCEPT sets
+// afresh, the sender walks its source again, and the receiver ignores the entries before AFRESH.
 //
-// Of a file that is wanted all chunks come in ascending order, but for runs that
-// the receiver has. With check 0 these are of the same source, as size, time and tag tell:
-// the sender skips them and takes their part of the digest from the hashes, which are those of
-// the largest aligned subtrees that a run falls into, the file's last chunk always alone. With
-// check 1 they may be of another state of it, and come without hashes: where such a run
-// begins the sender sends HASHES of up to 256 of its chunks, waits for NEED and sends
-// DATA of what is needed, until the run is through.
+// The sender sends all chunks of a wanted file in ascending order, except for the runs that the
+// receiver has. With check 0, the runs are of the same state of the source, according to size, time
+// and tag. The sender skips them and uses their hashes for the digest. The hashes are those of the
+// largest aligned subtrees of each run; the file's last chunk always stands alone. With check 1,
+// the runs may be of another state, and have no hashes. At such a run, the sender sends HASHES of
+// up to 256 chunks, waits for NEED and sends DATA for the chunks needed, until the run ends.
 //
-// Chunks of zeros come as ZEROS in place of DATA, each an aligned subtree, the last chunk of a file
-// always alone, and of the first 512 GiB only. The receiver computes their hashes, and makes holes of them.
+// Chunks of zeros are sent as ZEROS instead of DATA, each an aligned subtree. The file's last chunk always
+// stands alone. ZEROS cover only the first 512 GiB of a file. The receiver computes their hashes, and makes
+// holes of them.
 //
-// A chunk that does not match its hash is asked for AGAIN, up to 16 times a file, and is then sent
-// out of order. The END of a file that can no longer be read carries the code for it, and a
-// RESULT that comes before END ends the file early: END follows with what was sent.
+// The receiver requests a damaged chunk with AGAIN, up to 16 times a file. It is then sent out of
+// order. If a file can no longer be read, its END has the code for that. A RESULT before END ends the
+// file early: END follows, after whatever was sent.
 package transfer

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A tally counts what became of the files, and says what that means for the whole.
+// A tally counts the outcomes of files, and derives the outcome of the transfer from them.
 type tally struct {
 	mu    sync.Mutex
 	start time.Time
@@ -14,7 +14,7 @@ type tally struct {
 
 	kinds  map[error]int64 // of failures; at most one for each code
 	reason string          // of the first failure
-	peer   bool            // whether the peer said so
+	peer   bool            // the peer reported the first failure
 }
 
 func newTally(id [16]byte) *tally {
@@ -33,7 +33,7 @@ func (t *tally) begin() {
 	t.start = time.Now()
 }
 
-// file counts one file. peer tells who said that it failed.
+// file counts one file. peer says that the peer reported its failure.
 func (t *tally) file(s Status, bytes int64, kind error, reason string, peer bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,8 +59,8 @@ func (t *tally) result(resumed int64) Result {
 	return r
 }
 
-// err returns the error that failed files make: ErrIntegrity if one failed for
-// that; the kind that all have if nothing else was transferred; else ErrPartial.
+// err returns the error for the failed files, or nil. Its kind is ErrIntegrity if any file
+// failed with that, the common kind if all files failed with the same, and else ErrPartial.
 func (t *tally) err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

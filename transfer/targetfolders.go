@@ -9,24 +9,24 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// A targetFolder is a folder that files are put into.
+// A targetFolder is a folder in which received files are placed.
 type targetFolder struct {
 	*disk.Folder
 	dir   string
 	users int // guarded by targetFolders.mu
 }
 
-// targetFolders are the folders that are in use, and the one that was opened last: most
-// often the next file goes there as well.
+// targetFolders holds the folders in use, and the one that was opened last, because the next
+// file usually goes to the same folder.
 type targetFolders struct {
 	mu    sync.Mutex
 	byDir map[string]*targetFolder
 	last  *targetFolder
 }
 
-// targetFolder opens a folder below the target, which it makes if its entry did not come, for
-// a user, who drops it. The folder of our state is refused, whatever name it was
-// reached by.
+// targetFolder opens a folder below the target folder. The caller must drop it. If the folder
+// does not exist, because its entry did not arrive, it makes it. It refuses the partial
+// folder, by whatever name it is reached.
 func (r *receiver) targetFolder(dir string) (*targetFolder, error) {
 	o := &r.folders
 	o.mu.Lock()
@@ -54,7 +54,7 @@ func (r *receiver) targetFolder(dir string) (*targetFolder, error) {
 	return f, nil
 }
 
-// folderFor is targetFolder for the folder of a file, and waits for descriptors.
+// folderFor is targetFolder for the folder of a file. It waits for descriptors.
 func (r *receiver) folderFor(local string) (f *targetFolder, err error) {
 	err = withFiles(r.ctx, func() error { f, err = r.targetFolder(path.Dir(local)); return err })
 	return f, err
@@ -68,7 +68,7 @@ func (o *targetFolders) drop(f *targetFolder) {
 	o.closeUnusedLocked(f)
 }
 
-// forget is drop, for a folder that is of no use: it is opened anew the next time.
+// forget is drop for a folder that could not be used. It is opened again next time.
 func (o *targetFolders) forget(f *targetFolder) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -89,7 +89,7 @@ func (o *targetFolders) closeUnusedLocked(f *targetFolder) {
 	}
 }
 
-// close closes the one that is kept. All users have dropped theirs.
+// close closes the folder that was opened last. All users must have dropped theirs.
 func (o *targetFolders) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -98,7 +98,7 @@ func (o *targetFolders) close() {
 	o.closeUnusedLocked(last)
 }
 
-// checkFolder makes a folder if its entry did not come, and refuses that of our state.
+// checkFolder makes a folder if it does not exist, and refuses the partial folder.
 func (r *receiver) checkFolder(dir string) error {
 	if dir == "." {
 		return nil

@@ -9,17 +9,17 @@ import (
 
 const (
 	// chunkSize is how much of a file is hashed, sent, verified and journaled at a time. It is a
-	// power of two of at least 1 KiB, so that a chunk is a subtree of the file's BLAKE3
-	// tree. 256 KiB takes a second on a path of 2 Mbit/s, so little is lost when a
-	// link breaks; its 32 bytes of hash are an eight-thousandth; and two dozen
-	// of them are enough in memory to keep disk, processors and network busy together.
+	// power of two of at least 1 KiB, so that a chunk is a subtree of the file's BLAKE3 tree.
+	// 256 KiB takes a second on a path of 2 Mbit/s, so little is lost when a link breaks. The
+	// 32-byte hash adds 1/8192. Two dozen chunks in memory are enough to keep disk, processors
+	// and network busy at the same time.
 	chunkSize   = 1 << chunkShift
 	chunkShift  = 18
 	chunkHeight = chunkShift - 10 // of its subtree, above BLAKE3's leaves of 1 KiB
 
 	hashSize = 32
 
-	// maxFileSize bounds what a file may claim to have, so that no arithmetic overflows.
+	// maxFileSize limits the announced size of a file, so that no arithmetic overflows.
 	maxFileSize = 1 << 49
 )
 
@@ -50,10 +50,10 @@ func subtree(data []byte, leaf uint64) guts.Node {
 	return guts.ParentNode(l, r, &guts.IV, 0)
 }
 
-// hashWide hashes what the processor can take at once.
+// hashWide hashes as much as fits into one vectorized call.
 func hashWide(data []byte, leaf uint64) guts.Node {
 	const wide = guts.MaxSIMD * guts.ChunkSize
-	if cap(data) >= wide { // what is behind data is not looked at
+	if cap(data) >= wide { // bytes after data are ignored
 		return guts.CompressBuffer((*[wide]byte)(data[:wide]), len(data), &guts.IV, leaf, 0)
 	}
 	var buf [wide]byte
@@ -76,16 +76,16 @@ func unpackCV(c cv) (w [8]uint32) {
 	return w
 }
 
-// A digester computes a file's digest from its chunks, added from first to last, in
-// memory that grows with the logarithm of the size. The newest part is held
-// back, since the last one of all has to be joined to the others differently.
+// A digester computes a file's digest from its chunks, added from first to last. Its stack
+// holds one subtree for each bit of the chunk count. It holds back the latest part, because
+// the last part of the file is joined to the others differently.
 type digester struct {
-	stack [64][8]uint32 // one subtree for each bit of count, at the bit's place
+	stack [64][8]uint32 // one subtree for each bit of count, at the bit's index
 	count uint64        // chunks in the stack
-	held  guts.Node     // valid if holds
-	heldW [8]uint32     // the chaining value of what is held back
-	holds int           // 0 nothing, 1 a node, 2 a chaining value alone
-	level int           // what is held back covers 2^level chunks
+	held  guts.Node     // the part held back, if holds is 1
+	heldW [8]uint32     // its chaining value
+	holds int           // 0: nothing is held back; 1: a node; 2: only a chaining value
+	level int           // the part held back covers 2^level chunks
 }
 
 // addChunk adds one chunk.
@@ -94,8 +94,8 @@ func (d *digester) addChunk(n guts.Node) {
 	d.held, d.heldW, d.holds, d.level = n, guts.ChainingValue(n), 1, 0
 }
 
-// addCV adds a subtree of 2^level chunks, which begins at a multiple of as many. The
-// last chunk of a file may not be in a subtree with others.
+// addCV adds a subtree of 2^level chunks. It must start at a multiple of 2^level, and must
+// not contain the last chunk of the file together with others.
 func (d *digester) addCV(c cv, level int) {
 	d.settle()
 	d.heldW, d.holds, d.level = unpackCV(c), 2, level
@@ -114,7 +114,7 @@ func (d *digester) settle() {
 	d.holds = 0
 }
 
-// sum returns the digest of the file. A file of one chunk needs it added by addChunk.
+// sum returns the digest of the file. The only chunk of a file must be added with addChunk.
 func (d *digester) sum() (digest [32]byte) {
 	n, w := d.held, d.heldW
 	if d.holds == 0 {
@@ -129,8 +129,8 @@ func (d *digester) sum() (digest [32]byte) {
 	return rootDigest(n)
 }
 
-// rootDigest returns the digest of a file whose root is n: that of its only chunk, or
-// of nothing, if it has no more.
+// rootDigest returns the digest of a file whose tree has the root n. For a file of at most one
+// chunk, n is the node of that chunk.
 func rootDigest(n guts.Node) (digest [32]byte) {
 	n.Flags |= guts.FlagRoot
 	out := guts.WordsToBytes(guts.CompressNode(n))
@@ -138,8 +138,8 @@ func rootDigest(n guts.Node) (digest [32]byte) {
 	return digest
 }
 
-// subtrees tells how the chunks from first up to end fall into subtrees, of a
-// file of total chunks: the levels, in order. The last chunk of a file stays alone.
+// subtrees splits the chunks from first up to end, of a file of total chunks, into the largest
+// aligned subtrees, and returns their levels in order. The last chunk of a file stays alone.
 func subtrees(first, end, total int64) (levels []int) {
 	for at := first; at < end; {
 		stop := end
@@ -153,7 +153,7 @@ func subtrees(first, end, total int64) (levels []int) {
 	return levels
 }
 
-// joinCVs returns the chaining value over a power of two of them.
+// joinCVs returns the chaining value of the tree over cvs, whose number is a power of two.
 func joinCVs(cvs []cv) cv {
 	for len(cvs) > 1 {
 		for i := range len(cvs) / 2 {

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// errTwin says that a file would replace one that the same transfer delivered.
+// errTwin says that a file would replace another one that the same transfer delivered.
 var errTwin = errors.New("its name is that of another file of this transfer")
 
-// delivered are the names that a transfer has given to files, so that none of them replaces another: two of one
-// name, or two whose names differ, but not on this disk. The zero value is empty.
-type delivered map[string]string // by what a disk may take for the same
+// delivered holds the names that a transfer has given to files, so that none of its files replaces another one:
+// two with the same name, or with different names that are the same on this disk. The zero value is empty.
+type delivered map[string]string // by folded name
 
 func (d *delivered) add(local string) {
 	if *d == nil {
@@ -22,7 +22,7 @@ func (d *delivered) add(local string) {
 	(*d)[folded(local)] = local
 }
 
-// isTwin reports whether what has a name is a file that was delivered.
+// isTwin reports whether the file with the name local is one that this transfer delivered.
 func (d delivered) isTwin(root *os.Root, local string) bool {
 	other, ok := d[folded(local)]
 	if !ok {
@@ -39,5 +39,5 @@ func (d delivered) isTwin(root *os.Root, local string) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
-// folded is the same for names that some disk takes for the same: by case or by the form of an é.
+// folded returns the same string for names that some disk treats as the same: by case or by Unicode form.
 func folded(local string) string { return strings.ToLower(norm.NFC.String(local)) }

@@ -16,14 +16,14 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// A top is a file or folder that was named to be sent.
+// A top is a file or folder in Source.Paths.
 type top struct {
 	dir  string // the folder it is in
-	base string
-	name string // under which it is offered
+	base string // its name there
+	name string // the name in the offer
 }
 
-// resolveTops finds what paths mean, and gives each a name of its own.
+// resolveTops resolves paths and gives each a unique name.
 func resolveTops(paths []string) ([]top, error) {
 	taken := make(map[string]bool)
 	tops := make([]top, 0, len(paths))
@@ -47,12 +47,12 @@ func resolveTop(p string) (top, error) {
 		return top{}, err
 	}
 	last := p[max(strings.LastIndexByte(filepath.ToSlash(p), '/')+1, 0):]
-	if last == "" || last == "." || last == ".." { // the folder itself, even through a link
+	if last == "" || last == "." || last == ".." { // the folder itself, after following links
 		if abs, err = filepath.EvalSymlinks(abs); err != nil {
 			return top{}, err
 		}
 	}
-	// A link that was named is followed, as by scp; those in a folder are not.
+	// Follow a link that was named, like scp. Links in folders are not followed.
 	real, err := filepath.EvalSymlinks(abs)
 	if err != nil {
 		return top{}, err
@@ -64,7 +64,7 @@ func resolveTop(p string) (top, error) {
 	return t, nil
 }
 
-// topsHash tells one set of names from another.
+// topsHash returns a hash that identifies a set of names.
 func topsHash(names []string) [32]byte {
 	h := blake3.New(32, nil)
 	for _, n := range names {
@@ -73,14 +73,14 @@ func topsHash(names []string) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// topsState is a tag over the states of all tops, to tell one source from another of the same names.
+// topsState returns a tag over the states of all tops, to distinguish sources with the same names.
 func topsState(tops []top) [16]byte {
 	h := blake3.New(16, nil)
 	for _, t := range tops {
 		if t.dir == "" {
 			continue // a stream
 		}
-		var tag [16]byte // zero: it is not there any more
+		var tag [16]byte // zero: it no longer exists
 		if fi, err := os.Lstat(filepath.Join(t.dir, t.base)); err == nil {
 			tag = stateOf(fi).tag()
 		}
@@ -89,8 +89,8 @@ func topsState(tops []top) [16]byte {
 	return [16]byte(h.Sum(nil))
 }
 
-// topsOrigin names the folders that the tops are in: two files of one name and one origin are the same file, maybe in
-// two states. It tells the receiver no path, as nobody can guess the inodes.
+// topsOrigin identifies the folders that the tops are in: two files with the same name and origin are the same file,
+// maybe in different states. It reveals no path to the receiver, as nobody can guess the inodes.
 func topsOrigin(tops []top) [16]byte {
 	var dirs []string
 	for _, t := range tops {
@@ -111,20 +111,20 @@ func topsOrigin(tops []top) [16]byte {
 	return [16]byte(h.Sum(nil))
 }
 
-// A found is one thing on the walk.
+// A found is one result of the walk.
 type found struct {
 	top   *top
-	dir   *os.Root // that it is in, while it is told of
-	rel   string   // below top.dir, in the system's form
-	path  string   // on the wire
+	dir   *os.Root // the folder it is in; valid only during the call
+	rel   string   // path below top.dir, with the system's separators
+	path  string   // path on the wire
 	info  fs.FileInfo
-	leave bool   // the folder was walked through
+	leave bool   // the end of a folder
 	skip  string // why it is not sent
-	err   error  // why it cannot be
+	err   error  // why it cannot be sent
 }
 
-// walk calls fn for the tops and all that is in them, each folder before and after what is in
-// it. It follows no symbolic link, and holds one page of one folder for each level.
+// walk calls fn for the tops and everything in them, and for each folder before and after its
+// entries. It follows no symbolic links, and keeps one page of entries for each level.
 func walk(ctx context.Context, tops []top, fn func(found) error) error {
 	for i := range tops {
 		t := &tops[i]
@@ -142,7 +142,7 @@ func walk(ctx context.Context, tops []top, fn func(found) error) error {
 	return nil
 }
 
-// walkOne deals with what is named by the last part of f.rel in dir.
+// walkOne walks the file or folder in dir whose name is the last element of f.rel.
 func walkOne(ctx context.Context, dir *os.Root, f found, depth int, fn func(found) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -199,7 +199,7 @@ func walkFolder(ctx context.Context, dir *os.Root, f found, depth int, fn func(f
 			g := found{top: f.top, rel: f.rel + string(filepath.Separator) + e.Name(), path: f.path + "/" + e.Name()}
 			if disk.ListsStates && !e.IsDir() {
 				if g.info, g.err = e.Info(); errors.Is(g.err, fs.ErrNotExist) {
-					continue // it was removed meanwhile
+					continue // it was removed in the meantime
 				}
 			}
 			if err := walkOne(ctx, sub, g, depth+1, fn); err != nil {
@@ -219,7 +219,7 @@ func walkFolder(ctx context.Context, dir *os.Root, f found, depth int, fn func(f
 	}
 }
 
-// openFolder opens the folder that info was told of, and no other.
+// openFolder opens the folder that info describes. It returns ErrChanged if that was replaced.
 func openFolder(dir *os.Root, base string, info fs.FileInfo) (*os.Root, *os.File, error) {
 	sub, err := disk.OpenSubRoot(dir, base)
 	if err != nil {

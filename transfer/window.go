@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Announced entries that are not finished, from the oldest such on, are within
-// these bounds. They are what either side has to remember.
+// Each side has to remember all entries from the oldest unfinished one on. These bounds
+// limit them.
 const (
 	windowEntries = 4096
 	windowPaths   = 1 << 20 // bytes of their paths
@@ -62,14 +62,14 @@ func (w *window[T]) tryAdd(v *T, paths int) (n uint32, err error) {
 	return w.next - 1, nil
 }
 
-// early reports whether an entry with a path so long may be added before the offer is accepted.
+// early reports whether an entry with a path of that length may be added before the offer is accepted.
 func (w *window[T]) early(path int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.next < earlyEntries && w.paths+path <= earlyPaths
 }
 
-// reset forgets all entries: the next one has the number 0 again.
+// reset removes all entries. The next one gets the number 0 again.
 func (w *window[T]) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -90,7 +90,7 @@ func (w *window[T]) get(n uint32) *T {
 	return nil
 }
 
-// finish marks entry n and moves on past what is finished.
+// finish marks entry n as finished and moves low past finished entries.
 func (w *window[T]) finish(n uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

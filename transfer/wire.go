@@ -14,7 +14,7 @@ const (
 	dataHeader  = 4 + 4 + hashSize
 
 	maxNames     = 256     // in an offer
-	maxNameBytes = 1 << 15 // of them together
+	maxNameBytes = 1 << 15 // of all names together
 	maxReason    = 512
 	maxRuns      = 1024 // in a HAVE
 	pageChunks   = 256  // in a HASHES and a NEED
@@ -43,10 +43,10 @@ const (
 	typeAbort   = 31
 )
 
-// errMessage is what a malformed message is.
+// errMessage is the error for a malformed message.
 var errMessage = errors.New("malformed message")
 
-// A message is one on the wire. append adds its body.
+// A message is a protocol message. append appends its body, parse reads it.
 type message interface {
 	kind() byte
 	append(b []byte) []byte
@@ -57,14 +57,14 @@ type (
 	offerMsg struct {
 		version byte
 		id      [16]byte
-		files   int64 // -1: unknown, as folders and bytes
+		files   int64 // -1: unknown; the same for folders, bytes and data
 		folders int64
 		bytes   int64
-		data    int64 // of bytes, what is not in holes of files
+		data    int64 // the part of bytes that is not in holes
 		count   uint32
-		tops    [32]byte // over all names, though not all may be here
-		source  [16]byte // over the states of what has them
-		origin  [16]byte // over the folders they are in; zero: a stream
+		tops    [32]byte // hash over all names, including those missing in names
+		source  [16]byte // tag over the states of the files and folders
+		origin  [16]byte // tag over the folders they are in; zero: a stream
 		names   []string
 	}
 	totalMsg struct{ files, folders, bytes, data int64 } // bytes and data may be -1
@@ -103,7 +103,7 @@ type (
 	afreshMsg struct{}
 	acceptMsg struct {
 		version byte
-		afresh  bool // the entries that came before are too old
+		afresh  bool // the entries so far are too old
 	}
 	wantMsg struct{ n uint32 }
 	haveMsg struct {
@@ -140,7 +140,7 @@ const (
 	entryKinds
 )
 
-// A run is chunks of a file that follow each other.
+// A run is a range of chunks of a file.
 type run struct{ first, count uint32 }
 
 func (r run) end() int64 { return int64(r.first) + int64(r.count) }
@@ -215,7 +215,7 @@ func newAnswer(kind byte) message {
 	return nil
 }
 
-// appendMessage adds m with its header.
+// appendMessage appends m with its header.
 func appendMessage(b []byte, m message) []byte {
 	at := len(b)
 	b = m.append(append(b, 0, 0, 0, 0))
@@ -227,7 +227,7 @@ func putHeader(b []byte, kind byte, length int) {
 	binary.BigEndian.PutUint32(b, uint32(kind)<<24|uint32(length))
 }
 
-// parseHeader reads the type of a message and the length of its body, which is bounded.
+// parseHeader reads the type of a message and the length of its body, and checks the length.
 func parseHeader(b []byte) (kind byte, length int, err error) {
 	kind, length = b[0], int(binary.BigEndian.Uint32(b)&0xffffff)
 	if kind == typeData {
@@ -240,8 +240,8 @@ func parseHeader(b []byte) (kind byte, length int, err error) {
 	return kind, length, nil
 }
 
-// parseMessage reads a body. All of it has to be understood: what a version does not
-// define, it does not carry. Of DATA only the part before the chunk is given.
+// parseMessage parses a body. It rejects bytes that this version does not define. For DATA,
+// body is only the part before the chunk.
 func parseMessage(kind byte, body []byte) (message, error) {
 	m := newMessage(kind)
 	if m == nil {

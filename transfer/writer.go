@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	writeBuffer = 64 << 10 // small messages are gathered to this size
-	writeDirect = 32 << 10 // chunks from this size on are written from where they are
+	writeBuffer = 64 << 10 // small messages are buffered up to this size
+	writeDirect = 32 << 10 // chunks from this size on are written without copying them
 )
 
-// writeLoop is the one that writes: messages first, then chunks, and what was
-// gathered as soon as there is nothing more at hand.
+// writeLoop writes everything to the stream: messages first, then jobs. It flushes the buffer
+// as soon as there is nothing more to write.
 func (s *sender) writeLoop() error {
 	out := s.limited()
 	w := bufio.NewWriterSize(out, writeBuffer)
@@ -81,12 +81,12 @@ func (s *sender) writeJob(out io.Writer, w *bufio.Writer, d *digester, j *job) e
 	return nil
 }
 
-// writeSmall writes a whole small file. What is gathered waits for it: it is being read.
+// writeSmall writes a whole small file. It does not flush the buffer while it waits, as the file is being read.
 func (s *sender) writeSmall(out io.Writer, w *bufio.Writer, j *job) error {
 	select {
 	case <-j.ready:
 	case <-s.ctx.Done():
-		return nil // the buffer may be read into still
+		return nil // do not release the buffer: a read into it may be running
 	}
 	defer s.release(j.buf)
 	end := &endMsg{n: j.o.n, size: j.o.state.size}
@@ -103,7 +103,7 @@ func (s *sender) writeSmall(out io.Writer, w *bufio.Writer, j *job) error {
 	return s.endFile(w, j.o, end)
 }
 
-// writeZeros writes that chunks are zeros.
+// writeZeros writes ZEROS.
 func (s *sender) writeZeros(w *bufio.Writer, d *digester, j *job) error {
 	if ready, err := s.await(w, j); !ready || err != nil {
 		return err
@@ -114,7 +114,7 @@ func (s *sender) writeZeros(w *bufio.Writer, d *digester, j *job) error {
 	return put(w, &zerosMsg{j.o.n, uint32(j.chunk), byte(level)})
 }
 
-// await waits until a job is hashed; what is gathered need not wait. It is not ready when the session ends first.
+// await waits until a job is hashed, and flushes the buffer before it waits. It returns false if the session ends first.
 func (s *sender) await(w *bufio.Writer, j *job) (ready bool, err error) {
 	select {
 	case <-j.ready:
@@ -141,7 +141,7 @@ func put(w io.Writer, m message) error {
 
 func (s *sender) writeChunk(out io.Writer, w *bufio.Writer, d *digester, j *job) error {
 	if ready, err := s.await(w, j); !ready || err != nil {
-		return err // the buffer may be read still
+		return err // do not release the buffer: it may still be in use for hashing
 	}
 	defer s.release(j.buf)
 	if j.kind == jobChunk {
@@ -167,7 +167,7 @@ func (s *sender) writeData(out io.Writer, w *bufio.Writer, j *job) error {
 	return writeThrough(out, w, b)
 }
 
-// writeThrough writes what is large without copying it.
+// writeThrough writes large data without copying it.
 func writeThrough(out io.Writer, w *bufio.Writer, b []byte) (err error) {
 	if len(b) < writeDirect {
 		_, err = w.Write(b)
@@ -180,7 +180,7 @@ func writeThrough(out io.Writer, w *bufio.Writer, b []byte) (err error) {
 	return nil
 }
 
-// writeEnd ends a file. The digest is known once all before it was written.
+// writeEnd ends a file. Its digest is complete, as all jobs before were written.
 func (s *sender) writeEnd(w *bufio.Writer, d *digester, j *job) error {
 	m := j.end
 	if m.code == codeOK {
@@ -193,7 +193,7 @@ func (s *sender) writeEnd(w *bufio.Writer, d *digester, j *job) error {
 	return s.endFile(w, j.o, m)
 }
 
-// endFile writes END. The file's result may be there already.
+// endFile writes END. If the file's result has arrived already, it finishes the file.
 func (s *sender) endFile(w *bufio.Writer, o *outgoing, m *endMsg) error {
 	s.mu.Lock()
 	o.phase, o.bytes, o.ours = ended, m.size, m.code != codeOK
@@ -214,7 +214,7 @@ type limitedWriter struct {
 	l   *rate.Limiter
 }
 
-// limitBurst is what a limited sender may write at once: what is due in 50 ms.
+// limitBurst returns how much a limited sender may write at once: about 50 ms worth of data.
 func limitBurst(perSecond int64) int { return int(min(max(perSecond/20, 1<<10), 256<<10)) }
 
 func (s *sender) limited() io.Writer {

@@ -11,30 +11,30 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// What is zero in a file is neither read nor sent, nor does it take room at the receiver. Its hashes are part of the
-// file's digest all the same, and they depend on where it is: each leaf of a BLAKE3 tree is hashed with its number. So
-// those of large subtrees stand in a table, or 200 GB of nothing would take a minute of hashing on either side.
+// Holes in a file are neither read nor sent, and use no space at the receiver. Their hashes are still part of the file's
+// digest. They depend on the position, as each leaf of a BLAKE3 tree is hashed with its number. A table holds the hashes
+// of large subtrees; without it, 200 GB of zeros would take a minute of hashing on each side.
 const (
 	zeroLevel = 12 // of the subtrees in the table: 1 GiB
 	zeroSize  = chunkSize << zeroLevel
 )
 
-// zeroTable has the chaining values of the subtrees of zeroLevel of a file of zeros, from its beginning on.
+// zeroTable holds the chaining values of the subtrees of zeroLevel of a file of zeros, from its beginning on.
 //
 //go:embed zeros.bin
 var zeroTable string
 
-// maxZeros is the end of the table. What is zero behind it is sent like anything else, so that
-// nobody can make the other side hash without end.
+// maxZeros is the offset at which the table ends. Zeros after it are sent like other data, so that
+// a peer cannot make the other side hash forever.
 var maxZeros = int64(len(zeroTable)/hashSize) * zeroSize
 
 var zeroChunk = make([]byte, chunkSize)
 
-// isZero reports whether all of b, of a chunk at most, is zero.
+// isZero reports whether b, of at most a chunk, is all zeros.
 func isZero(b []byte) bool { return bytes.Equal(b, zeroChunk[:len(b)]) }
 
-// zeroHash returns the chaining value of 2^level chunks of zeros from chunk i on, a multiple of as many, within
-// the table.
+// zeroHash returns the chaining value of 2^level chunks of zeros from chunk i on. i must be a multiple of 2^level,
+// and the chunks must be within the table.
 func zeroHash(i int64, level int) cv {
 	if level == zeroLevel {
 		return cv([]byte(zeroTable[hashSize*(i>>zeroLevel):][:hashSize]))
@@ -55,8 +55,8 @@ type zeroPart struct {
 
 func (z zeroPart) end() int64 { return z.first + 1<<z.level }
 
-// hashZeros hashes a part, of a file of so many bytes. Its last chunk may be shorter than others, and is a part
-// by itself.
+// hashZeros returns the chaining value of a part of a file of size bytes. The last chunk of the file may be shorter
+// than the others, and is a part on its own.
 func hashZeros(first int64, level int, size int64) cv {
 	if n := chunkLen(size, first); level == 0 && n < chunkSize {
 		return nodeCV(hashChunk(zeroChunk[:n], first))
@@ -64,7 +64,8 @@ func hashZeros(first int64, level int, size int64) cv {
 	return zeroHash(first, level)
 }
 
-// zeroParts takes a run of chunks of zeros apart, of a file of total chunks.
+// zeroParts splits the chunks of zeros from first up to end, of a file of total chunks, into parts, and returns their
+// levels.
 func zeroParts(first, end, total int64) (levels []int) {
 	for _, level := range subtrees(first, end, total) {
 		for n := 1 << max(0, level-zeroLevel); n > 0; n-- {
@@ -74,13 +75,13 @@ func zeroParts(first, end, total int64) (levels []int) {
 	return levels
 }
 
-// fits reports whether a part may come of a file of total chunks.
+// fits reports whether z is a valid part of a file of total chunks.
 func (z zeroPart) fits(total int64) bool {
 	return z.level <= zeroLevel && z.first&(1<<z.level-1) == 0 && z.end() <= total && (z.level == 0 || z.end() < total) && z.end() <= maxZeros/chunkSize
 }
 
-// joinZeros adds a part behind the others, of a file of total chunks. Two halves of a subtree become one, so that their
-// number stays small; but the last chunk stays alone.
+// joinZeros appends a part of a file of total chunks. It joins two halves of a subtree into one part, so that there are
+// few parts. The last chunk stays alone.
 func joinZeros(parts []zeroPart, z zeroPart, total int64) []zeroPart {
 	for n := len(parts); n > 0 && z.end() < total; n = len(parts) {
 		last := parts[n-1]
@@ -94,18 +95,18 @@ func joinZeros(parts []zeroPart, z zeroPart, total int64) []zeroPart {
 	return append(parts, z)
 }
 
-// holes finds what of a file lies in holes.
+// holes finds the holes of a file.
 type holes struct {
 	f        *os.File
 	size     int64
-	from, to int64 // the data that was found last
+	from, to int64 // the range of data found last
 }
 
-// end returns up to which chunk all from chunk i on are in a hole; i itself if that is not.
+// end returns the end of the chunks from i on that lie in a hole. It returns i if chunk i does not.
 func (h *holes) end(i int64) int64 {
 	off := i * chunkSize
 	if off >= h.to && h.find(off) != nil {
-		h.from, h.to = off, h.size // what is wrong shows when it is read
+		h.from, h.to = off, h.size // the error shows when the file is read
 	}
 	switch {
 	case off >= h.from:
@@ -116,7 +117,7 @@ func (h *holes) end(i int64) int64 {
 	return h.from / chunkSize
 }
 
-// find finds the data at an offset, or behind it.
+// find finds the first data at or after off.
 func (h *holes) find(off int64) (err error) {
 	h.from, err = disk.NextData(h.f, off)
 	if err == io.EOF || err == nil && h.from >= h.size {
@@ -129,10 +130,10 @@ func (h *holes) find(off int64) (err error) {
 	return err
 }
 
-// maxHoles is how many pieces of a file are looked at to find out how much of it is data.
+// maxHoles is how many ranges of a file are checked to find out how much of it is data.
 const maxHoles = 4096
 
-// dataIn returns how much of a file is not in holes.
+// dataIn returns how many bytes of a file are not in holes. After maxHoles ranges, it counts the rest as data.
 func dataIn(f *os.File, size int64) (data int64) {
 	h := holes{f: f, size: size}
 	for range maxHoles {
