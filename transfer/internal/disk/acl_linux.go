@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The form of an ACL is that of linux/posix_acl_xattr.h: a version, 4 bytes, and for each entry
-// tag, 2; permissions, 2; id, 4; all little-endian.
+// The format of an ACL is that of linux/posix_acl_xattr.h: a version, 4 bytes, and for each entry
+// a tag, 2; permissions, 2; id, 4. All are little-endian.
 const (
 	aclHead  = 4
 	aclEntry = 8
@@ -22,7 +22,7 @@ const (
 	maxACL = 64 << 10
 )
 
-// defaultACL returns the ACL that a folder passes on; nil: none.
+// defaultACL returns the ACL that files in a folder inherit. nil means none.
 func defaultACL(dir *os.File) []byte {
 	const name = "system.posix_acl_default"
 	n, err := unix.Fgetxattr(int(dir.Fd()), name, nil)
@@ -36,8 +36,8 @@ func defaultACL(dir *os.File) []byte {
 	return acl
 }
 
-// granted returns the most that a file gets from a default ACL. The mask, where there is one, stands
-// for the group.
+// granted returns the most permissions that a default ACL gives to a file. If the ACL has a mask, it replaces
+// the group's permissions.
 func granted(acl []byte) (mode fs.FileMode) {
 	var group fs.FileMode
 	masked := false
@@ -68,7 +68,7 @@ func entries(acl []byte) func(yield func(tag uint16, perm fs.FileMode) bool) {
 	}
 }
 
-// setACL gives f the ACL that is passed on to it, or none. Setting the mode then masks it.
+// setACL gives f the inherited ACL, or none. Setting the mode afterwards masks it.
 func setACL(f *os.File, acl []byte) {
 	const name = "system.posix_acl_access"
 	if acl == nil {

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// The system passes its ACLs on by itself, and they do not touch modes.
+// The system handles the inheritance of ACLs itself, and they do not affect modes.
 
 func defaultACL(*os.File) []byte  { return nil }
 func granted([]byte) fs.FileMode  { return fs.ModePerm }

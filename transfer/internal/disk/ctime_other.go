@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// ChangeTime returns when a file or its metadata changed; zero: not known.
+// ChangeTime returns zero: the change time is not known here.
 func ChangeTime(fs.FileInfo) time.Time { return time.Time{} }

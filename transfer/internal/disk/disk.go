@@ -1,8 +1,8 @@
-// Package disk is what the transfer of files needs of a system beyond package os:
-// locks, renaming that never replaces, syncing of folders, free space, identity of files,
-// holes in them, and what a new file inherits from its folder.
+// Package disk provides what file transfers need from the system beyond package os:
+// locks, renaming without replacing, syncing of folders, free space, identity of files,
+// holes, and what a new file inherits from its folder.
 //
-// All paths are taken below an os.Root, so a symbolic link leads nowhere outside of it.
+// All paths are relative to an os.Root, so a symbolic link cannot lead outside of it.
 package disk
 
 import (
@@ -11,10 +11,10 @@ import (
 	"os"
 )
 
-// Move gives the file that is called name in from another name in the folder to, and never replaces: if that
-// exists the error is fs.ErrExist. Where the system cannot rename in that way, it makes a second link and
-// removes the first; where the disk has no links either, it looks and then renames, and
-// what is made under the name between the two is lost.
+// Move renames the file name in the folder from to as in the folder to. It never replaces a file: if as
+// exists, the error is fs.ErrExist. If the system cannot rename without replacing, Move makes a second
+// link and removes the first. If the disk does not support links either, it checks that as does not exist
+// and then renames. A file that is created as as between the two is lost.
 func Move(from *Folder, name string, to *Folder, as string) error {
 	if !isName(name) || !isName(as) {
 		return &os.LinkError{Op: "rename", Old: name, New: as, Err: fs.ErrInvalid}
@@ -35,7 +35,7 @@ func Move(from *Folder, name string, to *Folder, as string) error {
 	return rename(from, name, to, as)
 }
 
-// Replace is Move, but what has the name is replaced.
+// Replace is Move, but replaces an existing file.
 func Replace(from *Folder, name string, to *Folder, as string) error {
 	if !isName(name) || !isName(as) {
 		return &os.LinkError{Op: "rename", Old: name, New: as, Err: fs.ErrInvalid}
@@ -54,8 +54,8 @@ func hasSeparator(s string) bool {
 	return false
 }
 
-// SyncDir makes the names in a folder last, on macOS once FlushDrive was called. Where folders cannot be
-// synced, as on Windows, it does nothing.
+// SyncDir makes the names in a folder durable; on macOS, only once FlushDrive was called. If folders cannot
+// be synced, as on Windows, it does nothing.
 func SyncDir(root *os.Root, dir string) error {
 	f, err := openDir(root, dir)
 	if err != nil {

@@ -38,7 +38,7 @@ func put(t *testing.T, root *os.Root, name string) {
 	}
 }
 
-// symlink makes a symbolic link. It reports false where that cannot be: on Windows it takes a privilege.
+// symlink makes a symbolic link. It returns false if it cannot: on Windows it needs a privilege.
 func symlink(t *testing.T, root *os.Root, to, name string) bool {
 	t.Helper()
 	err := root.Symlink(to, name)
@@ -73,7 +73,7 @@ func TestMoveNeverReplaces(t *testing.T) {
 	}
 }
 
-// Of many that want one name, one gets it.
+// If several files race for a name, exactly one gets it.
 func TestMoveRaced(t *testing.T) {
 	t.Parallel()
 	root := testRoot(t)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Files of Windows arrive elsewhere with the usual permissions, and not open to everybody.
+// Files from Windows get the usual permissions on other systems, and are not open to everyone.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	root := testRoot(t)

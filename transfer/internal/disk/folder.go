@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// A Folder is a folder that stays open, so that what is done to the files in it does not
-// go by the folders above each time.
+// A Folder is a folder that stays open, so that operations on its files do not resolve its
+// path each time.
 type Folder struct {
 	above *os.Root
 	dir   string // below it
@@ -15,7 +15,7 @@ type Folder struct {
 	rules inheritance
 }
 
-// OpenFolder opens the folder dir below root, which has to stay open.
+// OpenFolder opens the folder dir below root. root must stay open.
 func OpenFolder(root *os.Root, dir string) (*Folder, error) {
 	sub, err := OpenSubRoot(root, dir)
 	if err != nil {
@@ -32,17 +32,17 @@ func OpenFolder(root *os.Root, dir string) (*Folder, error) {
 // Root is the folder itself. Close closes it.
 func (d *Folder) Root() *os.Root { return d.root }
 
-// Lstat returns what has a name in the folder.
+// Lstat returns the metadata of the file with the name in the folder.
 func (d *Folder) Lstat(name string) (os.FileInfo, error) { return d.root.Lstat(name) }
 
-// Stat returns the state of the folder itself.
+// Stat returns the metadata of the folder itself.
 func (d *Folder) Stat() (os.FileInfo, error) { return d.f.Stat() }
 
-// Sync makes the names in the folder last, as SyncDir does.
+// Sync makes the names in the folder durable, like SyncDir.
 func (d *Folder) Sync() error { return syncDir(d.f) }
 
-// Allowed returns the permissions that a file of the mode gets when it is made in the folder: less
-// what the umask takes away or, instead of that, what the folder's default ACL does not grant.
+// Allowed returns the permissions of a file that is made in the folder with the mode: without those
+// that the umask clears or, if the folder has a default ACL, those that the ACL does not grant.
 func (d *Folder) Allowed(mode fs.FileMode) fs.FileMode { return mode.Perm() & d.rules.allowed }
 
 // Close closes the folder.

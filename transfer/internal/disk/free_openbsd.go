@@ -12,7 +12,7 @@ func freeOf(fd int) (bytes, files int64, ok bool) {
 		return 0, 0, false
 	}
 	files = st.F_favail
-	if st.F_files == 0 { // it makes them as it needs them
+	if st.F_files == 0 { // the disk creates inodes as needed
 		files = math.MaxInt64
 	}
 	return st.F_bavail * int64(st.F_bsize), files, true

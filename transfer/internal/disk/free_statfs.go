@@ -14,7 +14,7 @@ func freeOf(fd int) (bytes, files int64, ok bool) {
 		return 0, 0, false
 	}
 	files = int64(st.Ffree)
-	if st.Files == 0 { // it makes them as it needs them
+	if st.Files == 0 { // the disk creates inodes as needed
 		files = math.MaxInt64
 	}
 	return int64(st.Bavail) * int64(st.Bsize), files, true

@@ -8,14 +8,14 @@ import (
 	"os"
 )
 
-// Allocated returns how much room a file takes on its disk.
+// Allocated returns the file's size: the allocated space is not known here.
 func Allocated(fi fs.FileInfo) int64 { return fi.Size() }
 
-// NextData returns where in f data begins, at an offset or behind it; io.EOF: nowhere. Here that is the offset.
+// NextData returns off: holes are not known here.
 func NextData(_ *os.File, off int64) (int64, error) { return off, nil }
 
-// NextHole returns where in f the next hole begins, at an offset with data or behind it. The end of the file is one.
+// NextHole returns the end of the file: holes are not known here.
 func NextHole(f *os.File, _ int64) (int64, error) { return f.Seek(0, io.SeekEnd) }
 
-// ReadNow reads what is there.
+// ReadNow reads from f.
 func ReadNow(f *os.File, b []byte) (int, error) { return f.Read(b) }

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Allocated returns how much room a file takes on its disk.
+// Allocated returns how much space a file uses on its disk.
 func Allocated(fi fs.FileInfo) int64 {
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		return int64(st.Blocks) * 512
@@ -19,8 +19,8 @@ func Allocated(fi fs.FileInfo) int64 {
 	return fi.Size()
 }
 
-// NextData returns where in f data begins, at an offset or behind it; io.EOF: nowhere. On a disk that does
-// not tell, that is the offset.
+// NextData returns the offset of the first data in f at or after off, or io.EOF if there is none. If the disk
+// does not report holes, it returns off.
 func NextData(f *os.File, off int64) (int64, error) {
 	at, err := unix.Seek(int(f.Fd()), off, unix.SEEK_DATA)
 	switch err {
@@ -34,7 +34,7 @@ func NextData(f *os.File, off int64) (int64, error) {
 	return 0, os.NewSyscallError("lseek", err)
 }
 
-// NextHole returns where in f the next hole begins, at an offset with data or behind it. The end of the file is one.
+// NextHole returns the offset of the first hole in f at or after off. The end of the file counts as a hole.
 func NextHole(f *os.File, off int64) (int64, error) {
 	at, err := unix.Seek(int(f.Fd()), off, unix.SEEK_HOLE)
 	if err == unix.EINVAL || err == unix.ENOTSUP {
@@ -43,7 +43,7 @@ func NextHole(f *os.File, off int64) (int64, error) {
 	return at, os.NewSyscallError("lseek", err)
 }
 
-// ReadNow reads what is there, without waiting for more: what a file of the system's own has may come one day.
+// ReadNow reads what is available, and does not wait for more: a read from a virtual file such as in /proc may block.
 func ReadNow(f *os.File, b []byte) (n int, err error) {
 	c, err := f.SyscallConn()
 	if err != nil {

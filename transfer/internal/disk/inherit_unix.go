@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inheritance is what a file that is made in a folder gets from it.
+// inheritance is what a new file gets from its folder.
 type inheritance struct {
 	allowed fs.FileMode // permissions
-	gid     int         // -1: that of the process
-	acl     []byte      // the default ACL, as Linux keeps it; nil: none
+	gid     int         // -1: the process's group
+	acl     []byte      // the default ACL, in Linux's format; nil: none
 }
 
 func inheritanceOf(dir *os.File) inheritance {
@@ -29,17 +29,17 @@ func inheritanceOf(dir *os.File) inheritance {
 	return r
 }
 
-// umask returns the process's umask. It is set to find that out, to a strict one, so that
-// nothing which is made meanwhile is more open than it should be.
+// umask returns the process's umask. Reading it requires setting it. It sets a strict one, so
+// that files made in the meantime are not too open.
 var umask = sync.OnceValue(func() fs.FileMode {
 	old := unix.Umask(0o077)
 	unix.Umask(old)
 	return fs.FileMode(old) & fs.ModePerm
 })
 
-// Inherit gives a file that was made elsewhere what one of the mode gets when it is made in the
-// folder: its permissions, the folder's group if that is inherited, and the default ACL. A disk may know none
-// of these.
+// Inherit gives a file that was made elsewhere what a file with the mode gets when it is made in the
+// folder: its permissions, the folder's group if that is inherited, and the default ACL. It ignores errors, as
+// the disk may support none of these.
 func (d *Folder) Inherit(f *os.File, mode fs.FileMode) {
 	if fi, err := f.Stat(); err == nil && d.rules.gid >= 0 && int(fi.Sys().(*syscall.Stat_t).Gid) != d.rules.gid {
 		_ = f.Chown(-1, d.rules.gid)

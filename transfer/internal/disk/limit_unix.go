@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FileLimit returns how many files this process may have open, and how many it has. The Go runtime has raised the
-// limit as far as it goes.
+// FileLimit returns how many files this process may have open, and how many it has open. The Go runtime has already
+// raised the limit to its maximum.
 func FileLimit() (limit, open int) {
 	var r unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {
@@ -20,12 +20,12 @@ func FileLimit() (limit, open int) {
 	limit = int(min(uint64(r.Cur), math.MaxInt32))
 	dir, err := os.Open("/dev/fd")
 	if err != nil {
-		return limit, limit / 4 // who knows
+		return limit, limit / 4 // a guess
 	}
 	defer dir.Close()
 	names, _ := dir.Readdirnames(limit)
 	return limit, max(0, len(names)-1)
 }
 
-// OutOfFiles reports whether err says that no more files can be open, here or on the whole system.
+// OutOfFiles reports whether err says that the process or the system cannot open more files.
 func OutOfFiles(err error) bool { return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) }

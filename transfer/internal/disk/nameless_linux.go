@@ -12,17 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Nameless is a file without a name. It is gone with the process, unless Link gave it one.
+// A Nameless is a file without a name. It disappears with the process, unless Link gives it a name.
 type Nameless struct{ fd int }
 
-// CanLinkNameless reports whether Link can work: it finds the file by way of /proc.
+// CanLinkNameless reports whether Link can work. Link needs /proc.
 func CanLinkNameless() bool {
 	_, err := os.Stat("/proc/self/fd")
 	return err == nil
 }
 
 // NewNameless makes a file on the disk of the folder, to be linked there. The error is
-// errors.ErrUnsupported where that cannot be.
+// errors.ErrUnsupported if the disk cannot do that.
 func (d *Folder) NewNameless() (*Nameless, error) {
 	const flags = unix.O_TMPFILE | unix.O_RDWR | unix.O_CLOEXEC
 	fd, err := retry(func() (int, error) { return unix.Openat(int(d.f.Fd()), ".", flags, 0o600) })
@@ -47,7 +47,7 @@ func (n *Nameless) WriteAt(b []byte, off int64) (done int, err error) {
 	return done, nil
 }
 
-// ReadAt is that of io.ReaderAt.
+// ReadAt implements io.ReaderAt.
 func (n *Nameless) ReadAt(b []byte, off int64) (done int, err error) {
 	for done < len(b) {
 		m, err := retry(func() (int, error) { return unix.Pread(n.fd, b[done:], off+int64(done)) })
@@ -62,7 +62,7 @@ func (n *Nameless) ReadAt(b []byte, off int64) (done int, err error) {
 	return done, nil
 }
 
-// Dress gives the file permissions and a modification time, as far as the disk knows such.
+// Dress gives the file permissions and a modification time, if the disk supports them.
 func (n *Nameless) Dress(mode fs.FileMode, mtime time.Time) {
 	_ = unix.Fchmod(n.fd, uint32(mode.Perm()))
 	_ = setFileTime(n.fd, mtime)
@@ -77,13 +77,13 @@ func (n *Nameless) State() (inode uint64, mtime time.Time, err error) {
 	return st.Ino, time.Unix(int64(st.Mtim.Sec), int64(st.Mtim.Nsec)), nil
 }
 
-// Sync makes the file last, once it has a name.
+// Sync makes the file durable, once it has a name.
 func (n *Nameless) Sync() error {
 	_, err := retry(func() (int, error) { return 0, unix.Fsync(n.fd) })
 	return os.NewSyscallError("fsync", err)
 }
 
-// Link gives the file a name in the folder. It never replaces: the error is then fs.ErrExist.
+// Link gives the file a name in the folder. It never replaces a file: if the name is taken, the error is fs.ErrExist.
 func (n *Nameless) Link(d *Folder, name string) error {
 	if name == "" || strings.Contains(name, "/") {
 		return fmt.Errorf("%q is no name", name)
@@ -97,7 +97,7 @@ func (n *Nameless) Link(d *Folder, name string) error {
 
 func (n *Nameless) path() string { return fdPath(n.fd) }
 
-// Close closes the file. Without a name it is gone.
+// Close closes the file. If it has no name, it disappears.
 func (n *Nameless) Close() { unix.Close(n.fd) }
 
 func retry(call func() (int, error)) (int, error) {

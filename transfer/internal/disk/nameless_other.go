@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// A Nameless is a file without a name, which there cannot be here.
+// A Nameless is a file without a name, which this system does not support.
 type Nameless struct{}
 
-// CanLinkNameless reports whether Link can work.
+// CanLinkNameless returns false.
 func CanLinkNameless() bool { return false }
 
 // NewNameless returns errors.ErrUnsupported.

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// OpenRoot is os.OpenRoot, but returns an error at once where a pipe or a device is in the folder's place. Opening that
-// could wait for ever.
+// OpenRoot is os.OpenRoot, but returns an error at once if dir is a pipe or a device. Opening one of those could
+// block forever.
 func OpenRoot(dir string) (*os.Root, error) {
 	root, err := os.OpenRoot(dir + here)
 	return root, renamed(err, dir)
@@ -19,12 +19,12 @@ func OpenSubRoot(root *os.Root, dir string) (*os.Root, error) {
 	return sub, renamed(err, dir)
 }
 
-// openDir opens a folder below root, and nothing else.
+// openDir opens a folder below root. It fails for anything else.
 func openDir(root *os.Root, dir string) (*os.File, error) {
 	return root.OpenFile(dir, os.O_RDONLY|folderFlags, 0)
 }
 
-// renamed has an error name the path that the caller gave.
+// renamed replaces the path in an error with the one that the caller passed.
 func renamed(err error, path string) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		e.Path = path

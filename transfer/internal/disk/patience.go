@@ -8,7 +8,7 @@ import (
 // patience is how long a rename waits for another program to let go of a file.
 const patience = 2 * time.Second
 
-// A HeldError says that another program kept a file open, so that it could not be renamed.
+// A HeldError says that a file could not be renamed because another program kept it open.
 type HeldError struct{ Err error }
 
 func (e *HeldError) Error() string {
@@ -17,8 +17,8 @@ func (e *HeldError) Error() string {
 
 func (e *HeldError) Unwrap() error { return e.Err }
 
-// patiently calls do until it succeeds or fails with an error that is not that of a held file; for
-// as long as patience at most, at random intervals that grow. Then the error is a HeldError.
+// patiently calls do, and retries while held reports that another program holds the file open. It retries
+// at growing random intervals. After patience, it returns a HeldError.
 func patiently(held func(error) bool, do func() error) error {
 	deadline := time.Now().Add(patience)
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A file that another program holds is waited for, but not for long, and no other error is.
+// patiently waits for a file that another program holds, but not long. It does not wait after other errors.
 func TestPatiently(t *testing.T) {
 	t.Parallel()
 	errHeld, errOther := errors.New("held"), errors.New("other")

@@ -2,8 +2,8 @@ package disk
 
 import "os"
 
-// Zero makes n bytes of f read as zeros, by a hole where the disk knows holes. What is behind the end of the file stays
-// there.
+// Zero makes n bytes of f at off read as zeros, with a hole if the disk supports holes. It does not extend the
+// file.
 func Zero(f *os.File, off, n int64) error {
 	fi, err := f.Stat()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// renameNew renames by renamex_np(2): errors.ErrUnsupported on a disk that cannot.
+// renameNew renames with renamex_np(2). It returns errors.ErrUnsupported if the disk cannot do that.
 func renameNew(src *os.File, name string, dst *os.File, as string) error {
 	err := unix.RenameatxNp(int(src.Fd()), name, int(dst.Fd()), as, unix.RENAME_EXCL)
 	switch {

@@ -19,21 +19,21 @@ type renameInfo struct {
 	Name       [windows.MAX_PATH]uint16
 }
 
-// renameNew renames name in the folder src to as in the folder dst, and never replaces: the error
-// is fs.ErrExist if as is taken.
+// renameNew renames name in the folder src to as in the folder dst. It never replaces a file: if as exists,
+// the error is fs.ErrExist.
 func renameNew(src *os.File, name string, dst *os.File, as string) error {
 	return linkError("rename", name, as, patiently(func(err error) bool { return held(err) && canAdd(dst) }, func() error {
 		return renameAt(src, name, dst, as, windows.FileRenameInformation, 0)
 	}))
 }
 
-// renameOver is renameNew, but replaces what has the name, at once where the disk can do that.
+// renameOver is renameNew, but replaces an existing file, atomically if the disk supports that.
 func renameOver(src *os.File, name string, dst *os.File, as string) error {
 	const fileRenameInformationEx = 65
 	return linkError("rename", name, as, patiently(func(err error) bool { return held(err) && canAdd(dst) && !isFolder(dst, as) }, func() error {
 		err := renameAt(src, name, dst, as, fileRenameInformationEx,
 			windows.FILE_RENAME_REPLACE_IF_EXISTS|windows.FILE_RENAME_POSIX_SEMANTICS|windows.FILE_RENAME_IGNORE_READONLY_ATTRIBUTE)
-		if err != nil { // FAT knows no POSIX semantics, nor does Windows before 10
+		if err != nil { // FAT does not support POSIX semantics, nor does Windows before 10
 			err = renameAt(src, name, dst, as, windows.FileRenameInformation, windows.FILE_RENAME_REPLACE_IF_EXISTS)
 		}
 		return err
@@ -47,15 +47,15 @@ func linkError(op, name, as string, err error) error {
 	return &os.LinkError{Op: op, Old: name, New: as, Err: err}
 }
 
-// held reports whether err is that of a file that another program has open, as virus scanners and
-// indexers do for a moment with what is new.
+// held reports whether err may say that another program has the file open. Virus scanners and
+// indexers briefly open new files.
 func held(err error) bool {
 	return errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_SHARING_VIOLATION) ||
 		errors.Is(err, windows.ERROR_LOCK_VIOLATION)
 }
 
-// canAdd reports whether files may be made in a folder, for the error of a folder that allows none is that of
-// a held file.
+// canAdd reports whether files may be made in a folder. If they may not, the error is the same as for a held
+// file.
 func canAdd(dir *os.File) bool {
 	const addFile = windows.FILE_WRITE_DATA // of a folder, FILE_ADD_FILE
 	h, err := openAt(dir, "", addFile)
@@ -65,7 +65,7 @@ func canAdd(dir *os.File) bool {
 	return !errors.Is(err, windows.ERROR_ACCESS_DENIED)
 }
 
-// isFolder reports whether a folder has the name: its error, too, is that of a held file.
+// isFolder reports whether name is a folder. Replacing a folder fails with the same error as a held file.
 func isFolder(dir *os.File, name string) bool {
 	h, err := openAt(dir, name, windows.FILE_READ_ATTRIBUTES)
 	if err != nil {
@@ -98,7 +98,7 @@ func renameAt(src *os.File, name string, dst *os.File, as string, class, flags u
 	return nil
 }
 
-// openToMove opens a file for renaming it, and for changing its ACL where that is allowed.
+// openToMove opens a file to rename it and, if permitted, to change its ACL.
 func openToMove(dir *os.File, name string) (windows.Handle, error) {
 	const move = windows.DELETE | windows.SYNCHRONIZE
 	h, err := openAt(dir, name, move|windows.READ_CONTROL|windows.WRITE_DAC)
@@ -131,7 +131,7 @@ func openAt(dir *os.File, name string, access uint32) (windows.Handle, error) {
 	return h, nil
 }
 
-// errno returns the error of package windows for an NTSTATUS, which package errors knows.
+// errno converts an NTSTATUS to an Errno, which works with errors.Is.
 func errno(err error) error {
 	if status, ok := err.(windows.NTStatus); ok {
 		return status.Errno()
@@ -139,13 +139,13 @@ func errno(err error) error {
 	return err
 }
 
-// inheritACL gives a file the ACL of one that is made where it is now, in place of the one that it brought
-// from where it was made.
+// inheritACL gives a moved file the ACL of a file that is made in its new folder, instead of the one that it got
+// in its old folder.
 func inheritACL(h windows.Handle) {
 	const dacl = windows.DACL_SECURITY_INFORMATION
 	old, err := windows.GetSecurityInfo(h, windows.SE_FILE_OBJECT, dacl)
 	if err != nil {
-		return // the disk has no ACLs, or it is not for us to change this one
+		return // the disk has no ACLs, or this process may not change this one
 	}
 	none, err := emptyACL()
 	if err != nil {
@@ -154,8 +154,8 @@ func inheritACL(h windows.Handle) {
 	if windows.SetSecurityInfo(h, windows.SE_FILE_OBJECT, dacl|windows.UNPROTECTED_DACL_SECURITY_INFORMATION, nil, nil, none, nil) != nil {
 		return
 	}
-	// The system adds what the folder hands down. Where that is nothing, the file keeps what it had, for
-	// an empty list would close it to everybody.
+	// The system adds the entries that the folder passes on. If there are none, the file keeps its old ACL, because
+	// an empty one would deny access to everyone.
 	if now, err := windows.GetSecurityInfo(h, windows.SE_FILE_OBJECT, dacl); err == nil && hasEntries(now) {
 		return
 	}
@@ -175,10 +175,10 @@ func emptyACL() (*windows.ACL, error) {
 
 func hasEntries(sd *windows.SECURITY_DESCRIPTOR) bool {
 	acl, _, err := sd.DACL()
-	return err == nil && (acl == nil || acl.AceCount > 0) // nil: open to everybody
+	return err == nil && (acl == nil || acl.AceCount > 0) // nil: open to everyone
 }
 
-// Hide hides the folder name below root from listings, and keeps indexers away from what is in it.
+// Hide hides the folder name below root from listings, and excludes its content from indexing.
 func Hide(root *os.Root, name string) error {
 	dir, err := root.Open(".")
 	if err != nil {

@@ -30,7 +30,7 @@ func testFolders(t *testing.T) (root *os.Root, hidden, target *os.File) {
 	return root, open("hidden"), open("target")
 }
 
-// hold opens a file as a virus scanner does, so that nobody may rename or remove it.
+// hold opens a file like a virus scanner, so that nobody can rename or remove it.
 func hold(t *testing.T, root *os.Root, name string) (letGo func()) {
 	t.Helper()
 	path, err := windows.UTF16PtrFromString(filepath.Join(root.Name(), name))
@@ -44,7 +44,7 @@ func hold(t *testing.T, root *os.Root, name string) (letGo func()) {
 	return func() { windows.CloseHandle(h) }
 }
 
-// A file that a scanner holds for a moment gets its name once it is let go.
+// A file that a scanner holds briefly is renamed once the scanner closes it.
 func TestRenameWaitsForScanner(t *testing.T) {
 	t.Parallel()
 	for name, rename := range map[string]func(*os.File, string, *os.File, string) error{"new": renameNew, "over": renameOver} {
@@ -76,7 +76,7 @@ func TestRenameGivesUpOnScanner(t *testing.T) {
 	}
 }
 
-// A file is moved by renaming it: a second link, which a killed process would leave, is never made.
+// renameNew never makes a second link, which a killed process would leave behind.
 func TestRenameNewMakesNoLink(t *testing.T) {
 	t.Parallel()
 	root, hidden, target := testFolders(t)
@@ -114,7 +114,7 @@ func TestRenameOverReplaces(t *testing.T) {
 	}
 }
 
-// What is moved has the ACL of its new folder, not the one that it was made with.
+// A moved file has the ACL of its new folder, not the one that it was created with.
 func TestRenameInheritsACL(t *testing.T) {
 	t.Parallel()
 	root, hidden, target := testFolders(t)

@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// On macOS a sync that empties the drive's cache (F_FULLFSYNC, which File.Sync does) takes tens of milliseconds.
-// So files are handed to the drive with a barrier, which keeps what is written after it from becoming durable
-// before, and one FlushDrive follows for all of them.
+// On macOS a sync that empties the drive's cache (F_FULLFSYNC, which File.Sync uses) takes tens of milliseconds.
+// So files are written to the drive with a barrier, which keeps later writes from becoming durable earlier, and a
+// single FlushDrive follows for all of them.
 
 // SyncData is SyncFile.
 func SyncData(f *os.File) error { return SyncFile(f) }
 
-// SyncFile hands f to the drive, before all that is written after it. It lasts once FlushDrive was called.
+// SyncFile writes f to the drive, ordered before all later writes. f is durable once FlushDrive was called.
 func SyncFile(f *os.File) error {
 	for {
 		_, err := unix.FcntlInt(f.Fd(), unix.F_BARRIERFSYNC, 0)
@@ -24,13 +24,13 @@ func SyncFile(f *os.File) error {
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EIO) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
 			return os.NewSyscallError("fcntl", err)
-		default: // a disk that knows no barriers
+		default: // the disk does not support barriers
 			return f.Sync()
 		}
 	}
 }
 
-// FlushDrive makes all last that SyncFile and SyncData handed to the drive that root is on.
+// FlushDrive makes everything durable that SyncFile and SyncData wrote to the drive of root.
 func FlushDrive(root *os.Root) error {
 	f, err := root.Open(".")
 	if err != nil {

@@ -4,11 +4,11 @@ package disk
 
 import "os"
 
-// SyncData makes what was written to f last.
+// SyncData makes the data of f durable.
 func SyncData(f *os.File) error { return f.Sync() }
 
-// SyncFile makes f last, with its metadata.
+// SyncFile makes f durable, with its metadata.
 func SyncFile(f *os.File) error { return f.Sync() }
 
-// FlushDrive does nothing: what is synced lasts.
+// FlushDrive does nothing: what is synced is durable.
 func FlushDrive(*os.Root) error { return nil }

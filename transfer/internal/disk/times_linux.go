@@ -22,10 +22,10 @@ func setFileTime(fd int, mtime time.Time) error {
 	return err
 }
 
-// fdPath names a file while it is open.
+// fdPath returns a path to an open file.
 func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
-// SetFileTime sets the modification time of f, which has the name in root.
+// SetFileTime sets the modification time of f, the file name below root.
 func SetFileTime(_ *os.Root, _ string, f *os.File, mtime time.Time) error {
 	return os.NewSyscallError("utimensat", setFileTime(int(f.Fd()), mtime))
 }

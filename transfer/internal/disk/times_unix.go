@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// timesOf is what sets the modification time alone. Package os counts nanoseconds in 64 bits, which
-// end in 2262 and begin in 1678.
+// timesOf returns the timespecs that set only the modification time. Package os cannot do that for all times: its
+// 64 bits of nanoseconds cover only 1678 to 2262.
 func timesOf(mtime time.Time) ([]unix.Timespec, error) {
 	t, err := unix.TimeToTimespec(mtime)
 	return []unix.Timespec{{Nsec: utimeOmit}, t}, err
 }
 
-// SetTime sets the modification time of what has the name below root. It follows no link there.
+// SetTime sets the modification time of the file name below root. It does not follow a link there.
 func SetTime(root *os.Root, name string, mtime time.Time) error {
 	times, err := timesOf(mtime)
 	if err != nil {

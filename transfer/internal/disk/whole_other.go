@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// A Whole is a disk that can be synced at once, which none can here.
+// A Whole is a disk that can be synced as a whole, which this system does not support.
 type Whole struct{}
 
 // OpenWhole returns errors.ErrUnsupported.
