@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// A greedy sender has one offer accepted, and then sends as much as it can for it, over many links.
+// A greedy sender has one offer accepted, and then sends as much as it can, over many links.
 type greedy struct {
 	offer *offerMsg
 	dst   string
@@ -28,7 +28,7 @@ func newGreedy(t *testing.T, files, bytes int64) *greedy {
 	return &greedy{offer: o, dst: t.TempDir()}
 }
 
-// accept says yes once, as does a person who is asked by internal/cmd.
+// accept accepts the offer once, like a user whom internal/cmd asks.
 func (g *greedy) accept(_ context.Context, o Offer) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -41,7 +41,7 @@ func (g *greedy) accept(_ context.Context, o Offer) error {
 	return nil
 }
 
-// attempt is one link, which breaks after what the script does.
+// attempt runs the script over one link, which then breaks.
 func (g *greedy) attempt(t *testing.T, script func(p *rawPeer)) *outcome {
 	o := g.o
 	o.Peer, o.Accept = "peer", g.accept
@@ -56,7 +56,7 @@ func (g *greedy) attempt(t *testing.T, script func(p *rawPeer)) *outcome {
 	})
 }
 
-// entry sends one entry of so many chunks, whole or but for its end.
+// entry sends one entry of the given number of chunks, with or without its END.
 func (p *rawPeer) entry(m *entryMsg, chunks int, ends bool) error {
 	data := bytes.Repeat([]byte("0123456789abcdef"), chunks*chunkSize/16)
 	p.say(m)
@@ -80,7 +80,7 @@ func (p *rawPeer) entry(m *entryMsg, chunks int, ends bool) error {
 	return err
 }
 
-// size tells how many bytes there are below a folder.
+// sizeOf returns the total size of the files below a folder.
 func sizeOf(t *testing.T, dir string) (n int64) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -98,7 +98,7 @@ func sizeOf(t *testing.T, dir string) (n int64) {
 	return n
 }
 
-// One acceptance is good for what was accepted and a little more, over however many links it comes.
+// One acceptance allows what was accepted and a little more, over any number of links.
 func TestOneAcceptanceOverManyLinks(t *testing.T) {
 	t.Parallel()
 	const chunks = 4
@@ -146,7 +146,7 @@ func TestOneAcceptanceOverManyLinks(t *testing.T) {
 	}
 }
 
-// So it is for files without anything in them.
+// One acceptance also limits the number of empty files.
 func TestNamesOfOneAcceptance(t *testing.T) {
 	t.Parallel()
 	g := newGreedy(t, 1, 0)
@@ -163,7 +163,7 @@ func TestNamesOfOneAcceptance(t *testing.T) {
 	}
 }
 
-// An acceptance is good for one attempt at a time: a later one ends the one before it, and goes on with its account.
+// An acceptance covers one attempt at a time: a later attempt ends the earlier one, and continues its account.
 func TestOneAcceptanceAtOnce(t *testing.T) {
 	t.Parallel()
 	g := newGreedy(t, 1, 3*chunkSize)
@@ -193,7 +193,7 @@ func TestOneAcceptanceAtOnce(t *testing.T) {
 	}
 }
 
-// Sizes that are refused do not make room by their sum.
+// The sum of many huge sizes does not overflow and get past the limit.
 func TestSumOfSizes(t *testing.T) {
 	t.Parallel()
 	dst := t.TempDir()
@@ -216,7 +216,7 @@ func TestSumOfSizes(t *testing.T) {
 	}
 }
 
-// The same holds for what goes to a Writer.
+// The allowance also limits what goes to a Writer.
 func TestAllowanceOfAWriter(t *testing.T) {
 	t.Parallel()
 	for name, m := range map[string]*entryMsg{

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// nobody is a user who may do nothing but with his own files.
+// nobody is a user without privileges.
 const nobody = 65534
 
-// openDir returns a folder that any user can reach and may write to.
+// openDir returns a folder that any user can reach and write to.
 func openDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "transfer-test-")
@@ -28,7 +28,7 @@ func openDir(t *testing.T) string {
 	return dir
 }
 
-// removeAll removes folders that are closed to writing, too.
+// removeAll is os.RemoveAll, but also removes read-only folders.
 func removeAll(dir string) {
 	filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
@@ -39,14 +39,14 @@ func removeAll(dir string) {
 	os.RemoveAll(dir)
 }
 
-// receiveAs receives src with another process, which has a umask and, where this one is root's and uid is
-// not 0, another user. It returns what both sides say.
+// receiveAs receives src in another process with the umask and, if this process runs as root and uid is not 0,
+// as another user. It returns the output of both sides.
 func receiveAs(t *testing.T, uid int, umask string, dst, src string) (sent *outcome, stderr string) {
 	t.Helper()
 	return receiveBy(t, uid, "umask "+umask, dst, src)
 }
 
-// receiveBy is receiveAs after a line for the shell.
+// receiveBy is receiveAs, but runs a shell command first.
 func receiveBy(t *testing.T, uid int, prepare string, dst, src string) (sent *outcome, stderr string) {
 	t.Helper()
 	sent = new(outcome)
@@ -55,7 +55,7 @@ func receiveBy(t *testing.T, uid int, prepare string, dst, src string) (sent *ou
 	})
 }
 
-// sendBy sends with another process, after a line for the shell.
+// sendBy sends from another process, which runs a shell command first.
 func sendBy(t *testing.T, prepare string, dst, src string) (got *outcome, stderr string) {
 	t.Helper()
 	got = new(outcome)
@@ -64,7 +64,7 @@ func sendBy(t *testing.T, prepare string, dst, src string) (got *outcome, stderr
 	})
 }
 
-// withChild runs this program as one side of a transfer, beside do.
+// withChild runs this program as one side of a transfer, while do runs the other.
 func withChild(t *testing.T, uid int, role, prepare, path string, do func(stdio)) (stderr string) {
 	t.Helper()
 	binary, err := os.Executable()
@@ -96,7 +96,7 @@ func withChild(t *testing.T, uid int, role, prepare, path string, do func(stdio)
 		t.Fatal(err)
 	}
 	do(stdio{out, in})
-	_ = cmd.Wait() // what it says is looked at
+	_ = cmd.Wait() // callers check its output instead
 	return said.String()
 }
 
@@ -122,7 +122,7 @@ func testBinary(t *testing.T) string {
 	return path
 }
 
-// modes are the modes of what is below dir.
+// modes returns the modes of paths below dir.
 func modes(t *testing.T, dir string, paths ...string) string {
 	t.Helper()
 	var b strings.Builder

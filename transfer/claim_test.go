@@ -15,13 +15,14 @@ import (
 	"time"
 )
 
-// frames finds where messages begin in a stream that is written in pieces.
+// frames finds the start of each message in a stream that is written in pieces.
 type frames struct {
 	head []byte
 	left int // of the body
 }
 
-// next returns how much of p belongs to the message that p begins in, and its type once its header is complete; else 0.
+// next returns how many bytes of p belong to the current message. If its header becomes complete, it also returns its
+// type, and else 0.
 func (f *frames) next(p []byte) (n int, kind byte) {
 	if f.left > 0 {
 		n = min(f.left, len(p))
@@ -37,8 +38,8 @@ func (f *frames) next(p []byte) (n int, kind byte) {
 	return n, kind
 }
 
-// dying is the stream of a process that is killed before it says its n-th message of a type: nothing that it writes
-// from then on arrives, and nobody hears of its end.
+// dying is the stream of a process that is killed before it sends its n-th message of a type. Nothing that it writes
+// afterwards arrives, and the other side does not notice its end.
 type dying struct {
 	*end
 	at   byte
@@ -89,7 +90,7 @@ func (s step) String() string {
 	return strings.TrimPrefix(fmt.Sprintf("%T-%d", newMessage(s.kind), s.n), "*transfer.")
 }
 
-// goods is a folder of several files, and what it is to become.
+// goods returns a folder of several files, and the tree to expect from it.
 func goods(t *testing.T) (src string, want map[string]string) {
 	t.Helper()
 	src = filepath.Join(t.TempDir(), "f")
@@ -102,7 +103,7 @@ func goods(t *testing.T) (src string, want map[string]string) {
 	return src, want
 }
 
-// deliverSome ends a transfer once a file is there.
+// deliverSome runs a transfer and cancels it once a file has finished.
 func deliverSome(t *testing.T, dst, src string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -122,8 +123,8 @@ func deliverSome(t *testing.T, dst, src string) {
 	}
 }
 
-// A sender that is killed and run again at once, long before its link is known to be dead, finds what it delivered, and
-// nothing is there twice.
+// A sender that is killed and restarted at once, long before its link times out, finds what it delivered, and no file
+// exists twice.
 func TestSenderKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	for _, s := range []step{{typeData, 1}, {typeData, 4}, {typeEnd, 1}, {typeEnd, 2}, {typeEnd, 4}, {typeDone, 1}, {typeBye, 1}} {
@@ -170,7 +171,7 @@ func senderKilled(t *testing.T, s step, id [16]byte) {
 	}
 }
 
-// Two sends of the same source at the same time, both by living senders, both deliver.
+// Two running senders that send the same source at the same time both deliver it.
 func TestSameSourceAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -193,7 +194,7 @@ func TestSameSourceAtOnce(t *testing.T) {
 	})
 }
 
-// A receiver that is killed before it can say something, and started again, finds what it has.
+// A receiver that is killed before it sends a certain message, and restarted, finds what it has.
 func TestReceiverKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	for _, s := range []step{{typeAccept, 1}, {typeWant, 1}, {typeWant, 3}, {typeResult, 1}, {typeResult, 2}, {typeResult, 5}, {typeSummary, 1}} {
@@ -213,7 +214,7 @@ func TestReceiverKilledAtEachStep(t *testing.T) {
 	}
 }
 
-// killedAtStep kills the process that says a message, before anybody hears of it.
+// killedAtStep kills a process when it sends a certain message, before the message arrives.
 type killedAtStep struct {
 	stdio
 	cmd *exec.Cmd
@@ -236,7 +237,7 @@ func (k *killedAtStep) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// An interrupted transfer keeps what it has when another source of the same name comes by, whole or not.
+// An interrupted transfer keeps its data when another source with the same name is sent, completely or in part.
 func TestOtherSourceOfTheSameName(t *testing.T) {
 	t.Parallel()
 	dst := t.TempDir()
@@ -259,7 +260,7 @@ func TestOtherSourceOfTheSameName(t *testing.T) {
 	sameTree(t, tree(t, dst), want)
 }
 
-// The record of an interrupted transfer is not another source's, either: what it delivered is found.
+// Another source with the same name does not use the record of an interrupted transfer, so that finds what it delivered.
 func TestOtherFolderOfTheSameName(t *testing.T) {
 	t.Parallel()
 	src, want := goods(t)
@@ -273,8 +274,8 @@ func TestOtherFolderOfTheSameName(t *testing.T) {
 	sameTree(t, tree(t, dst), want)
 }
 
-// A file that is about to get its name still has its journal when the slot is free for another. Whoever finds the
-// file that was just made for that other one does not take it, and waits for nobody.
+// When a file has been renamed, its journal exists a little longer, while the slot is already free. A transfer that
+// finds a new partial file in such a slot does not use it, and does not wait.
 func TestSlotWhoseJournalIsInUse(t *testing.T) {
 	t.Parallel()
 	dst := t.TempDir()
@@ -310,7 +311,7 @@ func TestSlotWhoseJournalIsInUse(t *testing.T) {
 	}
 }
 
-// A record that says only that all was delivered does not stay as long as others.
+// The record of a transfer that was delivered in full expires earlier than others.
 func TestDeliveredRecordExpires(t *testing.T) {
 	t.Parallel()
 	src, dst := write(t, filepath.Join(t.TempDir(), "a"), []byte("a")), t.TempDir()
@@ -339,7 +340,7 @@ func TestDeliveredRecordExpires(t *testing.T) {
 	}
 }
 
-// Where an attempt could not wait for the record of the one before, what both delivered is found by the next.
+// If an attempt could not wait for the record of the previous one, the next attempt finds what both delivered.
 func TestRecordsOfSeveralAttempts(t *testing.T) {
 	t.Parallel()
 	src, want := goods(t)
@@ -348,7 +349,7 @@ func TestRecordsOfSeveralAttempts(t *testing.T) {
 	dir := filepath.Join(dst, stateFolder)
 	for _, name := range partials(t, dst) {
 		if strings.HasSuffix(name, doneExt) {
-			// As if another attempt had its own record beside it.
+			// Pretend that another attempt had its own record.
 			if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, strings.TrimSuffix(name, doneExt)+"-1"+doneExt)); err != nil {
 				t.Fatal(err)
 			}

@@ -48,7 +48,7 @@ func TestConflict(t *testing.T) {
 	}
 }
 
-// Two things of one base name are both sent.
+// Two paths with the same base name are both sent.
 func TestSameBaseName(t *testing.T) {
 	t.Parallel()
 	src, dst := t.TempDir(), t.TempDir()
@@ -88,7 +88,7 @@ func TestSpecialFilesAreSkipped(t *testing.T) {
 	}
 }
 
-// What is planted in the target folder leads nowhere and blocks nobody.
+// Links and pipes that were planted in the target folder lead nowhere and block nothing.
 func TestPlantedTargets(t *testing.T) {
 	t.Parallel()
 	for _, conflict := range []Conflict{Rename, Overwrite} {
@@ -118,7 +118,7 @@ func TestPlantedTargets(t *testing.T) {
 	}
 }
 
-// forgetState removes the state folder, which stays while a batch is not complete.
+// forgetState removes the partial folder, which remains while a transfer is incomplete.
 func (o *outcome) forgetState(t *testing.T, dst string) {
 	t.Helper()
 	if err := os.RemoveAll(filepath.Join(dst, stateFolder)); err != nil {
@@ -212,7 +212,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A sender that goes away while the offer is being thought over ends the thinking.
+// If the sender leaves while Accept runs, Accept's context ends.
 func TestSenderGoneWhileAsking(t *testing.T) {
 	t.Parallel()
 	a, b := newPipe()

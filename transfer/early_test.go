@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// undecided is the Accept of somebody who never answers.
+// undecided is an Accept that never decides.
 func undecided(ctx context.Context, _ Offer) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-// The entries of a few files come with the offer, so that their answers need no round trip
-// of their own.
+// The first entries are sent with the offer, so that their answers do not need another round
+// trip.
 func TestEntriesComeWithTheOffer(t *testing.T) {
 	t.Parallel()
 	data := noise(1, 100)
@@ -39,7 +39,7 @@ func TestEntriesComeWithTheOffer(t *testing.T) {
 	}
 }
 
-// Nothing is made of what came early before it is decided that it may.
+// Nothing is created for early entries before the offer is accepted.
 func TestEarlyEntriesWaitForTheDecision(t *testing.T) {
 	t.Parallel()
 	dst, decide, data := t.TempDir(), make(chan error), []byte("x")
@@ -75,10 +75,10 @@ func TestEarlyEntriesWaitForTheDecision(t *testing.T) {
 	sameTree(t, tree(t, dst), map[string]string{})
 }
 
-// long is a path of so many bytes.
+// long returns a path of n bytes.
 func long(n int) string { return strings.Repeat("/"+strings.Repeat("n", 199), n/200)[1:] }
 
-// What changed while somebody was deciding is sent as it is then, and what is gone is not missed.
+// Files that change during the decision are sent in their new state, and removed ones are ignored.
 func TestChangesBeforeTheDecision(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()
@@ -107,7 +107,7 @@ func TestChangesBeforeTheDecision(t *testing.T) {
 	})
 }
 
-// Who asks for all afresh takes nothing else first.
+// After asking for AFRESH, a receiver accepts nothing else before it.
 func TestHostileBeforeAfresh(t *testing.T) {
 	t.Parallel()
 	for name, m := range map[string]message{"done": &doneMsg{1}, "end": whole(0, nil), "hashes": &hashesMsg{hashes: make([]cv, 3)}} {
@@ -130,7 +130,7 @@ func TestHostileBeforeAfresh(t *testing.T) {
 	}
 }
 
-// Of who is not accepted yet only a little is kept.
+// Before the acceptance, a receiver keeps only a little.
 func TestHostileBeforeAcceptance(t *testing.T) {
 	t.Parallel()
 	many := func(n uint32) []message {
@@ -171,7 +171,7 @@ func TestHostileBeforeAcceptance(t *testing.T) {
 	}
 }
 
-// More than come early arrive too, and what is not sent is told after the acceptance.
+// Entries beyond the early ones arrive too, and skipped files are reported after the acceptance.
 func TestManyEntriesAndASlowDecision(t *testing.T) {
 	t.Parallel()
 	src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// during runs do once after the sender's chunk before has been written.
+// during is a stream that calls do once, after left bytes were written to it.
 type during struct {
 	*end
 	left int
@@ -24,7 +24,7 @@ func (d *during) Write(p []byte) (int, error) {
 	return d.end.Write(p)
 }
 
-// A source that changes while it is sent is never told as sent, and the others go on.
+// A file that changes while it is sent is never reported as sent, and the other files continue.
 func TestSourceChanges(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(path string) error{
@@ -68,7 +68,7 @@ func appendTo(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// A single file that changes is that error, not one of many.
+// If the only file changes, the error is ErrChanged, not ErrPartial.
 func TestSourceChangesAlone(t *testing.T) {
 	t.Parallel()
 	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 40*chunkSize))
@@ -141,7 +141,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// Progress ends at the whole, on both sides.
+// On both sides, the last Progress has the full size.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	sent, got := mustTransfer(t, t.TempDir(), write(t, filepath.Join(t.TempDir(), "a"), noise(1, 5*chunkSize)))

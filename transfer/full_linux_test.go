@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// smallDisk mounts one of so many bytes and files.
+// smallDisk mounts a tmpfs with the options.
 func smallDisk(t *testing.T, options string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,8 +40,8 @@ func TestDiskFullBeforehand(t *testing.T) {
 	sameTree(t, tree(t, dst), map[string]string{})
 }
 
-// A disk that fills up meanwhile is a clear error on both sides, and once there is room
-// it goes on.
+// If the disk fills up during a transfer, both sides return a clear error. Once there is room,
+// the transfer can be resumed.
 func TestDiskFullMeanwhile(t *testing.T) {
 	t.Parallel()
 	dst := smallDisk(t, "size=8m")
@@ -65,7 +65,7 @@ func TestDiskFullMeanwhile(t *testing.T) {
 	}
 }
 
-// What is held already needs no room, also when the same is sent by another process.
+// What is held already needs no room, even if another process sends the same.
 func TestDiskFullButForTheRest(t *testing.T) {
 	t.Parallel()
 	dst := smallDisk(t, "size=8m")
@@ -101,7 +101,7 @@ func TestInodesFull(t *testing.T) {
 	}
 }
 
-// A stream cannot be taken up again, so nothing of it is left, and nobody is told to try.
+// A stream cannot be resumed, so nothing of it is kept, and the error is not resumable.
 func TestDiskFullStream(t *testing.T) {
 	t.Parallel()
 	dst := smallDisk(t, "size=4m")

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// samples is one of each message.
+// samples returns one message of each type.
 func samples() []message {
 	id, h := [16]byte{1, 2}, cv{3, 4}
 	return []message{
@@ -64,7 +64,7 @@ func endsInText(m message) bool {
 	return false
 }
 
-// The bytes are part of the protocol: these may never change.
+// The encoding is part of the protocol and must never change.
 func TestMessageBytes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -139,13 +139,13 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// A fuzzRW gives a receiver its input, message by message. What may only come after an
-// answer is held back until there is one for each entry, as a sender does.
+// A fuzzRW passes its input to a receiver, message by message. Like a sender, it holds back what
+// may be sent only after an answer, until there is one for each entry.
 type fuzzRW struct {
 	mu       sync.Mutex
 	cond     *sync.Cond
 	input    []byte
-	given    []byte // of input, what is being read
+	given    []byte // the part of input that is being read
 	entries  int
 	answers  int
 	accepted bool
@@ -172,7 +172,7 @@ func (rw *fuzzRW) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next takes the next message from the input, if it may come.
+// next moves the next message from input to given, if it may be sent now.
 func (rw *fuzzRW) next() bool {
 	if !rw.accepted || len(rw.input) == 0 {
 		return false
@@ -216,7 +216,7 @@ func (rw *fuzzRW) Close() error {
 	return nil
 }
 
-// Whatever a sender says, nothing is written outside of the folder.
+// Whatever a sender sends, nothing is written outside of the folder.
 func FuzzReceive(f *testing.F) {
 	x := []byte("x")
 	d := dataMsg{hash: hashOf(x)}

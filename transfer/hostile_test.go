@@ -34,7 +34,7 @@ func (p *rawPeer) data(n, chunk uint32, hash cv, data []byte) {
 	p.rw.Write(append(b, data...))
 }
 
-// hear returns the next message that is of type T; the last one if the stream ends before.
+// hear skips messages until one of type T, and returns that. It returns an error if the stream ends first.
 func hear[T message](p *rawPeer) (want T, err error) {
 	for {
 		var h [frameHeader]byte
@@ -66,7 +66,7 @@ func offerOf(names ...string) *offerMsg {
 	return &offerMsg{version: version, id: [16]byte{9}, files: -1, folders: -1, bytes: -1, count: uint32(len(names)), tops: topsHash(names), names: names}
 }
 
-// receiveFrom has Receive face what script does, and returns its outcome.
+// receiveFrom runs Receive against the script, and returns its outcome.
 func receiveFrom(t *testing.T, o ReceiveOptions, script func(p *rawPeer)) *outcome {
 	t.Helper()
 	a, b := newPipe()
@@ -92,7 +92,7 @@ func whole(n uint32, data []byte) *endMsg {
 
 func hashOf(data []byte) cv { return nodeCV(hashChunk(data, 0)) }
 
-// Whatever the names, nothing is outside of the folder, and the others arrive.
+// Whatever the names, nothing is created outside of the folder, and files with valid names arrive.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	names := []string{"../up", "a/../../up", "/abs", "a//b", "a/./b", "nul\x00", ".", "..", "a/", string(bytes.Repeat([]byte("n"), 300)),
@@ -104,7 +104,7 @@ func TestHostileNames(t *testing.T) {
 	}
 	got := receiveFrom(t, ReceiveOptions{Dir: dst}, func(p *rawPeer) {
 		offer := offerOf("all")
-		offer.count = 1000 // more than are named, so that any may come
+		offer.count = 1000 // more than in names, so that any name is allowed
 		p.say(offer)
 		hear[*acceptMsg](p)
 		for i, name := range names {
@@ -132,7 +132,7 @@ func TestHostileNames(t *testing.T) {
 	sameTree(t, tree(t, parent), hostileTree(ignoresCase(t, parent)))
 }
 
-// hostileTree is what the names become here. Where case is ignored two folders become one.
+// hostileTree returns the tree that the names become. If the disk ignores case, two folders become one.
 func hostileTree(oneCase bool) map[string]string {
 	want := map[string]string{"dst": "/", "dst/ok": "x", "dst/ok (1)": "x", "dst/%2Ep2ptool-partial": "/", "dst/%2Ep2ptool-partial/x": "x", "dst/%1B[2J": "x"}
 	if oneCase {
@@ -211,7 +211,7 @@ func TestHostileSender(t *testing.T) {
 	}
 }
 
-// Of two sides of different versions both know both, whichever is newer.
+// If the versions differ, each side reports both of them, whichever is newer.
 func TestAnotherVersion(t *testing.T) {
 	t.Parallel()
 	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 9))
@@ -240,7 +240,7 @@ func TestAnotherVersion(t *testing.T) {
 	}
 }
 
-// A partial file and its journal of another version are not used.
+// A journal of another version, and its partial file, are not used.
 func TestJournalOfAnotherVersion(t *testing.T) {
 	t.Parallel()
 	h := journalHeader{size: 9}
@@ -266,7 +266,7 @@ func TestJournalOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// Of what was not offered only a little is taken, as folders may grow.
+// A receiver accepts only a little more than was offered, as folders may grow.
 func TestMoreThanOffered(t *testing.T) {
 	t.Parallel()
 	for name, offer := range map[string]offerMsg{"files": {files: 1, folders: 9, bytes: -1}, "folders": {files: 99, folders: 0, bytes: 9}} {
@@ -300,7 +300,7 @@ func TestMoreThanOffered(t *testing.T) {
 	}
 }
 
-// More entries than a side has to remember are not remembered.
+// A receiver does not accept more entries than fit into the window.
 func TestHostileFlood(t *testing.T) {
 	t.Parallel()
 	dst := t.TempDir()
@@ -317,7 +317,7 @@ func TestHostileFlood(t *testing.T) {
 	}
 }
 
-// A chunk that does not match its hash is asked for again, and in the end given up.
+// A receiver requests a damaged chunk again, and finally gives up.
 func TestWrongChunk(t *testing.T) {
 	t.Parallel()
 	data := noise(1, 3*chunkSize)
@@ -378,7 +378,7 @@ func TestWrongChunk(t *testing.T) {
 	}
 }
 
-// Behind the end of the list nothing more is announced.
+// A sender may not announce entries after DONE.
 func TestEntryBehindTheEnd(t *testing.T) {
 	t.Parallel()
 	got := receiveFrom(t, ReceiveOptions{Dir: t.TempDir()}, func(p *rawPeer) {
@@ -416,7 +416,7 @@ func TestWrongDigest(t *testing.T) {
 	}
 }
 
-// sendTo has Send face what script does.
+// sendTo runs Send against the script, and returns its outcome.
 func sendTo(t *testing.T, src string, script func(p *rawPeer)) *outcome {
 	t.Helper()
 	a, b := newPipe()
@@ -433,7 +433,7 @@ func sendTo(t *testing.T, src string, script func(p *rawPeer)) *outcome {
 	return sent
 }
 
-// A receiver cannot make a sender believe what is not so, nor remember without end.
+// A receiver cannot deceive a sender, nor make it use unlimited memory.
 func TestHostileReceiver(t *testing.T) {
 	t.Parallel()
 	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 3*chunkSize))
@@ -475,7 +475,7 @@ func TestHostileReceiver(t *testing.T) {
 	}
 }
 
-// A receiver that vanishes before the result leaves nothing told as sent.
+// If the receiver disappears before the result, nothing is reported as sent.
 func TestNothingSentWithoutResult(t *testing.T) {
 	t.Parallel()
 	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 100))

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// modeTree makes a folder with small and large files of several modes.
+// modeTree makes a folder with small and large files with various modes.
 func modeTree(t *testing.T) (src string, paths []string) {
 	t.Helper()
 	src = filepath.Join(t.TempDir(), "f")
@@ -50,7 +50,7 @@ func TestUmask(t *testing.T) {
 	}
 }
 
-// A stream becomes a file with the mode of any new file.
+// A stream becomes a file with the default mode of a new file.
 func TestUmaskStream(t *testing.T) {
 	t.Parallel()
 	for umask, want := range map[string]string{"077": "s -rw-------\n", "022": "s -rw-r--r--\n", "002": "s -rw-rw-r--\n"} {
@@ -66,7 +66,7 @@ func TestUmaskStream(t *testing.T) {
 	}
 }
 
-// In a folder of a group new folders and files are the group's, and new folders pass that on.
+// In a setgid folder, new folders and files get its group, and new folders are setgid, too.
 func TestGroupFolder(t *testing.T) {
 	t.Parallel()
 	src, paths := modeTree(t)
@@ -95,7 +95,7 @@ func TestGroupFolder(t *testing.T) {
 	}
 }
 
-// What a folder passes on is its own, and not that of the folder that is received into.
+// A file inherits from the folder that it is in, not from the target folder.
 func TestGroupFolderWithin(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -123,7 +123,7 @@ func TestGroupFolderWithin(t *testing.T) {
 	}
 }
 
-// acl makes an ACL of entries tag, permissions, id.
+// acl makes an ACL of entries of tag, permissions and id.
 func acl(entries ...[3]uint32) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, 2)
 	for _, e := range entries {
@@ -134,8 +134,8 @@ func acl(entries ...[3]uint32) []byte {
 	return b
 }
 
-// A received file has the ACL that a file gets that is made where it is, whether that folder or the one that
-// is received into has the default.
+// A received file has the ACL of a file that is created in its folder, whether that folder or the target
+// folder has the default ACL.
 func TestDefaultACL(t *testing.T) {
 	t.Parallel()
 	const none = 0xffffffff
@@ -179,7 +179,7 @@ func aclOf(t *testing.T, path string) string {
 	return string(b[:n])
 }
 
-// Times that 64 bits of nanoseconds since 1970 do not reach.
+// Files keep times that do not fit into 64 bits of nanoseconds since 1970.
 func TestFarTimes(t *testing.T) {
 	t.Parallel()
 	src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()
@@ -226,7 +226,7 @@ func setTime(t *testing.T, path string, when time.Time) {
 	}
 }
 
-// A transfer with times out of that range goes on where it was cut.
+// A transfer with times out of that range can be resumed.
 func TestResumeFarTime(t *testing.T) {
 	t.Parallel()
 	src, dst := filepath.Join(t.TempDir(), "a"), t.TempDir()
@@ -238,8 +238,8 @@ func TestResumeFarTime(t *testing.T) {
 	}
 }
 
-// A folder that is closed to writing comes twice, and is closed again; one that is closed here alone
-// stays so, and only its files fail.
+// A read-only folder can be sent twice, and is read-only again afterwards. A folder that is read-only only
+// at the receiver stays so, and only its files fail.
 func TestReadOnlyFolder(t *testing.T) {
 	t.Parallel()
 	src := filepath.Join(openDir(t), "f")

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// childRole, in the environment, makes the test binary one side of a transfer over its
-// stdin and stdout, of what its arguments name.
+// childRole is an environment variable. If it is set, the test binary runs one side of a
+// transfer over its stdin and stdout.
 const childRole = "TRANSFER_TEST_ROLE"
 
 type stdio struct {
@@ -26,7 +26,7 @@ func (s stdio) Close() error {
 	return s.WriteCloser.Close()
 }
 
-// child is the main of the other process.
+// child is the main function of the other process.
 func child(role, path string) int {
 	var err error
 	rw := stdio{os.Stdin, os.Stdout}
@@ -42,7 +42,7 @@ func child(role, path string) int {
 	return 0
 }
 
-// startChild starts the other side, and returns the stream to it.
+// startChild starts the other side, and returns a stream to it.
 func startChild(t *testing.T, role, path string) (*exec.Cmd, stdio) {
 	t.Helper()
 	self, err := os.Executable()
@@ -65,7 +65,7 @@ func startChild(t *testing.T, role, path string) (*exec.Cmd, stdio) {
 	return cmd, stdio{out, in}
 }
 
-// A killer kills a process once so many bytes went either way.
+// A killer kills a process after left bytes in both directions together.
 type killer struct {
 	stdio
 	cmd  *exec.Cmd
@@ -90,7 +90,7 @@ func (k *killer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// oneWay counts only what goes to the receiver.
+// oneWay returns a stream that counts only what goes to the receiver.
 func (k *killer) oneWay(role string) io.ReadWriteCloser {
 	type rwc struct {
 		io.Reader
@@ -103,9 +103,9 @@ func (k *killer) oneWay(role string) io.ReadWriteCloser {
 	return rwc{k, k.stdio, k.stdio}
 }
 
-// Either side is killed at random bytes until the transfer comes through: the files are
-// right, nothing partial ever has a final name, nothing is there twice, and what was
-// held is not sent again.
+// Each side is killed at random bytes until the transfer completes. The files are correct, no
+// partial file ever has a final name, no file exists twice, and what was held is not sent
+// again.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	for _, role := range []string{"receive", "send"} {
@@ -137,8 +137,8 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// runKilled transfers until the child is killed, and checks what is there then. It tells
-// whether the transfer came through.
+// runKilled transfers until the child is killed, and checks the received files. It reports
+// whether the transfer completed.
 func runKilled(t *testing.T, role, src, dst string, after int, want map[string]string) (res Result, done bool) {
 	t.Helper()
 	path := dst
@@ -153,7 +153,7 @@ func runKilled(t *testing.T, role, src, dst string, after int, want map[string]s
 	} else {
 		res, err = Receive(t.Context(), k.oneWay(role), ReceiveOptions{Dir: dst, Peer: "peer"})
 	}
-	cmd.Wait() // killed, mostly
+	cmd.Wait() // fails if it was killed
 	for p, data := range tree(t, dst) {
 		if w, ok := want[p]; !strings.HasPrefix(p, stateFolder) && (!ok || w != data) {
 			t.Fatalf("%q is there with %d bytes, want %d", p, len(data), len(w))

@@ -111,7 +111,7 @@ func FuzzLocalName(f *testing.F) {
 	})
 }
 
-// readBack undoes the rule for one name.
+// readBack returns the name that was mapped to n.
 func readBack(n, goos string) string {
 	if m := unescape(n); isEscaped(m, goos) && escape(m, goos) == n {
 		return m

@@ -21,7 +21,7 @@ func manyFolders(t *testing.T, n int) (src string, files int64) {
 	return src, int64(n + 10)
 }
 
-// Whatever few files either side may have open, all arrive; with fewer than it needs, it says so.
+// With a low limit on open files, all files still arrive. If the limit is too low, the error says so.
 func TestFewFilesOpen(t *testing.T) {
 	t.Parallel()
 	src, n := manyFolders(t, 200)

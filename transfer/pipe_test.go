@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(childRole); role != "" {
 		os.Exit(child(role, os.Args[1]))
 	}
-	// Each file is synced, which takes its time on a disk. What is tested does not depend on it.
+	// Syncing each file is slow on a disk, and the tests do not depend on it.
 	if fi, err := os.Stat("/dev/shm"); err == nil && fi.IsDir() && os.Getenv("TMPDIR") == "" {
 		os.Setenv("TMPDIR", "/dev/shm")
 	}
@@ -33,7 +33,7 @@ type half struct {
 	cond   *sync.Cond
 	buf    bytes.Buffer
 	closed bool
-	cut    bool  // nothing more arrives, and what is on the way is lost
+	cut    bool  // nothing more arrives, and what is in flight is lost
 	left   int64 // bytes until the cut; -1: none
 }
 
@@ -92,8 +92,8 @@ func (h *half) close() {
 	h.cond.Broadcast()
 }
 
-// An end is one end of a duplex pipe. Closing it lets what was written arrive, and
-// ends both directions.
+// An end is one end of a duplex pipe. Closing it ends both directions, but data that was
+// written still arrives.
 type end struct{ in, out *half }
 
 func (e *end) Read(p []byte) (int, error)  { return e.in.Read(p) }
@@ -109,7 +109,7 @@ func newPipe() (a, b *end) {
 	return &end{x, y}, &end{y, x}
 }
 
-// An outcome is what one side returned and told.
+// An outcome is the result and the events of one side.
 type outcome struct {
 	Result
 	err    error
@@ -134,7 +134,7 @@ func (o *outcome) files() map[string]File {
 	return fs
 }
 
-// exchange runs a transfer over the pipe a, b.
+// exchange runs a transfer over the pipe with the ends a and b.
 func exchange(ctx context.Context, a, b io.ReadWriteCloser, src Source, so SendOptions, ro ReceiveOptions) (sent, got *outcome) {
 	sent, got = new(outcome), new(outcome)
 	so.OnEvent, ro.OnEvent = sent.add, got.add
@@ -145,7 +145,7 @@ func exchange(ctx context.Context, a, b io.ReadWriteCloser, src Source, so SendO
 	return sent, got
 }
 
-// transfer is exchange over a new pipe, of paths into dir.
+// transfer sends paths to dir over a new pipe.
 func transfer(t *testing.T, dir string, paths ...string) (sent, got *outcome) {
 	t.Helper()
 	a, b := newPipe()
@@ -172,7 +172,7 @@ func write(t *testing.T, path string, data []byte) string {
 	return path
 }
 
-// tree reads all below dir: contents of files, "/" for folders.
+// tree returns everything below dir: the contents of files, and "/" for folders.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	m := make(map[string]string)
@@ -225,7 +225,7 @@ func checkDigest(t *testing.T, f File, data []byte) {
 	}
 }
 
-// symlink makes a symbolic link, or skips the test where there are none: on Windows they take a privilege.
+// symlink makes a symbolic link. It skips the test if it cannot: on Windows it needs a privilege.
 func symlink(t *testing.T, to, path string) {
 	t.Helper()
 	err := os.Symlink(to, path)

@@ -13,7 +13,7 @@ import (
 	"p2ptool/transfer/internal/disk"
 )
 
-// within fails the test if f has not returned in good time: something has blocked.
+// within fails the test if f does not return in time, because it blocks.
 func within(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -28,7 +28,7 @@ func within(t *testing.T, f func()) {
 	}
 }
 
-// A pipe in the target folder that is called like a folder that comes holds up nothing else.
+// A pipe in the target folder with the name of a received folder does not delay other files.
 func TestPipeInPlaceOfATargetFolder(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 2 * chunkSize} {
@@ -50,7 +50,7 @@ func TestPipeInPlaceOfATargetFolder(t *testing.T) {
 	}
 }
 
-// The folder of a file whose entry did not come may be a pipe as well: so it is for files that were named.
+// The same holds for a folder whose own entry was not sent.
 func TestPipeInPlaceOfAFolderWithoutEntry(t *testing.T) {
 	t.Parallel()
 	dst := t.TempDir()
@@ -78,7 +78,7 @@ func TestPipeInPlaceOfAFolderWithoutEntry(t *testing.T) {
 	}
 }
 
-// A pipe that takes the place of a folder or a file while it is sent is not waited for, and not sent.
+// If a pipe replaces a folder or file while it is sent, the sender does not wait for it, and does not send it.
 func TestPipeRacedIntoTheSource(t *testing.T) {
 	t.Parallel()
 	for _, raced := range []string{"sub", "sub/a", ""} {
@@ -93,9 +93,9 @@ func TestPipeRacedIntoTheSource(t *testing.T) {
 		}
 		within(t, func() {
 			a, b := newPipe()
-			accept := func(context.Context, Offer) error { replace(); return nil } // all is announced by then
+			accept := func(context.Context, Offer) error { replace(); return nil } // everything is announced by then
 			sent, _ := exchange(t.Context(), a, b, Source{Paths: []string{src}}, SendOptions{}, ReceiveOptions{Dir: dst, Accept: accept})
-			// A walk that has not come that far sees the pipe, and passes it over.
+			// If the walk has not reached it yet, it sees the pipe and skips it.
 			if _, err := os.Lstat(filepath.Join(dst, "f", raced)); sent.err == nil && err == nil {
 				t.Errorf("%q: sent, though a pipe took its place", raced)
 			}
@@ -103,7 +103,7 @@ func TestPipeRacedIntoTheSource(t *testing.T) {
 	}
 }
 
-// Nothing that opens a folder waits for who writes to a pipe.
+// No function that opens a folder blocks on a pipe.
 func TestPipeIsNoFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

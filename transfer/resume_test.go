@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// cutAfter makes a pipe that breaks after so many bytes from a to b.
+// cutAfter makes a pipe that breaks after n bytes from a to b.
 func cutAfter(n int64) (a, b *end) {
 	a, b = newPipe()
 	a.out.left = n
 	return a, b
 }
 
-// partials counts what the state folder holds.
+// partials lists the files in the partial folder.
 func partials(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	es, err := os.ReadDir(filepath.Join(dir, stateFolder))
@@ -39,7 +39,7 @@ func send(t *testing.T, a, b io.ReadWriteCloser, dir, src string) (sent, got *ou
 	return exchange(t.Context(), a, b, Source{Paths: []string{src}}, SendOptions{ID: [16]byte{1}}, ReceiveOptions{Dir: dir, Peer: "peer"})
 }
 
-// A stream that breaks at any byte costs no more than what was on the way.
+// If the stream breaks, at any byte, only what was in flight is lost.
 func TestResumeAfterCut(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(5) {
@@ -98,7 +98,7 @@ func TestResumeAfterCut(t *testing.T) {
 	}
 }
 
-// interrupt sends src until half of it is there, and then breaks.
+// interrupt sends src over a pipe that breaks after the given number of bytes.
 func interrupt(t *testing.T, dst, src string, after int64) {
 	t.Helper()
 	a, b := cutAfter(after)
@@ -112,7 +112,7 @@ func interrupt(t *testing.T, dst, src string, after int64) {
 	}
 }
 
-// resume sends src whole and returns how much was not sent again.
+// resume sends src until it is complete.
 func resume(t *testing.T, dst, src string) (sent, got *outcome) {
 	t.Helper()
 	a, b := newPipe()
@@ -148,7 +148,7 @@ func TestResumeSameSource(t *testing.T) {
 	}
 }
 
-// Another sender's file of the same name has nothing to do with it.
+// Another sender's file with the same name is not resumed.
 func TestResumeOtherPeer(t *testing.T) {
 	t.Parallel()
 	src, dst := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 9*chunkSize)), t.TempDir()
@@ -187,7 +187,7 @@ func TestResumeChangedSource(t *testing.T) {
 	}
 }
 
-// A source that changed, and whose resumption broke as well, is compared again.
+// If the source changed, and the resumed transfer is interrupted as well, it is compared again.
 func TestResumeChangedTwice(t *testing.T) {
 	t.Parallel()
 	data := noise(1, 20*chunkSize+99)
@@ -234,7 +234,7 @@ func TestResumeTouchedPartial(t *testing.T) {
 	}
 }
 
-// A journal that is damaged or torn anywhere never says too much.
+// A journal that is damaged or torn anywhere never lists chunks that are not there.
 func TestResumeDamagedJournal(t *testing.T) {
 	t.Parallel()
 	data := noise(1, 20*chunkSize+99)
@@ -261,7 +261,7 @@ func TestResumeDamagedJournal(t *testing.T) {
 	}
 }
 
-// What an unfinished batch completed is not sent again, nor put beside itself.
+// Files that an unfinished transfer completed are not sent again, and not created a second time.
 func TestResumeBatch(t *testing.T) {
 	t.Parallel()
 	src, dst := filepath.Join(t.TempDir(), "f"), t.TempDir()
@@ -290,14 +290,14 @@ func TestResumeBatch(t *testing.T) {
 	if sent.ResumedBytes != int64(there)*chunkSize/2 || got.ResumedBytes != sent.ResumedBytes || sent.Files != 40 {
 		t.Errorf("resumed %d bytes for %d files", sent.ResumedBytes, there)
 	}
-	// It is over now: the same again is something new.
+	// It has ended now, so sending the same again is a new transfer.
 	mustTransfer(t, dst, src)
 	if n := len(tree(t, filepath.Join(dst, "f"))); n != 80 {
 		t.Errorf("%d files after sending again, want 80", n)
 	}
 }
 
-// The summary, or the answer to it, may be what gets lost.
+// The summary, or the answer to it, may get lost.
 func TestResumeLostEnd(t *testing.T) {
 	t.Parallel()
 	data := noise(1, 100)
@@ -361,7 +361,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A peer that neither reads nor writes does not keep a cancelled side.
+// A peer that neither reads nor writes does not block a side that is canceled.
 func TestCancelStuck(t *testing.T) {
 	t.Parallel()
 	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 100))
@@ -377,7 +377,7 @@ func TestCancelStuck(t *testing.T) {
 	}
 }
 
-// lastWord holds back the sender's BYE, and says when it would have been sent.
+// lastWord holds back the sender's BYE, and closes held when it would have been sent.
 type lastWord struct {
 	*end
 	held chan struct{}
@@ -391,8 +391,8 @@ func (l *lastWord) Write(p []byte) (int, error) {
 	return l.end.Write(p)
 }
 
-// A receiver that is cancelled once it has all, and has said so, has not failed: both sides
-// tell the same.
+// A receiver that is canceled after it has everything, and has sent the summary, does not
+// fail. Both sides report the same.
 func TestCancelledWhenAllIsThere(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{nil, errors.New("what a command ends with")} {
@@ -420,12 +420,12 @@ func cancelledWhenAllIsThere(t *testing.T, cause error) {
 	}
 }
 
-// heldOpen is a stream whose end the other side does not hear of.
+// heldOpen is a stream whose Close the other side does not notice.
 type heldOpen struct{ *lastWord }
 
 func (heldOpen) Close() error { return nil }
 
-// Whatever ends the receiver's context, the sender hears that it is cancelled, and can go on later.
+// Whatever cancels the receiver's context, the sender learns that it is canceled, and can resume later.
 func TestCancelledWithACause(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A scratch file is no longer than it may be, has no name, and reads as it was written.
+// A scratch file stays within its limit, has no name, and returns what was written.
 func TestScratch(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// manySmall makes a folder of n small files, of which some are empty, and returns it.
+// manySmall makes a folder of n small files, some of them empty, and returns it.
 func manySmall(t *testing.T, n int) (dir string) {
 	dir = filepath.Join(t.TempDir(), "many")
 	for i := range n {
@@ -17,7 +17,7 @@ func manySmall(t *testing.T, n int) (dir string) {
 	return dir
 }
 
-// More than a batch of small files, in several folders, arrive as they are.
+// More small files than finalBatch, in several folders, arrive unchanged.
 func TestManySmallFiles(t *testing.T) {
 	t.Parallel()
 	src, dst := manySmall(t, 3*finalBatch), t.TempDir()
@@ -28,7 +28,7 @@ func TestManySmallFiles(t *testing.T) {
 	sameTree(t, tree(t, filepath.Join(dst, "many")), tree(t, src))
 }
 
-// What has the names already stays as it is, though nobody looks before.
+// Existing files keep their names and content, although small files are named without a prior check.
 func TestManyNamesTaken(t *testing.T) {
 	t.Parallel()
 	src, dst := manySmall(t, 50), t.TempDir()
@@ -51,7 +51,7 @@ func TestManyNamesTaken(t *testing.T) {
 	}
 }
 
-// receiverIn makes a receiver into dst of which nothing runs.
+// receiverIn makes a receiver for dst, and starts none of its goroutines.
 func receiverIn(t *testing.T, dst string) *receiver {
 	t.Helper()
 	_, rw := newPipe()
@@ -74,7 +74,7 @@ func receiverIn(t *testing.T, dst string) *receiver {
 	return r
 }
 
-// A disk that has no files without names gets the same files.
+// On a disk without nameless files, the result is the same.
 func TestSmallFileNamed(t *testing.T) {
 	t.Parallel()
 	r := receiverIn(t, t.TempDir())
@@ -91,7 +91,7 @@ func TestSmallFileNamed(t *testing.T) {
 	}
 }
 
-// Folders are closed when nobody uses them, but for the last one.
+// Unused folders are closed, except the last one.
 func TestTargetFolders(t *testing.T) {
 	t.Parallel()
 	r := receiverIn(t, t.TempDir())
@@ -111,7 +111,7 @@ func TestTargetFolders(t *testing.T) {
 		t.Errorf("a folder in use: %v", err)
 	}
 	r.folders.drop(again)
-	if _, err := a.Stat(); err == nil { // Windows does not say os.ErrClosed
+	if _, err := a.Stat(); err == nil { // Windows does not return os.ErrClosed
 		t.Errorf("a folder that nobody uses is open: %v", err)
 	}
 	r.folders.drop(b)
@@ -127,7 +127,7 @@ func TestTargetFolders(t *testing.T) {
 	}
 }
 
-// What is cut short leaves nothing of small files, and nothing under a name that is not whole.
+// An interrupted transfer leaves no partial small files, and no incomplete files under final names.
 func TestSmallFilesCut(t *testing.T) {
 	t.Parallel()
 	src, dst := manySmall(t, 200), t.TempDir()

@@ -13,7 +13,7 @@ import (
 	"lukechampine.com/blake3"
 )
 
-// sparseFile makes a file of a size with pieces of data at offsets.
+// sparseFile makes a file with pieces of data at the given offsets.
 func sparseFile(t *testing.T, path string, size int64, data map[int64][]byte) string {
 	t.Helper()
 	f, err := os.Create(path)
@@ -70,7 +70,7 @@ func TestSparse(t *testing.T) {
 	}
 }
 
-// A counter counts what is written.
+// A counter counts the bytes that are written.
 type counter struct {
 	*end
 	n int64
@@ -98,7 +98,7 @@ func checkSame(t *testing.T, src, dst string, sent, got *outcome) {
 	checkDigest(t, got.files()["a"], want)
 }
 
-// Zeros that are written make holes as well, and go to a Writer and to a stream's file as they are.
+// Zeros in a file become holes as well. A Writer and the file of a stream get them as zeros.
 func TestZeros(t *testing.T) {
 	t.Parallel()
 	data := append(make([]byte, 20*chunkSize), noise(1, 10)...)
@@ -121,7 +121,7 @@ func TestZeros(t *testing.T) {
 	}
 }
 
-// A file with holes goes on where it was cut, also where something else was in the place of a hole before.
+// A file with holes can be resumed, even if there was data in place of a hole before.
 func TestResumeSparse(t *testing.T) {
 	t.Parallel()
 	const size = 300 * chunkSize
@@ -149,7 +149,7 @@ func send2(t *testing.T, dst, src string) (sent, got *outcome) {
 	return send(t, a, b, dst, src)
 }
 
-// Far more of nothing than the disk has room for arrives, at once.
+// A file of zeros that is far larger than the disk arrives quickly.
 func TestSparseLarge(t *testing.T) {
 	t.Parallel()
 	dst := smallDisk(t, "size=8m")
@@ -169,7 +169,7 @@ func TestSparseLarge(t *testing.T) {
 	}
 }
 
-// Zeros that were not asked for, or not there, end the transfer.
+// Unexpected or invalid ZEROS end the transfer.
 func TestHostileZeros(t *testing.T) {
 	t.Parallel()
 	for name, zeros := range map[string][]message{
@@ -204,7 +204,7 @@ func TestHostileZeros(t *testing.T) {
 	}
 }
 
-// What the system calls empty, and is not, arrives whole: alone and within a folder.
+// Virtual files whose size the system reports as 0 arrive completely, alone and in a folder.
 func TestVirtualFile(t *testing.T) {
 	t.Parallel()
 	want, err := os.ReadFile("/proc/version")
@@ -223,7 +223,7 @@ func TestVirtualFile(t *testing.T) {
 		t.Skip(err)
 	}
 	dst = t.TempDir()
-	mustTransfer(t, dst, sys) // sizes of 4096, with a few digits in them
+	mustTransfer(t, dst, sys) // files with a size of 4096 that contain only a few digits
 	for _, name := range namesIn(t, sys) {
 		if b, err := os.ReadFile(filepath.Join(dst, "statistics", name)); err != nil || !strings.HasSuffix(string(b), "\n") || len(b) > 30 {
 			t.Errorf("%s: %q, %v", name, b, err)
@@ -231,8 +231,8 @@ func TestVirtualFile(t *testing.T) {
 	}
 }
 
-// A file that is empty for the system, and is not when it is opened, is one of unknown size: on disks of other
-// programs, and where it has just been written to.
+// A file with size 0 that has data when it is opened has an unknown size. This happens on FUSE file systems,
+// and if the file was just written.
 func TestNotEmpty(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -256,7 +256,7 @@ func TestNotEmpty(t *testing.T) {
 	}
 }
 
-// More than was accepted does not come in a file of unknown size.
+// A file of unknown size cannot exceed what was accepted.
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]ReceiveOptions{"by what was accepted": {}, "by the limit": {MaxSize: 3 * chunkSize}} {
@@ -294,7 +294,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// A file that grows while it is read, of which the system says nothing, is told as changed.
+// A file that grows while it is read is reported as changed, even if its metadata does not show it.
 func TestReadBeyond(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{10, chunkSize, 3 * chunkSize} {

@@ -16,7 +16,7 @@ func makePipe(t *testing.T, path string) {
 	}
 }
 
-// A link that is named is followed, under its own name; one in a folder is not.
+// A link that is named in Paths is followed and keeps its own name. A link in a folder is not followed.
 func TestNamedLinkIsFollowed(t *testing.T) {
 	t.Parallel()
 	src, dst := t.TempDir(), t.TempDir()

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// State that others may have written is refused, and nothing is taken by it.
+// A partial folder that others may have written to is refused, and nothing is received.
 func TestForeignState(t *testing.T) {
 	t.Parallel()
 	src := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 3*chunkSize))
@@ -44,7 +44,7 @@ func TestForeignState(t *testing.T) {
 	}
 }
 
-// A partial file that has another name as well could be written to by that name: it is not used.
+// A partial file with another hard link is not used, because others could write to it through that.
 func TestLinkedPartial(t *testing.T) {
 	t.Parallel()
 	data := noise(1, 40*chunkSize)
@@ -62,7 +62,7 @@ func TestLinkedPartial(t *testing.T) {
 	}
 }
 
-// What gets the final name is the file that was verified.
+// Only the file that was verified gets the final name.
 func TestSwappedPartial(t *testing.T) {
 	t.Parallel()
 	src, dst := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 8*chunkSize)), t.TempDir()
@@ -87,7 +87,7 @@ func TestSwappedPartial(t *testing.T) {
 	}
 }
 
-// Many transfers of one name, by one peer, at once: each has what it needs.
+// Many simultaneous transfers of the same name by the same peer do not interfere.
 func TestSameNameAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, size := range map[string]int{"small": 100, "large": 6*chunkSize + 1} {
@@ -118,7 +118,7 @@ func TestSameNameAtOnce(t *testing.T) {
 	}
 }
 
-// Of several interrupted transfers of one name each goes on with its own.
+// Each of several interrupted transfers of the same name resumes its own data.
 func TestResumeOfSeveral(t *testing.T) {
 	t.Parallel()
 	dst := t.TempDir()
@@ -151,7 +151,7 @@ func TestResumeOfSeveral(t *testing.T) {
 	}
 }
 
-// What nobody went on with for long is removed, but what is in use, and what is young, is not.
+// Old partial files are removed, unless they are in use.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	dst := t.TempDir()
@@ -199,7 +199,7 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// The folder that is received into goes: an error, and no waiting for ever.
+// If the target folder is removed, Receive returns an error and does not hang.
 func TestTargetRemoved(t *testing.T) {
 	t.Parallel()
 	dst := filepath.Join(t.TempDir(), "d")
@@ -219,7 +219,7 @@ func TestTargetRemoved(t *testing.T) {
 	}
 }
 
-// The journal of a file that got its name just before the receiver was killed goes with the next transfer.
+// If the receiver was killed right after it renamed a file, the next transfer removes the journal.
 func TestOrphanedJournal(t *testing.T) {
 	t.Parallel()
 	src, dst := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 40*chunkSize)), t.TempDir()
@@ -237,7 +237,7 @@ func TestOrphanedJournal(t *testing.T) {
 	}
 }
 
-// What an attempt holds that ended only after the next one had begun goes when that one is done.
+// If an attempt ends only after the next one has started, what it holds is removed when that one is done.
 func TestLateEnd(t *testing.T) {
 	t.Parallel()
 	src, dst := write(t, filepath.Join(t.TempDir(), "a"), noise(1, 40*chunkSize)), t.TempDir()
@@ -268,7 +268,7 @@ func TestLateEnd(t *testing.T) {
 	}
 }
 
-// What cannot be sent, or received into, is told beforehand.
+// CheckSource and CheckTarget detect sources and targets that cannot work.
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// diskTime is what all disks keep of a time: NTFS has units of 100 ns.
+// diskTime is the time resolution that all disks support. That of NTFS is 100 ns.
 const diskTime = 100 * time.Nanosecond
 
 func TestSizes(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"lukechampine.com/blake3"
 )
 
-// noise returns n bytes that depend on seed alone.
+// noise returns n pseudorandom bytes that depend only on seed.
 func noise(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	var key [32]byte
@@ -38,7 +38,7 @@ func TestDigestIsThatOfBLAKE3(t *testing.T) {
 	}
 }
 
-// What one side holds already enters the digest as subtrees, in any division.
+// The digest is the same if chunks are added as subtrees, in any division.
 func TestDigestFromSubtrees(t *testing.T) {
 	t.Parallel()
 	data := noise(2, 13*chunkSize+77)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// ignoresCase reports whether the disk of a folder takes names that differ in case for one.
+// ignoresCase reports whether the disk of a folder ignores case in names.
 func ignoresCase(t *testing.T, dir string) bool {
 	t.Helper()
 	write(t, filepath.Join(dir, "Case"), nil)
@@ -18,8 +18,8 @@ func ignoresCase(t *testing.T, dir string) bool {
 	return err == nil
 }
 
-// Names that differ in case are two files everywhere. Where the disk takes them for one, the second gets a
-// number, and folders become one.
+// Names that differ in case are two files everywhere. If the disk ignores case, the second file gets a number,
+// and folders are merged.
 func TestCaseTwins(t *testing.T) {
 	t.Parallel()
 	for _, conflict := range []Conflict{Rename, Overwrite} {
@@ -67,8 +67,8 @@ func testCaseTwins(t *testing.T, conflict Conflict) {
 	}
 }
 
-// Where a disk takes two names for one, the second has what was delivered under the first. A second link
-// looks the same.
+// If a disk treats two names as the same, the second one names the file that was delivered under the first. A hard
+// link looks the same.
 func TestIsTwin(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

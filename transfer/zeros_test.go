@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The table has what hashing says; each of its entries takes a quarter of a second, so of some of them a part is compared.
+// The table matches computed hashes. Hashing an entry takes a quarter of a second, so the test checks only one.
 func TestZeroTable(t *testing.T) {
 	t.Parallel()
 	if len(zeroTable) != 512*hashSize || maxZeros != 512<<30 {
@@ -28,7 +28,7 @@ func TestZeroTable(t *testing.T) {
 	}
 }
 
-// Parts that are joined say the same as one hash over all.
+// Joined parts have the same hashes as larger parts.
 func TestJoinZeros(t *testing.T) {
 	t.Parallel()
 	const size = 1000*chunkSize + 77
