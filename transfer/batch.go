@@ -84,7 +84,7 @@ type record struct {
 	path, final string
 }
 
-// openBatch opens the record for the offer o. It makes the state folder if necessary, and removes expired files
+// openBatch opens the record for the offer o. It makes the partial folder if necessary, and removes expired files
 // from it.
 func openBatch(st *store, o *offerMsg) (b *batch, err error) {
 	fits := func(_ string, f *os.File) match {

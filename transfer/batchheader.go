@@ -77,7 +77,7 @@ func (b *batch) writeHeader(o *offerMsg) error {
 	h := appendBatchHeader(o)
 	_, err := b.f.WriteAt(append(h, make([]byte, batchHeader-len(h))...), 0)
 	b.end = max(b.end, batchHeader)
-	return errors.Join(err, b.writeAccount(spent)) // until it is accepted
+	return errors.Join(err, b.writeAccount(spent)) // allow nothing until the offer is accepted
 }
 
 func (b *batch) writeAccount(a account) error {

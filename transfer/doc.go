@@ -28,12 +28,12 @@
 //
 // # Trust
 //
-// The receiver trusts the sender with nothing but the content: every path goes through an
-// os.Root and the rule in names.go, nothing is replaced unless Conflict says so, memory is
-// bounded (about 6 MiB of buffers, and at most 4,096 unfinished entries), and space on the disk
-// is checked before data is accepted. The sender trusts what the receiver says it has. Both
-// trust everyone who can write to the target folder not to change partial files during an
-// attempt; one that was changed between two attempts is hashed again.
+// The receiver trusts the sender only with the content. Every path goes through an os.Root and
+// the rule in names.go, and nothing is replaced unless Conflict says so. Memory is bounded
+// (about 6 MiB of buffers, and at most 4,096 unfinished entries), and disk space is checked
+// before data is accepted. The sender trusts what the receiver says it has. Both trust everyone
+// who can write to the target folder not to change partial files during an attempt. A file that
+// was changed between two attempts is hashed again.
 //
 // # Messages
 //

@@ -15,7 +15,7 @@ var (
 	ErrStorage = errors.New("storage failed")
 	// ErrChanged says that a file changed while it was being sent.
 	ErrChanged = errors.New("changed while sending")
-	// ErrPartial says that some files failed; their events say which and why.
+	// ErrPartial says that some files failed. Their File events say which and why.
 	ErrPartial = errors.New("some files failed")
 	// ErrInterrupted says that the stream ended before the transfer did.
 	ErrInterrupted = errors.New("transfer was interrupted")

@@ -22,7 +22,7 @@ type job struct {
 	levels []int // for jobHeld and jobZeros
 	zero   bool  // for jobChunk: send it as ZEROS
 	end    *endMsg
-	bad    error // for jobSmall: what is wrong with the file
+	bad    error // for jobSmall: an error of the file
 }
 
 type jobKind int

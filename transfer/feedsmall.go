@@ -81,7 +81,7 @@ func readWhole(f *os.File, b []byte, n int) error {
 		return ErrChanged
 	case m < n:
 		return err
-	case err == nil: // there was no room for more
+	case err == nil: // b had no room for more
 		return readBeyond(f, int64(n))
 	case err != io.EOF:
 		return err

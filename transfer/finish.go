@@ -14,7 +14,7 @@ import (
 const (
 	finalBatch  = 256 // files that are synced and named together
 	finalAtOnce = 16  // files that are synced at a time
-	wholeFrom   = 4   // small files, or folders, from which on the whole disk is synced
+	wholeFrom   = 4   // sync the whole disk from this many small files or folders on
 	slowWhole   = 2 * time.Second
 )
 

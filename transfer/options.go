@@ -68,8 +68,8 @@ type Conflict int
 
 const (
 	Rename    Conflict = iota // "name (1).ext"
-	Skip                      // the file is not fetched
-	Overwrite                 // the old file is replaced by the whole new one, atomically
+	Skip                      // the file is not transferred
+	Overwrite                 // the new file atomically replaces the old one
 )
 
 // A Result describes a transfer that has ended. It is also valid with an error.

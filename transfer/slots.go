@@ -175,7 +175,7 @@ func (st *store) lockSlot(name string) (f *os.File, locked bool) {
 	const flags = os.O_RDWR | disk.OpenFlags
 	f, err := st.state.OpenFile(name, flags, 0)
 	if errors.Is(err, fs.ErrPermission) && st.state.Chmod(name, 0o600) == nil {
-		f, err = st.state.OpenFile(name, flags, 0) // it had its final mode already
+		f, err = st.state.OpenFile(name, flags, 0) // it already had its final mode
 	}
 	if err != nil {
 		return nil, false

@@ -10,7 +10,7 @@ const (
 	version = 5
 
 	frameHeader = 4       // type, 1; length of the body, 3
-	maxBody     = 1 << 16 // of any message but DATA
+	maxBody     = 1 << 16 // of any message except DATA
 	dataHeader  = 4 + 4 + hashSize
 
 	maxNames     = 256     // in an offer
@@ -73,8 +73,8 @@ type (
 		what  entryKind
 		mode  uint16 // permission bits
 		mtime stamp
-		size  int64 // -1: unknown, as data
-		data  int64 // of size, what is not in holes
+		size  int64 // -1: unknown; the same for data
+		data  int64 // the part of size that is not in holes
 		tag   [16]byte
 		path  string
 	}

@@ -29,7 +29,7 @@ func OpenFolder(root *os.Root, dir string) (*Folder, error) {
 	return &Folder{root, dir, sub, f, inheritanceOf(f)}, nil
 }
 
-// Root is the folder itself. Close closes it.
+// Root returns the folder itself as a root. Close closes it.
 func (d *Folder) Root() *os.Root { return d.root }
 
 // Lstat returns the metadata of the file with the name in the folder.

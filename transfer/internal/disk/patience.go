@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// patience is how long a rename waits for another program to let go of a file.
+// patience is how long a rename waits for another program to close a file.
 const patience = 2 * time.Second
 
 // A HeldError says that a file could not be renamed because another program kept it open.

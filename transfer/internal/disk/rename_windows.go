@@ -108,8 +108,8 @@ func openToMove(dir *os.File, name string) (windows.Handle, error) {
 	return h, err
 }
 
-// openAt opens what has the name in the folder dir, a link itself and not what it points to; the folder
-// itself if the name is empty.
+// openAt opens the file name in the folder dir, or the folder itself if name is empty. It does not follow a
+// link.
 func openAt(dir *os.File, name string, access uint32) (windows.Handle, error) {
 	if strings.ContainsAny(name, `\/:`) {
 		return windows.InvalidHandle, fs.ErrInvalid
@@ -190,7 +190,7 @@ func Hide(root *os.Root, name string) error {
 		return err
 	}
 	defer windows.CloseHandle(h)
-	// FILE_BASIC_INFO. Times of zero stay as they are.
+	// FILE_BASIC_INFO. A time of zero leaves that time unchanged.
 	info := struct {
 		Times      [4]int64
 		Attributes uint32
