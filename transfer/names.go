@@ -19,8 +19,8 @@ import (
 // A name without forbidden bytes stays as it is, even "a%20b". In other names, each
 // forbidden byte is escaped as "%" and two upper-case hexadecimal digits, and so is a "%"
 // before two such digits. A name that looks like an escaped one is escaped as well, so that
-// two names never become the same. To read a name back, unescape it if escaping the result
-// gives the same name again. The forbidden bytes are
+// two names never become the same. To read a name back, unescape it if the rule maps the
+// result to that name again. The forbidden bytes are
 //
 //   - everywhere: control characters, which could control a terminal, and the first byte
 //     of a name that begins like the partial folder;
