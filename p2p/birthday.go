@@ -8,14 +8,15 @@ import (
 	"p2ptool/p2p/path"
 )
 
-// observedRecently is how long the address at which the server saw the other end may be probed. Later the other end may
-// have moved, and its address may belong to someone else.
+// observedRecently is how long this peer may probe the address at which the server saw the other end. After that, the
+// other end may have moved, and its address may belong to someone else.
 const observedRecently = 2 * time.Minute
 
-// birthdayTurn is how long a round of probes waits for those of other links.
+// birthdayTurn is how long a round waits for the rounds of other links.
 const birthdayTurn = 4 * time.Second
 
-// birthdayLimits bounds the birthday probing of a peer: the ledger limits the rounds, of which one runs at a time.
+// birthdayLimits limits the birthday probing of a peer. The ledger limits the number of rounds. One round of probes runs
+// at a time.
 type birthdayLimits struct {
 	turn chan struct{} // holds one element while a round of probes runs
 
@@ -25,8 +26,8 @@ type birthdayLimits struct {
 
 func (s *birthdayLimits) init() { s.turn = make(chan struct{}, 1) }
 
-// allow reports whether a round with a peer at an address is within the limits, and counts it. earlier is the number of
-// rounds before it.
+// allow reports whether a round with a peer at an address is within the limits, and counts it if so. earlier is the number
+// of previous rounds with that peer in the last hour.
 func (s *birthdayLimits) allow(guid GUID, at netip.Addr) (earlier int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,8 +44,8 @@ func (l *Link) observedAddr() (netip.AddrPort, bool) {
 	return l.observed.addr, l.observed.addr.Addr().Is4() && time.Since(l.observed.at) < observedRecently
 }
 
-// onOpened is called by the link's loop when the other end announces that it has sockets, or soon will, behind some of
-// these ports of its address.
+// onOpened handles a range of ports that the other end announces: behind some of them it has sockets, or will have them
+// soon. The link's loop calls it.
 func (l *Link) onOpened(ports path.Ports) {
 	if l.peer.nat.known().Symmetric() {
 		select {
@@ -61,7 +62,8 @@ func (l *Link) onOpened(ports path.Ports) {
 	}
 }
 
-// probePorts probes these ports. Their address is the one that the server saw, never one that the other end names.
+// probePorts probes some of these ports at the address where the server saw the other end. It never probes an address
+// that only the other end names.
 func (l *Link) probePorts(ports path.Ports) {
 	p := l.peer
 	at, ok := l.observedAddr()

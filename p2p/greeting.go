@@ -9,18 +9,18 @@ import (
 	"p2ptool/p2p/path"
 )
 
-// A greeting is what the two ends of a link tell each other in the
-// handshake's payload:
+// A greeting is the payload of a handshake message. Each end of a link sends
+// one:
 //
-//	 0  session index, 4    what stands in packets to the sender
+//	 0  session index, 4    the index in packets to the sender
 //	 4  instance, 8
-//	12  flags, 1            1: the sender is listening; 16: it wants a link of its own
-//	13  candidates          a count of one byte, and as many
-//	    length of nat, 1    0, or nothing at all: the sender knows no NAT frames
+//	12  flags, 1            1: the sender is listening; 16: the link must not be shared
+//	13  candidates          a one-byte count, then that many candidates
+//	    length of nat, 1    0 or missing: the sender does not support NAT frames
 //	    nat, 5              see path.NAT
-//	    takes, 4            the kinds of streams that the sender takes, see kindBit
+//	    takes, 4            the kinds of streams that the sender accepts, see kindBit
 //
-// What follows, within nat or behind it, is skipped.
+// Readers ignore extra bytes in nat and at the end.
 type greeting struct {
 	index      uint32
 	instance   uint64
@@ -29,7 +29,7 @@ type greeting struct {
 	nats       bool // the sender understands frames about NATs
 	nat        path.NAT
 	takes      uint32
-	exclusive  bool // the link is not to be shared with a call that crosses it
+	exclusive  bool // two calls that cross must not share this link
 }
 
 const (
@@ -90,7 +90,7 @@ func parseGreeting(b []byte) (greeting, error) {
 	return g, err
 }
 
-// greeting makes the own greeting for a session.
+// greeting returns this peer's greeting for a session.
 func (p *Peer) greeting(index uint32) greeting {
 	p.wantMapping(true)
 	return greeting{
@@ -99,8 +99,8 @@ func (p *Peer) greeting(index uint32) greeting {
 	}
 }
 
-// candidates returns the addresses at which this peer may be reached: those
-// that the server saw first, for they matter most where there are too many.
+// candidates returns the addresses at which this peer may be reached. The ones
+// that the server saw come first, because a peer can name only MaxCandidates.
 func (p *Peer) candidates() []path.Candidate {
 	var cs []path.Candidate
 	add := func(kind path.CandidateKind, a netip.AddrPort) {
@@ -113,7 +113,7 @@ func (p *Peer) candidates() []path.Candidate {
 			cs = append(cs, path.Candidate{Kind: kind, Addr: a})
 		}
 	}
-	// An address of our own that the server saw is a host candidate.
+	// If the server saw an address of this host, it is a host candidate.
 	host := p.hostAddrs()
 	for _, a := range p.observed() {
 		if !contains(host, a.addr) {
@@ -156,7 +156,7 @@ func (p *Peer) serverIsLocal() bool {
 	return p.client != nil && p.client.ServerAddr().Addr().IsLoopback()
 }
 
-// own reports whether an address is one of this host's.
+// own reports whether ip is an address of this host.
 func (p *Peer) own(ip netip.Addr) bool {
 	all, err := p.opts.Network.Addrs()
 	if err != nil {

@@ -11,15 +11,15 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// How often a datagram is sent through the NAT and back, and how long to wait for it.
+// How many datagrams to send through the NAT and back, and how long to wait for each.
 const (
 	hairpinTries = 3
 	hairpinWait  = 200 * time.Millisecond
 )
 
-// hairpins reports whether the NAT supports hairpinning (RFC 4787, section 6): whether a datagram from one socket of this
-// host reaches another at its external address. The other socket sends, too, so that the NAT's filter admits the
-// datagram.
+// hairpins reports whether the NAT supports hairpinning (RFC 4787, section 6). It sends a datagram from one socket of this
+// host to the external address of another. The other socket also sends one back, so that the NAT's filter lets the
+// datagram in.
 func hairpins(ctx context.Context, listen func() (udp.Conn, error), server netip.AddrPort) (bool, error) {
 	one, err := newEchoSocket(listen)
 	if err != nil {
@@ -66,7 +66,7 @@ func newEchoSocket(listen func() (udp.Conn, error)) (*echoSocket, error) {
 			b.Datagrams(func(d []byte) {
 				select {
 				case e.arrived <- bytes.Clone(d):
-				default: // it is sent again
+				default: // the sender tries again
 				}
 			})
 		})
@@ -81,7 +81,7 @@ func (e *echoSocket) close() {
 }
 
 func (e *echoSocket) send(to netip.AddrPort, d []byte) {
-	_ = e.conn.Write(udp.Batch{Addr: to, Data: d, Size: len(d)}) // lost, as it may be on the way
+	_ = e.conn.Write(udp.Batch{Addr: to, Data: d, Size: len(d)}) // an error is like a lost packet
 }
 
 // seen asks the server for the socket's external address. The result is invalid if there is no answer.
@@ -99,7 +99,7 @@ func (e *echoSocket) seen(ctx context.Context, server netip.AddrPort) netip.Addr
 	return netip.AddrPort{}
 }
 
-// came reports whether the datagram arrives.
+// came reports whether the datagram arrives within hairpinWait.
 func (e *echoSocket) came(ctx context.Context, want []byte) bool {
 	for d := range e.next(ctx) {
 		if bytes.Equal(d, want) {

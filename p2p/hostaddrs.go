@@ -9,21 +9,22 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// far lists unassigned addresses (RFC 5737, RFC 3849), which the default routes lead to. Nothing is sent there.
+// far lists documentation addresses (RFC 5737, RFC 3849), which packets reach by the default routes. This package looks
+// up their routes but sends nothing to them.
 var far = [...]netip.Addr{
 	netip.AddrFrom4([4]byte{192, 0, 2, 1}),
 	netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1}),
 }
 
-// hostAddrs returns the addresses of the interfaces with the sockets' ports. Those at which others
-// most likely reach this host come first, since only MaxCandidates can be sent. Loopback addresses
-// are included only if the server is on loopback or there are no others; link-local IPv6
-// addresses are not, as they mean nothing without a zone.
+// hostAddrs returns the addresses of the interfaces, with the ports of the sockets. The addresses at
+// which others most likely reach this host come first, because a peer can name only MaxCandidates.
+// Loopback addresses are included only if the server is on loopback or there are no other addresses.
+// Link-local IPv6 addresses are left out, because they mean nothing without a zone.
 func (p *Peer) hostAddrs() []netip.AddrPort {
 	used := p.usedAddrs()
 	all, err := p.opts.Network.Addrs()
 	if err != nil {
-		all = used // some systems forbid reading the interfaces
+		all = used // some systems do not let programs list the interfaces
 	}
 	var out, loopback []netip.AddrPort
 	for _, c := range p.conns {
@@ -46,8 +47,8 @@ func (p *Peer) hostAddrs() []netip.AddrPort {
 	return out
 }
 
-// rankHosts puts the addresses first that routes to the server and to far away use, and those
-// of one network segment last.
+// rankHosts sorts addrs: first the source addresses of the routes to the server and to the
+// internet, last the link-local addresses.
 func rankHosts(addrs []netip.AddrPort, used []netip.Addr) {
 	rank := func(a netip.AddrPort) int {
 		if i := slices.Index(used, a.Addr()); i >= 0 {
@@ -61,7 +62,7 @@ func rankHosts(addrs []netip.AddrPort, used []netip.Addr) {
 	slices.SortStableFunc(addrs, func(a, b netip.AddrPort) int { return cmp.Compare(rank(a), rank(b)) })
 }
 
-// usedAddrs returns the addresses that this host sends from, to the server and far away.
+// usedAddrs returns the source addresses that this host uses toward the server and the internet.
 func (p *Peer) usedAddrs() (used []netip.Addr) {
 	to := far[:]
 	if p.client != nil {

@@ -2,10 +2,10 @@ package p2p
 
 import "hash/fnv"
 
-// Each process tells the server and the other ends of its links which kinds of streams it accepts, as a set of
-// 32 bits: one for each kind that it has a handler for, chosen by the kind's hash. A bit that is not set is certain:
-// the kind is not accepted. A bit that is set may be that of another kind with the same hash.
-const allKinds = ^uint32(0) // nothing is known
+// Each process sends the server and the other ends of its links a 32-bit set of the stream kinds that it accepts. The
+// hash of each kind with a handler selects one bit. If a kind's bit is clear, the process does not accept the kind. If
+// the bit is set, the process may accept the kind, or only another one with the same bit.
+const allKinds = ^uint32(0) // the accepted kinds are unknown
 
 func kindBit(kind string) uint32 {
 	if kind == "" {
@@ -23,8 +23,8 @@ func (p *Peer) takes() (set uint32) {
 	return set
 }
 
-// Takes reports whether the other process takes streams of a kind, as far as is known:
-// one that says so may still refuse them.
+// Takes reports whether the other process may accept streams of a kind. If it returns true, the process can still refuse
+// them.
 func (l *Link) Takes(kind string) bool { return l.remote.takes&kindBit(kind) != 0 }
 
 // Instance returns the random number that the other process chose when it started. It distinguishes processes with the

@@ -15,12 +15,12 @@ import (
 
 // NetcheckOptions configure Netcheck.
 type NetcheckOptions struct {
-	// Servers are rendezvous servers, "host:port". Each is asked at that port and at the next higher one.
+	// Servers are rendezvous servers, "host:port". Netcheck asks each of them on that port and on the next higher one.
 	Servers []string
-	// STUN are further servers, "host:port", of which the first four are asked.
+	// STUN are additional STUN servers, "host:port". Netcheck asks the first four.
 	STUN []string
-	// NoPortMapping keeps Netcheck from asking the router, which it does if there is a NAT and Network is the operating
-	// system's.
+	// NoPortMapping turns off the check of the router's port mapping protocols. Netcheck only makes it behind a NAT, and
+	// only if Network is the operating system's.
 	NoPortMapping bool
 	// Network opens the sockets; nil means the operating system's.
 	Network udp.Network
@@ -29,15 +29,15 @@ type NetcheckOptions struct {
 // A NetServer is the result of Netcheck for one address of a server.
 type NetServer struct {
 	Name     string         // as in NetcheckOptions
-	STUN     bool           // it answers STUN only
+	STUN     bool           // it is one of NetcheckOptions.STUN
 	Addr     netip.AddrPort // invalid if the name could not be resolved
-	Err      error          // why not
-	RTT      time.Duration  // of its main port; 0: no answer
-	Second   time.Duration  // of its second port; 0: no answer, or not asked
+	Err      error          // why the server was not asked
+	RTT      time.Duration  // to its main port; 0: no answer
+	Second   time.Duration  // to its second port; 0: no answer, or not asked
 	Observed netip.AddrPort // this host, as the main port sees it
 }
 
-// A NetReport is the result of Netcheck: this host's addresses as seen from outside, and the behavior of its NAT.
+// A NetReport is the result of Netcheck: this host's external addresses, and how its NAT behaves.
 type NetReport struct {
 	Servers []NetServer
 	// IPv4 and IPv6 are this host's addresses as seen by the first server that answered
@@ -45,13 +45,13 @@ type NetReport struct {
 	IPv4, IPv6 netip.AddrPort
 	// Translated says that the IPv4 address is not one of this host's own.
 	Translated bool
-	// NAT describes mapping and filtering of IPv4.
+	// NAT describes how the NAT maps and filters IPv4.
 	NAT NAT
 	// Hairpin says whether two hosts behind the NAT can reach each other at their
 	// external addresses (RFC 4787, section 6). It is determined only if Translated.
 	Hairpin bool
-	// Router is this host's router, and Mappers its answers in each protocol of port
-	// mapping. They are determined only if Translated.
+	// Router is this host's router. Mappers has its answer for each port mapping
+	// protocol. They are determined only if Translated.
 	Router  netip.Addr
 	Mappers []PortMapper
 }
@@ -59,7 +59,7 @@ type NetReport struct {
 // UDP reports whether any server answered.
 func (r NetReport) UDP() bool { return r.IPv4.IsValid() || r.IPv6.IsValid() }
 
-// Expect returns a sentence that says which paths this host can expect.
+// Expect describes the paths that this host can expect, in one line for the user.
 func (r NetReport) Expect() string {
 	switch n := r.NAT; {
 	case !r.UDP():
@@ -80,10 +80,10 @@ func (r NetReport) Expect() string {
 	return "a direct path to nearly everyone; with peers behind a symmetric NAT within a second or two"
 }
 
-// Netcheck finds out how this host appears from outside. It asks all servers at the same time for the address that they
-// see, discovers with new sockets and one of the servers how the NAT maps and filters (RFC 5780), and sends a datagram to
-// its own external address. It takes a few round trips, or some seconds if answers are missing. The error says that
-// sockets could not be opened or the interfaces not read, or is ctx's.
+// Netcheck finds out how this host looks from the internet. It asks all servers at once which address they see,
+// determines how the NAT maps and filters (RFC 5780), and checks whether a datagram to the host's own external address
+// comes back. It takes a few round trips, or a few seconds if answers are missing. It fails if it cannot open sockets or
+// list the interfaces, or if ctx ends.
 func Netcheck(ctx context.Context, o NetcheckOptions) (NetReport, error) {
 	if o.Network == nil {
 		o.Network = udp.System{}
@@ -121,7 +121,7 @@ func (o NetcheckOptions) listen() (udp.Conn, error) {
 	return o.Network.Listen("udp4", netip.AddrPort{})
 }
 
-// servers looks all names up: of each the first address of either family.
+// servers resolves all names. It keeps the first address of each family.
 func (o NetcheckOptions) servers(ctx context.Context) (all []NetServer) {
 	look := func(name string, stun bool) {
 		addrs, err := resolve(ctx, name)
@@ -144,7 +144,7 @@ func (o NetcheckOptions) servers(ctx context.Context) (all []NetServer) {
 	return all
 }
 
-// askAll asks each server that has an address, by one socket a family.
+// askAll asks each server that has an address. It uses one socket per address family.
 func askAll(ctx context.Context, n udp.Network, servers []NetServer) error {
 	askers := make(map[bool]*stun.Asker)
 	var asking sync.WaitGroup
@@ -164,7 +164,7 @@ func askAll(ctx context.Context, n udp.Network, servers []NetServer) error {
 			family := map[bool]string{true: "udp4", false: "udp6"}[is4]
 			c, err := n.Listen(family, netip.AddrPort{})
 			if err != nil && !is4 {
-				s.Err = err // a host without IPv6 is no failure
+				s.Err = err // many hosts have no IPv6
 				continue
 			}
 			if err != nil {
@@ -180,7 +180,7 @@ func askAll(ctx context.Context, n udp.Network, servers []NetServer) error {
 	return nil
 }
 
-// second returns the second observer's address.
+// second returns the address of the server's second port. ok is false if the server has none.
 func (s *NetServer) second() (netip.AddrPort, bool) {
 	if s.STUN || s.Addr.Port() == 1<<16-1 {
 		return netip.AddrPort{}, false
@@ -188,8 +188,9 @@ func (s *NetServer) second() (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(s.Addr.Addr(), s.Addr.Port()+1), true
 }
 
-// roundTrip returns the better of two round trips, the first of which may have
-// been lengthened by a loss, and the address that was seen; 0 for no answer.
+// roundTrip asks twice and returns the shorter round trip, because a lost packet
+// may have delayed the first answer. seen is this host's address as the server
+// sees it. rtt is 0 if there is no answer.
 func roundTrip(ctx context.Context, a *stun.Asker, to netip.AddrPort) (rtt time.Duration, seen netip.AddrPort) {
 	for range 2 {
 		start := time.Now()
@@ -206,8 +207,9 @@ func roundTrip(ctx context.Context, a *stun.Asker, to netip.AddrPort) (rtt time.
 	return rtt, seen
 }
 
-// firstView notes how the first servers that answered see this host, and
-// returns the one by IPv4, a rendezvous server if there is one.
+// firstView sets IPv4 and IPv6 to this host's address as seen by the first server
+// that answered in each family. It returns that server for IPv4, or nil. Rendezvous
+// servers come before STUN servers.
 func (r *NetReport) firstView() (main *NetServer) {
 	for i := range r.Servers {
 		s := &r.Servers[i]
@@ -224,7 +226,7 @@ func (r *NetReport) firstView() (main *NetServer) {
 	return main
 }
 
-// observers returns whom to ask about the NAT.
+// observers returns the servers to ask about the NAT.
 func (r *NetReport) observers(main *NetServer) stun.Servers {
 	o := stun.Servers{Main: main.Addr}
 	if main.Second > 0 {

@@ -11,7 +11,7 @@ import (
 // A PortMapper is the router's answer in one port mapping protocol.
 type PortMapper = portmap.Answer
 
-// MapsBy returns the names of the protocols with which the router maps ports, best first.
+// MapsBy returns the names of the port mapping protocols that the router supports, best first.
 func (r NetReport) MapsBy() (names []string) {
 	for _, m := range r.Mappers {
 		if m.Err == nil {
@@ -21,8 +21,8 @@ func (r NetReport) MapsBy() (names []string) {
 	return names
 }
 
-// askRouter asks the router which protocols it speaks, beside all else, and maps nothing.
-// What it returns waits for the answers.
+// askRouter asks the router in the background which port mapping protocols it supports. It
+// does not map a port. The returned function waits for the answers.
 func (r NetReport) askRouter(ctx context.Context, o NetcheckOptions) func() (netip.Addr, []PortMapper) {
 	if _, system := o.Network.(udp.System); !r.Translated || o.NoPortMapping || !system {
 		return func() (netip.Addr, []PortMapper) { return netip.Addr{}, nil }

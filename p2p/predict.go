@@ -13,9 +13,9 @@ import (
 // predictPatience is how long to wait for the server's answer, and for the other end's ports.
 const predictPatience = 3 * time.Second
 
-// predict finds out which external ports a few sockets get from a NAT that assigns ports in sequence. It sends their
-// openers between two requests to the server; the ports of the requests enclose those of the openers. ok is false if
-// the answers do not show a range.
+// predict finds out which external ports a NAT with sequential allocation gives to a few sockets. It sends an opener from
+// each socket, and one request to the server before and one after them. The ports of the openers lie between the two
+// ports that the server saw. ok is false if the answers do not give a range.
 func (l *Link) predict(conns []udp.Conn, to netip.AddrPort, ttl int, stride int16) (ports path.Ports, won <-chan udp.Conn, ok bool) {
 	before, after, err := l.peer.askers()
 	if err != nil {
@@ -42,7 +42,7 @@ func (l *Link) predict(conns []udp.Conn, to netip.AddrPort, ttl int, stride int1
 	return ports, won, ok
 }
 
-// joinPrediction takes part in a round of predictBoth that the other end began. ports are the other end's.
+// joinPrediction runs this end's part of a predictBoth round that the other end started. ports are the other end's.
 func (l *Link) joinPrediction(ports path.Ports) {
 	at, ok := l.observedAddr()
 	if !ok || !l.mayProbePorts() || l.initiator || !path.Crosses(l.peer.nat.known(), l.NAT()) || l.Path().Kind != path.Relay {
@@ -67,10 +67,10 @@ func (p *Peer) askers() (one, two *stun.Asker, err error) {
 	return stun.NewAsker(c), stun.NewAsker(d), nil
 }
 
-// predictBoth tries to connect through two symmetric NATs that both assign ports in sequence. Each end finds out which
-// ports its NAT will use next and announces them; then each sends from one socket to the other's ports in turn. The
-// n-th packet of either end gets the port to which the other sends its n-th packet, unless another host behind the same
-// NAT opened a connection meanwhile. given holds the other end's ports; nil: not known yet.
+// predictBoth tries to connect through two symmetric NATs with sequential allocation. Each end finds out which ports its
+// NAT will use next and announces them. Then each end sends from one socket to the other end's ports in turn. The NAT
+// maps the n-th packet to the n-th announced port, where the other end sends its own n-th packet, unless another host
+// behind the same NAT opens a connection in between. given holds the other end's ports; nil: not known yet.
 func (l *Link) predictBoth(at netip.Addr, given *path.Ports) {
 	select {
 	case <-l.offered: // from an earlier round

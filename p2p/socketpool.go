@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	searchFirst = 300 * time.Millisecond // on the relay; by then ordinary probes would have got through
-	searchAgain = 20 * time.Second       // after a round without success
-	searchLater = 10 * time.Minute       // after a round that the limits forbade
+	searchFirst = 300 * time.Millisecond // once the link is on the relay; ordinary probes succeed sooner
+	searchAgain = 20 * time.Second       // after a round that found no path
+	searchLater = 10 * time.Minute       // after a round that the limits did not allow
 
-	refreshPatience = 3 * time.Second // for the server and the other end to answer
+	refreshPatience = 3 * time.Second // for answers from the server and the other end
 )
 
-// searchAnew makes watch search for a direct path, if the link is relayed.
+// searchAnew makes watch search for a direct path if the link is relayed.
 func (l *Link) searchAnew() {
 	select {
 	case l.search <- struct{}{}:
@@ -29,8 +29,8 @@ func (l *Link) searchAnew() {
 	}
 }
 
-// searchDirect tries to get from the relay to a direct path with additional sockets: many if this side's NAT is
-// symmetric, otherwise one. It returns when the link is no longer relayed, or when more sockets cannot help.
+// searchDirect tries to move the link from the relay to a direct path. It opens additional sockets: many if this side's
+// NAT is symmetric, otherwise one. It returns when the link is no longer relayed, or when more sockets cannot help.
 func (l *Link) searchDirect() {
 	for wait, sleep := searchFirst, l.waitOrWake; sleep(wait) && l.Path().Kind == path.Relay; {
 		own, other := l.peer.nat.known(), l.NAT()
@@ -61,7 +61,7 @@ func (l *Link) searchDirect() {
 	}
 }
 
-// refreshObserved makes the server send each end the other's current address, unless it did so recently.
+// refreshObserved asks the server to send each end the current address of the other, unless it did so recently.
 func (l *Link) refreshObserved() {
 	l.mu.Lock()
 	age := time.Since(l.observed.at)
@@ -76,8 +76,8 @@ func (l *Link) refreshObserved() {
 	}
 }
 
-// wait waits for d and reports whether the link is still up. Unlike waitOrWake it never ends early: rounds of many
-// probes in quick succession would look like a flood.
+// wait waits for d and reports whether the link is still up. Unlike waitOrWake, searchAnew does not shorten it, because
+// several rounds of birthday probing in a row would look like a flood.
 func (l *Link) wait(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -89,8 +89,7 @@ func (l *Link) wait(d time.Duration) bool {
 	}
 }
 
-// waitOrWake waits for d and reports whether the link is still up. searchAnew shortens a long wait, since conditions may
-// have changed.
+// waitOrWake waits for d and reports whether the link is still up. searchAnew shortens a long wait.
 func (l *Link) waitOrWake(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -109,8 +108,8 @@ func (l *Link) waitOrWake(d time.Duration) bool {
 	}
 }
 
-// birthdayRound opens sockets, asks the other end to probe for them, and keeps the one that becomes a path. If this
-// side's NAT assigns ports with a stride, a few sockets suffice.
+// birthdayRound opens many sockets, asks the other end to probe their ports, and keeps the socket that gets a valid path.
+// If this side's NAT allocates ports with a stride, a few sockets are enough.
 func (l *Link) birthdayRound(to netip.AddrPort, ttl int, stride int16) {
 	f := &socketPool{peer: l.peer}
 	ports, won, ok := path.Ports{}, (<-chan udp.Conn)(nil), false
@@ -132,7 +131,7 @@ func (l *Link) birthdayRound(to netip.AddrPort, ttl int, stride int16) {
 	f.close()
 }
 
-// awaitWinner waits for the socket of a round that becomes a path. It returns nil if none does in time.
+// awaitWinner waits until a socket of the round gets a valid path. It returns nil if none does in time.
 func (l *Link) awaitWinner(won <-chan udp.Conn, within time.Duration) udp.Conn {
 	timer := time.NewTimer(within)
 	defer timer.Stop()
@@ -151,13 +150,13 @@ func (l *Link) awaitWinner(won <-chan udp.Conn, within time.Duration) udp.Conn {
 	}
 }
 
-// keepPool keeps the socket that is left in f for the link, and closes the previous one. Only watch may call it.
+// keepPool stores f, which holds the winning socket, for the link. It closes the previous pool. Only watch may call it.
 func (l *Link) keepPool(f *socketPool) {
 	f, l.direct.pool = l.direct.pool, f
 	f.close()
 }
 
-// A socketPool holds the sockets of a round, and afterwards the one that became a path.
+// A socketPool holds the sockets of a round. After the round it holds only the winner.
 type socketPool struct {
 	peer    *Peer
 	conns   []udp.Conn
@@ -165,8 +164,8 @@ type socketPool struct {
 	readers sync.WaitGroup
 }
 
-// open opens sockets until there are n. If the system runs out of them, it closes a quarter of the new ones again, to
-// leave some for others. It reports whether there are any.
+// open opens sockets until there are n. If the system has no more, it closes a quarter of the new ones to leave some for
+// other users. It reports whether the pool has any sockets.
 func (f *socketPool) open(n int) bool {
 	had := len(f.conns)
 	for len(f.conns) < n {
@@ -211,7 +210,7 @@ func (f *socketPool) close() {
 	}
 }
 
-// handle processes what arrives at one of the sockets: packets of links, and answers to asker.
+// handle handles datagrams that arrive on one of the sockets: packets of links, and STUN responses for asker.
 func (f *socketPool) handle(c udp.Conn, b udp.Batch) {
 	for len(b.Data) > 0 {
 		run := sameSession(b)

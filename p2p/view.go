@@ -14,7 +14,7 @@ import (
 // A Candidate is an address at which a peer might be reached.
 type Candidate = path.Candidate
 
-// A PathReport is what one end of a link knows of one way to the other.
+// A PathReport is what one end of a link knows about one path to the other end.
 type PathReport = path.Report
 
 // The states of a path.
@@ -26,17 +26,17 @@ const (
 
 // A View is what one end of a link knows about its paths to the other end.
 type View struct {
-	Require    Require       // paths that it may use
+	Require    Require       // which paths this end may use
 	Age        time.Duration // of the link
-	NAT        NAT           // its own
-	Candidates []Candidate   // its own
+	NAT        NAT           // of this end
+	Candidates []Candidate   // of this end
 	Paths      []PathReport  // the one in use first
 }
 
-// ViewKind is the kind of the streams that AnswerView answers.
+// ViewKind is the kind of stream that AnswerView handles.
 const ViewKind = "view"
 
-// View returns this end's view of the link. The error is the link's or ctx's.
+// View returns this end's view of the link. It fails only if the link ends or ctx does.
 func (l *Link) View(ctx context.Context) (View, error) {
 	s, err := l.inner.Survey(ctx)
 	if err != nil {
@@ -53,8 +53,9 @@ func AnswerView(l *Link, s *Stream) {
 	}
 }
 
-// PeerView requests the View of the other end, which may be invented. The error wraps ErrRefused if the other end has no
-// handler for ViewKind, or is the link's or ctx's.
+// PeerView requests the View of the other end. Do not trust it: the other end can make it up. The error wraps ErrRefused
+// if the other end has no handler for ViewKind. Otherwise PeerView fails if the link or ctx ends, or if the view is
+// malformed.
 func (l *Link) PeerView(ctx context.Context) (View, error) {
 	s, err := l.OpenStream(ViewKind)
 	if err != nil {
@@ -80,18 +81,18 @@ func (l *Link) PeerView(ctx context.Context) (View, error) {
 //	 0  require, 1     0 any, 1 direct, 2 relay
 //	 1  age, 4         in seconds
 //	 5  nat, 5         see path.NAT
-//	10  candidates     a count of one byte, and as many
-//	    paths          a count of one byte, at most 64, and as many of:
+//	10  candidates     a one-byte count, then that many candidates
+//	    paths          a one-byte count, at most 64, then that many of:
 //
 //	 0  kind, 1        1 lan, 2 direct, 3 relay, 4 relay over TCP
 //	 1  address, 18
-//	19  state, 1       0 no answer so far, 1 answers, 2 silent now
-//	20  flags, 1       1: in use; 2: packets of the other end arrive by it; 4: it is limited
+//	19  state, 1       0 untested, 1 valid, 2 lost
+//	20  flags, 1       1: in use; 2: packets from the other end arrive on it; 4: limited
 //	21  pings sent, 4
-//	25  round trip, 4  the shortest, in µs; 0: none
-//	29  carries, 2     bytes of the largest packet that got through; 0: none
+//	25  round trip, 4  the shortest, in µs; 0: not measured
+//	29  carries, 2     bytes of the largest packet that got through; 0: none did
 //
-// What follows is skipped.
+// Readers ignore extra bytes at the end.
 const (
 	viewHead     = 10
 	viewPathSize = 31
@@ -134,7 +135,7 @@ func appendViewPath(b []byte, p PathReport) []byte {
 	return binary.BigEndian.AppendUint16(b, uint16(min(p.Carries, 1<<16-1)))
 }
 
-// clamp makes four bytes of a number.
+// clamp limits a number to the range of a uint32.
 func clamp(n time.Duration) uint32 { return uint32(min(max(n, 0), 1<<32-1)) }
 
 func parseView(b []byte) (View, error) {
