@@ -1,12 +1,12 @@
 package noise
 
-// A Compact is both directions of a session in little memory and without pointers, for millions of sessions. It
-// derives the cipher again for each packet, which takes a few microseconds, has a replay window of 64 counters,
-// and drops packets of past epochs. It is not safe for concurrent use.
+// A Compact holds both directions of a session in little memory and without pointers, for servers with millions of
+// sessions. It derives the cipher again for each packet, which takes a few microseconds. It has a replay window of
+// 64 counters and drops packets of past epochs. It is not safe for concurrent use.
 type Compact struct {
 	send, receive chain
 	counter       uint64 // of the next packet sent
-	next          uint64 // one more than the highest counter received; 0: none
+	next          uint64 // one more than the highest received counter; 0: nothing received
 	seen          uint64 // bit i: counter next-1-i was received
 }
 
@@ -15,7 +15,7 @@ func (s Secrets) NewCompact() Compact {
 	return Compact{send: chain{root: s.Send}, receive: chain{root: s.Receive}}
 }
 
-// Seal seals in place, as Sender.Seal does.
+// Seal encrypts a packet in place, like Sender.Seal.
 func (c *Compact) Seal(pkt []byte, typ byte, index uint32) ([]byte, error) {
 	if c.counter >= maxCounter {
 		return nil, errCounters
@@ -30,8 +30,8 @@ func (c *Compact) Seal(pkt []byte, typ byte, index uint32) ([]byte, error) {
 	return c.send.aead().Seal(pkt[:HeaderSize], nonce, pkt[HeaderSize:], pkt[:HeaderSize]), nil
 }
 
-// Open opens a packet in place, as Receiver.Open does. newest reports that no
-// packet with a higher counter was opened before.
+// Open decrypts a packet in place, like Receiver.Open. newest reports whether its
+// counter is the highest so far.
 func (c *Compact) Open(pkt []byte) (plain []byte, newest bool, err error) {
 	h, ok := ParseHeader(pkt)
 	if !ok {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What one side seals with a Compact the other opens with a Receiver, and the
-// other way round.
+// A Receiver opens packets that a Compact sealed, and a Compact opens packets
+// that a Sender sealed.
 func TestCompactIsASession(t *testing.T) {
 	sa, sb := handshake(t, key(t), key(t))
 	a, b := sa.NewCompact(), sb.NewCompact()

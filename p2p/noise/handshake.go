@@ -1,11 +1,11 @@
-// Package noise makes sessions and protects their packets.
+// Package noise sets up encrypted sessions and protects their packets.
 //
-// A session is what two parties share after the handshake Noise_IK of the
-// Noise Protocol Framework (revision 34) with X25519, AES-256-GCM and SHA-256,
-// the pattern of WireGuard: the initiator knows the responder's static key
-// beforehand, one message goes each way, and both are then certain of each
-// other. The links between peers and the sessions of peers with their server
-// use it alike; a prologue keeps them apart.
+// Two parties set up a session with the handshake Noise_IK of the Noise
+// Protocol Framework (revision 34), with X25519, AES-256-GCM and SHA-256.
+// WireGuard uses the same pattern: the initiator knows the responder's static
+// key beforehand, each side sends one message, and both sides are then
+// authenticated. Links between peers and sessions between peers and servers
+// both use this package. They differ in the prologue.
 //
 // A packet of a session is
 //
@@ -14,18 +14,19 @@
 //	| type   | receiver index  | counter                            | sealed …
 //	+--------+-----------------+------------------------------------+----
 //
-// all numbers big-endian. The index is what the receiver chose for the
-// session, the counter grows by one a packet and never repeats, the rest is
-// AES-256-GCM with the 13 bytes before it as additional data and the counter
-// as nonce; its last 16 bytes are the tag.
+// All numbers are big-endian. The receiver chooses the index when it sets up
+// the session. The counter increases by one for each packet and never repeats.
+// The rest is encrypted with AES-256-GCM: the 13 bytes before it are the
+// additional data, the counter is the nonce, and the last 16 bytes are the tag.
 //
-// Keys change by epoch, the counter's high 40 bits: each epoch of 2^24 packets
-// has its own key, derived from a chain whose past is erased, so that a key
-// found later opens at most two epochs.
+// Keys change with the epoch, which is the high 40 bits of the counter. Each
+// epoch of 2^24 packets has its own key, derived from a chain whose earlier
+// states are erased. An attacker who steals the keys later can decrypt recorded
+// packets of at most two epochs.
 //
-// What the package does not do: the first message of a handshake can be
-// replayed. A responder must not let a session displace another, or act on
-// its payload lastingly, before a packet of that session has been opened.
+// The package does not prevent replay of the first handshake message. Until a
+// responder has opened a packet of a session, it must not replace another
+// session with it, and must not make lasting changes because of its payload.
 package noise
 
 import (
@@ -42,7 +43,7 @@ const (
 	// Message1Overhead is how much longer the first message is than its
 	// payload: an ephemeral key, a sealed static key, and a tag.
 	Message1Overhead = 32 + 32 + 16 + 16
-	// Message2Overhead is the same of the second message.
+	// Message2Overhead is the same for the second message.
 	Message2Overhead = 32 + 16
 )
 
@@ -72,9 +73,9 @@ func newState(local identity.SecretKey, remote identity.PublicKey, prologue stri
 // An Initiator has sent the first message and waits for the second.
 type Initiator struct{ hs *noise.HandshakeState }
 
-// Initiate begins a handshake with the holder of the key remote. Both sides
-// must give the same prologue. The payload is readable by that holder alone,
-// but not protected against replay.
+// Initiate starts a handshake with the holder of the key remote. Both sides
+// must use the same prologue. Only that holder can read the payload, but the
+// payload is not protected against replay.
 func Initiate(local identity.SecretKey, remote identity.PublicKey, prologue string, payload []byte) (*Initiator, []byte, error) {
 	hs, err := newState(local, remote, prologue, true)
 	if err != nil {
@@ -88,8 +89,8 @@ func Initiate(local identity.SecretKey, remote identity.PublicKey, prologue stri
 }
 
 // Finish reads the second message and returns its payload and the session's
-// secrets. A message that does not verify leaves the Initiator as it was, so
-// that a forged answer does not keep the real one out.
+// secrets. A message that does not verify does not change the Initiator, so the
+// real answer is still accepted after a forged one.
 func (i *Initiator) Finish(msg []byte) ([]byte, Secrets, error) {
 	payload, send, recv, err := i.hs.ReadMessage(nil, msg)
 	if err != nil || send == nil {
@@ -104,8 +105,8 @@ type Responder struct {
 	remote identity.PublicKey
 }
 
-// Respond reads a first message and returns its payload with what is needed to
-// answer it. The sender has proven that it holds the key that Remote returns.
+// Respond reads a first message and returns its payload and a Responder, which
+// can answer it. The sender has proven that it holds the key that Remote returns.
 func Respond(local identity.SecretKey, prologue string, msg []byte) (*Responder, []byte, error) {
 	hs, err := newState(local, identity.PublicKey{}, prologue, false)
 	if err != nil {
@@ -125,8 +126,8 @@ func Respond(local identity.SecretKey, prologue string, msg []byte) (*Responder,
 // Remote returns the initiator's static key.
 func (r *Responder) Remote() identity.PublicKey { return r.remote }
 
-// Reply makes the second message and returns it with the session's secrets.
-// It may be called once.
+// Reply creates the second message and returns it with the session's secrets.
+// Call it only once.
 func (r *Responder) Reply(payload []byte) ([]byte, Secrets, error) {
 	msg, recv, send, err := r.hs.WriteMessage(nil, payload)
 	if err != nil || send == nil {

@@ -142,7 +142,7 @@ func TestEpochs(t *testing.T) {
 		}
 	}
 	s := sa.NewSender(epoch - 1)
-	for range 2 { // one Sender across the border makes what a new one makes
+	for range 2 { // a Sender that crosses into the next epoch seals the same packet as a new one
 		c := s.Counter()
 		got, _ := s.Seal(packet("x"), 0x20, 1)
 		if !bytes.Equal(got, at(c)) {

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// HeaderSize is the length of what stands before the sealed part.
+	// HeaderSize is the length of the unencrypted header.
 	HeaderSize = 13
-	// Overhead is how much longer a packet is than what it carries.
+	// Overhead is how much longer a packet is than its contents.
 	Overhead = HeaderSize + tagSize
 
 	tagSize   = 16
 	epochBits = 24
-	// maxCounter leaves the last epoch unused; 2^63 packets are not reached.
+	// maxCounter is far below overflow, and no session sends 2^63 packets.
 	maxCounter = 1 << 63
 )
 
@@ -29,18 +29,18 @@ var (
 	errCounters = errors.New("session has no packet numbers left")
 )
 
-// Secrets are the result of a handshake: one root for each direction.
+// Secrets are the result of a handshake: one root secret for each direction.
 type Secrets struct{ Send, Receive [32]byte }
 
-// Header is what stands before the sealed part of a packet.
+// Header is the unencrypted header of a packet.
 type Header struct {
 	Type    byte
 	Index   uint32 // the receiver's session
 	Counter uint64
 }
 
-// ParseHeader reads a packet's header; ok is false where the packet is too
-// short to be one.
+// ParseHeader parses a packet's header. ok is false if pkt is too short to be a
+// packet.
 func ParseHeader(pkt []byte) (h Header, ok bool) {
 	if len(pkt) < Overhead {
 		return Header{}, false
@@ -64,7 +64,7 @@ type chain struct {
 func (c chain) derive(label string) (out [32]byte) {
 	b, err := hkdf.Expand(sha256.New, c.root[:], "p2ptool "+label, len(out))
 	if err != nil {
-		panic(err) // only for a length that HKDF cannot give
+		panic(err) // only if the length is too large for HKDF
 	}
 	copy(out[:], b)
 	return out
@@ -76,17 +76,17 @@ func (c chain) aead() cipher.AEAD {
 	key := c.derive("packet key")
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
-		panic(err) // only for a key of the wrong length
+		panic(err) // only if the key has the wrong length
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
-		panic(err) // only for a block size other than 16
+		panic(err) // only if the block size is not 16
 	}
 	return aead
 }
 
-// A nonce is four zero bytes and a counter. It is a field of its
-// user, because a local one would be allocated for each packet.
+// A nonce is four zero bytes and a counter. Senders and Receivers keep it in a
+// field, because a local variable would be allocated for each packet.
 type nonce [12]byte
 
 func (n *nonce) of(counter uint64) []byte {
@@ -103,8 +103,8 @@ type Sender struct {
 	nonce   nonce
 }
 
-// NewSender returns a Sender that begins at counter, which is 0 for a new
-// session and must never go back for an old one.
+// NewSender returns a Sender that starts at counter: 0 for a new session. For
+// an old session, counter must never be lower than before.
 func (s Secrets) NewSender(counter uint64) *Sender {
 	c := chain{root: s.Send}
 	for c.epoch < counter>>epochBits {
@@ -116,8 +116,8 @@ func (s Secrets) NewSender(counter uint64) *Sender {
 // Counter returns the counter of the next packet.
 func (s *Sender) Counter() uint64 { return s.counter }
 
-// Seal encrypts in place. pkt is HeaderSize bytes followed by the contents, with room for the tag in its
-// capacity; Seal returns the packet, longer by the tag. An error means that the session has no counters left.
+// Seal encrypts a packet in place. pkt is HeaderSize bytes followed by the contents, with enough capacity for
+// the tag. Seal returns the packet, including the tag. It fails if the session has no counters left.
 func (s *Sender) Seal(pkt []byte, typ byte, index uint32) ([]byte, error) {
 	if s.counter >= maxCounter {
 		return nil, errCounters
@@ -138,12 +138,12 @@ type Receiver struct {
 	window  Window
 	current chain
 	aead    cipher.AEAD
-	past    cipher.AEAD // of the epoch before, or nil
-	next    *epoch      // made when a packet first claims to be of it
+	past    cipher.AEAD // of the previous epoch, or nil
+	next    *epoch      // created for the first packet that claims the next epoch
 	nonce   nonce
 }
 
-// An epoch is the ratchet at one epoch, and its key.
+// An epoch holds the ratchet and the cipher of one epoch.
 type epoch struct {
 	chain chain
 	aead  cipher.AEAD
@@ -179,8 +179,8 @@ func (r *Receiver) Open(pkt []byte) (uint64, []byte, error) {
 	return 0, nil, errTooFar
 }
 
-// advance opens a packet of the next epoch. Its key is kept, so that forged
-// packets do not have it derived again and again.
+// advance opens a packet of the next epoch. It keeps the derived key, so that
+// forged packets do not cause another derivation.
 func (r *Receiver) advance(counter uint64, pkt []byte) (uint64, []byte, error) {
 	if r.next == nil {
 		c := r.current.next()

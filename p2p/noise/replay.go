@@ -1,18 +1,18 @@
 package noise
 
-// Window remembers which counters have been seen, as in RFC 6479: a ring of
-// words in which the highest counter slides, so that nothing is ever shifted.
-// Make one with NewWindow.
+// Window records which counters have been seen. As in RFC 6479, it is a ring
+// of words, so that advancing it does not shift bits. Create one with NewWindow.
 type Window struct {
 	words []uint64
-	next  uint64 // one more than the highest counter seen; 0: none
+	next  uint64 // one more than the highest counter seen; 0: none was seen
 }
 
-// NewWindow returns a window that distinguishes at least the last size counters;
-// older ones count as seen. A link needs thousands, because a packet may
-// overtake many on a slower path; a session of few packets needs 64.
+// NewWindow returns a window that records at least the last size counters.
+// Older counters count as seen. A link needs a size of thousands, because a
+// packet may overtake many others on a slower path. A session with few packets
+// needs 64.
 func NewWindow(size int) Window {
-	n := 2 // one word more than size asks for: the newest is only partly used
+	n := 2 // one extra word, because the newest word is only partly used
 	for (n-1)*64 < size {
 		n *= 2
 	}
@@ -31,7 +31,7 @@ func (w *Window) Check(counter uint64) bool {
 	return w.words[counter/64%n]&(1<<(counter%64)) == 0
 }
 
-// Mark marks counter as seen, once its packet has proven genuine.
+// Mark marks counter as seen. Call it after the packet has been authenticated.
 func (w *Window) Mark(counter uint64) {
 	n := uint64(len(w.words))
 	if counter >= w.next {

@@ -2,30 +2,32 @@ package path
 
 import "time"
 
-// Birthday probing gets through a NAT that maps by endpoint, facing one that filters by port: one
-// side opens many sockets toward the other, each of which gets a port of its own, and the other
-// probes ports at random. With 256 of 64,512 ports open, 174 probes find one of them with even
-// odds, 1,024 in 98 of 100 rounds.
+// Birthday probing finds a direct path between a side behind a symmetric NAT and a side behind a NAT
+// that filters by port. The first side opens many sockets toward the other, and its NAT gives each of
+// them a different port. The other side probes random ports. If 256 of 64,512 ports are open, 174
+// probes hit one of them with a probability of 50%, and 1,024 probes with 98%.
 const (
 	BirthdaySockets = 256
-	BirthdayProbes  = 1024 // of a round
+	BirthdayProbes  = 1024 // in a round
 	BirthdayBatch   = 10   // probes sent at once
 	BirthdayGap     = 10 * time.Millisecond
 
-	// SprayRound is how long the sockets wait: for the announcement to get there, the
-	// probes to be sent, perhaps behind those of another link, and to come back.
+	// BirthdayRound is how long the sockets wait. In this time the announcement arrives,
+	// the other side sends its probes, perhaps after those of another link, and the probes
+	// arrive.
 	BirthdayRound = 6 * time.Second
 
-	// Where ports are given in sequence, they are known but for what others
-	// behind the same NAT begin meanwhile.
-	PredictSockets = 16 // that are opened, facing a NAT that maps independently
-	CrossPorts     = 16 // that are sent to, facing another such NAT
+	// If a NAT allocates ports in sequence, they can be predicted, except that other
+	// hosts behind the NAT may use some of them.
+	PredictSockets = 16 // sockets to open if the other NAT has endpoint-independent mapping
+	CrossPorts     = 16 // ports to send to if the other NAT allocates in sequence, too
 )
 
-// RoundTTL is the time to live of what a side sends from its many sockets, 0 for
-// the usual one. In the first round it is the given one of an opener, for what arrives
-// early changes some NATs' mapping. Later it is not: perhaps our own NATs are
-// further away than an opener gets.
+// RoundTTL returns the time to live of the openers that a side sends from its many sockets;
+// 0: the system's. earlier is the number of previous rounds. The first round uses the time to
+// live of an opener, because packets that reach the other NAT too early make some NATs change
+// their mapping. Later rounds use the system's, because this side's own NATs may be further
+// away than an opener gets.
 func RoundTTL(earlier, opener int) int {
 	if earlier == 0 {
 		return opener
@@ -33,8 +35,8 @@ func RoundTTL(earlier, opener int) int {
 	return 0
 }
 
-// OpensMany reports whether a side behind the first NAT is the one to open
-// many sockets toward a side behind the other.
+// OpensMany reports whether the side behind the NAT own is the one that opens
+// many sockets toward the side behind the NAT other.
 func OpensMany(own, other NAT) bool {
 	return own.Symmetric() && other.Mapping == EndpointIndependent &&
 		(other.Filtering == 0 || other.Filtering == AddressAndPortDependent)

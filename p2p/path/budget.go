@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// What the peer can make us send to addresses that only it names. Each gets a short schedule of probes
-// (NewShortSchedule).
+// Limits on the probes to addresses that only the peer names. Each of these addresses gets a short
+// schedule of probes (NewShortSchedule).
 const (
 	ProbeBudget = 32               // addresses at first: two full lists of candidates
-	ProbeRefill = 10 * time.Second // for each more
+	ProbeRefill = 10 * time.Second // for each additional address
 	ProbePorts  = 4                // ports of one host
-	probeForget = 10 * time.Minute // until the same may be probed again, or others of its ports
+	probeForget = 10 * time.Minute // until an address may be probed again and no longer counts for ProbePorts
 )
 
-// A budget bounds probes toward addresses that the peer names, or that its packets claim to come
-// from: they may be somebody else's.
+// A budget limits the probes to addresses that the peer names, or that its packets claim to come
+// from. These addresses may belong to someone else.
 type budget struct {
 	began time.Time
 	spent int
-	tried []probed // lately, oldest first
+	tried []probed // recently, oldest first
 }
 
 type probed struct {
@@ -28,7 +28,7 @@ type probed struct {
 	at   time.Time
 }
 
-// allow reports whether an address may be probed now, and counts it.
+// allow reports whether an address may be probed now, and counts it if so.
 func (b *budget) allow(a netip.AddrPort, now time.Time) bool {
 	b.tried = slices.DeleteFunc(b.tried, func(t probed) bool { return now.Sub(t.at) >= probeForget })
 	ports := 0

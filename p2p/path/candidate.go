@@ -1,15 +1,15 @@
-// Package path finds and keeps the paths of a link: at what addresses a peer may be reached, when
-// each is probed and how often, which paths are valid, lost or in use, and how large their datagrams
-// are. A Manager does this for one link. It does no I/O and has no clock: each call gets the time,
-// Probes returns what is to be sent, and Deadline when to call again. The rest are values: candidates,
-// NATs, port ranges, schedules.
+// Package path manages the paths of a link. It decides which candidates to probe and when, which
+// paths are valid, lost or in use, and how large their datagrams are. A Manager does this for one
+// link. It does no I/O and has no clock: the caller passes the current time to each method, sends
+// what Probes returns, and calls Advance at the time that Deadline returns. The other types are
+// values: candidates, NATs, port ranges, schedules.
 //
 // The terms are those of RFC 4787 (mapping, filtering) and RFC 8445 (candidate, host,
 // server-reflexive).
 //
-// It trusts neither the peer nor the server about addresses. A peer names its own candidates, and
-// could name somebody else's address. So only addresses at which the server saw the peer get a
-// full schedule of probes, others the few of NewShortSchedule.
+// The package does not trust the addresses that a peer or a server names: a peer could name someone
+// else's address as its candidate. Only addresses at which the server saw the peer get a full
+// schedule of probes. Others get the few probes of NewShortSchedule.
 package path
 
 import (
@@ -27,12 +27,12 @@ type CandidateKind byte
 const (
 	Host                 CandidateKind = 1 // an address of one of its interfaces
 	ServerReflexive      CandidateKind = 2 // the address that the server saw
-	ServerReflexiveOther CandidateKind = 3 // the one that the server's second port saw
-	Mapped               CandidateKind = 4 // a port mapping made by its router
-	Configured           CandidateKind = 5 // named in its configuration
+	ServerReflexiveOther CandidateKind = 3 // the address that the server's second port saw
+	Mapped               CandidateKind = 4 // a port mapping on its router
+	Configured           CandidateKind = 5 // from its configuration
 )
 
-// String returns the kind in one word.
+// String returns the kind as one word.
 func (k CandidateKind) String() string {
 	switch k {
 	case Host:
@@ -61,21 +61,22 @@ const (
 
 var errCandidates = errors.New("malformed candidates")
 
-// AppendAddr appends an address: 16 bytes of IPv6, IPv4 in its mapped form,
-// and the port. A zone is left out: it means nothing elsewhere.
+// AppendAddr appends an address: a 16-byte IPv6 or IPv4-mapped IPv6 address, and
+// the port. It omits the zone, which means nothing on other hosts.
 func AppendAddr(b []byte, a netip.AddrPort) []byte {
 	ip := a.Addr().As16()
 	b = append(b, ip[:]...)
 	return binary.BigEndian.AppendUint16(b, a.Port())
 }
 
-// ParseAddr reads what AppendAddr wrote; b has at least AddrSize bytes.
+// ParseAddr parses an address that AppendAddr wrote. b must have at least
+// AddrSize bytes.
 func ParseAddr(b []byte) netip.AddrPort {
 	ip := netip.AddrFrom16([16]byte(b)).Unmap()
 	return netip.AddrPortFrom(ip, binary.BigEndian.Uint16(b[16:]))
 }
 
-// AppendCandidates appends a count of one byte and at most MaxCandidates
+// AppendCandidates appends a one-byte count and at most MaxCandidates
 // candidates.
 func AppendCandidates(b []byte, cs []Candidate) []byte {
 	cs = cs[:min(len(cs), MaxCandidates)]
@@ -86,8 +87,8 @@ func AppendCandidates(b []byte, cs []Candidate) []byte {
 	return b
 }
 
-// ParseCandidates reads what AppendCandidates wrote and returns the rest of b.
-// It fails on a short input and on more than MaxCandidates.
+// ParseCandidates parses what AppendCandidates wrote and returns the rest of b.
+// It fails if b is too short or names more than MaxCandidates.
 func ParseCandidates(b []byte) (cs []Candidate, rest []byte, err error) {
 	if len(b) < 1 || int(b[0]) > MaxCandidates || len(b) < 1+int(b[0])*candidateSize {
 		return nil, nil, errCandidates
@@ -99,9 +100,9 @@ func ParseCandidates(b []byte) (cs []Candidate, rest []byte, err error) {
 	return cs, b, nil
 }
 
-// Usable reports whether a candidate that a peer named may be probed at all:
-// not an unspecified or multicast address, not port 0, and a loopback address
-// only when the peer may be on this very host.
+// Usable reports whether a candidate that a peer named may be probed at all. It
+// excludes unspecified, multicast and broadcast addresses and port 0. It allows
+// loopback addresses only if the peer may be on the same host.
 func Usable(a netip.AddrPort, sameHost bool) bool {
 	ip := a.Addr()
 	switch {
@@ -113,8 +114,8 @@ func Usable(a netip.AddrPort, sameHost bool) bool {
 	return true
 }
 
-// Local reports whether an address is of a local network: private (RFC 1918,
-// RFC 4193), link-local or loopback.
+// Local reports whether an address belongs to a local network: a private (RFC
+// 1918, RFC 4193), link-local or loopback address.
 func Local(ip netip.Addr) bool {
 	return ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsLoopback()
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// AddCandidate adds an address at which the peer is likely to receive, and has it probed.
+// AddCandidate adds an address at which the peer is likely to receive, and schedules probes of it.
 func (m *Manager) AddCandidate(now time.Time, r Route) {
 	m.now = now
 	if p := m.add(r); p != nil && p.State != Valid {
@@ -14,9 +14,9 @@ func (m *Manager) AddCandidate(now time.Time, r Route) {
 	}
 }
 
-// AddCandidates has addresses of the peer probed. observed is what a server saw, and may be the zero
-// value; cs is what the peer itself names. Openers go out at once; probes begin after the delay, or when a
-// packet of the link arrives.
+// AddCandidates schedules probes of addresses of the peer. observed is the address that a server saw, and
+// may be the zero value. cs are the candidates that the peer names. Openers are sent at once. Probes start
+// after the delay, or earlier if a packet of the link arrives.
 func (m *Manager) AddCandidates(now time.Time, observed netip.AddrPort, cs []Candidate, delay time.Duration) {
 	m.now = now
 	if r, ok := m.candidateRoute(observed); ok {
@@ -29,14 +29,14 @@ func (m *Manager) AddCandidates(now time.Time, observed netip.AddrPort, cs []Can
 	m.addCandidates(cs, m.now.Add(delay))
 }
 
-// Named is called when the peer names addresses of its own over the link.
+// Named handles candidates that the peer names over the link.
 func (m *Manager) Named(now time.Time, cs []Candidate) {
 	m.now = now
 	m.addCandidates(cs, m.now)
 }
 
-// observedSchedule returns the schedule for the address at which a server saw the peer: a short one
-// while the server may have made that up.
+// observedSchedule returns the schedule for the address at which a server saw the peer. It is short as
+// long as the server may have made up the address.
 func (m *Manager) observedSchedule(start time.Time) Schedule {
 	if m.Unconfirmed() {
 		return NewShortSchedule(start)
@@ -44,8 +44,8 @@ func (m *Manager) observedSchedule(start time.Time) Schedule {
 	return NewSchedule(start)
 }
 
-// hasten ends the delay of AddCandidates, and begins the full schedule of the observed address, when the
-// first packet arrives, by whichever path: the peer's own probes have left with it.
+// hasten handles the first packet of the link, on any path. It ends the delay of AddCandidates and starts the
+// full schedule of the observed address, because the peer is now sending its own probes, too.
 func (m *Manager) hasten() {
 	for _, p := range m.paths {
 		p.schedule.Hasten(m.now)
@@ -55,8 +55,8 @@ func (m *Manager) hasten() {
 	}
 }
 
-// addCandidates has addresses probed that only the peer names, within the budget. Beyond it they are
-// not even remembered.
+// addCandidates schedules probes of addresses that only the peer names, within the budget. It ignores
+// addresses beyond the budget.
 func (m *Manager) addCandidates(cs []Candidate, start time.Time) {
 	for _, c := range cs {
 		r, ok := m.candidateRoute(c.Addr)
@@ -81,7 +81,7 @@ func (m *Manager) addCandidates(cs []Candidate, start time.Time) {
 	}
 }
 
-// candidateRoute returns the route to an address that may be probed.
+// candidateRoute returns the route to an address; ok is false if it must not or cannot be probed.
 func (m *Manager) candidateRoute(a netip.AddrPort) (Route, bool) {
 	if !Usable(a, m.cfg.Loopback) {
 		return Route{}, false

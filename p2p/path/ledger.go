@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Limits of birthday probing, since a flood of probes can look like an attack.
+// Limits on birthday probing, because a flood of probes can look like an attack.
 const (
 	ledgerTime     = time.Hour
-	roundsPeer     = 2 // with one peer, over all its links
-	roundsAddr     = 2 // toward one address, for any peer
-	roundsTogether = 32
+	roundsPeer     = 2  // with one peer, over all its links
+	roundsAddr     = 2  // toward one address, for all peers
+	roundsTogether = 32 // in total
 )
 
 // A Ledger counts the rounds of the last hour. The zero value is empty.
@@ -23,9 +23,9 @@ type round struct {
 	addr netip.Addr
 }
 
-// Allow reports whether a round of birthday probing with the peer of a GUID, toward an
-// address, is within the limits, and counts it. earlier is the number of rounds with that
-// peer within the last hour.
+// Allow reports whether a round of birthday probing with a peer, identified by its GUID,
+// toward an address is within the limits, and counts it if so. earlier is the number of
+// previous rounds with that peer in the last hour.
 func (l *Ledger) Allow(now time.Time, peer [16]byte, addr netip.Addr) (earlier int, ok bool) {
 	l.rounds = slices.DeleteFunc(l.rounds, func(r round) bool { return now.Sub(r.at) >= ledgerTime })
 	there := 0

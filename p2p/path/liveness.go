@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// A patience is how long a path may be silent: until it is pinged, between those pings, and until it
-// counts as lost.
+// A patience says how long a path may be silent until it is pinged (first), how much time to leave
+// between the pings (again), and after how much silence the path counts as lost (last).
 type patience struct{ first, again, last time.Duration }
 
-// patience returns how long p may be silent.
+// patience returns the patience for p.
 func (m *Manager) patience(p *Path) patience {
 	switch {
 	case p != m.best:
@@ -24,15 +24,15 @@ func (m *Manager) patience(p *Path) patience {
 }
 
 const (
-	confirmPings   = 3 // sent soon after a path became valid: its NAT may wait for them
+	confirmPings   = 3 // sent soon after a path became valid: its NAT may need them
 	confirmGap     = 20 * time.Millisecond
 	troubleGap     = time.Second
 	lostGap        = time.Second            // between pings of all paths while none is valid
-	minMisses      = 2                      // before a path counts as lost
-	fullPings      = 6                      // in a row, without an answer
-	fullRelayPings = 3                      // by the relay, which costs the server
-	pingBackGap    = 25 * time.Millisecond  // or pings in return for pings would never end on a long path
-	fedLately      = 5 * time.Second        // an end that only receives notices a lost path by silence alone
+	minMisses      = 2                      // unanswered pings before a path counts as lost
+	fullPings      = 6                      // unanswered in a row, then short ones
+	fullRelayPings = 3                      // the same on the relay, to spare the server
+	pingBackGap    = 25 * time.Millisecond  // without it, two ends on a long path would ping each other forever
+	fedLately      = 5 * time.Second        // an end that only receives can detect a lost path only by silence
 	doubtPatience  = 300 * time.Millisecond // with a path that the peer seems to have left
 )
 
@@ -42,15 +42,15 @@ const (
 	PongSize = 1 + 8 + AddrSize
 )
 
-// post has a check of a path sent, unless its host must not get more.
+// post queues a probe of a path.
 func (m *Manager) post(p *Path, q Probe) {
 	q.Path, q.Route = p, p.Route
 	m.probes = append(m.probes, q)
 }
 
-// Pinged answers a PING by the path on which it came, and pings back a path that is not valid yet: the
-// NAT that let that ping through may let ours through now. The source of a ping may be forged, so on such
-// a path the answer is never longer than the packet's frames.
+// Pinged answers a PING on the path on which it arrived. It also pings back if the path is not valid yet,
+// because the NAT that let the PING through may now let ours through. The source of a PING may be forged, so
+// on such a path the answer is never longer than the frames of the packet that contained it.
 func (m *Manager) Pinged(now time.Time, p *Path, id uint64, frames int) {
 	m.now = now
 	if p.State != Valid && frames < PongSize || !m.MayReach(now, p) {
@@ -68,13 +68,13 @@ func (m *Manager) Pinged(now time.Time, p *Path, id uint64, frames int) {
 	m.post(p, q)
 }
 
-// Ping checks a path; answer is called with the round trip if that is answered.
+// Ping checks a path. If the peer answers, answer is called with the round-trip time.
 func (m *Manager) Ping(now time.Time, p *Path, answer func(time.Duration)) {
 	m.now = now
 	m.ping(p, answer)
 }
 
-// ping checks a path. The first packet to a candidate may be an opener, which does not get there.
+// ping checks a path. The first packet to a candidate may be an opener, which does not reach the peer.
 func (m *Manager) ping(p *Path, answer func(time.Duration)) {
 	ttl, full := 0, !p.opener && m.asksFull(p)
 	if p.opener {
@@ -91,11 +91,11 @@ func (m *Manager) ping(p *Path, answer func(time.Duration)) {
 	m.post(p, q)
 }
 
-// asksFull reports whether the next ping is to show that the path carries data: on a path that is not
-// valid yet, or on which data waits for an answer. The others are short: to a host that only the peer
-// names and that has not answered yet (mayFill), by a relay that is not needed now, and where some full
-// ones went unanswered. If a short one is answered, a full one follows at once (answersShort), and if
-// that is not answered, it is for its size.
+// asksFull reports whether the next ping must have MinMTU bytes, to show that the path carries data. Pings
+// are full on a path that is not valid yet, and on one with data in flight. They are short to a host that
+// only the peer names and that has not answered yet (mayFill), on a relay that is not needed now, and after
+// several full ones without an answer. When the peer answers a short one, a full one follows at once
+// (answersShort). If that one is not answered, the reason is its size.
 func (m *Manager) asksFull(p *Path) bool {
 	switch {
 	case p.State == Valid:
@@ -106,7 +106,7 @@ func (m *Manager) asksFull(p *Path) bool {
 	return p.misses < fullPings && !m.Unconfirmed() && m.mayFill(p)
 }
 
-// Ponged handles a PONG that came by a path. seen is the address of ours that the peer saw.
+// Ponged handles a PONG that arrived on a path. seen is this end's address as the peer sees it.
 func (m *Manager) Ponged(now time.Time, p *Path, id uint64, seen netip.AddrPort) {
 	m.now = now
 	if p.mtuAnswered(id, m.now) {
@@ -131,8 +131,8 @@ func (m *Manager) Ponged(now time.Time, p *Path, id uint64, seen netip.AddrPort)
 	m.validate(p)
 }
 
-// answersShort is called when a short ping on a path that is not valid was answered. It sends a full
-// one at once.
+// answersShort handles the answer to a short ping on a path that is not valid. It sends a full one at
+// once, unless the schedule already has one due.
 func (m *Manager) answersShort(p *Path) {
 	p.narrow = true
 	m.noteAnswer(p)
@@ -141,8 +141,8 @@ func (m *Manager) answersShort(p *Path) {
 	}
 }
 
-// Acked is called when a packet of that size, sent on a path at that time, was acknowledged. That counts as
-// an answer, unless the path was lost since.
+// Acked handles the acknowledgment of a packet of the given size that was sent on a path at the time sent. It
+// counts as an answer, unless the path was lost after the packet was sent.
 func (m *Manager) Acked(now time.Time, p *Path, sent time.Time, size int) {
 	m.now = now
 	switch {
@@ -154,7 +154,7 @@ func (m *Manager) Acked(now time.Time, p *Path, sent time.Time, size int) {
 	}
 }
 
-// alternative reports whether another path than p is valid.
+// alternative reports whether a path other than p is valid.
 func (m *Manager) alternative(p *Path) bool {
 	return slices.ContainsFunc(m.paths, func(o *Path) bool { return o != p && o.State == Valid })
 }
@@ -164,7 +164,7 @@ func (m *Manager) direct() bool {
 	return slices.ContainsFunc(m.paths, func(p *Path) bool { return p.State == Valid && !p.Relayed() })
 }
 
-// pingDue returns when a path is to be pinged next; ok is false for never.
+// pingDue returns when to ping a path next; ok is false for never.
 func (m *Manager) pingDue(p *Path) (at time.Time, ok bool) {
 	switch {
 	case p.opener:
@@ -177,7 +177,7 @@ func (m *Manager) pingDue(p *Path) (at time.Time, ok bool) {
 	return p.proven.Add(m.patience(p).first), true
 }
 
-// tend pings a path if it is time, and gives it up if it was silent for too long.
+// tend pings a path if a ping is due, and gives it up if it was silent for too long.
 func (m *Manager) tend(p *Path) {
 	if at, ok := m.lossDue(p); ok && !at.After(m.now) {
 		m.lose(p)
@@ -189,7 +189,7 @@ func (m *Manager) tend(p *Path) {
 	opener := p.opener
 	m.ping(p, nil)
 	switch {
-	case opener: // the schedule begins after it
+	case opener: // it is not part of the schedule
 	case p.State != Valid:
 		p.schedule.Sent(m.now)
 	case p.confirm > 1:
@@ -202,7 +202,7 @@ func (m *Manager) tend(p *Path) {
 	}
 }
 
-// lossDue returns when a path is lost unless an answer comes; ok is false if no answer is overdue.
+// lossDue returns when a path counts as lost unless an answer arrives; ok is false if no answer is overdue.
 func (m *Manager) lossDue(p *Path) (at time.Time, ok bool) {
 	if p.State != Valid || p.misses < minMisses {
 		return time.Time{}, false
@@ -215,7 +215,7 @@ func (m *Manager) lossDue(p *Path) (at time.Time, ok bool) {
 	return p.missing.Add(max(wait, 4*p.Flow.RTT().Estimate())), true
 }
 
-// report reports trouble, and checks the other paths.
+// report reports that the path in use does not answer, and checks the other paths.
 func (m *Manager) report() {
 	if m.now.Sub(m.troubled) < troubleGap {
 		return
@@ -228,15 +228,15 @@ func (m *Manager) report() {
 	}
 }
 
-// Lose gives up a path of which the link found out that it does not carry datagrams of MinMTU any more.
+// Lose gives up a path. The link calls it for a path that no longer carries datagrams of MinMTU bytes.
 func (m *Manager) Lose(now time.Time, p *Path) {
 	m.now = now
 	p.narrow = true
 	m.lose(p)
 }
 
-// lose takes a path that does not answer out of use, and those that would take its place and have
-// been silent for as long.
+// lose gives up a path that does not answer, and also each replacement that has been silent for too
+// long.
 func (m *Manager) lose(p *Path) {
 	p.State, p.lost = Lost, m.now
 	p.schedule = NewRareSchedule(m.now)

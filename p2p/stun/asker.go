@@ -10,14 +10,15 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// How often a request is sent, and the wait for an answer after the first; the wait doubles
-// each time.
+// How many times an Asker sends a request, and how long it first waits for an answer. The wait
+// doubles after each attempt.
 const (
 	firstRetry = 150 * time.Millisecond
 	tries      = 4
 )
 
-// An Asker sends requests from a socket, usually a new one, for which the NAT has no mapping yet.
+// An Asker sends requests from a socket. Usually the socket is new, so that the NAT has no mapping for
+// it yet.
 type Asker struct {
 	conn   udp.Conn
 	reader sync.WaitGroup // the goroutine that reads the socket, if any
@@ -71,9 +72,9 @@ func (a *Asker) HandleDatagram(from netip.AddrPort, d []byte) {
 	}
 }
 
-// Ask sends a request to an address at once, and returns a function that waits for the answer from
-// an address, and repeats the request until then. If there is no answer in time, its result is
-// invalid.
+// Ask sends a request to an address at once. It returns a function that waits for the answer from
+// the address from, and sends the request again while there is none. If no answer arrives in time,
+// the function returns an invalid address.
 func (a *Asker) Ask(to, from netip.AddrPort, r Request) (wait func(context.Context) netip.AddrPort) {
 	return a.ask(from, func(id ID) {
 		r.ID = id
@@ -92,7 +93,7 @@ func (a *Asker) write(to netip.AddrPort, r Request, ttl int) {
 	_ = a.conn.Write(b) // an error is like a lost packet
 }
 
-// ask is like Ask, with a function that sends the request.
+// ask is like Ask, but calls send to send the request.
 func (a *Asker) ask(from netip.AddrPort, send func(ID)) (wait func(context.Context) netip.AddrPort) {
 	var id ID
 	rand.Read(id[:])

@@ -11,8 +11,8 @@ import (
 
 // Servers are the servers that Discover asks.
 type Servers struct {
-	// Main and Second are two ports of one address. Each can answer from the other. Second may
-	// be invalid if there is none.
+	// Main and Second are two ports of one address. Each can answer from the other. Second is
+	// invalid if there is no second port.
 	Main, Second netip.AddrPort
 	// Others are additional servers, which only need to answer.
 	Others []netip.AddrPort
@@ -21,32 +21,31 @@ type Servers struct {
 // A Finding is the result of Discover.
 type Finding struct {
 	path.NAT
-	// Observed has the source addresses of the requests as the servers that answered saw them, for
-	// two sockets.
+	// Observed has the source addresses that the servers saw, one for each answer, for two sockets.
 	Observed []netip.AddrPort
 }
 
-// Interim has functions that Discover calls with results before it has all of them. Each may be nil.
+// Interim has functions that Discover calls with early results. Each may be nil.
 type Interim struct {
 	// Mapped is called with the NAT when only its filtering is unknown.
 	Mapped func(path.NAT)
-	// Exit is called with the lowest time to live that passes all NATs, see Exit, or 0 if it
-	// is unknown, for example because the mapping depends on the endpoint. If the function is
-	// nil, Discover does not measure it.
+	// Exit is called with the lowest time to live that passes all NATs (see the function Exit),
+	// or with 0 if it is unknown, for example because the mapping depends on the endpoint. If
+	// Exit is nil, Discover does not measure it.
 	Exit func(ttl int)
 }
 
 // Discover determines how the NAT between this host and the servers maps and filters (RFC 5780,
-// sections 4.3 and 4.4), with two sockets that listen opens. It takes two round trips, or about two
-// seconds if an answer does not arrive. What it cannot determine stays unknown. The error is that of
-// a socket.
+// sections 4.3 and 4.4). It uses two sockets that it opens with listen. It takes two round trips, or
+// about two seconds if an answer does not arrive. What it cannot determine stays unknown. It fails if
+// it cannot open a socket.
 //
-// If nothing arrived from the second port, it finally sends a request there from the socket that was
-// waiting: by then a bare masquerade uses another port for that destination.
+// If nothing arrived from the second port, it sends a request there from the socket that waited:
+// a bare masquerade now uses another port for that destination.
 //
 // It creates three mappings in quick succession, so that sequential ports are visible. If all
-// servers have one address, it cannot distinguish address-dependent from endpoint-independent mapping, nor
-// find endpoint-independent filtering.
+// servers have the same address, it cannot distinguish address-dependent from endpoint-independent
+// mapping, and cannot detect endpoint-independent filtering.
 func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, interim Interim) (Finding, error) {
 	one, err := openAsker(listen)
 	if err != nil {
@@ -58,7 +57,7 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, i
 		return Finding{}, err
 	}
 	defer two.Close()
-	// The socket that waits for an answer from the second port must not have sent to it.
+	// The socket that waits for an answer from the second port must not send to that port first.
 	first := one.Ask(s.Main, s.Main, Request{})
 	targets := s.mapping()
 	waits := make([]func(context.Context) netip.AddrPort, len(targets))
@@ -69,7 +68,7 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, i
 	if s.Second.IsValid() {
 		change = one.Ask(s.Main, s.Second, Request{ChangePort: true})
 	}
-	// Its sockets use sequential ports as well, so it starts after the samples' sockets.
+	// Exit also uses up ports of a sequential NAT, so start it after the samples' requests.
 	stop, wait := interim.lookForExit(ctx, listen, s)
 	defer wait()
 	samples := make([]netip.AddrPort, 1+len(targets))
@@ -100,8 +99,8 @@ func Discover(ctx context.Context, listen func() (udp.Conn, error), s Servers, i
 	return f, nil
 }
 
-// remapped reports whether a server that has sent to the socket before sees it at another port than
-// others.
+// remapped reports whether a server that has already sent to the socket sees it at another port than
+// other servers do.
 func (a *Asker) remapped(ctx context.Context, server, others netip.AddrPort) bool {
 	seen := a.Ask(server, server, Request{})(ctx)
 	return seen.IsValid() && seen != others
@@ -124,8 +123,8 @@ func (s Servers) mapping() []netip.AddrPort {
 	return append(targets, s.Others...)
 }
 
-// judge determines the mapping. The first sample is that of another socket, the others are what the
-// targets saw.
+// judge determines the mapping. The first sample comes from another socket. The others are the
+// addresses that the targets saw.
 func judge(targets, samples []netip.AddrPort) (n path.NAT) {
 	main := samples[1]
 	if !main.IsValid() {

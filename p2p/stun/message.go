@@ -1,7 +1,7 @@
 // Package stun determines the external address of a host, and how its NAT maps and filters. It
-// implements the part of STUN (RFC 8489) that this needs: a Binding request is answered with
-// XOR-MAPPED-ADDRESS, from another port if a CHANGE-REQUEST asks for it (RFC 5780, section 7.2).
-// It has no authentication, no other methods and no other attributes.
+// implements only the part of STUN (RFC 8489) that this needs: a server answers a Binding request
+// with XOR-MAPPED-ADDRESS, from another port if a CHANGE-REQUEST asks for it (RFC 5780, section 7.2).
+// It does not implement authentication, other methods or other attributes.
 //
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -11,8 +11,8 @@
 //	| id, 12 bytes                                                  |
 //	| attributes: each type, 2; length, 2; value, padded to 4 bytes |
 //
-// Nothing is trusted: an answer counts only if it has the id of a request and comes from the
-// expected address, and it is only a claim of that server.
+// The package accepts an answer only if it has the id of a request and comes from the expected
+// address. Even then, the server may lie about the observed address.
 package stun
 
 import (
@@ -64,8 +64,8 @@ func LooksLike(b []byte) bool {
 		int(binary.BigEndian.Uint16(b[2:])) == len(b)-header && len(b)%4 == 0
 }
 
-// software is the SOFTWARE attribute of a request. It makes the request, of 48 bytes, longer than
-// any answer, of at most 44, so that a server does not amplify.
+// software is the SOFTWARE attribute of a request. With it, a request has at least 48 bytes. An answer
+// has at most 44, so a server does not amplify traffic.
 const software = "p2ptool                 "
 
 // Append appends the request.
@@ -90,8 +90,8 @@ func (r Request) Append(b []byte) []byte {
 	return append(b, software...)
 }
 
-// ParseRequest parses a Binding request. It reads only CHANGE-REQUEST: no other
-// comprehension-required attribute has a meaning in a request without authentication.
+// ParseRequest parses a Binding request. It reads only the attribute CHANGE-REQUEST: without
+// authentication, no other comprehension-required attribute has a meaning in a request.
 func ParseRequest(b []byte) (Request, error) {
 	if !LooksLike(b) || binary.BigEndian.Uint16(b) != request {
 		return Request{}, errMalformed
