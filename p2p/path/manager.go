@@ -8,63 +8,63 @@ import (
 
 const (
 	maxPaths   = 40
-	forgetLost = 2 * time.Minute // until a lost path is dropped
+	forgetLost = 2 * time.Minute // after which a lost path is dropped
 )
 
-// Config is what a Manager is made of.
+// Config configures a Manager.
 type Config struct {
-	Initiator bool // of the link
-	Loopback  bool // the peer may be on this very host
+	Initiator bool // this end started the link
+	Loopback  bool // the peer may be on this host
 
 	// Route returns the route to an address that the peer or the server named; ok is false if there
 	// is no socket for it.
 	Route func(netip.AddrPort) (r Route, ok bool)
 	// Allow reports whether paths of a kind may be used; nil allows all.
 	Allow func(relayed bool) bool
-	// Own reports whether an address is one of this host's interfaces.
+	// Own reports whether an address belongs to an interface of this host.
 	Own func(netip.Addr) bool
 	// Kind returns the kind of a relayed route: Relay or TCPRelay.
 	Kind func(Route) Kind
-	// OpenerTTL returns the time to live with which a packet passes this host's own NATs.
+	// OpenerTTL returns the time to live with which a packet just passes this host's own NATs.
 	OpenerTTL func() int
-	// Targets bounds what is sent to hosts that have not answered, together with other links; nil:
-	// only the link's own budget does.
+	// Targets limits what this and other links send to hosts that have not answered; nil: only the
+	// link's own budget applies.
 	Targets *Targets
-	// NewFlow makes what the link keeps of a new path, and sets its Overhead.
+	// NewFlow creates the Flow of a new path and sets the path's Overhead.
 	NewFlow func(*Path) Flow
 }
 
 // A Probe is a packet that the Manager wants sent at once.
 type Probe struct {
 	Route  Route
-	Path   *Path  // nil: of a round of birthday probing
+	Path   *Path  // nil for birthday probing
 	Pong   uint64 // id of a PONG, if HasPong; it goes before the PING
 	Ping   uint64 // id of a PING, if HasPing
 	Size   int    // bytes to which the datagram is padded; 0: none
 	TTL    int    // time to live; 0: the system's
-	Padded bool   // the PING is to be as long as its answer
+	Padded bool   // pad the PING to the length of its answer
 
 	HasPong, HasPing bool
 }
 
-// A Manager keeps a link's paths: it decides which addresses are probed and when, which paths are
-// valid or lost, and which one is in use. It does no I/O: what it wants sent it returns from
-// Probes, which is to be called after each other method. It belongs to one goroutine.
+// A Manager manages the paths of a link. It decides which addresses to probe and when, which paths
+// are valid or lost, and which path to use. It does no I/O: the caller calls Probes after each other
+// method and sends what it returns. A Manager is not safe for concurrent use.
 type Manager struct {
 	cfg      Config
 	now      time.Time
 	paths    []*Path
 	best     *Path
-	current  *Path // whose packet is being handled
+	current  *Path // the path of the packet being handled
 	budget   budget
-	observed netip.AddrPort // where a server saw the peer; invalid: nowhere
+	observed netip.AddrPort // where a server saw the peer; invalid: unknown
 	heard    bool           // a packet of the link has arrived
 	fed      time.Time      // when data last arrived
-	doubt    time.Time      // when data last arrived by another path than the best, or this host moved
-	troubled time.Time      // when a path in use was last seen not to answer
-	trouble  bool           // so since Trouble was last called
+	doubt    time.Time      // when data last arrived on a path other than the best, or this host moved
+	troubled time.Time      // when a path in use last failed to answer
+	trouble  bool           // that happened since the last call of Trouble
 	prober   *prober        // nil: none
-	pool     *pool          // of the newest round; nil: there was none
+	pool     *pool          // of the newest round; nil: none
 	probes   []Probe
 }
 
@@ -76,29 +76,29 @@ func NewManager(cfg Config, now time.Time) *Manager {
 // All returns all paths. The slice is valid until the next call of another method.
 func (m *Manager) All() []*Path { return m.paths }
 
-// Best returns the path in use, or the last one while none is valid; nil if there was none yet.
+// Best returns the path in use. If no path is valid, it is the last one that was in use, or nil.
 func (m *Manager) Best() *Path { return m.best }
 
-// Held returns about how many bytes of memory the Manager takes.
+// Held returns roughly how many bytes of memory the Manager uses.
 func (m *Manager) Held() int { return len(m.paths)*1000 + cap(m.budget.tried)*48 + cap(m.probes)*96 }
 
-// Probes returns what is to be sent, in order, and forgets it. The slice is valid until the next
-// call of another method.
+// Probes returns the probes to send, in order, and clears the queue. The slice is valid until the
+// next call of another method.
 func (m *Manager) Probes() []Probe {
 	out := m.probes
 	m.probes = m.probes[:0]
 	return out
 }
 
-// Trouble reports whether the path in use was found not to answer since Trouble was last called: at
-// most once a second.
+// Trouble reports whether the path in use has failed to answer since the last call of Trouble. It
+// returns true at most once a second.
 func (m *Manager) Trouble() bool {
 	news := m.trouble
 	m.trouble = false
 	return news
 }
 
-// Advance does what is due by now: checks, probes, and giving up paths.
+// Advance does everything that is due: it queues checks and probes, and gives up paths.
 func (m *Manager) Advance(now time.Time) {
 	m.now = now
 	for _, p := range m.paths {
@@ -111,7 +111,7 @@ func (m *Manager) Advance(now time.Time) {
 	m.forgetPool()
 }
 
-// Deadline returns when Advance is to be called next, the zero time for never.
+// Deadline returns when to call Advance next; the zero time means never.
 func (m *Manager) Deadline(now time.Time) (at time.Time) {
 	m.now = now
 	sooner := func(t time.Time, ok bool) {
@@ -149,8 +149,8 @@ func (m *Manager) find(r Route) *Path {
 	return nil
 }
 
-// Learn makes a path of a route by which a genuine packet arrived, and returns nil if its packets are to be
-// dropped. Such a packet is no proof that the peer is there, so the route is probed but a few times.
+// Learn adds a path for a route on which an authentic packet arrived. It returns nil if the packet must be
+// dropped. Such a packet does not prove that the peer is at its source address, so the route gets only a few probes.
 func (m *Manager) Learn(now time.Time, r Route) *Path {
 	m.now = now
 	if m.proberDeaf(r) || m.poolDeaf(r) {
@@ -167,7 +167,7 @@ func (m *Manager) Learn(now time.Time, r Route) *Path {
 	return p
 }
 
-// Heard is called when a packet of the link has arrived, by whichever path.
+// Heard records that a packet of the link has arrived, on any path.
 func (m *Manager) Heard(now time.Time) {
 	if !m.heard {
 		m.now, m.heard = now, true
@@ -175,13 +175,14 @@ func (m *Manager) Heard(now time.Time) {
 	}
 }
 
-// Unconfirmed reports whether the peer began the link and nothing came from it yet: the handshake may
-// have been a replay.
+// Unconfirmed reports whether the peer started the link and has not sent a packet on it yet. Its
+// handshake may be a replay.
 func (m *Manager) Unconfirmed() bool { return !m.cfg.Initiator && !m.heard }
 
 func (m *Manager) allowed(relayed bool) bool { return m.cfg.Allow == nil || m.cfg.Allow(relayed) }
 
-// add adds a path, unless it is there, not allowed, or there are too many.
+// add returns the path of a route, and adds it if needed. It returns nil if the path is not allowed or
+// there are too many.
 func (m *Manager) add(r Route) *Path {
 	if p := m.find(r); p != nil {
 		return p
@@ -194,10 +195,10 @@ func (m *Manager) add(r Route) *Path {
 	return p
 }
 
-// NewPath returns a path that the Manager does not keep.
+// NewPath returns a new path, which is not added to the Manager.
 func (m *Manager) NewPath(r Route) *Path {
 	p := &Path{Route: r, Kind: Direct, MTU: MinMTU}
-	if a := r.Addr.Addr(); a.IsLoopback() || a.Is6() && a.IsLinkLocalUnicast() { // no router passes those on
+	if a := r.Addr.Addr(); a.IsLoopback() || a.Is6() && a.IsLinkLocalUnicast() { // routers do not forward these
 		p.Kind = LAN
 	}
 	if p.Relayed() {
@@ -207,7 +208,7 @@ func (m *Manager) NewPath(r Route) *Path {
 	return p
 }
 
-// makeRoom drops the path that is missed least, of those that do not answer.
+// makeRoom drops the path that is least likely to answer. It reports whether there was one to drop.
 func (m *Manager) makeRoom() bool {
 	var least *Path
 	for _, p := range m.paths {
@@ -236,7 +237,7 @@ func (m *Manager) drop(f func(*Path) bool) {
 	})
 }
 
-// forget drops paths that have been lost for long, and those that lead nowhere any more.
+// forget drops paths that have been lost for a long time, and stale ones.
 func (m *Manager) forget() {
 	m.drop(func(p *Path) bool {
 		return p != m.best && (p.stale || p.State == Lost && !p.Relayed() && m.now.Sub(p.lost) > forgetLost)

@@ -6,39 +6,39 @@ import (
 	"time"
 )
 
-// Sizes of datagrams, without the headers of IP and UDP. A path is valid once a PING of MinMTU was
-// answered, and its datagrams have that size until larger PINGs were answered too (RFC 8899). Each end
-// finds out the size of its own datagrams.
+// Sizes of datagrams, without the headers of IP and UDP. A path is valid once the peer has answered a
+// PING of MinMTU bytes. Its datagrams have that size until the peer has answered larger PINGs (RFC 8899).
+// Each end searches for the size of the datagrams that it sends.
 const (
-	MinMTU      = 576 - 20 - 8 // what every IPv4 path has to carry (RFC 791)
-	BaseMTU     = 1200         // what nearly every path carries
+	MinMTU      = 576 - 20 - 8 // every IPv4 path must carry it (RFC 791)
+	BaseMTU     = 1200         // nearly every path carries it
 	ethernetMTU = 1500 - 40 - 8
 )
 
-// jumboSizes are tried one after the other where a full frame of Ethernet gets through.
+// jumboSizes are tried in turn if a full Ethernet frame gets through.
 var jumboSizes = [...]int{8932, 65000}
 
 const (
-	mtuFirstTries = 8                // of the first sizes: where half is lost, most probes go unanswered
-	mtuTries      = 3                // of any other
-	mtuStep       = 16               // bytes, to which the largest size is found out
-	mtuRestFirst  = 5 * time.Second  // until the search is made again, then twice as long, up to
-	mtuRest       = 10 * time.Minute // (PMTU_RAISE_TIMER)
-	shrinkGap     = 5 * time.Second  // between two searches that Shrink begins
+	mtuFirstTries = 8                // for the first sizes: if half of the packets are lost, most probes are not answered
+	mtuTries      = 3                // for other sizes
+	mtuStep       = 16               // bytes; precision of the search
+	mtuRestFirst  = 5 * time.Second  // until the next search; doubles each time
+	mtuRest       = 10 * time.Minute // the longest rest (PMTU_RAISE_TIMER)
+	shrinkGap     = 5 * time.Second  // between two searches that Shrink starts
 )
 
-// An mtuSearch is the state of the search for a path's largest datagram: first BaseMTU and ethernetMTU
-// at once, then larger ones, or quarters of the range between the largest that was answered and the
-// smallest that was not.
+// An mtuSearch is the state of the search for the largest datagram of a path. The search first tries
+// BaseMTU and ethernetMTU at once. Then it tries larger sizes, or divides the range between the largest
+// answered and the smallest unanswered size into quarters.
 type mtuSearch struct {
-	tooLarge int        // the smallest size that went unanswered; 0: none
-	probes   []mtuProbe // on their way
-	tries    int        // of them
+	tooLarge int        // the smallest size that was not answered; 0: none
+	probes   []mtuProbe // waiting for answers
+	tries    int        // how often the probes were sent
 	began    time.Time  // when they were first sent
-	next     time.Time  // when to go on
-	ended    int        // searches that came to their end since the path last shrank
+	next     time.Time  // when to continue
+	ended    int        // finished searches since the path last shrank
 	resting  bool
-	idle     uint64 // packets that the path had carried when the search ended: it is not made again for less
+	idle     uint64 // Flow.Carried when the search ended: it is not repeated until the path carries more
 }
 
 type mtuProbe struct {
@@ -46,7 +46,7 @@ type mtuProbe struct {
 	size int
 }
 
-// mtuDue returns when the search is to go on; ok is false if there is none.
+// mtuDue returns when to continue the search; ok is false if there is no search.
 func (m *Manager) mtuDue(p *Path) (at time.Time, ok bool) {
 	if p != m.best || p.State != Valid || !p.Flow.RTT().Sampled {
 		return at, false
@@ -54,7 +54,7 @@ func (m *Manager) mtuDue(p *Path) (at time.Time, ok bool) {
 	return p.search.next, !p.search.resting || p.Flow.Carried() > p.search.idle
 }
 
-// searchMTU sends the next PINGs of the search, if it is time.
+// searchMTU sends the next PINGs of the search if they are due.
 func (m *Manager) searchMTU(p *Path) {
 	at, ok := m.mtuDue(p)
 	if !ok || at.After(m.now) {
@@ -83,8 +83,8 @@ func (m *Manager) searchMTU(p *Path) {
 	}
 }
 
-// provenSince reports whether the path has shown since then that our packets arrive. If not, that probes go
-// unanswered says nothing about their size, and the path is checked.
+// provenSince reports whether the peer has received a packet of ours on the path since t. If not, missing answers
+// to probes say nothing about their size, so provenSince checks the path.
 func (m *Manager) provenSince(p *Path, t time.Time) bool {
 	if p.proven.After(t) {
 		return true
@@ -95,7 +95,7 @@ func (m *Manager) provenSince(p *Path, t time.Time) bool {
 	return false
 }
 
-// most returns how often probes of the present sizes are sent.
+// most returns how many times to send probes of the current sizes.
 func (s *mtuSearch) most(mtu int) int {
 	if s.tooLarge == 0 && mtu < ethernetMTU {
 		return mtuFirstTries
@@ -107,7 +107,7 @@ func (s *mtuSearch) most(mtu int) int {
 func (s *mtuSearch) begin(mtu int) bool {
 	var sizes []int
 	switch {
-	case s.tooLarge > ethernetMTU: // of the large sizes one will do
+	case s.tooLarge > ethernetMTU: // do not search between the jumbo sizes
 	case s.tooLarge > 0:
 		for n := 1; n <= 3 && s.tooLarge-mtu > mtuStep; n++ {
 			sizes = append(sizes, mtu+n*(s.tooLarge-mtu)/4)
@@ -127,7 +127,7 @@ func (s *mtuSearch) begin(mtu int) bool {
 	return len(sizes) > 0
 }
 
-// restSearch ends the search for a while.
+// restSearch pauses the search.
 func (p *Path) restSearch(now time.Time) {
 	rest := min(mtuRestFirst<<min(p.search.ended, 10), mtuRest)
 	p.search = mtuSearch{next: now.Add(rest), ended: p.search.ended + 1, resting: true, idle: p.Flow.Carried()}
@@ -137,7 +137,7 @@ func (p *Path) restSearch(now time.Time) {
 	}
 }
 
-// mtuAnswered reports whether a PONG answers a probe of the search, and continues the search then.
+// mtuAnswered reports whether a PONG answers a probe of the search, and if so continues the search.
 func (p *Path) mtuAnswered(id uint64, now time.Time) bool {
 	s := &p.search
 	i := slices.IndexFunc(s.probes, func(q mtuProbe) bool { return q.id == id && id != 0 })
@@ -154,8 +154,8 @@ func (p *Path) mtuAnswered(id uint64, now time.Time) bool {
 	return true
 }
 
-// Shrink has a path use the smallest datagrams, because larger ones seem not to get through any more, and
-// searches for the largest size again: if they do after all, that takes a round trip.
+// Shrink makes a path use the smallest datagrams, because larger ones seem to be lost now. It also restarts
+// the search for the largest size. If the larger ones still get through, the search takes one round trip.
 func (m *Manager) Shrink(now time.Time, p *Path) {
 	m.now = now
 	p.setMTU(MinMTU)
@@ -166,7 +166,7 @@ func (m *Manager) Shrink(now time.Time, p *Path) {
 	p.shrank = m.now
 }
 
-// PacketSize returns the size of the IP packet that a datagram is in; 0 for 0.
+// PacketSize returns the size of the IP packet that contains a datagram of the given size; 0 for 0.
 func (p *Path) PacketSize(datagram int) int {
 	switch {
 	case datagram == 0:
@@ -177,8 +177,8 @@ func (p *Path) PacketSize(datagram int) int {
 	return datagram + 20 + 8
 }
 
-// Limit returns the size of the largest IP packet that the path carries if that is less than nearly
-// every path does, else 0.
+// Limit returns the size of the largest IP packet that the path carries, if its datagrams are smaller
+// than BaseMTU. Otherwise it returns 0.
 func (p *Path) Limit() int { return p.PacketSize(p.limit) }
 
 func (p *Path) setMTU(n int) {

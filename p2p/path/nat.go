@@ -28,25 +28,26 @@ func (d Dependence) String() string {
 	return "unknown"
 }
 
-// A NAT describes the NATs between a host and the internet, as far as they are known. A host
-// without any has endpoint-independent mapping.
+// A NAT describes what is known about the NATs between a host and the internet. A host without a
+// NAT has endpoint-independent mapping.
 type NAT struct {
 	// Mapping says which remote endpoints see the same external port.
 	Mapping Dependence
-	// Filtering says whose packets the NAT lets in at that port. If the server that
-	// determined it has one address, AddressDependent may also be EndpointIndependent.
+	// Filtering says whose packets the NAT lets in at that port. AddressDependent may
+	// really be EndpointIndependent if it was determined with a server that has only one
+	// address.
 	Filtering Dependence
 	// Stride is the difference between the ports of successive mappings, if the NAT
-	// allocates them in sequence; 0: it does not, or that is unknown.
+	// allocates them in sequence; 0: it does not, or it is unknown whether it does.
 	Stride int16
-	// Bare says that a packet which arrives before any was sent to its source changes the mapping
-	// of later packets to that source. A Linux masquerade does this on a router that drops nothing
-	// on INPUT.
+	// Bare says that a packet from an address to which this host has not sent yet changes the
+	// mapping of later packets to that address. A Linux masquerade behaves like this on a router
+	// that drops nothing on INPUT.
 	Bare bool
 }
 
-// Symmetric reports whether another remote endpoint sees another port, so that
-// nobody knows which one he will.
+// Symmetric reports whether different remote endpoints see different ports. A
+// peer then cannot know which port it will see.
 func (n NAT) Symmetric() bool { return n.Mapping > EndpointIndependent }
 
 // Known reports whether the mapping is known.
@@ -54,7 +55,7 @@ func (n NAT) Known() bool { return n.Mapping != 0 }
 
 // NATSize is the length of a NAT as Append writes it:
 //
-//	0  mapping, 1     as Dependence; above 3: unknown
+//	0  mapping, 1     a Dependence; above 3: unknown
 //	1  filtering, 1
 //	2  stride, 2      signed
 //	4  flags, 1       1: Bare
@@ -74,7 +75,7 @@ func (n NAT) Append(b []byte) []byte {
 	return append(b, 0)
 }
 
-// ParseNAT reads what Append wrote and returns the rest of b.
+// ParseNAT parses what Append wrote and returns the rest of b.
 func ParseNAT(b []byte) (n NAT, rest []byte, err error) {
 	if len(b) < NATSize {
 		return NAT{}, nil, errNAT
@@ -90,20 +91,20 @@ func dependence(b byte) Dependence {
 	return 0
 }
 
-// maxStride is the largest distance of two ports that counts as a sequence.
+// maxStride is the largest difference between two ports of a sequence.
 const maxStride = 64
 
-// StrideOf returns the stride of ports that were mapped one after the other, 0
-// where they are in no sequence. Three are the least that show one. What others
-// behind the same NAT have begun meanwhile makes gaps, so it is the smallest
-// distance, and all of them go one way.
+// StrideOf returns the stride of ports that were mapped one after the other, or
+// 0 if they are not a sequence. It needs at least three ports. All differences
+// must have the same sign. The stride is the smallest difference, because other
+// hosts behind the same NAT may have used the ports in between.
 func StrideOf(ports []uint16) int16 {
 	if len(ports) < 3 {
 		return 0
 	}
 	stride := int16(0)
 	for i, p := range ports[1:] {
-		d := int16(p - ports[i]) // over the end of the ports too
+		d := int16(p - ports[i]) // also right if the sequence wraps at 65535
 		switch {
 		case d == 0 || d > maxStride || d < -maxStride || stride != 0 && (d > 0) != (stride > 0):
 			return 0

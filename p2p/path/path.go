@@ -11,8 +11,8 @@ import (
 // A Socket is a local socket. This package only compares it.
 type Socket any
 
-// A Route is how a datagram reaches the other end: from a socket to an address, and by a channel of
-// the relay if the address is a server's.
+// A Route says how a datagram reaches the other end: from which socket, to which address, and on
+// which relay channel if the address is a server's.
 type Route struct {
 	Socket  Socket
 	Addr    netip.AddrPort
@@ -23,9 +23,9 @@ type Route struct {
 type State uint8
 
 const (
-	Untested State = iota // a full-size check was never answered
-	Valid                 // one was
-	Lost                  // was valid, and does not answer any more
+	Untested State = iota // no full-size check was answered yet
+	Valid                 // a full-size check was answered
+	Lost                  // was valid, but no longer answers
 )
 
 // String returns "untested", "valid" or "lost".
@@ -33,25 +33,25 @@ func (s State) String() string {
 	return [...]string{Untested: "untested", Valid: "valid", Lost: "lost"}[min(s, Lost)]
 }
 
-// A Flow is what the link keeps of a path: its round-trip time, packets in flight, and
+// A Flow is the link's state for a path: its round-trip time, packets in flight, and
 // congestion control.
 type Flow interface {
 	// RTT returns the estimator, to which the Manager adds the samples of its checks.
 	RTT() *rtt.Estimator
 	// InFlight returns how many bytes are in flight.
 	InFlight() int
-	// Carried returns how many ack-eliciting packets were sent so far.
+	// Carried returns how many ack-eliciting packets have been sent so far.
 	Carried() uint64
-	// SetMTU is called with the size that full datagrams have from now on.
+	// SetMTU sets the size of full datagrams.
 	SetMTU(bytes int)
-	// Abandon is called when nobody will acknowledge what is in flight any more.
+	// Abandon is called when packets in flight will no longer be acknowledged.
 	Abandon()
 }
 
-const maxPings = 64 // that wait for their answers: what is sent in any round trip
+const maxPings = 64 // waiting for answers; more than a path sends in a round trip
 
-// A Path is a route and what is known of it. docs/protocol.md draws how its states follow each other.
-// What others than the Manager may write says so.
+// A Path is a route and its state. docs/protocol.md has a diagram of the states. Only the Manager may
+// write the fields, except those that say otherwise.
 type Path struct {
 	Route    Route
 	Kind     Kind
@@ -60,16 +60,16 @@ type Path struct {
 	Flow     Flow // the link's
 	Overhead int  // bytes of a datagram that are not frames; set by Config.NewFlow
 
-	stale   bool // the server is not reached here any more
-	refused bool // the relay did not know the channel when last heard of
+	stale   bool // the server is no longer reachable at this address
+	refused bool // the relay's last word was that it does not know the channel
 	named   bool // the peer says that this is an address of its own interface
-	vouched bool // not only the peer says that it receives there
-	round   bool // part of birthday probing, whose packets are counted by themselves
+	vouched bool // someone other than the peer says that it receives there
+	round   bool // part of birthday probing, whose packets are counted separately
 
-	narrow bool // short pings are answered, but none of MinMTU is
-	limit  int  // MTU, if it was found to be less than BaseMTU; 0: it was not
+	narrow bool // short pings are answered, but not those of MinMTU bytes
+	limit  int  // MTU, if it is known to be less than BaseMTU; otherwise 0
 	search mtuSearch
-	shrank time.Time // when large datagrams were last found not to get through
+	shrank time.Time // when Shrink was last called
 
 	checks
 }
@@ -77,14 +77,14 @@ type Path struct {
 // checks are the connectivity checks of a path.
 type checks struct {
 	schedule   Schedule  // of pings while not valid
-	opener     bool      // an opener is to be sent first
+	opener     bool      // send an opener first
 	confirm    int       // pings to send soon after the path became valid
 	nextPing   time.Time // while valid
 	pings      []ping    // the newest
-	pinged     int
-	pingedBack time.Time // when a ping was last sent in return for one
+	pinged     int       // pings sent so far
+	pingedBack time.Time // when we last pinged back in response to a ping
 	proven     time.Time // when an answer last showed that our packets arrive
-	misses     int       // pings since
+	misses     int       // pings sent since then
 	missing    time.Time // when the first of them was sent
 	lost       time.Time // when the path was last lost
 }
@@ -96,14 +96,14 @@ type ping struct {
 	answer func(time.Duration) // or nil
 }
 
-// Relayed reports whether packets go by way of the server.
+// Relayed reports whether the server forwards the packets.
 func (p *Path) Relayed() bool { return p.Route.Channel != 0 }
 
-// frames returns how many bytes of frames a datagram of that size holds.
+// frames returns how many bytes of frames fit into a datagram of the given size.
 func (p *Path) frames(datagram int) int { return datagram - p.Overhead }
 
-// newPing remembers a ping and returns its id, which cannot be guessed: the answer proves that the
-// ping was received at the path's address.
+// newPing records a ping and returns its id. Nobody can guess the id, so an answer proves that
+// someone received the ping at the path's address.
 func (p *Path) newPing(now time.Time, full bool, answer func(time.Duration)) uint64 {
 	id := rand.Uint64()
 	if q := (ping{id, now, full, answer}); len(p.pings) < maxPings {
@@ -118,8 +118,8 @@ func (p *Path) newPing(now time.Time, full bool, answer func(time.Duration)) uin
 	return id
 }
 
-// answered returns how long the answer to a ping took, and whether that was a full one. ok is false
-// if no such ping waits for an answer.
+// answered returns how long the answer to a ping took, and whether the ping was full. ok is false if
+// no ping with that id waits for an answer.
 func (p *Path) answered(id uint64, now time.Time) (took time.Duration, full, ok bool) {
 	for i := range p.pings {
 		q := &p.pings[i]
@@ -139,9 +139,9 @@ func (p *Path) answered(id uint64, now time.Time) (took time.Duration, full, ok 
 
 func (p *Path) prove(now time.Time) { p.proven, p.misses = now, 0 }
 
-// quality is what paths are chosen by. It uses the shortest round trip: the current one of a path in
-// use contains the queue that we make, and an idle path through the same bottleneck would look
-// better.
+// quality returns the quality by which paths are chosen. It uses the shortest round-trip time. The
+// current one includes the queue that we cause on the path in use, so an idle path through the same
+// bottleneck would look better.
 func (p *Path) quality() Quality {
 	r := p.Flow.RTT()
 	q := Quality{Kind: p.Kind, Addr: p.Route.Addr.Addr(), RTT: r.Estimate()}
@@ -151,8 +151,8 @@ func (p *Path) quality() Quality {
 	return q
 }
 
-// hope ranks paths that do not answer by how likely they are to: least one that never did and is not
-// probed any more, most the relay.
+// hope ranks paths that do not answer by how likely they are to answer later. Lowest is a path that
+// never answered and has no more probes scheduled. Highest is the relay.
 func (p *Path) hope() int {
 	_, due := p.schedule.Due()
 	switch {
@@ -166,10 +166,11 @@ func (p *Path) hope() int {
 	return 2
 }
 
-// usable reports whether a path may be chosen while there is another.
+// usable reports whether a path may replace another one.
 func (p *Path) usable() bool { return p.State == Valid && !p.stale && !p.refused }
 
-// seenAs makes a path one of the local network if neither end's address is translated on it.
+// seenAs sets the kind of a path to LAN if no NAT translates either end's address on it. own is this
+// end's address as the peer sees it.
 func (m *Manager) seenAs(p *Path, own netip.Addr) {
 	if p.Kind == Direct && p.named && Local(p.Route.Addr.Addr()) && m.cfg.Own(own) {
 		p.Kind = LAN
