@@ -18,9 +18,9 @@ func TestLedger(t *testing.T) {
 	}
 	allow(1, 1, 0, true)
 	allow(1, 2, 1, true)
-	allow(1, 3, 2, false) // two with a peer, wherever it is
+	allow(1, 3, 2, false) // two rounds with a peer, at any address
 	allow(2, 1, 0, true)
-	allow(3, 1, 0, false) // two toward an address, whoever is there
+	allow(3, 1, 0, false) // two rounds toward an address, with any peer
 	now = now.Add(59 * time.Minute)
 	allow(1, 1, 2, false)
 	now = now.Add(time.Minute)

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// A pool is the sockets of a round at the side whose NAT maps by endpoint: each has a port of its own
-// there, and the peer probes for one of them. The first that gets a valid path wins; the others are
-// ignored from then on.
+// A pool holds the sockets of a round on the side behind the symmetric NAT. The NAT gives each socket a
+// different port, and the peer probes random ports to find one of them. The first socket that gets a
+// valid path wins. After that, packets on the others are ignored.
 type pool struct {
-	sockets []Socket // but the winner
+	sockets []Socket // without the winner
 	won     func(Socket)
-	over    time.Time // when it was won, or given up
+	over    time.Time // when the round ended
 }
 
-// OpenPool has an opener sent to an address from each of these sockets, which replace those of an
-// earlier round. The time to live is the openers'; 0: the system's. won is called with the socket that
-// first gets a valid path.
+// OpenPool sends an opener to an address from each of the sockets, which replace those of an earlier
+// round. ttl is the time to live of the openers; 0: the system's. won is called with the first socket
+// that gets a valid path.
 func (m *Manager) OpenPool(now time.Time, sockets []Socket, to netip.AddrPort, ttl int, won func(Socket)) {
 	m.now = now
 	m.pool = &pool{sockets: slices.Clone(sockets), won: won}
@@ -29,7 +29,7 @@ func (m *Manager) OpenPool(now time.Time, sockets []Socket, to netip.AddrPort, t
 	}
 }
 
-// ClosePool gives a round up: none of its sockets is used from then on but the one that has won, if any.
+// ClosePool ends a round that has no winner yet. None of its sockets is used after that.
 func (m *Manager) ClosePool(now time.Time) {
 	m.now = now
 	if m.pool != nil && m.pool.over.IsZero() {
@@ -37,7 +37,7 @@ func (m *Manager) ClosePool(now time.Time) {
 	}
 }
 
-// endPool ends a round with a winner, or nil.
+// endPool ends a round. winner is nil if no socket won.
 func (m *Manager) endPool(winner Socket) {
 	f := m.pool
 	f.over = m.now
@@ -50,19 +50,19 @@ func (m *Manager) endPool(winner Socket) {
 
 func (f *pool) has(s Socket) bool { return slices.Contains(f.sockets, s) }
 
-// poolValid is called for each path that becomes valid.
+// poolValid ends the round if p, which has become valid, belongs to one of its sockets.
 func (m *Manager) poolValid(p *Path) {
 	if f := m.pool; f != nil && f.over.IsZero() && f.has(p.Route.Socket) {
 		m.endPool(p.Route.Socket)
 	}
 }
 
-// poolDeaf reports whether a route is that of a socket which has not won.
+// poolDeaf reports whether a route belongs to a socket that lost the round.
 func (m *Manager) poolDeaf(r Route) bool {
 	return m.pool != nil && !m.pool.over.IsZero() && m.pool.has(r.Socket)
 }
 
-// forgetPool drops the sockets of a round from which nothing comes any more.
+// forgetPool forgets a round some time after its end.
 func (m *Manager) forgetPool() {
 	if f := m.pool; f != nil && !f.over.IsZero() && m.now.Sub(f.over) > roundPatience {
 		m.pool = nil

@@ -6,16 +6,17 @@ import (
 	"math/rand/v2"
 )
 
-// Ports are those from Low up to High, every Step-th.
+// Ports is the range from Low to High, both included, in steps of Step.
 type Ports struct{ Low, High, Step uint16 }
 
-// AnyPort returns the ports that a NAT may give that keeps to no sequence: all
-// but the well-known ones.
+// AnyPort returns the ports that a NAT without a sequence may allocate: all
+// except the well-known ones.
 func AnyPort() Ports { return Ports{1024, 65535, 1} }
 
-// Between returns the ports between two that a NAT with a stride has given, one
-// before and one after those that are meant. Ok is false where they are in no
-// order, over the end of the ports for example, or are more than a round probes.
+// Between returns the ports that a NAT with the given stride allocated after the
+// port before and before the port after. ok is false if the two are out of order,
+// for example because the sequence wrapped, or if there are more ports than a
+// round probes.
 func Between(before, after uint16, stride int16) (p Ports, ok bool) {
 	if stride < 0 {
 		before, after, stride = after, before, -stride
@@ -28,8 +29,8 @@ func Between(before, after uint16, stride int16) (p Ports, ok bool) {
 	return p, p.Count() <= BirthdayProbes
 }
 
-// After returns the n ports that follow one, where a NAT gives them with a stride
-// upwards. Ok is false at the end of the ports.
+// After returns the next n ports that a NAT with a positive stride allocates
+// after last. ok is false if they would exceed 65535.
 func After(last uint16, stride int16, n int) (p Ports, ok bool) {
 	high := int(last) + n*int(stride)
 	if stride <= 0 || n <= 0 || high > 65535 {
@@ -51,7 +52,7 @@ func (p Ports) valid() bool { return p.Low > 0 && p.Low <= p.High && p.Step > 0 
 // At returns the i-th port, from 0.
 func (p Ports) At(i int) uint16 { return p.Low + uint16(i)*p.Step }
 
-// First returns the first n of the ports in turn, all where there are fewer.
+// First returns the first n ports in order, or all of them if there are fewer.
 func (p Ports) First(n int) []uint16 {
 	out := make([]uint16, min(n, p.Count()))
 	for i := range out {
@@ -60,7 +61,7 @@ func (p Ports) First(n int) []uint16 {
 	return out
 }
 
-// Draw returns n of the ports, all where there are fewer, in random order.
+// Draw returns n random ports in random order, or all of them if there are fewer.
 func (p Ports) Draw(n int) []uint16 {
 	all := make([]uint16, p.Count())
 	for i := range all {
@@ -74,7 +75,7 @@ func (p Ports) Draw(n int) []uint16 {
 	return all[:n:n]
 }
 
-// PortsSize is the length of Ports as Append writes them: low, high, step, of two
+// PortsSize is the length of Ports as Append writes them: low, high and step, two
 // bytes each.
 const PortsSize = 6
 
@@ -87,8 +88,8 @@ func (p Ports) Append(b []byte) []byte {
 	return binary.BigEndian.AppendUint16(b, p.Step)
 }
 
-// ParsePorts reads what Append wrote and returns the rest of b. It fails where
-// there is no port in the range.
+// ParsePorts parses what Append wrote and returns the rest of b. It fails if the
+// range is invalid or empty.
 func ParsePorts(b []byte) (p Ports, rest []byte, err error) {
 	if len(b) < PortsSize {
 		return Ports{}, nil, errPorts

@@ -15,9 +15,9 @@ func TestBetween(t *testing.T) {
 		{5000, 5017, 1, Ports{5001, 5016, 1}, true},
 		{5000, 5006, 2, Ports{5002, 5005, 2}, true},
 		{5017, 5000, -1, Ports{5001, 5016, 1}, true},
-		{5000, 5001, 1, Ports{}, false},  // nothing between
-		{5000, 5000, 1, Ports{}, false},  // nor here
-		{65530, 1030, 1, Ports{}, false}, // over the end
+		{5000, 5001, 1, Ports{}, false},  // no port in between
+		{5000, 5000, 1, Ports{}, false},  // the same port
+		{65530, 1030, 1, Ports{}, false}, // wraps at 65535
 		{5000, 9000, 1, Ports{5001, 8999, 1}, false},
 		{5000, 5017, 0, Ports{}, false},
 	} {
@@ -27,7 +27,7 @@ func TestBetween(t *testing.T) {
 	}
 }
 
-// What is drawn is of the range, and different; all of a small one.
+// Draw returns different ports of the range, and all ports of a small range.
 func TestDraw(t *testing.T) {
 	for _, p := range []Ports{AnyPort(), {5000, 5006, 2}, {65535, 65535, 1}, {65534, 65535, 9}} {
 		got := p.Draw(BirthdayProbes)
@@ -74,7 +74,7 @@ func TestAfter(t *testing.T) {
 		{5000, 1, []uint16{5001, 5002, 5003}},
 		{5000, 4, []uint16{5004, 5008, 5012}},
 		{65532, 1, []uint16{65533, 65534, 65535}},
-		{65533, 1, nil}, // over the end
+		{65533, 1, nil}, // would exceed 65535
 		{5000, 0, nil},
 		{5000, -1, nil},
 	} {

@@ -7,39 +7,39 @@ import (
 	"time"
 )
 
-// roundPatience is how long after the last probe of a round an answer still counts, and how long the
-// other sockets that were found are ignored.
+// roundPatience is how long after the last probe of a round an answer still counts. It is also how long
+// packets on the other sockets of a round are ignored.
 const roundPatience = 5 * time.Second
 
-// crossPause is how long the probes of Cross wait for the peer's openers, which leave half a round trip
-// of the relay later.
+// crossPause is how long Cross waits before it sends probes, so that the peer's openers leave first. The
+// peer sends them half a round trip of the relay later.
 const crossPause = 250 * time.Millisecond
 
-// A prober probes many ports of one address, behind one of which a socket of the peer waits (birthday
-// probing). The first answer decides: what comes from the other ports is ignored, so that both ends
-// agree on the path.
+// A prober probes many ports of one address to find a socket of the peer (birthday probing). The first
+// answer decides: after that, packets from the other ports are ignored, so that both ends agree on the
+// path.
 type prober struct {
 	socket  Socket
 	addr    netip.Addr
-	ports   []uint16    // that are left
-	probes  []portProbe // that were sent
-	next    time.Time
-	until   time.Time      // answers count
-	decides bool           // only one answer counts
-	decided netip.AddrPort // where that came from
-	over    func()         // called once, when no more is sent
+	ports   []uint16       // not probed yet
+	probes  []portProbe    // sent so far
+	next    time.Time      // when to send more
+	until   time.Time      // when answers stop counting
+	decides bool           // only the first answer counts
+	decided netip.AddrPort // where it came from
+	over    func()         // called once, when the prober stops sending
 	ended   bool
 }
 
-// ProbePorts probes ports of an address from a socket, a few at once, until a direct path is found. It
-// replaces an earlier round. over is called when nothing more is sent.
+// ProbePorts probes ports of an address from a socket, a few at a time, until a direct path is found. It
+// replaces an earlier round. over is called when the round stops sending.
 func (m *Manager) ProbePorts(now time.Time, s Socket, addr netip.Addr, ports []uint16, over func()) {
 	m.now = now
 	m.startProber(&prober{socket: s, addr: addr, ports: ports, over: over, decides: true})
 }
 
-// Cross sends to ports of an address in turn from one socket, whose NAT gives each of these packets a
-// port of its own: first openers, then probes. won is called with the socket once it has a valid path.
+// Cross sends openers, then probes, from one socket to ports of an address in turn. The NAT of the socket
+// maps the packets to each port differently. won is called with the socket once it has a valid path.
 func (m *Manager) Cross(now time.Time, s Socket, addr netip.Addr, ports []uint16, won func(Socket)) {
 	m.now = now
 	m.pool = &pool{sockets: []Socket{s}, won: won}
@@ -61,7 +61,7 @@ func (m *Manager) startProber(s *prober) {
 	s.next, s.until = m.now, m.now.Add(roundPatience)
 }
 
-// proberDue returns when the prober has something to do; zero: never.
+// proberDue returns when the prober has something to do; the zero time means never.
 func (m *Manager) proberDue() time.Time {
 	switch s := m.prober; {
 	case s == nil:
@@ -80,7 +80,7 @@ func (m *Manager) tendProber() {
 	case s == nil, m.proberDue().After(m.now):
 	case s.ended:
 		m.prober = nil
-	case m.direct(), len(s.ports) == 0: // by whichever path
+	case m.direct(), len(s.ports) == 0: // any direct path ends the round
 		s.finish()
 	default:
 		n := min(BirthdayBatch, len(s.ports))
@@ -105,7 +105,7 @@ type portProbe struct {
 	sent time.Time
 }
 
-// finish sends no more.
+// finish stops sending.
 func (s *prober) finish() {
 	s.ports = nil
 	if !s.ended {
@@ -114,12 +114,12 @@ func (s *prober) finish() {
 	}
 }
 
-// toward reports whether a route is one of those that are probed.
+// toward reports whether a route goes from the prober's socket to the probed address. s may be nil.
 func (s *prober) toward(r Route) bool {
 	return s != nil && s.socket == r.Socket && s.addr == r.Addr.Addr() && r.Channel == 0
 }
 
-// proberAnswered returns how long the answer to a probe took; ok is false if a PONG is none.
+// proberAnswered returns how long the answer to a probe took; ok is false if the PONG does not answer a probe.
 func (m *Manager) proberAnswered(r Route, id uint64) (took time.Duration, ok bool) {
 	s := m.prober
 	if !s.toward(r) {
@@ -135,7 +135,7 @@ func (m *Manager) proberAnswered(r Route, id uint64) (took time.Duration, ok boo
 	return m.now.Sub(s.probes[i].sent), true
 }
 
-// proberDeaf reports whether a route is one that the prober has decided against.
+// proberDeaf reports whether a route goes to a probed port other than the one that answered first.
 func (m *Manager) proberDeaf(r Route) bool {
 	s := m.prober
 	return s.toward(r) && s.decided.IsValid() && r.Addr != s.decided

@@ -8,7 +8,7 @@ import (
 	"p2ptool/p2p/rtt"
 )
 
-// A flowStub is what a link would keep of a path.
+// A flowStub is a Flow without a link.
 type flowStub struct{ trip rtt.Estimator }
 
 func (f *flowStub) RTT() *rtt.Estimator { return &f.trip }
@@ -28,8 +28,8 @@ func newTestManager(now time.Time) *Manager {
 	}, now)
 }
 
-// A PONG proves a path only if its PING went there, to that very port; and then the peer's other ports
-// are ignored.
+// A PONG validates a path only if its PING went to the same port. After that, the peer's other ports are
+// ignored.
 func TestProberDecides(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1, 0)

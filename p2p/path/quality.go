@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// nearEnough is by how much the round trip of a path of a better class may be
-// longer, and by how much that of a path of the same class must be shorter,
-// for the path to be preferred.
+// nearEnough is how much longer the round-trip time of a path of a better class
+// may be, and how much shorter that of a path of the same or a worse class must
+// be, for the path to be preferred.
 const nearEnough = 5 * time.Millisecond
 
-// A Quality is what is known of a valid path.
+// A Quality describes how good a valid path is.
 type Quality struct {
 	Kind Kind
 	Addr netip.Addr
 	RTT  time.Duration
 }
 
-// class ranks paths before their round trips do; smaller is better.
+// class ranks paths before their round-trip times; smaller is better.
 func (q Quality) class() int {
 	switch {
 	case q.Kind == LAN:
@@ -33,10 +33,10 @@ func (q Quality) class() int {
 func (q Quality) direct() bool { return q.Kind == LAN || q.Kind == Direct }
 
 // Better reports whether a link that uses the path now should change to q. A
-// direct path beats a relayed one at any round trip. Else the better class
-// wins unless its round trip is longer by 5 ms, and a path of the same or a
-// lesser class wins only if its round trip is shorter by as much: a link does
-// not swing between paths that are alike.
+// direct path always beats a relayed one. Otherwise a path of a better class wins
+// if its round-trip time is at most 5 ms longer, and a path of the same or a
+// worse class wins if it is more than 5 ms shorter. So a link does not switch
+// back and forth between similar paths.
 func (q Quality) Better(now Quality) bool {
 	if q.direct() != now.direct() {
 		return q.direct()

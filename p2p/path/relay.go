@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// AddRelay adds a path by the relay. An earlier one that is not in use is dropped.
+// AddRelay adds a relayed path. It drops earlier relayed paths that are not in use.
 func (m *Manager) AddRelay(now time.Time, r Route) {
 	m.now = now
 	m.drop(func(p *Path) bool { return p.Relayed() && p.Route != r && p != m.best })
@@ -15,8 +15,8 @@ func (m *Manager) AddRelay(now time.Time, r Route) {
 	}
 }
 
-// MoveRelay has the channels of a relay at one address, at which the server is not reached any more,
-// go on at another. The Channel of to has no meaning.
+// MoveRelay moves the relay channels from one address of the server, at which it is no longer
+// reachable, to another. It ignores the Channel of to.
 func (m *Manager) MoveRelay(now time.Time, from netip.AddrPort, to Route) {
 	m.now = now
 	for _, p := range slices.Clone(m.paths) {
@@ -34,9 +34,9 @@ func (m *Manager) MoveRelay(now time.Time, from netip.AddrPort, to Route) {
 	m.choose()
 }
 
-// RefuseRelay is called when the relay does not know a channel: its server was restarted, or sees this
-// end elsewhere. Another path takes over as soon as there is one, unless an answer comes by the channel
-// first.
+// RefuseRelay handles the relay's notice that it does not know a channel, because the server restarted
+// or sees this end at another address. Another path takes over as soon as one is valid, unless an answer
+// arrives on the channel first.
 func (m *Manager) RefuseRelay(now time.Time, channel uint64) {
 	m.now = now
 	for _, p := range m.paths {

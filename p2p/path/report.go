@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// A Report is what is known of one path to the peer.
+// A Report describes one path to the peer.
 type Report struct {
 	Kind  Kind
 	Addr  netip.AddrPort // the peer's, or the server's if relayed
 	State State
 	InUse bool
-	// Heard says that the peer's packets arrive by a path that is not known to carry ours.
+	// Heard says that packets from the peer arrive on the path, but ours are not known to reach it.
 	Heard bool
-	// Carries is the size of the largest packet, with the headers of IP and UDP, that is known to get
-	// through from here; 0: none is.
+	// Carries is the size of the largest packet that is known to get through from here, with the headers
+	// of IP and UDP; 0: none is.
 	Carries int
-	// Limited says that packets much larger do not get through: if Carries is 0, not even those of the
-	// size that every path has to carry, although shorter ones are answered.
+	// Limited says that the path carries only unusually small packets. If Carries is 0, the peer answers
+	// short packets, but not those of the size that every path must carry.
 	Limited bool
 	Pings   int           // sent so far
-	RTT     time.Duration // the shortest; 0: none was measured
+	RTT     time.Duration // the shortest; 0: not measured
 }
 
-// Reports returns what is known of all paths: the one in use first, then valid, lost and untested ones.
+// Reports describes all paths: first the one in use, then the valid, lost and untested ones.
 func (m *Manager) Reports() []Report {
 	var all []Report
 	for _, p := range m.paths {

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// followAfter is how long the path in use may have been silent while data arrives by another, until
+// followAfter is how long the path in use may be silent, while data arrives on another path, before
 // it is checked.
 const followAfter = 500 * time.Millisecond
 
-// AddProven adds a path at whose address the peer is known to receive, with the round trip that
-// showed it, and the address of ours that the peer saw.
+// AddProven adds a valid path to an address at which the peer is known to receive. roundTrip is the
+// round-trip time of the exchange that showed it. seen is this end's address as the peer sees it.
 func (m *Manager) AddProven(now time.Time, r Route, roundTrip time.Duration, seen netip.Addr) {
 	m.now = now
 	if p := m.add(r); p != nil {
@@ -20,7 +20,7 @@ func (m *Manager) AddProven(now time.Time, r Route, roundTrip time.Duration, see
 	}
 }
 
-// validate is called when a full-size check of a path was answered.
+// validate makes a path valid after the peer has answered a full-size check on it.
 func (m *Manager) validate(p *Path) {
 	if p.State != Valid {
 		p.State, p.narrow = Valid, false
@@ -35,7 +35,7 @@ func (m *Manager) validate(p *Path) {
 	m.choose()
 }
 
-// choose takes the best valid path into use, and keeps the one in use if there is none.
+// choose switches to the best valid path. If there is none, it keeps the path in use.
 func (m *Manager) choose() {
 	best := m.best
 	for _, p := range m.paths {
@@ -49,16 +49,16 @@ func (m *Manager) choose() {
 		}
 		m.best = best
 		if best.misses == 0 {
-			best.prove(m.now) // its patience begins anew
+			best.prove(m.now) // restart its patience
 		} else {
 			best.nextPing = m.now
 		}
 	}
 }
 
-// better compares valid paths. When the one in use was lost, the others have been checked already: one
-// that has answered is better, and one that has not keeps the patience that is left. So a peer that
-// is gone is not waited for on each of its paths in turn.
+// better compares valid paths. When the path in use has been lost, the others have already been
+// checked. A path that answered is better than one that did not. One that did not answer keeps its
+// remaining patience, so that the link does not wait for a dead peer on each of its paths in turn.
 func (m *Manager) better(p, than *Path) bool {
 	if m.best.State != Valid && (p.misses == 0) != (than.misses == 0) {
 		return p.misses == 0
@@ -66,8 +66,8 @@ func (m *Manager) better(p, than *Path) bool {
 	return p.quality().Better(than.quality())
 }
 
-// Data is called when data arrived by a path. If that is not the path in use, our own packets may not
-// get through on that any more: it is checked, and has less patience than usual (lossDue).
+// Data handles the arrival of data on a path. If it is not the path in use, the path in use may no
+// longer carry our packets. Data checks it, and gives it less patience than usual (lossDue).
 func (m *Manager) Data(now time.Time, p *Path) {
 	m.now, m.fed = now, now
 	c := m.best
@@ -80,12 +80,12 @@ func (m *Manager) Data(now time.Time, p *Path) {
 	}
 }
 
-// doubted reports whether data has arrived by another path, or this host has moved, since the path in
-// use last answered.
+// doubted reports whether p is the path in use and, since it last answered, data has arrived on another
+// path or this host has moved.
 func (m *Manager) doubted(p *Path) bool { return p == m.best && m.doubt.After(p.proven) }
 
-// Moved is called when this host has other addresses, or has slept: the paths may have changed. All are
-// checked at once, and the one in use has less patience than usual.
+// Moved handles a change of this host's addresses, or its wake-up from sleep. Paths may have stopped
+// working, so Moved checks all of them at once, and gives the path in use less patience than usual.
 func (m *Manager) Moved(now time.Time) {
 	m.now, m.doubt = now, now
 	for _, p := range m.paths {

@@ -8,30 +8,30 @@ import (
 	"p2ptool/p2p/limit"
 )
 
-// Where links may send packets that nobody has asked for. Each link probes few addresses that
-// only its peer names (budget), and each address by a schedule that ends; but a
-// process has many links, and a hostile server or peers make as many as they like.
+// Limits on packets that nobody asked for. Each link probes only a few addresses that only its peer
+// names (budget), and each of them with a schedule that ends. But a process has many links, and a
+// malicious server or malicious peers can create as many as they like.
 var (
 	// namedRate is for hosts that only the peer of a link names, or that packets
 	// claim to come from.
 	namedRate = limit.Rate{PerSecond: 0.1, Burst: 16}
 	// observedRate is for hosts at which a server saw the peer.
 	observedRate = limit.Rate{PerSecond: 0.5, Burst: 64}
-	// fullRate is for those of the packets to a host at which a server saw the peer that have
-	// MinMTU bytes. Hosts that only the peer names get none before they have answered.
+	// fullRate is for packets of MinMTU bytes to a host at which a server saw the peer. Hosts
+	// that only the peer names get none until they have answered.
 	fullRate = limit.Rate{PerSecond: 0.05, Burst: 8}
 )
 
 const (
 	targetSlots = 1 << 12
 	maxProven   = 1 << 12          // hosts
-	provenFor   = 10 * time.Minute // since a host last answered
+	provenFor   = 10 * time.Minute // after a host last answered
 )
 
-// Targets bounds what several links together send to hosts that have not answered: PINGs,
-// openers, PONGs and CLOSEs. A host is an IPv4 address, or the 64 bits of an IPv6 network. A host that has answered
-// one link is not bounded for the others, and neither is a relay. It is safe for
-// concurrent use.
+// Targets limits what several links together send to hosts that have not answered: PINGs,
+// openers, PONGs and CLOSEs. A host is an IPv4 address or a 64-bit IPv6 prefix. Hosts that
+// have answered one link are not limited for the others, and relays are never limited.
+// Targets is safe for concurrent use.
 type Targets struct {
 	began                 time.Time
 	named, observed, full *limit.Sources
@@ -40,7 +40,7 @@ type Targets struct {
 	proven map[netip.Addr]time.Time
 }
 
-// NewTargets returns one for which nothing was sent yet.
+// NewTargets returns Targets that have not counted any packets yet.
 func NewTargets() *Targets {
 	return &Targets{
 		began: time.Now(),
@@ -50,7 +50,7 @@ func NewTargets() *Targets {
 	}
 }
 
-// allow reports whether a packet may be sent to a host, and counts it.
+// allow reports whether a packet may be sent to a host, and counts it if so.
 func (t *Targets) allow(now time.Time, to netip.Addr, observed bool) bool {
 	if t.answers(now, to) {
 		return true
@@ -62,12 +62,12 @@ func (t *Targets) allow(now time.Time, to netip.Addr, observed bool) bool {
 	return limit.Allow(now.Sub(t.began), to)
 }
 
-// allowFull reports whether a packet may have MinMTU bytes, and counts it.
+// allowFull reports whether a packet may have MinMTU bytes, and counts it if so.
 func (t *Targets) allowFull(now time.Time, to netip.Addr, observed bool) bool {
 	return t.answers(now, to) || observed && t.full.Allow(now.Sub(t.began), to)
 }
 
-// answered notes that a host has answered a ping.
+// answered records that a host has answered a ping.
 func (t *Targets) answered(now time.Time, host netip.Addr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -91,8 +91,8 @@ func (t *Targets) answers(now time.Time, host netip.Addr) bool {
 	return ok && now.Sub(at) < provenFor
 }
 
-// MayReach reports whether a packet may be sent on a path, and counts it if the path has never been
-// valid.
+// MayReach reports whether a packet may be sent on a path. It counts the packet if the path is
+// untested.
 func (m *Manager) MayReach(now time.Time, p *Path) bool {
 	m.now = now
 	t := m.cfg.Targets
@@ -102,8 +102,8 @@ func (m *Manager) MayReach(now time.Time, p *Path) bool {
 	return t.allow(m.now, p.Route.Addr.Addr(), m.vouched(p))
 }
 
-// mayFill reports whether a ping on a path that is not valid may have MinMTU bytes: one of any size was
-// answered there, or a server saw the peer at that host and few went there yet.
+// mayFill reports whether a ping on a path that is not valid may have MinMTU bytes. It may if the host
+// has answered a ping of any size, or if a server saw the peer at that host and fullRate allows it.
 func (m *Manager) mayFill(p *Path) bool {
 	t := m.cfg.Targets
 	if t == nil || p.State != Untested || p.Relayed() || p.narrow {
@@ -112,10 +112,10 @@ func (m *Manager) mayFill(p *Path) bool {
 	return t.allowFull(m.now, p.Route.Addr.Addr(), m.vouched(p))
 }
 
-// vouched reports whether not only the peer says that it receives at the path's host.
+// vouched reports whether someone other than the peer says that it receives at the path's host.
 func (m *Manager) vouched(p *Path) bool { return p.vouched || p.Route.Addr.Addr() == m.observed.Addr() }
 
-// noteAnswer lets the other links know that a host has answered.
+// noteAnswer records in Targets, for the other links, that a host has answered.
 func (m *Manager) noteAnswer(p *Path) {
 	if m.cfg.Targets != nil && !p.Relayed() && p.Kind != Relay {
 		m.cfg.Targets.answered(m.now, p.Route.Addr.Addr())
