@@ -2,9 +2,9 @@ package chat
 
 import "fmt"
 
-// attach makes c the session's current conn, unless one of higher rank is. It returns the first
-// and last id of the lines that the other side's OPEN acknowledges; if there are none, the
-// first is greater than the last.
+// attach makes c the session's current conn, unless the current one ranks higher. It returns the
+// first and last id of the lines that the other side's OPEN acknowledges. If there are none, first
+// is greater than last.
 func (s *Session) attach(c *conn, theirs open) (first, last uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,8 +38,8 @@ func (s *Session) attach(c *conn, theirs open) (first, last uint64, err error) {
 	return first, last, nil
 }
 
-// meetLocked records the other side's session, which is new if that side has restarted, and
-// the receipt in our OPEN.
+// meetLocked records the other side's session, which is new if that side has restarted. It also
+// records the receipt in our OPEN.
 func (s *Session) meetLocked(c *conn, peer sessionID) {
 	if s.peer != peer {
 		s.peer, s.got, s.read = peer, 0, 0
@@ -49,8 +49,8 @@ func (s *Session) meetLocked(c *conn, peer sessionID) {
 	}
 }
 
-// acknowledgeLocked removes the lines up to id, which was sent, from those without a receipt, and
-// returns the first and last of them; if there are none, the first is greater than the last.
+// acknowledgeLocked removes the lines up to id, which was sent, from the lines without a receipt. It
+// returns the first and last id of the removed lines. If there are none, first is greater than last.
 func (s *Session) acknowledgeLocked(id uint64) (first, last uint64) {
 	acked := s.ackedLocked()
 	if id <= acked {
@@ -66,8 +66,8 @@ func (s *Session) acknowledgeLocked(id uint64) (first, last uint64) {
 	return acked + 1, id
 }
 
-// A rank orders the streams between two sessions, in the same way on both sides: a later
-// attempt ranks above an earlier one, and random numbers decide between two that crossed.
+// A rank orders the streams between two sessions. Both sides get the same order: a later attempt
+// ranks above an earlier one, and random numbers decide between two streams that cross.
 type rank struct {
 	attempt uint32
 	random  uint64

@@ -6,9 +6,9 @@
 //	id, err := s.Send(ctx, "hello")
 //	m, err := s.Receive(ctx)
 //
-// A Session is one side of a chat. It outlives its streams: when one breaks, Run serves the
-// next, and both sides continue. Lines that were not delivered are sent again, and no line is
-// received twice. A Room is a chat with all processes of a peer.
+// A Session is one side of a chat. It outlives its streams: when one breaks, call Run with the
+// next, and both sides continue. The session sends undelivered lines again, and receives no line
+// twice. A Room is a chat with all processes of a peer.
 //
 // # Wire format
 //
@@ -18,9 +18,8 @@
 //	1  length of the body, 4: at most 65,544
 //	5  body
 //
-// The first message of each side is OPEN, sent without waiting for the other's.
-// A reader that has another version ends the stream after its own OPEN, so that both sides learn
-// both versions.
+// Each side sends OPEN first, without waiting for the other's. If the versions differ, a side ends
+// the stream only after it has sent its own OPEN, so that both sides learn both versions.
 //
 //	OPEN, type 1                           LINE, type 2
 //	 0  version, 1: now 1                   0  id, 8
@@ -31,33 +30,33 @@
 //	45  random, 8
 //	                                       BYE, type 4: no body
 //
-// A session is a random number that a side keeps over all streams; the other's is zero if it is
-// unknown. Line ids count from 1. A RECEIPT says that the application has received the
-// lines up to and including that id, and so does an OPEN that names the reader's session. A line
-// whose id is not greater than the previous one is a duplicate and is dropped.
+// A session is a random number that a side uses on all streams. The other's session is zero while
+// it is unknown. Line ids count from 1. A RECEIPT says that the application has received the lines
+// up to and including that id. An OPEN with the reader's session is also a receipt. Readers drop a
+// line as a duplicate if its id is not greater than the previous one.
 //
-// At most 256 lines, or 1 MiB of text, are sent without a receipt, so that neither side needs to
-// buffer more.
+// A side sends at most 256 lines, or 1 MiB of text, without a receipt, so that neither side needs
+// to buffer more.
 //
 // Both sides may open a stream at the same time, and one may open another if the first is dead
-// without an error. Of several streams between two sessions the one with the highest rank is used.
-// The rank is the higher of the two attempts; if that is equal, the exclusive or of the two random
-// numbers decides. A side's attempt is one more than the highest that it has seen.
+// without an error. If there are several streams between two sessions, they use the one with the
+// highest rank. The rank is the higher of the two attempts. If these are equal, the exclusive or of
+// the two random numbers decides. A side's attempt is one more than the highest that it has seen.
 //
-// BYE ends the chat, and is answered by BYE. A stream that ends without BYE was cut, and
-// another may follow. If a stream is cut after one side's BYE while that side has another, it says BYE
-// again there: the other side may have changed streams without reading the first.
+// BYE ends the chat, and the other side answers it with BYE. If a stream ends without BYE, it was
+// cut, and another may follow. If a stream is cut after a side has sent BYE and that side has
+// another stream, it sends BYE again there: the other side may have changed streams without reading
+// the first BYE.
 //
-// Messages of unknown types are skipped. OPEN, RECEIPT and BYE may be extended at their end; readers
-// ignore what they do not know.
+// Readers skip messages of unknown types. Later versions may extend OPEN, RECEIPT and BYE at their
+// end; readers ignore the extra bytes.
 //
 // # Limits and trust
 //
-// The stream authenticates the other side and encrypts; this package does neither. The other
-// side can only fill one window of lines, and acknowledge only lines that were sent. Text
-// is valid UTF-8 and otherwise arbitrary: an application that shows it must make control
-// characters harmless. Each run of invalid bytes is replaced by one U+FFFD, on sending and on
-// receiving.
+// This package does not authenticate the other side and does not encrypt: the stream must do both.
+// The other side can fill only one window of lines, and can acknowledge only lines that were sent.
+// Text is valid UTF-8 but otherwise arbitrary: an application must escape control characters before
+// it shows text. Both sender and receiver replace each run of invalid bytes with one U+FFFD.
 package chat
 
 import (
@@ -107,8 +106,8 @@ func (e *VersionError) Is(target error) bool { return target == ErrVersion }
 // Options configure a Session. The zero value is usable.
 type Options struct {
 	// Delivered is called with the id of each line that the other side's application has
-	// received, in order, from the goroutine that calls Run. While it blocks, nothing is
-	// received.
+	// received, in order, from the goroutine that calls Run. While it blocks, the session
+	// receives nothing.
 	Delivered func(id uint64)
 }
 

@@ -8,7 +8,7 @@ import (
 // A participant is one process of the other side.
 type participant struct {
 	session *Session
-	entered uint64   // the number of its newest stream, counted over the room
+	entered uint64   // number of its newest stream, counted in the room
 	next    uint64   // id of the next line for its session
 	given   []uint64 // ids of its session's undelivered lines, in order
 	fed     chan struct{}
@@ -41,8 +41,8 @@ func (r *Room) enter(process uint64) (*Session, error) {
 }
 
 // Drop removes the session with a process that is known to have ended without a goodbye. If it is the
-// last, the chat ends. Do not call it for a process that may come back: it needs its session, or
-// it receives lines twice. A session that has ended stays as it is.
+// last, the chat ends. Do not call it for a process that may come back: without its session it would
+// receive lines twice. Drop does nothing if the session has ended.
 func (r *Room) Drop(process uint64) {
 	r.mu.Lock()
 	s := r.participants[process]
@@ -59,11 +59,11 @@ func (r *Room) Drop(process uint64) {
 func (s *participant) giveUp() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_ = s.session.Close(ctx) // the error is that of ctx
+	_ = s.session.Close(ctx) // it fails only because of ctx
 }
 
-// evictLocked removes the session that has been without a stream for longest, most likely that of a
-// killed process. It reports whether there was one.
+// evictLocked removes the session without a stream whose last stream is the oldest. Most likely its process
+// was killed. evictLocked reports whether there was such a session.
 func (r *Room) evictLocked() bool {
 	var oldest uint64
 	var gone *participant
@@ -84,7 +84,7 @@ func (r *Room) evictLocked() bool {
 	return true
 }
 
-// feed sends lines to a session until that has ended or no more lines can come.
+// feed sends lines to a session until it has ended or there can be no more lines.
 func (r *Room) feed(s *participant) {
 	defer r.ended()
 	defer close(s.fed)
@@ -99,12 +99,12 @@ func (r *Room) feed(s *participant) {
 	}
 }
 
-// nextFor waits for the next line for a participant; ok is false if there will be none.
+// nextFor waits for the next line for a participant; ok is false if there will be no more.
 func (r *Room) nextFor(s *participant) (text string, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for !s.session.hasEnded() {
-		s.next = max(s.next, r.lastID-uint64(len(r.kept))+1) // the others have the lines that it misses
+		s.next = max(s.next, r.lastID-uint64(len(r.kept))+1) // skip lines that are no longer kept; others received them
 		if s.next <= r.lastID {
 			text = r.kept[len(r.kept)-1-int(r.lastID-s.next)]
 			s.given = append(s.given, s.next)

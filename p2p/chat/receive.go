@@ -14,7 +14,7 @@ func (s *Session) reportDelivered(first, last uint64) {
 	}
 }
 
-// receive receives messages until the chat ends, and returns nil then.
+// receive receives messages until the chat ends, and then returns nil.
 func (c *conn) receive() error {
 	r := &reader{r: bufio.NewReader(c.rw)}
 	if err := c.receiveOpen(r); err != nil {
@@ -65,8 +65,8 @@ func (c *conn) receiveOpen(r *reader) error {
 	return err
 }
 
-// receiveLine puts a line into the queue. If the queue is full, it waits. An honest peer fills it
-// only with lines of several sessions.
+// receiveLine adds a line to the queue. If the queue is full, it waits. With an honest peer, that happens
+// only if the queue has lines of several sessions.
 func (c *conn) receiveLine(body []byte) error {
 	id, rest, err := parseID(body)
 	if err != nil {
@@ -110,9 +110,9 @@ func (c *conn) acknowledge(id uint64) (first, last uint64, err error) {
 	return first, last, nil
 }
 
-// cut returns the error for the end of the stream. After our BYE the other side may end the stream
-// in any way; but if there is another stream, it may have changed to that one and not have read our BYE, which is then
-// said again there.
+// cut returns the error for the end of the stream. After our BYE, the other side may end the stream in any
+// way. But if there is another stream, the other side may have changed to it without reading our BYE, and
+// the session sends BYE again there.
 func (c *conn) cut(err error) error {
 	c.s.mu.Lock()
 	bye, last := c.bye, len(c.s.conns) == 1

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// A cutter is a stream that fails after a number of written bytes.
+// A cutter is a stream that fails after a number of bytes were written.
 type cutter struct {
 	net.Conn
 	mu   sync.Mutex
@@ -34,8 +34,8 @@ func (c *cutter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// joinUntil joins a and b with a stream that is cut when either has written the given number of
-// bytes, or has nothing more to send.
+// joinUntil joins a and b with a stream that is cut when either side has written the given number of
+// bytes or has nothing more to send.
 func joinUntil(a, b *Session, bytesA, bytesB int) (ea, eb error) {
 	x, y := net.Pipe()
 	ra := serve(context.Background(), a, &cutter{Conn: x, left: bytesA})
@@ -69,8 +69,8 @@ func exchange(t *testing.T, from, to *Session, n int) *sync.WaitGroup {
 	return &wg
 }
 
-// However often and wherever the stream is cut, each line is delivered once, in order, and the
-// sender learns it.
+// However often and wherever the stream is cut, each line is delivered once and in order, and the
+// sender gets a receipt.
 func TestCutAnywhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestCutIsNoGoodbye(t *testing.T) {
 	}
 }
 
-// A restarted side receives the lines that the previous process did not.
+// A restarted side receives the lines that the previous process did not receive.
 func TestOtherSideRestarts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -189,7 +189,7 @@ type deaf struct{ net.Conn }
 
 func (d deaf) Close() error { return d.SetDeadline(time.Now()) }
 
-// Of two streams that cross, both sides keep the same one.
+// If two streams cross, both sides keep the same one.
 func TestCrossingStreams(t *testing.T) {
 	t.Parallel()
 	for range 20 {
@@ -249,7 +249,7 @@ func TestGoodbyeOnACrossingStream(t *testing.T) {
 		synctest.Wait()
 		says(fromFirst, typeReceipt)
 		says(fromFirst, typeBye)
-		first.Close() // without having read it
+		first.Close() // without reading the BYE
 		r1.wait()
 		second.Write(open{version: version, session: them, peer: s.id, attempt: 2}.append(nil))
 		says(fromSecond, typeReceipt)
@@ -264,8 +264,8 @@ func TestGoodbyeOnACrossingStream(t *testing.T) {
 	})
 }
 
-// A peer that restarts again and again neither fills memory nor blocks forever: it is read no faster
-// than the application receives.
+// A peer that restarts again and again neither fills memory nor blocks forever: a session reads lines
+// no faster than the application receives them.
 func TestFloodOfSessions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -16,12 +16,12 @@ const maxProcesses = 32
 var ErrCrowded = errors.New("too many processes of the peer are in the chat")
 
 // A Room is one side of a chat with all processes of one peer. It has a Session with each process.
-// All of them receive the lines that are sent; a line is delivered when one of them has it; and
-// lines of all of them are received. When the last process has left, the chat has ended. Its
-// methods may be called from several goroutines.
+// It sends each line to all of them, and receives lines from all of them. A line is delivered when
+// one of them has it. The chat ends when the last process leaves. The methods may be called from
+// several goroutines.
 //
 // A process that joins receives the lines that are not delivered yet. A process that is too slow
-// misses lines instead of blocking the others: the room keeps at most 256 lines or 1 MiB for it.
+// misses lines, but does not block the others: the room keeps at most 256 lines or 1 MiB for it.
 type Room struct {
 	over  chan struct{} // closed when the chat has ended
 	lines chan Message  // from the sessions to Receive
@@ -57,9 +57,9 @@ func NewRoom(o Options) *Room {
 	return r
 }
 
-// Run serves the session with one process of the other side on a stream, like Session.Run; process
-// is a number that identifies it. It returns nil when either side has said goodbye on this
-// stream, which may not be the end of the chat.
+// Run serves the session with one process of the other side on a stream, like Session.Run. The number
+// process identifies that process. Run returns nil when either side has said goodbye on this stream.
+// The chat may continue with other processes.
 func (r *Room) Run(ctx context.Context, process uint64, rw io.ReadWriteCloser) error {
 	s, err := r.enter(process)
 	if err != nil {
@@ -96,10 +96,10 @@ func (r *Room) Send(ctx context.Context, text string) (id uint64, err error) {
 	return r.lastID, nil
 }
 
-// Receive returns the next line of any process of the other side. Its id counts within that
-// process's session. After the end it still returns the lines received before, and then
-// ErrPeerLeft or ErrClosed. It must be called until then, since lines and the room's goroutines
-// wait for it.
+// Receive returns the next line from any process of the other side. The id of the line is unique
+// only within that process's session. After the chat has ended, Receive still returns the lines
+// received before, and then ErrPeerLeft or ErrClosed. Call it until then: the room's goroutines
+// wait until their lines are received.
 func (r *Room) Receive(ctx context.Context) (Message, error) {
 	for {
 		r.mu.Lock()
@@ -118,8 +118,8 @@ func (r *Room) Receive(ctx context.Context) (Message, error) {
 	}
 }
 
-// WaitDelivered waits until all lines sent before the call are delivered. The error is ErrClosed or
-// ErrPeerLeft if some never will be, or the context's.
+// WaitDelivered waits until all lines sent before the call are delivered. It returns ErrClosed or
+// ErrPeerLeft if some will never be delivered, or the context's error.
 func (r *Room) WaitDelivered(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -132,8 +132,8 @@ func (r *Room) WaitDelivered(ctx context.Context) error {
 	return r.endErrLocked()
 }
 
-// Close says goodbye to all participants, after the lines that were sent, and waits until they
-// have answered, like Session.Close. Calling it twice is fine.
+// Close sends the remaining lines, says goodbye to all participants, and waits until they have
+// answered, like Session.Close. Calling it twice is fine.
 func (r *Room) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
@@ -184,7 +184,8 @@ func (r *Room) changedLocked() {
 	r.changed = make(chan struct{})
 }
 
-// waitLocked releases the mutex until ready, which is called with it held, returns true.
+// waitLocked waits until ready returns true. It calls ready with the mutex held, and releases the
+// mutex while it waits.
 func (r *Room) waitLocked(ctx context.Context, ready func() bool) error {
 	for !ready() {
 		if err := ctx.Err(); err != nil {

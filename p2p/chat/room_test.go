@@ -128,7 +128,7 @@ func TestRoomWithASlowParticipant(t *testing.T) {
 		if n := len(h.kept); n > maxLines {
 			t.Errorf("kept %d lines", n)
 		}
-		expect(t, deaf, "0", "1", "2") // those that its session has
+		expect(t, deaf, "0", "1", "2") // the lines that are already in its session
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		h.Close(ctx)
@@ -210,8 +210,8 @@ func TestRoomDropsTheLast(t *testing.T) {
 	})
 }
 
-// Any number of processes can be killed in turn: participants without a stream are evicted, and one
-// that lost its stream for a while continues.
+// Any number of processes can be killed in turn: the room evicts participants without a stream. A
+// participant that only loses its stream for a while continues.
 func TestRoomEvictsKilledProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestRoom(t)

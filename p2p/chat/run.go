@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// errDone ends a conn after a regular end of the chat.
+// errDone ends a conn after the chat has ended normally.
 var errDone = errors.New("done")
 
 // A conn is one Run: a session on one stream.
@@ -19,10 +19,10 @@ type conn struct {
 	rw     io.ReadWriteCloser
 	ctx    context.Context // ends with this Run; its cause is the reason
 	cancel context.CancelCauseFunc
-	ours   open
+	ours   open          // the OPEN that this side sends
 	opened chan struct{} // closed when ours is written
 
-	// Guarded by the session's mutex, once the conn is the session's current.
+	// Guarded by the session's mutex.
 	rank     rank
 	sent     uint64 // id of the last line written
 	receipts uint64 // id in the last receipt written
@@ -32,10 +32,10 @@ type conn struct {
 // Run serves the session on a stream until the chat ends, the stream breaks, or the context ends.
 // Before it returns it closes rw, which must unblock Read and Write, and waits for its goroutines.
 //
-// It returns nil when either side has said goodbye on this stream. After errors other than
-// ErrClosed, ErrPeerLeft, ErrVersion and ErrProtocol the session can be run again with a new
-// stream; after ErrReplaced another Run already serves it. Several Runs may be active: see the
-// package comment for the one that is used.
+// It returns nil when either side has said goodbye on this stream. After ErrClosed, ErrPeerLeft,
+// ErrVersion and ErrProtocol, the session cannot continue. After ErrReplaced, another Run already
+// serves it. After any other error, call Run with a new stream. Several Runs may be active at the
+// same time: the package comment says which of their streams is used.
 func (s *Session) Run(ctx context.Context, rw io.ReadWriteCloser) error {
 	c, err := s.begin(ctx, rw)
 	if err != nil {
@@ -99,15 +99,15 @@ func (s *Session) finish(ctx context.Context, c *conn) error {
 	case err == errDone:
 		return nil
 	case ctx.Err() == nil && s.endErrLocked() == nil && len(s.conns) > 0:
-		// The other side may have closed this stream because of another one.
-		// Opening a new one would never end.
+		// The other side may have closed this stream because it uses another one.
+		// If we opened a new one, the two sides might replace streams forever.
 		return ErrReplaced
 	default:
 		return err
 	}
 }
 
-// stopLocked ends all Runs except that of one conn.
+// stopLocked ends all Runs except the one of the conn but.
 func (s *Session) stopLocked(but *conn, cause error) {
 	for c := range s.conns {
 		if c != but {

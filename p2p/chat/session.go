@@ -39,12 +39,12 @@ type Session struct {
 
 	// The end.
 	closed bool // by Close
-	left   bool // received BYE, or our BYE can have no answer any more
+	left   bool // BYE received, or our BYE can no longer be answered
 
 	// Streams.
 	attempt uint32
 	conns   map[*conn]struct{} // one for each Run
-	current *conn              // the one that carries lines, or nil
+	current *conn              // the conn that carries lines, or nil
 }
 
 // A received is a line in the queue.
@@ -69,10 +69,10 @@ func New(o Options) *Session {
 }
 
 // Send queues a line for the other side and returns its id; ids count from 1. It does not wait until
-// the line is sent or a stream exists, but it blocks while 256 lines or 1 MiB have no receipt. Each
-// run of bytes that are not UTF-8 is replaced by U+FFFD.
+// the line is sent or a stream exists, but it blocks while 256 lines or 1 MiB have no receipt. It
+// replaces each run of bytes that are not UTF-8 with U+FFFD.
 //
-// The error is ErrTooLong, ErrClosed, ErrPeerLeft, or the context's.
+// It returns ErrTooLong, ErrClosed, ErrPeerLeft, or the context's error.
 func (s *Session) Send(ctx context.Context, text string) (id uint64, err error) {
 	text = strings.ToValidUTF8(text, string(utf8.RuneError))
 	if len(text) > MaxText {
@@ -96,9 +96,9 @@ func (s *Session) Send(ctx context.Context, text string) (id uint64, err error) 
 	return s.lastID, nil
 }
 
-// Receive returns the next line of the other side and sends a receipt for it. After the end it still
-// returns the lines received before, and then ErrPeerLeft or ErrClosed. If the stream was cut,
-// Receive waits for the next.
+// Receive returns the next line from the other side and sends a receipt for it. After the chat has
+// ended, it still returns the lines received before, and then ErrPeerLeft or ErrClosed. If the stream
+// was cut, Receive waits for the next stream.
 func (s *Session) Receive(ctx context.Context) (Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +121,7 @@ func (s *Session) Receive(ctx context.Context) (Message, error) {
 }
 
 // WaitDelivered waits until the other side's application has received all lines sent before the
-// call. The error is ErrClosed or ErrPeerLeft if some never will be, or the context's.
+// call. It returns ErrClosed or ErrPeerLeft if that will never happen, or the context's error.
 func (s *Session) WaitDelivered(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,10 +134,10 @@ func (s *Session) WaitDelivered(ctx context.Context) error {
 	return s.endErrLocked()
 }
 
-// Close says goodbye to the other side, after the lines that were sent, and waits until it has answered
-// and each Run has returned. It does not wait for receipts: call WaitDelivered before it. Without a
-// stream it returns at once. If the context ends first, Close closes the streams and returns the
-// context's error. Calling it twice is fine.
+// Close sends the remaining lines, says goodbye to the other side, and waits until it has answered
+// and each Run has returned. It does not wait for receipts: call WaitDelivered first. Without a stream
+// it returns at once. If the context ends first, Close closes the streams and returns the context's
+// error. Calling it twice is fine.
 func (s *Session) Close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,7 +147,7 @@ func (s *Session) Close(ctx context.Context) error {
 	err := s.waitLocked(ctx, gone)
 	if err != nil {
 		s.stopLocked(nil, ErrClosed)
-		// Their streams are closed, so they end soon.
+		// The streams are closed, so each Run returns soon.
 		s.waitLocked(context.WithoutCancel(ctx), gone)
 	}
 	return err
@@ -156,8 +156,8 @@ func (s *Session) Close(ctx context.Context) error {
 // Done is closed when the chat has ended: either side has said goodbye.
 func (s *Session) Done() <-chan struct{} { return s.over }
 
-// hasRoom reports whether size more bytes of text may be sent without a receipt. One line
-// always may.
+// hasRoom reports whether a line of the given size may be sent in addition to lines without a
+// receipt. It allows any line if there are none.
 func hasRoom(lines, bytes, size int) bool {
 	return lines == 0 || lines < maxLines && bytes+size <= maxBytes
 }
@@ -192,7 +192,8 @@ func (s *Session) changedLocked() {
 	s.changed = make(chan struct{})
 }
 
-// waitLocked releases the mutex until ready, which is called with it held, returns true.
+// waitLocked waits until ready returns true. It calls ready with the mutex held, and releases the
+// mutex while it waits.
 func (s *Session) waitLocked(ctx context.Context, ready func() bool) error {
 	for !ready() {
 		if err := ctx.Err(); err != nil {

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A served is a Run in the background.
+// A served is a Run that runs in the background.
 type served struct {
 	done chan struct{}
 	err  error

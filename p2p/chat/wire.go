@@ -25,7 +25,7 @@ const (
 	sessionSize = 16
 )
 
-// A sessionID identifies one side of a chat; zero is none.
+// A sessionID identifies one side of a chat. Zero means unknown.
 type sessionID [sessionSize]byte
 
 // open is the body of an OPEN message.
@@ -98,7 +98,7 @@ func parseID(body []byte) (id uint64, rest []byte, err error) {
 // A reader reads messages from a stream.
 type reader struct {
 	r    *bufio.Reader
-	body []byte // of the last message; grows as messages do, up to maxBody
+	body []byte // of the last message; grows as needed, up to maxBody
 }
 
 // next returns the next message of a known type. Its body is valid until the next call. The

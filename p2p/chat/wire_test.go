@@ -119,7 +119,7 @@ func TestBrokenProtocol(t *testing.T) {
 	}
 }
 
-// A different version ends the session on both sides, whichever is newer, and both learn both versions.
+// If the versions differ, the session ends on both sides, and both sides learn both versions.
 func TestAnotherVersion(t *testing.T) {
 	t.Parallel()
 	for _, theirs := range []byte{0, version - 1, version + 1} {
@@ -217,7 +217,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// FuzzSession feeds a session with arbitrary input after a valid OPEN, while it has lines to
+// FuzzSession gives a session arbitrary input after a valid OPEN, while the session has lines to
 // send.
 func FuzzSession(f *testing.F) {
 	f.Add(append(appendLine(appendReceipt(nil, 1), 1, "x"), appendBye(nil)...))

@@ -2,10 +2,10 @@ package chat
 
 import "fmt"
 
-// writeSize is how many bytes of messages are collected for one Write.
+// writeSize is roughly how many bytes of messages go into one Write.
 const writeSize = 32 << 10
 
-// write sends messages until it has sent BYE, and returns nil then.
+// write sends messages until it has sent BYE, and then returns nil.
 func (c *conn) write() error {
 	b := c.ours.append(nil)
 	for bye, opened := false, false; ; opened = true {
@@ -25,7 +25,7 @@ func (c *conn) write() error {
 	}
 }
 
-// gather waits for messages to send and appends them to b; bye reports that the last one is BYE.
+// gather waits for messages to send and appends them to b. bye reports whether the last one is BYE.
 func (c *conn) gather(b []byte) (_ []byte, bye bool, err error) {
 	s := c.s
 	s.mu.Lock()
