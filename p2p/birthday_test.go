@@ -10,7 +10,7 @@ import (
 	"p2ptool/p2p"
 )
 
-// until waits for a path of a kind at both ends, and returns how long.
+// until waits until all ends use a path of the given kind, and returns how long it took.
 func until(t *testing.T, kind p2p.PathKind, within time.Duration, ends ...*p2p.Link) (took time.Duration, ok bool) {
 	t.Helper()
 	start := time.Now()
@@ -23,7 +23,7 @@ func until(t *testing.T, kind p2p.PathKind, within time.Duration, ends ...*p2p.L
 	return within, false
 }
 
-// pair connects two peers behind NATs of these kinds, the one on the left calling.
+// pair connects two peers behind NATs of the given kinds. The peer a calls.
 func (w *world) pair(ka, kb netsim.Kind, change func(*p2p.PeerOptions)) (a, b *tester, la, lb *p2p.Link) {
 	w.t.Helper()
 	_, ha := w.behind("198.51.100.1", "192.168.1.2", ka)
@@ -47,11 +47,11 @@ func TestBirthdayProbing(t *testing.T) {
 			const runs = 20
 			var times []time.Duration
 			for seed := range uint64(runs) {
-				if took, ok := sprayOnce(t, seed, c.a, c.b); ok {
+				if took, ok := probeOnce(t, seed, c.a, c.b); ok {
 					times = append(times, took)
 				}
 			}
-			if len(times) < runs*7/10 { // of a round 97 in 100 succeed
+			if len(times) < runs*7/10 { // 97% of rounds succeed
 				t.Fatalf("direct in %d of %d runs", len(times), runs)
 			}
 			slices.Sort(times)
@@ -60,7 +60,7 @@ func TestBirthdayProbing(t *testing.T) {
 	}
 }
 
-func sprayOnce(t *testing.T, seed uint64, ka, kb netsim.Kind) (took time.Duration, ok bool) {
+func probeOnce(t *testing.T, seed uint64, ka, kb netsim.Kind) (took time.Duration, ok bool) {
 	inWorldOf(t, seed, func(t *testing.T, w *world) {
 		a, b, la, lb := w.pair(ka, kb, nil)
 		if k := la.Path().Kind; k != p2p.PathRelay {
@@ -85,7 +85,7 @@ func sprayOnce(t *testing.T, seed uint64, ka, kb netsim.Kind) (took time.Duratio
 	return took, ok
 }
 
-// Where a NAT gives ports in sequence a few sockets and few probes will do.
+// If a NAT allocates ports in sequence, a few sockets and a few probes are enough.
 func TestPrediction(t *testing.T) {
 	for _, c := range []struct{ a, b netsim.Kind }{
 		{netsim.SymmetricSequential, netsim.PortRestricted},
@@ -95,7 +95,7 @@ func TestPrediction(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%v to %v", c.a, c.b), func(t *testing.T) {
 			for seed := range uint64(20) {
-				took, ok := sprayOnce(t, seed, c.a, c.b)
+				took, ok := probeOnce(t, seed, c.a, c.b)
 				if !ok || took > 2*time.Second {
 					t.Errorf("seed %d: direct %v after %v", seed, ok, took)
 				}
@@ -104,18 +104,18 @@ func TestPrediction(t *testing.T) {
 	}
 }
 
-// A peer that moves to another symmetric NAT is probed for where the server
-// sees it now, and nobody at the address that it had.
-func TestSprayAfterAMove(t *testing.T) {
-	for seed := range uint64(4) { // one round is left, of which 98 in 100 succeed
-		if sprayAfterAMove(t, seed) {
+// After a peer moves to another symmetric NAT, the other end probes the address
+// where the server sees it now, and stops sending to the old address.
+func TestBirthdayProbingAfterMove(t *testing.T) {
+	for seed := range uint64(4) { // one round is left; 98% of rounds succeed
+		if probeAfterMove(t, seed) {
 			return
 		}
 	}
 	t.Error("it is not found")
 }
 
-func sprayAfterAMove(t *testing.T, seed uint64) (found bool) {
+func probeAfterMove(t *testing.T, seed uint64) (found bool) {
 	inWorldOf(t, seed, func(t *testing.T, w *world) {
 		before, h := w.behind("198.51.100.1", "192.168.1.2", netsim.Symmetric)
 		after := w.net.NAT("198.51.100.3", netsim.Symmetric)

@@ -12,17 +12,16 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// A counting network counts the sockets that are open, of which there may be
-// so many.
+// A counting network counts its open sockets and limits their number.
 type counting struct {
 	udp.Network
-	limit int
-	mute  netip.Addr // what is sent there does not arrive
+	limit int        // of open sockets
+	mute  netip.Addr // packets to this address are dropped
 
 	mu   sync.Mutex
-	open int
-	most int // that were open at once
-	all  int // that were ever opened
+	open int // sockets that are open
+	most int // the most sockets that were open at once
+	all  int // sockets opened so far
 }
 
 func (n *counting) Listen(family string, addr netip.AddrPort) (udp.Conn, error) {
@@ -82,11 +81,11 @@ func (c *countedConn) WriteTTL(b udp.Batch, ttl int) error {
 	return c.Conn.WriteTTL(b, ttl)
 }
 
-// muted keeps all from arriving that a sends to b.
+// muted drops everything that a sends to b.
 func muted(n *counting) { n.mute = netip.MustParseAddr("198.51.100.2") }
 
-// sprayed are two peers that need a spray, of which a opens the sockets.
-type sprayed struct {
+// A birthdayPair is two connected peers that need birthday probing. The peer a opens the sockets.
+type birthdayPair struct {
 	*world
 	natA    *netsim.NAT
 	sockets *counting // of a
@@ -94,9 +93,9 @@ type sprayed struct {
 	la, lb  *p2p.Link
 }
 
-func (w *world) sprayed(kind netsim.Kind, change func(*counting), optionsB func(*p2p.PeerOptions)) *sprayed {
+func (w *world) birthdayPair(kind netsim.Kind, change func(*counting), optionsB func(*p2p.PeerOptions)) *birthdayPair {
 	w.t.Helper()
-	s := &sprayed{world: w}
+	s := &birthdayPair{world: w}
 	natA, ha := w.behind("198.51.100.1", "192.168.1.2", kind)
 	_, hb := w.behind("198.51.100.2", "192.168.1.2", netsim.PortRestricted)
 	s.natA, s.sockets = natA, &counting{Network: ha, limit: 10_000}
@@ -108,7 +107,7 @@ func (w *world) sprayed(kind netsim.Kind, change func(*counting), optionsB func(
 	return s
 }
 
-func (s *sprayed) connect() {
+func (s *birthdayPair) connect() {
 	s.t.Helper()
 	s.la, _ = mustConnect(s.t, s.a, s.b)
 	var err error
@@ -117,7 +116,7 @@ func (s *sprayed) connect() {
 	}
 }
 
-func (s *sprayed) close() {
+func (s *birthdayPair) close() {
 	s.t.Helper()
 	s.a.Close()
 	s.b.Close()
@@ -126,17 +125,17 @@ func (s *sprayed) close() {
 	}
 }
 
-// What is not the winner is closed at once, and the winner with the link.
-func TestSpraySocketsAreClosed(t *testing.T) {
+// The losing sockets are closed when a round ends, and the winner is closed with the link.
+func TestBirthdaySocketsAreClosed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		s := w.sprayed(netsim.Symmetric, nil, nil)
+		s := w.birthdayPair(netsim.Symmetric, nil, nil)
 		defer s.close()
 		time.Sleep(200 * time.Millisecond)
 		before := s.sockets.now()
 		if _, ok := until(t, p2p.PathDirect, time.Minute, s.la, s.lb); !ok {
 			t.Fatalf("paths are %v and %v", s.la.Path(), s.lb.Path())
 		}
-		time.Sleep(5 * time.Second) // for what finds out about the NAT too
+		time.Sleep(5 * time.Second) // until the NAT discovery has closed its sockets, too
 		if n := s.sockets.now(); n > before || n < 2 {
 			t.Errorf("%d sockets are open, before there were %d", n, before)
 		}
@@ -149,10 +148,10 @@ func TestSpraySocketsAreClosed(t *testing.T) {
 	})
 }
 
-// A process that is ended amid a round leaves nothing behind.
-func TestSprayIsInterrupted(t *testing.T) {
+// A peer that closes during a round leaves no sockets open.
+func TestBirthdayProbingIsInterrupted(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		s := w.sprayed(netsim.Symmetric, muted, nil)
+		s := w.birthdayPair(netsim.Symmetric, muted, nil)
 		time.Sleep(time.Second)
 		if n := s.sockets.now(); n < 200 {
 			t.Errorf("%d sockets are open", n)
@@ -161,10 +160,10 @@ func TestSprayIsInterrupted(t *testing.T) {
 	})
 }
 
-func TestSprayWithFewSockets(t *testing.T) {
+func TestBirthdayProbingWithFewSockets(t *testing.T) {
 	for _, limit := range []int{6, 100} {
 		inWorld(t, func(t *testing.T, w *world) {
-			s := w.sprayed(netsim.Symmetric, func(n *counting) { n.limit = limit }, nil)
+			s := w.birthdayPair(netsim.Symmetric, func(n *counting) { n.limit = limit }, nil)
 			defer s.close()
 			time.Sleep(time.Second)
 			if n := s.sockets.now(); n == limit {
@@ -176,9 +175,9 @@ func TestSprayWithFewSockets(t *testing.T) {
 	}
 }
 
-func TestSprayTurnedOff(t *testing.T) {
+func TestBirthdayProbingTurnedOff(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		s := w.sprayed(netsim.Symmetric, nil, func(o *p2p.PeerOptions) { o.NoSpray = true })
+		s := w.birthdayPair(netsim.Symmetric, nil, func(o *p2p.PeerOptions) { o.NoSpray = true })
 		defer s.close()
 		before := s.natA.Received().Datagrams
 		time.Sleep(10 * time.Minute)
@@ -191,8 +190,8 @@ func TestSprayTurnedOff(t *testing.T) {
 	})
 }
 
-// Who never answers is probed in two rounds an hour, over however many links.
-func TestSprayRoundsAreFew(t *testing.T) {
+// A peer that never answers gets at most two rounds of probes an hour, over any number of links.
+func TestBirthdayRoundsAreLimited(t *testing.T) {
 	quiet := datagrams(t, func(o *p2p.PeerOptions) { o.NoSpray = true })
 	loud := datagrams(t, nil)
 	const rounds = 2 * 1024
@@ -201,13 +200,13 @@ func TestSprayRoundsAreFew(t *testing.T) {
 	}
 }
 
-// datagrams returns how many come to a, whose sockets are mute, within 50
-// minutes and several links.
+// datagrams returns how many datagrams arrive at a, whose own packets are
+// dropped, over several links in 50 minutes.
 func datagrams(t *testing.T, optionsB func(*p2p.PeerOptions)) int64 {
 	t.Helper()
 	var n int64
 	inWorld(t, func(t *testing.T, w *world) {
-		s := w.sprayed(netsim.Symmetric, muted, optionsB)
+		s := w.birthdayPair(netsim.Symmetric, muted, optionsB)
 		defer s.close()
 		for range 5 {
 			time.Sleep(10 * time.Minute)
@@ -222,12 +221,12 @@ func datagrams(t *testing.T, optionsB func(*p2p.PeerOptions)) int64 {
 	return n
 }
 
-// Where ports are given in sequence a few sockets and probes do, although others
-// behind the NAT begin something all the time.
-func TestPredictionIsFrugal(t *testing.T) {
-	for _, others := range []int{0, 3} { // new mappings in 10 ms
+// If a NAT allocates ports in sequence, a few sockets and probes are enough, even
+// if other hosts behind the NAT keep opening connections.
+func TestPredictionUsesFewSockets(t *testing.T) {
+	for _, others := range []int{0, 3} { // new mappings every 10 ms
 		inWorld(t, func(t *testing.T, w *world) {
-			s := w.sprayed(netsim.SymmetricSequential, nil, nil)
+			s := w.birthdayPair(netsim.SymmetricSequential, nil, nil)
 			defer s.close()
 			neighbour, err := s.natA.Host("192.168.1.9").Listen("udp4", netip.AddrPort{})
 			if err != nil {

@@ -14,20 +14,20 @@ import (
 	"p2ptool/p2p"
 )
 
-// A move is a change of network in the middle of a transfer.
+// A move is a network change during a transfer.
 type move struct {
 	name   string
 	a, b   netsim.Kind
 	change func(w *world, m *moved)
 }
 
-// moved is what a move changes.
+// moved holds the hosts and NATs that a move can change.
 type moved struct {
 	natA, natB   *netsim.NAT
 	hostA, hostB *netsim.Host
 }
 
-// moves are made by the sender, a, which called, and by the receiver, b.
+// moves lists the network changes to test. The sender is a, which called; the receiver is b.
 var moves = []move{
 	{"direct, sender's network", netsim.PortRestricted, netsim.PortRestricted, func(w *world, m *moved) { w.toAnother(m.hostA, 1) }},
 	{"direct, receiver's network", netsim.PortRestricted, netsim.PortRestricted, func(w *world, m *moved) { w.toAnother(m.hostB, 2) }},
@@ -74,7 +74,7 @@ var moves = []move{
 	}},
 }
 
-// offline takes a host's address away for a while.
+// offline removes a host's address for a while.
 func (w *world) offline(h *netsim.Host, back *netsim.Realm, gap time.Duration) {
 	h.Move(back)
 	time.Sleep(gap)
@@ -88,14 +88,14 @@ func (w *world) thereAndBack(h *netsim.Host, home *netsim.Realm, stay time.Durat
 	h.Move(home, "192.168.1.2")
 }
 
-// toAnother moves a host behind another NAT of the same kind.
+// toAnother moves a host behind another, port-restricted NAT.
 func (w *world) toAnother(h *netsim.Host, n int) {
 	nat := w.net.NAT(fmt.Sprintf("198.51.100.2%d", n), netsim.PortRestricted)
 	nat.Link(netsim.Link{Delay: oneWay})
 	h.Move(nat.Realm, "192.168.7.2")
 }
 
-// TestAddressChanges moves one or both ends in the middle of a transfer, which goes on
+// TestAddressChanges moves one or both ends during a transfer. The transfer must continue
 // within 3 s.
 func TestAddressChanges(t *testing.T) {
 	seeds := uint64(2)
@@ -113,7 +113,7 @@ func TestAddressChanges(t *testing.T) {
 	}
 }
 
-// make returns for how long nothing arrived.
+// make makes the move during a transfer and returns the longest time without data.
 func (m move) make(t *testing.T, seed uint64) (longest time.Duration) {
 	inTunnelsOf(t, seed+1, func(t *testing.T, w *world, tcp *netsim.Streams) {
 		rng := rand.New(rand.NewPCG(seed, 7))

@@ -12,7 +12,7 @@ import (
 	"p2ptool/p2p"
 )
 
-// diagnose connects, lets the probes do what they can, and asks both ends.
+// diagnose connects, waits for the probes, and makes a diagnosis from the views of both ends.
 func diagnose(t *testing.T, a, b *tester, r p2p.Require) p2p.Diagnosis {
 	t.Helper()
 	for _, p := range []*tester{a, b} {
@@ -74,8 +74,8 @@ func TestDiagnosis(t *testing.T) {
 	}
 }
 
-// No router lies between two bare masquerades, and they are so near each other that the two cannot
-// send at the same moment.
+// No router lies between two bare masquerades, and they are so close to each other that both sides
+// cannot send at the same moment.
 func TestDiagnosisOfBareMasquerades(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.net.SetHops(0)
@@ -93,7 +93,7 @@ func TestDiagnosisOfBareMasquerades(t *testing.T) {
 	})
 }
 
-// Two behind one NAT that does not let them meet there, nor on their LAN.
+// Two peers are behind one NAT without hairpinning, and cannot reach each other on the LAN.
 func TestDiagnosisBehindOneNAT(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		outer, _ := w.behind("198.51.100.1", "10.0.0.9", netsim.PortRestricted)
@@ -108,7 +108,7 @@ func TestDiagnosisBehindOneNAT(t *testing.T) {
 	})
 }
 
-// A path that has died is told of, and while probes are young nothing else is.
+// At first a diagnosis says only that probes are still running. Later it reports a lost path.
 func TestDiagnosisOfALostPath(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		na, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.Symmetric)
@@ -140,7 +140,7 @@ func TestDiagnosisOfALostPath(t *testing.T) {
 	})
 }
 
-// Diagnose by views made up, for what a network does not do every day.
+// Diagnose also handles views that a simulated network rarely produces.
 func TestDiagnose(t *testing.T) {
 	symmetric := p2p.NAT{Mapping: 3, Filtering: 3}
 	restricted := p2p.NAT{Mapping: 1, Filtering: 3}

@@ -10,8 +10,8 @@ import (
 	"p2ptool/p2p/identity"
 )
 
-// A server and two peers on this host: one greets the other on a stream of the
-// application's own kind.
+// A server and two peers run on this host. One peer greets the other on a
+// stream of a kind that the application defines.
 func Example() {
 	server, err := p2p.NewServer(p2p.ServerOptions{Key: exampleKey(), Listen: "127.0.0.1:0"})
 	if err != nil {
@@ -63,8 +63,8 @@ func Example() {
 	// Output: hello yourself
 }
 
-// Two peers of which one knows the other's address need no server. Datagrams
-// are for what is worthless when it comes late.
+// Two peers need no server if one knows the other's address. Use datagrams for
+// data that is worthless when it arrives late.
 func ExamplePeer_Connect_address() {
 	bob, err := p2p.NewPeer(p2p.PeerOptions{Key: exampleKey(), Listen: "127.0.0.1:0"})
 	if err != nil {
@@ -97,7 +97,7 @@ func ExamplePeer_Connect_address() {
 	// Output: position 7, from ann: true
 }
 
-// Events tell what becomes of a link, for instance that it has left the relay.
+// Events report changes of a link, for example that it no longer uses the relay.
 func ExamplePeerOptions_events() {
 	options := p2p.PeerOptions{Key: exampleKey()}
 	options.OnEvent = func(e p2p.Event) {

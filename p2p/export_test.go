@@ -1,7 +1,7 @@
 package p2p
 
-// SetVersion makes a peer of another version of links.
+// SetVersion sets the version of the link protocol that a peer uses.
 func (o *PeerOptions) SetVersion(v byte) { o.version = v }
 
-// SetVersion makes a server of another version.
+// SetVersion sets the protocol version that a server uses.
 func (o *ServerOptions) SetVersion(v byte) { o.version = v }

@@ -32,8 +32,8 @@ func TestFairQueueTakesTurns(t *testing.T) {
 	}
 }
 
-// Where there are too many, whoever asks most loses what is oldest of his.
-func TestFairQueueDropsOfTheLargest(t *testing.T) {
+// When the queue is full, the source with the most items loses its oldest one.
+func TestFairQueueDropsFromLargest(t *testing.T) {
 	q := newFairQueue[int](50)
 	q.put(queueSource(0), -1)
 	for i := range 1000 {
@@ -50,7 +50,7 @@ func TestFairQueueDropsOfTheLargest(t *testing.T) {
 	}
 }
 
-// The counts agree with what is there, whatever is done.
+// The counts match the contents after any sequence of operations.
 func TestFairQueueCounts(t *testing.T) {
 	q := newFairQueue[int](20)
 	r := rand.New(rand.NewPCG(1, 2))

@@ -27,8 +27,8 @@ func TestGreeting(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	const plain = greetingHead + 1 + 1 + path.AddrSize // without a word of the NAT
-	const withNAT = plain + 1 + 5                      // without a word of what it takes
+	const plain = greetingHead + 1 + 1 + path.AddrSize // without the NAT
+	const withNAT = plain + 1 + 5                      // without the accepted kinds
 	for n := range b {
 		if _, err := parseGreeting(b[:n]); (err == nil) != (n == plain || n >= withNAT) {
 			t.Errorf("a greeting cut to %d bytes: %v", n, err)

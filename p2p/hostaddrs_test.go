@@ -11,8 +11,8 @@ import (
 	"p2ptool/p2p"
 )
 
-// crowded is a host with many more addresses than can be told, the useful ones last; or one
-// whose interfaces cannot be read.
+// crowded is a host with more addresses than a peer can name, the useful ones last. If sealed
+// is set, its interfaces cannot be listed.
 type crowded struct {
 	*netsim.Host
 	sealed bool
@@ -30,8 +30,8 @@ func (c crowded) Addrs() ([]netip.Addr, error) {
 	return append(all, own...), err
 }
 
-// Neighbours find each other however many bridges one of them has for containers, and where
-// the system does not let interfaces be read.
+// Neighbours find each other even if they have many bridges for containers, or if the system
+// does not let programs list the interfaces.
 func TestLANAddressAmongMany(t *testing.T) {
 	for name, sealed := range map[string]bool{"many": false, "none": true} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// quiet is a network on which nothing that is sent to one address arrives.
+// quiet is a network that drops everything sent to one address.
 type quiet struct {
 	udp.Network
 	to netip.Addr
@@ -39,13 +39,13 @@ func (c quietConn) Write(b udp.Batch) error {
 
 func (c quietConn) WriteTTL(b udp.Batch, ttl int) error { return c.Write(b) }
 
-// A peer that claims all the time, over link after link, to have opened sockets
-// among these ports or those, and names a victim's address with each breath,
-// gets two rounds an hour at the address that the server saw, and the victim a
-// handful of packets.
-func TestSprayForAHostilePeer(t *testing.T) {
+// A malicious peer opens one link after another. On each it keeps announcing that it
+// has opened sockets, and keeps naming a victim's address. It gets two rounds of
+// probes an hour, at the address that the server saw. The victim gets only a few
+// packets.
+func TestBirthdayProbingForMaliciousPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const villainIP, goodIP, victimIP = "198.51.100.1", "198.51.100.2", "192.0.2.66"
+		const maliciousIP, goodIP, victimIP = "198.51.100.1", "198.51.100.2", "192.0.2.66"
 		n := netsim.New(1)
 		defer n.Close()
 		n.Host(victimIP)
@@ -70,15 +70,15 @@ func TestSprayForAHostilePeer(t *testing.T) {
 			}
 			return p
 		}
-		villain := start(quiet{n.NAT(villainIP, netsim.PortRestricted).Host("192.168.1.2"), netip.MustParseAddr(goodIP)})
-		defer villain.Close()
+		maliciousPeer := start(quiet{n.NAT(maliciousIP, netsim.PortRestricted).Host("192.168.1.2"), netip.MustParseAddr(goodIP)})
+		defer maliciousPeer.Close()
 		good := start(n.NAT(goodIP, netsim.PortRestricted).Host("192.168.1.2"))
 		defer good.Close()
 		if err := good.Registered(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for minute := range 50 {
-			l, err := villain.Connect(t.Context(), good.GUID(), ConnectOptions{})
+			l, err := maliciousPeer.Connect(t.Context(), good.GUID(), ConnectOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,10 +92,10 @@ func TestSprayForAHostilePeer(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		// Of a link 50 are of the schedule, and each new socket that the peer names gets an opener and
-		// eight probes.
+		// Each link sends 50 packets by its schedule, and an opener and eight probes to each new socket
+		// that the peer names.
 		t.Logf("within 50 minutes and as many links: %v", got)
-		if n := got[netip.MustParseAddr(villainIP)]; n < 2*path.BirthdayProbes || n > 2*path.BirthdayProbes+50*(50+newSocketRounds*9) {
+		if n := got[netip.MustParseAddr(maliciousIP)]; n < 2*path.BirthdayProbes || n > 2*path.BirthdayProbes+50*(50+newSocketRounds*9) {
 			t.Errorf("%d packets toward where the server saw the peer", n)
 		}
 		if n := got[netip.MustParseAddr(victimIP)]; n > 50*4*9 {
@@ -104,11 +104,11 @@ func TestSprayForAHostilePeer(t *testing.T) {
 	})
 }
 
-// However many links a hostile peer makes, and however many ports of a victim's host it names
-// on each: the victim gets a handful of packets, and one more every ten seconds.
+// Many malicious peers open a link each and name many ports of a victim's host. The victim gets
+// only a few packets, and one more every ten seconds.
 func TestVictimOfManyLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const villainIP, goodIP, victimIP = "198.51.100.1", "198.51.100.2", "192.0.2.66"
+		const maliciousIP, goodIP, victimIP = "198.51.100.1", "198.51.100.2", "192.0.2.66"
 		n := netsim.New(1)
 		defer n.Close()
 		n.Host(victimIP)
@@ -136,12 +136,12 @@ func TestVictimOfManyLinks(t *testing.T) {
 		}
 		start := time.Now()
 		for i := range 40 {
-			villain, err := NewPeer(PeerOptions{Key: someKey(t), Server: "203.0.113.1:3478", Calling: true, Network: n.Host(fmt.Sprintf("198.51.101.%d", i+1))})
+			maliciousPeer, err := NewPeer(PeerOptions{Key: someKey(t), Server: "203.0.113.1:3478", Calling: true, Network: n.Host(fmt.Sprintf("198.51.101.%d", i+1))})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer villain.Close()
-			l, err := villain.Connect(t.Context(), good.GUID(), ConnectOptions{})
+			defer maliciousPeer.Close()
+			l, err := maliciousPeer.Connect(t.Context(), good.GUID(), ConnectOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,7 @@ import (
 	"p2ptool/p2p"
 )
 
-func TestServerGoneAndBack(t *testing.T) {
+func TestServerRestarts(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
 		_, hb := w.behind("198.51.100.2", "192.168.1.2", netsim.PortRestricted)
@@ -35,7 +35,7 @@ func TestServerGoneAndBack(t *testing.T) {
 			}
 		}
 		w.server.Close()
-		w.serve() // a restart that nobody had time to notice
+		w.serve() // a restart too short for anyone to notice
 		time.Sleep(15 * time.Second)
 		if n := w.server.Stats().Peers; n != 2 {
 			t.Errorf("%d peers are back within 15 s", n)
@@ -72,7 +72,7 @@ func TestMappingChanges(t *testing.T) {
 			"a's public address": func() { na.Readdress("198.51.100.9") },
 		} {
 			change()
-			// An end that says nothing has to find out by its own pings first.
+			// An end that sends nothing detects the change only by its own pings.
 			if d := roundTrip(); d > 4*time.Second {
 				t.Errorf("%s changed: a pause of %v", name, d)
 			}
@@ -86,7 +86,7 @@ func TestMappingChanges(t *testing.T) {
 	})
 }
 
-func TestStreamThatNobodyTakes(t *testing.T) {
+func TestStreamOfUnknownKind(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a, b := w.public("198.51.100.1", nil), w.public("198.51.100.2", nil)
 		l, _ := mustConnect(t, a, b)
@@ -105,7 +105,7 @@ func TestStreamThatNobodyTakes(t *testing.T) {
 	})
 }
 
-// A listener that is killed and comes back is found again, and the old link
+// A caller reaches a listener that was killed and restarted, and the old link
 // ends soon.
 func TestListenerRestarts(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
@@ -115,7 +115,7 @@ func TestListenerRestarts(t *testing.T) {
 		a := w.public("198.51.100.1", nil)
 		b := w.peer(h, func(o *p2p.PeerOptions) { o.Key = key })
 		l, _ := mustConnect(t, a, b)
-		h.Cut() // nothing of the old process gets out any more, not even goodbye
+		h.Cut() // the old process cannot send anything now, not even a goodbye
 		b.Close()
 		h.Heal()
 		b2 := w.peer(h, func(o *p2p.PeerOptions) { o.Key = key })
@@ -188,8 +188,8 @@ func TestRequire(t *testing.T) {
 	})
 }
 
-// When every path of a link has died, and the server was restarted so that no
-// channel of the relay is left, the two ends find each other again.
+// The two ends of a link find each other again after all its paths were lost and
+// a server restart has removed its relay channels.
 func TestReintroduction(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		na, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
@@ -224,8 +224,8 @@ func TestConnectEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A link that has only the relay is closed in good order before the server is
-// told goodbye, with which the relay's channels end.
+// A peer closes its relayed links before it says goodbye to the server, which then
+// removes the relay channels.
 func TestCloseByRelay(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.Symmetric)

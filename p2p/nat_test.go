@@ -11,9 +11,9 @@ import (
 	"p2ptool/p2p/path"
 )
 
-// A peer finds out about its NAT, and tells the other end of a link: in the
-// handshake what it knows by then, later what it finds out after.
-func TestNATIsFoundOutAndTold(t *testing.T) {
+// A peer determines its NAT and describes it to the other end of a link: in the
+// handshake as far as it is known, and later when it learns more.
+func TestNATIsDeterminedAndShared(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		symmetric := p2p.NAT{Mapping: path.AddressAndPortDependent, Filtering: path.AddressAndPortDependent, Stride: 1}
 		restricted := p2p.NAT{Mapping: path.EndpointIndependent, Filtering: path.AddressDependent}
@@ -51,8 +51,8 @@ func TestNATIsFoundOutAndTold(t *testing.T) {
 	})
 }
 
-// A NAT that is another one now is found out about anew; servers at other
-// addresses are asked too.
+// After a move to another NAT, a peer determines the NAT again. It also asks STUN
+// servers at other addresses.
 func TestNATChanges(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		stun, err := p2p.NewServer(p2p.ServerOptions{Key: newKey(t), Listen: ":3478", Network: w.net.Host("203.0.113.2")})

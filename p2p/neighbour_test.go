@@ -13,43 +13,43 @@ import (
 	"p2ptool/p2p"
 )
 
-// A street is a local network's discovery, for tests: who responds is found.
-type street struct {
-	host netip.Addr // whose view this is
-	town *town
+// A fakeDiscovery is one host's discovery on a fakeLAN. It finds the peers that respond there.
+type fakeDiscovery struct {
+	host netip.Addr
+	lan  *fakeLAN
 }
 
-type town struct {
-	mu     sync.Mutex
-	houses map[p2p.GUID][]netip.AddrPort
+type fakeLAN struct {
+	mu    sync.Mutex
+	hosts map[p2p.GUID][]netip.AddrPort
 }
 
-func newTown() *town { return &town{houses: map[p2p.GUID][]netip.AddrPort{}} }
+func newFakeLAN() *fakeLAN { return &fakeLAN{hosts: map[p2p.GUID][]netip.AddrPort{}} }
 
-func (w *town) at(host string) *street { return &street{netip.MustParseAddr(host), w} }
+func (w *fakeLAN) at(host string) *fakeDiscovery { return &fakeDiscovery{netip.MustParseAddr(host), w} }
 
-func (s *street) Respond(ctx context.Context, guid p2p.GUID, ports func() (v4, v6 uint16)) error {
+func (s *fakeDiscovery) Respond(ctx context.Context, guid p2p.GUID, ports func() (v4, v6 uint16)) error {
 	port, v6 := ports()
 	if s.host.Is6() {
 		port = v6
 	}
-	s.town.add(guid, netip.AddrPortFrom(s.host, port))
+	s.lan.add(guid, netip.AddrPortFrom(s.host, port))
 	<-ctx.Done()
 	return nil
 }
 
-func (w *town) add(guid p2p.GUID, a netip.AddrPort) {
+func (w *fakeLAN) add(guid p2p.GUID, a netip.AddrPort) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.houses[guid] = append(w.houses[guid], a)
+	w.hosts[guid] = append(w.hosts[guid], a)
 }
 
-func (s *street) Find(ctx context.Context, guid p2p.GUID, found func(netip.AddrPort)) error {
+func (s *fakeDiscovery) Find(ctx context.Context, guid p2p.GUID, found func(netip.AddrPort)) error {
 	time.Sleep(10 * time.Millisecond)
-	s.town.mu.Lock()
-	houses := s.town.houses[guid]
-	s.town.mu.Unlock()
-	for _, a := range houses {
+	s.lan.mu.Lock()
+	hosts := s.lan.hosts[guid]
+	s.lan.mu.Unlock()
+	for _, a := range hosts {
 		found(a)
 	}
 	<-ctx.Done()
@@ -57,15 +57,15 @@ func (s *street) Find(ctx context.Context, guid p2p.GUID, found func(netip.AddrP
 }
 
 // neighbours are two peers on one network.
-func neighbours(w *world, server string) (a, b *tester, where *town) {
-	where = newTown()
+func neighbours(w *world, server string) (a, b *tester, where *fakeLAN) {
+	where = newFakeLAN()
 	nat, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
 	hb := nat.Host("192.168.1.3")
 	at := func(host string) func(*p2p.PeerOptions) {
 		return func(o *p2p.PeerOptions) { o.LAN, o.Server = where.at(host), server }
 	}
 	a, b = w.peer(ha, at("192.168.1.2")), w.peer(hb, at("192.168.1.3"))
-	synctest.Wait() // until both respond
+	synctest.Wait() // both respond now
 	return a, b, where
 }
 
@@ -88,8 +88,8 @@ func TestNeighboursNeedNoServer(t *testing.T) {
 	}
 }
 
-// Where the server answers it introduces them, so that it can do so again.
-func TestServerGoesFirst(t *testing.T) {
+// If the server answers, it introduces the neighbours, so that it can reintroduce them later.
+func TestServerIsPreferred(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a, b, _ := neighbours(w, "203.0.113.1:3478")
 		l, _ := mustConnect(t, a, b)
@@ -104,14 +104,14 @@ func TestServerGoesFirst(t *testing.T) {
 	})
 }
 
-// A neighbour that claims to be another is not believed, and does not keep the
-// true one from being found.
+// A neighbour that claims the GUID of another peer is rejected, and does not prevent
+// a connection to the real one.
 func TestFalseNeighbour(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a, b, where := neighbours(w, "")
 		c := w.peer(w.net.Host("198.51.100.9"), func(o *p2p.PeerOptions) { o.Server = "" })
 		where.mu.Lock()
-		where.houses[b.GUID()] = append([]netip.AddrPort{c.LocalAddrs()[0]}, where.houses[b.GUID()]...)
+		where.hosts[b.GUID()] = append([]netip.AddrPort{c.LocalAddrs()[0]}, where.hosts[b.GUID()]...)
 		where.mu.Unlock()
 		l, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{})
 		if err != nil || l.Peer() != b.GUID() {
@@ -130,7 +130,7 @@ func TestNobodyOnThisNetwork(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a, b, where := neighbours(w, "")
 		where.mu.Lock()
-		clear(where.houses)
+		clear(where.hosts)
 		where.mu.Unlock()
 		start := time.Now()
 		if _, err := a.Connect(t.Context(), b.GUID(), p2p.ConnectOptions{}); !errors.Is(err, p2p.ErrOffline) {
@@ -144,10 +144,10 @@ func TestNobodyOnThisNetwork(t *testing.T) {
 	})
 }
 
-// Neighbours that have nothing but IPv6 tell the port of that socket.
+// Neighbours with IPv6 only announce the port of their IPv6 socket.
 func TestNeighboursByIPv6(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		where := newTown()
+		where := newFakeLAN()
 		at := func(host string) *tester {
 			return w.peer(w.net.Host(host), func(o *p2p.PeerOptions) {
 				o.LAN, o.Server, o.Listen = where.at(host), "", "["+host+"]:0"

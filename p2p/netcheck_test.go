@@ -11,7 +11,7 @@ import (
 	"p2ptool/p2p/path"
 )
 
-// netcheck asks the world's server from a host.
+// netcheck runs Netcheck on a host, with the world's server and more servers.
 func netcheck(t *testing.T, h *netsim.Host, more ...string) p2p.NetReport {
 	t.Helper()
 	start := time.Now()
@@ -27,7 +27,7 @@ func netcheck(t *testing.T, h *netsim.Host, more ...string) p2p.NetReport {
 	return r
 }
 
-func TestNetcheckTellsTheNAT(t *testing.T) {
+func TestNetcheckDescribesNAT(t *testing.T) {
 	for kind, want := range map[netsim.Kind]string{
 		netsim.FullCone:            "to nearly everyone",
 		netsim.AddressRestricted:   "to nearly everyone",
@@ -48,8 +48,8 @@ func TestNetcheckTellsTheNAT(t *testing.T) {
 					if !strings.Contains(r.Expect(), want) {
 						t.Errorf("%q, want %q", r.Expect(), want)
 					}
-					// The others let in only who they expect, which is not how the
-					// two sockets look to each other through them.
+					// Through the other NATs, the datagrams of each socket come from a
+					// port that the filter for the other socket does not expect.
 					mapped := kind == netsim.FullCone || kind == netsim.AddressRestricted || kind == netsim.PortRestricted
 					if want := hairpin && mapped; r.Hairpin != want {
 						t.Errorf("hairpin %v, want %v", r.Hairpin, want)
@@ -79,7 +79,7 @@ func TestNetcheckWithoutNAT(t *testing.T) {
 	})
 }
 
-// Where nothing passes, that is what it says, and it does not take long.
+// If no packets get through, Netcheck says so, and does not take long.
 func TestNetcheckWithoutUDP(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		nat, h := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)

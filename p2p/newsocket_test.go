@@ -8,9 +8,9 @@ import (
 	"p2ptool/p2p"
 )
 
-// With no router between, the first packet of one side always arrives early at the other's
-// NAT. A new socket heals that, also for those who take part in no spray, and carries the link.
-func TestFreshSocket(t *testing.T) {
+// Without a router between the NATs, the first packet of one side always reaches the other NAT too
+// early. A new socket fixes that, even with birthday probing turned off, and carries the link.
+func TestNewSocket(t *testing.T) {
 	for name, kinds := range map[string][2]netsim.Kind{
 		"the caller's is bare": {netsim.BareMasquerade, netsim.PortRestricted},
 		"the callee's is bare": {netsim.PortRestricted, netsim.BareMasquerade},
@@ -37,8 +37,8 @@ func TestFreshSocket(t *testing.T) {
 	}
 }
 
-// Where nothing helps the new sockets are few, and none is left open.
-func TestFreshSocketsAreFew(t *testing.T) {
+// If new sockets do not help, the peer opens only a few and leaves none of them open.
+func TestNewSocketsAreLimited(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
 		_, hb := w.behind("198.51.100.2", "192.168.1.2", netsim.PortRestricted)

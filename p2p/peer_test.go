@@ -41,7 +41,7 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	inWorldOf(t, 1, f)
 }
 
-// inWorldOf does that with other chances.
+// inWorldOf is like inWorld with the given seed for the network.
 func inWorldOf(t *testing.T, seed uint64, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -73,17 +73,17 @@ func (w *world) serve() {
 	w.server = s
 }
 
-// A tester is a peer whose events are kept.
+// A tester is a peer that records its events.
 type tester struct {
 	*p2p.Peer
 	t      *testing.T
 	mu     sync.Mutex
 	events []p2p.Event
 
-	version byte // of links, where a test sets another
+	version byte // of the link protocol, if the test sets it
 }
 
-// peer starts a peer that is closed at the end of the test.
+// peer starts a peer. The test must close it.
 func (w *world) peer(n udp.Network, change func(*p2p.PeerOptions)) *tester {
 	w.t.Helper()
 	p := &tester{t: w.t}
@@ -106,7 +106,7 @@ func (w *world) peer(n udp.Network, change func(*p2p.PeerOptions)) *tester {
 
 func echo(_ *p2p.Link, s *p2p.Stream) { io.Copy(s, s) }
 
-// count returns how many events of the kind of e there were.
+// count returns how many events of type E the peer has reported.
 func count[E p2p.Event](p *tester) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,14 +118,14 @@ func count[E p2p.Event](p *tester) (n int) {
 	return n
 }
 
-// behind makes a host behind a NAT, with access links of oneWay.
+// behind creates a host behind a new NAT, with a delay of oneWay on its access link.
 func (w *world) behind(public, private string, kind netsim.Kind) (*netsim.NAT, *netsim.Host) {
 	n := w.net.NAT(public, kind)
 	n.Link(netsim.Link{Delay: oneWay})
 	return n, n.Host(private)
 }
 
-// checkEcho sends data there and back on a stream of l.
+// checkEcho sends data on a stream of l and checks that it comes back.
 func checkEcho(t *testing.T, l *p2p.Link, size int) {
 	t.Helper()
 	data := make([]byte, size)
@@ -145,7 +145,7 @@ func checkEcho(t *testing.T, l *p2p.Link, size int) {
 	}
 }
 
-// mustConnect connects and reports how long that took.
+// mustConnect connects a to b and returns how long that took.
 func mustConnect(t *testing.T, a, b *tester) (*p2p.Link, time.Duration) {
 	t.Helper()
 	for _, p := range []*tester{a, b} {
@@ -223,7 +223,7 @@ func TestConnectOnOneLAN(t *testing.T) {
 	})
 }
 
-// public makes a peer with an address of its own.
+// public starts a peer with a public address.
 func (w *world) public(addr string, change func(*p2p.PeerOptions)) *tester {
 	h := w.net.Host(addr)
 	h.Link(netsim.Link{Delay: oneWay})

@@ -8,8 +8,8 @@ import (
 	"p2ptool/p2p"
 )
 
-// A caller that is killed and calls again: the listener gives up the link with
-// the process that is no more, so that what that held is free.
+// A caller is killed, restarts and calls again. The listener gives up the link with
+// the killed process.
 func TestCallerRestarts(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		key := newKey(t)
@@ -38,8 +38,8 @@ func TestCallerRestarts(t *testing.T) {
 	})
 }
 
-// Two callers of one key live side by side, also where a third of the packets
-// is lost.
+// Two callers with the same key keep their links, even if a third of the packets
+// are lost.
 func TestCallersSideBySide(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		key := newKey(t)
@@ -60,8 +60,8 @@ func TestCallersSideBySide(t *testing.T) {
 	})
 }
 
-// A listener that is reached by address is killed and comes back: the old link
-// ends soon, though no server tells of it.
+// A listener that is called by its address is killed and restarts. The old link
+// ends soon, although there is no server.
 func TestListenerRestartsWithoutServer(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		key := newKey(t)
@@ -94,8 +94,8 @@ func TestListenerRestartsWithoutServer(t *testing.T) {
 	})
 }
 
-// A listener that is killed and comes back at a host of many addresses: the old
-// link does not wait for each of its paths in turn.
+// A listener on a host with many addresses is killed and restarts. The old link
+// does not wait for each of its paths in turn.
 func TestListenerOfManyAddressesRestarts(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		key := newKey(t)
@@ -104,7 +104,7 @@ func TestListenerOfManyAddressesRestarts(t *testing.T) {
 		a := w.public("198.51.100.1", nil)
 		b := w.peer(host, func(o *p2p.PeerOptions) { o.Key = key })
 		old, _ := mustConnect(t, a, b)
-		time.Sleep(time.Second) // all of its paths answer
+		time.Sleep(time.Second) // all its paths are valid now
 		host.Cut()
 		b.Close()
 		host.Heal()
@@ -124,8 +124,8 @@ func TestListenerOfManyAddressesRestarts(t *testing.T) {
 	})
 }
 
-// A process that joined is killed, and another one comes in its place: the link with the one that
-// is no more ends soon, though neither ever listened.
+// A process that joined is killed, and another one replaces it. The link with the killed process ends
+// soon, although neither is a listener.
 func TestJoinedProcessIsReplaced(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		key := newKey(t)

@@ -13,13 +13,13 @@ import (
 	"p2ptool/p2p"
 )
 
-// arrivals are the times at which data of a stream was read.
+// arrivals records the times at which data was read from a stream.
 type arrivals struct {
 	mu sync.Mutex
 	at []time.Time
 }
 
-// watch is a stream's handler that reads all.
+// watch is a stream handler that reads everything.
 func (a *arrivals) watch(_ *p2p.Link, s *p2p.Stream) {
 	b := make([]byte, 64<<10)
 	for {
@@ -32,8 +32,8 @@ func (a *arrivals) watch(_ *p2p.Link, s *p2p.Stream) {
 	}
 }
 
-// first returns how long after a time the first data was read that was not on
-// its way already.
+// first returns how long after the given time the first new data arrived. It
+// ignores data that may already have been in flight then.
 func (a *arrivals) first(after time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -45,9 +45,9 @@ func (a *arrivals) first(after time.Time) time.Duration {
 	return time.Hour
 }
 
-// A relayed transfer goes on within two seconds when a server that has lost its
-// state is back, however long it was away.
-func TestRelayedTransferOverServerRestart(t *testing.T) {
+// A relayed transfer continues within two seconds after the server has restarted
+// without its state, however long it was away.
+func TestRelayedTransferSurvivesServerRestart(t *testing.T) {
 	t.Parallel()
 	for _, away := range []time.Duration{0, 200 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 28 * time.Second, time.Minute} {
 		for _, both := range []bool{false, true} {
@@ -61,9 +61,9 @@ func TestRelayedTransferOverServerRestart(t *testing.T) {
 	}
 }
 
-// A call ends with ErrNoServer also where the server goes just before it, or during it while the other
-// peer does not answer.
-func TestServerGoesDuringACall(t *testing.T) {
+// A call fails with ErrNoServer or ErrOffline if the server stops just before the call, or during it while
+// the other peer does not answer.
+func TestServerStopsDuringCall(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{-time.Second, 4 * time.Second} {
 		t.Run(after.String(), func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestServerGoesDuringACall(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				gone.Cut() // as if it was killed: the server learns it later
+				gone.Cut() // as if it were killed: the server notices later
 				if after < 0 {
 					w.host.Cut()
 					time.Sleep(-after)
@@ -97,7 +97,7 @@ func TestServerGoesDuringACall(t *testing.T) {
 	}
 }
 
-// restartUnderTransfer has a server restart under a relayed transfer.
+// restartUnderTransfer restarts the server during a relayed transfer.
 func restartUnderTransfer(t *testing.T, seed uint64, away time.Duration, both bool) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

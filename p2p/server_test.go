@@ -36,8 +36,8 @@ func testServer(t *testing.T, listen string) *Server {
 	return s
 }
 
-// bind asks for the own address with a bare STUN Binding request (RFC 8489),
-// as any program may, and returns the type of the answer in hex.
+// bind sends a plain STUN Binding request (RFC 8489), as any program may, and
+// returns the type of the answer in hex.
 func bind(t *testing.T, to netip.AddrPort) string {
 	t.Helper()
 	c, err := net.Dial("udp", to.String())
@@ -73,7 +73,7 @@ func TestServerObservesOnTwoPorts(t *testing.T) {
 func TestServerServesBothFamilies(t *testing.T) {
 	s := testServer(t, ":0")
 	families := []string{"127.0.0.1"}
-	if s.Addr().Addr().Is6() { // the system has it
+	if s.Addr().Addr().Is6() { // the system supports IPv6
 		families = append(families, "::1")
 	}
 	for _, a := range families {
@@ -103,7 +103,7 @@ func TestServerPortInUse(t *testing.T) {
 	}
 }
 
-func TestServerComesBackAtItsPort(t *testing.T) {
+func TestServerReusesPort(t *testing.T) {
 	s := testServer(t, "127.0.0.1:0")
 	at := s.Addr()
 	s.Close()

@@ -12,8 +12,8 @@ import (
 	"p2ptool/p2p"
 )
 
-// lives fails the test unless a link and what goes over it are as they were.
-func lives(t *testing.T, what string, l *p2p.Link) {
+// checkAlive checks that a link is up and carries data.
+func checkAlive(t *testing.T, what string, l *p2p.Link) {
 	t.Helper()
 	if l.Err() != nil {
 		t.Errorf("%s: %v", what, l.Err())
@@ -22,7 +22,7 @@ func lives(t *testing.T, what string, l *p2p.Link) {
 	checkEcho(t, l, 1000)
 }
 
-// A link of which more is required comes beside the one that is there, on either side.
+// A call that requires a kind of path gets a separate link, and leaves the existing one alone.
 func TestRequiredPathLeavesLinksAlone(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a, b := w.public("198.51.100.1", nil), w.public("198.51.100.2", nil)
@@ -37,9 +37,9 @@ func TestRequiredPathLeavesLinksAlone(t *testing.T) {
 				t.Fatalf("by the relay: %v, %v", err, l)
 			}
 			time.Sleep(10 * time.Second)
-			lives(t, "the link by the relay", l)
-			lives(t, "the link that was there", shared)
-			lives(t, "its other end", theirs)
+			checkAlive(t, "the link by the relay", l)
+			checkAlive(t, "the link that was there", shared)
+			checkAlive(t, "its other end", theirs)
 			again, err := c.from.Connect(t.Context(), c.to.GUID(), p2p.ConnectOptions{Require: p2p.RequireDirect})
 			if err != nil || again != shared && again != theirs {
 				t.Errorf("a direct link is there and was not given: %v", err)
@@ -47,14 +47,14 @@ func TestRequiredPathLeavesLinksAlone(t *testing.T) {
 			l.Close()
 		}
 		time.Sleep(time.Second)
-		lives(t, "the link that was there, at the end", shared)
+		checkAlive(t, "the link that was there, at the end", shared)
 		a.Close()
 		b.Close()
 	})
 }
 
-// Two processes of one peer, of whatever kind, have each a link with another peer, whoever calls,
-// and end none but their own.
+// Two processes of one peer, of any kinds, each have their own link with another peer. The end of one
+// process does not affect the link of the other.
 func TestProcessesOfOnePeer(t *testing.T) {
 	kinds := map[string]func(*p2p.PeerOptions){
 		"listener": func(*p2p.PeerOptions) {},
@@ -77,17 +77,17 @@ func TestProcessesOfOnePeer(t *testing.T) {
 					b2 := start(two)
 					l2, _ := mustConnect(t, b2, a)
 					time.Sleep(5 * time.Second)
-					lives(t, "the first process's", l1)
-					lives(t, "the second's", l2)
+					checkAlive(t, "the first process's", l1)
+					checkAlive(t, "the second's", l2)
 					host.Cut()
 					time.Sleep(20 * time.Second)
 					host.Heal()
 					time.Sleep(10 * time.Second)
-					lives(t, "the first process's after an outage", l1)
-					lives(t, "the second's after an outage", l2)
+					checkAlive(t, "the first process's after an outage", l1)
+					checkAlive(t, "the second's after an outage", l2)
 					b2.Close()
 					time.Sleep(5 * time.Second)
-					lives(t, "the first's when the second has ended", l1)
+					checkAlive(t, "the first's when the second has ended", l1)
 					b1.Close()
 					a.Close()
 				})
@@ -96,9 +96,9 @@ func TestProcessesOfOnePeer(t *testing.T) {
 	}
 }
 
-// A process that joined is reached where no listener is, and one that takes what is wanted
-// where the newest listener does not.
-func TestCallsReachWhoTakesThem(t *testing.T) {
+// Without a listener, calls reach a process that joined. If the newest listener does not accept
+// the kind of stream, calls reach a process that does.
+func TestCallsReachAcceptingProcess(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		key := newKey(t)
 		handle := func(kinds ...string) map[string]func(*p2p.Link, *p2p.Stream) {
@@ -156,9 +156,9 @@ func TestCallsReachWhoTakesThem(t *testing.T) {
 	})
 }
 
-// The newest listener is killed: a call goes to the one before after two seconds, and
-// the next at once.
-func TestCallsPassAKilledListener(t *testing.T) {
+// The newest listener is killed. A call goes to the previous one after two seconds, and
+// the next call goes there at once.
+func TestCallsSkipKilledListener(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		key := newKey(t)
 		var hosts []*netsim.Host
@@ -192,8 +192,8 @@ func TestCallsPassAKilledListener(t *testing.T) {
 	})
 }
 
-// Of two that wait for one attempt, the one that gives up does not end it for the other.
-func TestWhoGivesUpLeavesTheAttempt(t *testing.T) {
+// If two callers wait for the same attempt and one gives up, the attempt continues for the other.
+func TestCanceledConnectLeavesAttempt(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a, b := w.public("198.51.100.1", nil), w.public("198.51.100.2", nil)
 		a.Registered(t.Context())
@@ -219,8 +219,8 @@ func TestWhoGivesUpLeavesTheAttempt(t *testing.T) {
 	})
 }
 
-// Two that find each other on the local network at the same moment, or by address, end with one
-// link.
+// Two peers that connect to each other at the same moment, by discovery or by address, end up with
+// one link.
 func TestBothConnectAtOnceWithoutServer(t *testing.T) {
 	for _, apart := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 30 * time.Millisecond} {
 		for _, how := range []string{"found", "addressed"} {
@@ -248,7 +248,7 @@ func TestBothConnectAtOnceWithoutServer(t *testing.T) {
 							return
 						}
 						time.Sleep(5 * time.Second)
-						lives(t, "the link", l)
+						checkAlive(t, "the link", l)
 					})
 				}
 				wg.Wait()
@@ -264,11 +264,11 @@ func TestBothConnectAtOnceWithoutServer(t *testing.T) {
 	}
 }
 
-// Whatever calls the two processes take, each gets a link when both call at once.
-func TestCallsOfAnyRankCross(t *testing.T) {
+// If two processes call each other at once, both get a link, whether they are listeners or have joined.
+func TestCrossingCallsOfAnyRank(t *testing.T) {
 	fallback := func(o *p2p.PeerOptions) { o.Fallback = true }
 	for _, ranks := range [][2]func(*p2p.PeerOptions){{nil, fallback}, {fallback, nil}, {fallback, fallback}} {
-		for range 3 { // either GUID is the smaller one, sooner or later
+		for range 3 { // so that most likely each GUID is the smaller one once
 			for _, apart := range []time.Duration{0, 15 * time.Millisecond, 40 * time.Millisecond} {
 				inWorld(t, func(t *testing.T, w *world) {
 					a, b := w.public("198.51.100.1", ranks[0]), w.public("198.51.100.2", ranks[1])
@@ -285,7 +285,7 @@ func TestCallsOfAnyRankCross(t *testing.T) {
 								return
 							}
 							time.Sleep(5 * time.Second)
-							lives(t, "the link", l)
+							checkAlive(t, "the link", l)
 						})
 					}
 					wg.Wait()
@@ -297,9 +297,9 @@ func TestCallsOfAnyRankCross(t *testing.T) {
 	}
 }
 
-// A process that ends between being found and being called does not stand for its peer: the one
-// beside it is called.
-func TestCallsPassAProcessThatJustEnded(t *testing.T) {
+// If a process ends after the lookup and before the call reaches it, the call goes to another
+// process of the peer.
+func TestCallsSkipEndedProcess(t *testing.T) {
 	const delay = 100 * time.Millisecond
 	for after := time.Duration(0); after < 8*delay; after += delay / 2 {
 		inWorld(t, func(t *testing.T, w *world) {

@@ -9,8 +9,8 @@ import (
 	"p2ptool/p2p"
 )
 
-// A peer that only receives, and whose mapping changes, is found again within
-// three seconds: it has nothing in flight whose loss would tell it.
+// When the mapping of a peer that only receives changes, data arrives again within
+// three seconds. The peer has no packets in flight whose loss it could notice.
 func TestReceiverMoves(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)

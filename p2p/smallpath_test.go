@@ -14,8 +14,8 @@ import (
 
 const headers = 20 + 8 // of IPv4 and UDP
 
-// A host whose access carries small packets only, to the server as to peers, at first or all of
-// a sudden, has links by which data flows within seconds, and knows the limit.
+// A host's access link carries only small packets, from the start or suddenly. Its links carry
+// data within seconds, and they know the limit.
 func TestSmallPaths(t *testing.T) {
 	for _, limit := range []int{576, 800, 1000, 1100, 1199, 1227, 1280, 1400} {
 		for _, require := range []p2p.Require{p2p.RequireAny, p2p.RequireRelay} {
@@ -71,7 +71,7 @@ func smallPath(t *testing.T, w *world, limit int, require p2p.Require, suddenly 
 		began = time.Now()
 	}
 	before := arrived.Load()
-	for arrived.Load() < before+300_000 { // more than what was on its way
+	for arrived.Load() < before+300_000 { // more than was in flight
 		if time.Sleep(50 * time.Millisecond); time.Since(began) > within {
 			t.Errorf("%d bytes in %v, path %v", arrived.Load()-before, time.Since(began), l.Path())
 			break
@@ -79,7 +79,7 @@ func smallPath(t *testing.T, w *world, limit int, require p2p.Require, suddenly 
 	}
 	s.Close()
 	time.Sleep(3 * time.Second)
-	for range 50 { // the search for the largest size takes some 20 probe timeouts
+	for range 50 { // the search for the largest size takes about 20 probe timeouts
 		if limit >= 1228 || l.Path().Limit > 0 {
 			break
 		}
@@ -91,8 +91,8 @@ func smallPath(t *testing.T, w *world, limit int, require p2p.Require, suddenly 
 	b.Close()
 }
 
-// checkLimit checks that a link's path is of the kind it can be, and that its limit is told
-// where it is a small one.
+// checkLimit checks that a link's path has the expected kind, and that the link reports the
+// limit only if it is small.
 func checkLimit(t *testing.T, l *p2p.Link, limit int, require p2p.Require) {
 	t.Helper()
 	path := l.Path()
@@ -111,13 +111,14 @@ func checkLimit(t *testing.T, l *p2p.Link, limit int, require p2p.Require) {
 	}
 }
 
-// zeros is a reader without an end.
+// zeros is an endless reader.
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
-// A direct path that carries less than any path has to is not used, whatever short pings say.
-func TestPathThatAnswersAndDoesNotCarry(t *testing.T) {
+// A link does not use a direct path that carries less than every path must, even if the peer answers
+// short pings on it.
+func TestPathThatCarriesOnlySmallPackets(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		_, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.FullCone)
 		_, hb := w.behind("198.51.100.2", "192.168.1.2", netsim.FullCone)

@@ -17,8 +17,8 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// A flooder is a registered process that asks the server for introductions as often as
-// that allows, with one handshake that it made once.
+// A flooder is a registered process that asks the server for many introductions, all with
+// the same handshake message.
 type flooder struct {
 	client *client.Client
 	conn   udp.Conn
@@ -45,7 +45,7 @@ func (w *world) flooder(ip string) *flooder {
 	return f
 }
 
-// flood asks for introductions to a peer, every so often, until ctx ends.
+// flood asks for an introduction to a peer at the given interval until ctx ends.
 func (f *flooder) flood(ctx context.Context, t *testing.T, victim *tester, key p2p.PublicKey, every time.Duration) {
 	_, msg, err := noise.Initiate(newKey(t), key, rendezvous.Prologue(rendezvous.LinkVersion, rendezvous.PurposeLink), make([]byte, 30))
 	if err != nil {
@@ -75,8 +75,8 @@ func (f *flooder) close() {
 	<-f.served
 }
 
-// A thousand introductions a second from strangers do not keep an honest call from getting
-// through, be it a contact's or not.
+// Honest calls get through during a flood of a thousand introductions a second from
+// strangers.
 func TestHonestCallsBesideAFloodOfIntroductions(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		key := newKey(t)
@@ -124,8 +124,8 @@ func TestHonestCallsBesideAFloodOfIntroductions(t *testing.T) {
 	})
 }
 
-// Strangers' links are bounded in number and in what they hold; those of peers that are
-// known, or were trusted since, stay.
+// Links with strangers are limited in number and in memory. Links with contacts, and links
+// that the application has trusted, stay up.
 func TestStrangersAreBounded(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		contact := newKey(t)
@@ -174,32 +174,32 @@ func TestStrangersAreBounded(t *testing.T) {
 		if busy < 140-128 {
 			t.Errorf("%d of the strangers were let go of for want of room", busy)
 		}
-		lives(t, "the link with a contact", known)
-		lives(t, "the link that was trusted", trusted)
+		checkAlive(t, "the link with a contact", known)
+		checkAlive(t, "the link that was trusted", trusted)
 		honest := w.peer(w.net.Host("198.51.100.4"), func(o *p2p.PeerOptions) { o.Calling = true })
 		l, _ := mustConnect(t, honest, victim)
-		lives(t, "an honest stranger's link", l)
+		checkAlive(t, "an honest stranger's link", l)
 		time.Sleep(time.Minute)
-		lives(t, "an honest stranger's link, a minute later", l)
+		checkAlive(t, "an honest stranger's link, a minute later", l)
 		for _, p := range append(crowd, friend, chosen, honest, victim) {
 			p.Close()
 		}
 	})
 }
 
-// hold opens streams that the other side does not read, and fills the window of each.
+// hold opens streams that the other side does not read, and fills their windows.
 func hold(t *testing.T, l *p2p.Link, streams int) {
 	t.Helper()
 	for range streams {
 		s, err := l.OpenStream("hold")
 		if err != nil {
-			return // let go of
+			return // the other side has closed the link
 		}
 		go s.Write(make([]byte, 64<<10-16))
 	}
 }
 
-// A process that only calls has no link with a stranger who finds its port.
+// A process that only calls accepts no link, even from a stranger who knows its port.
 func TestCallingTakesNoLinks(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		victim := w.peer(w.net.Host("198.51.100.1"), func(o *p2p.PeerOptions) { o.Calling = true; o.Server = "" })

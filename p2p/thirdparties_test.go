@@ -24,11 +24,11 @@ const (
 	victimIP  = "192.0.2.66"
 	serverIP  = "203.0.113.1"
 	ipHeaders = 20 + 8 // IPv4 and UDP
-	shortMost = 65     // bytes of a datagram to a host that has not answered, but for full pings
+	shortMost = 65     // largest datagram to a host that has not answered, except full pings
 	fullPing  = 548
 )
 
-// A traffic counts datagrams, and their bytes with the headers of IP and UDP.
+// A traffic counts datagrams and their bytes, including the headers of IP and UDP.
 type traffic struct{ packets, bytes, full int }
 
 func (c *traffic) add(e netsim.Event) {
@@ -40,26 +40,26 @@ func (c *traffic) add(e netsim.Event) {
 	}
 }
 
-// An ambush is a victim, four honest peers that could be made to send to it, and what an attacker
-// spends on that.
-type ambush struct {
+// A reflectionTest has a victim and four honest peers. It counts what an attacker sends to the honest peers to make
+// them send to the victim, and what the victim gets.
+type reflectionTest struct {
 	t     *testing.T
 	net   *netsim.Net
 	good  []*Peer
 	keys  []identity.SecretKey
 	began time.Time
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the fields below
 	spent traffic    // sent by the attacker, and by the server to the honest peers
 	got   traffic    // sent to the victim by the honest peers
 }
 
 const goodPeers = 4
 
-func inAmbush(t *testing.T, attack func(t *testing.T, a *ambush)) {
+func runReflectionTest(t *testing.T, attack func(t *testing.T, a *reflectionTest)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		a := &ambush{t: t, net: netsim.New(1)}
+		a := &reflectionTest{t: t, net: netsim.New(1)}
 		defer a.net.Close()
 		server, err := NewServer(ServerOptions{Key: someKey(t), Listen: ":3478", Network: a.net.Host(serverIP)})
 		if err != nil {
@@ -75,7 +75,7 @@ func inAmbush(t *testing.T, attack func(t *testing.T, a *ambush)) {
 			}
 			a.good = append(a.good, p)
 		}
-		time.Sleep(10 * time.Second) // they know their NATs
+		time.Sleep(10 * time.Second) // until they know their NATs
 		a.began = time.Now()
 		a.net.Watch(a.watch)
 		attack(t, a)
@@ -89,7 +89,7 @@ func inAmbush(t *testing.T, attack func(t *testing.T, a *ambush)) {
 	})
 }
 
-func (a *ambush) peer(on udp.Network, o PeerOptions) *Peer {
+func (a *reflectionTest) peer(on udp.Network, o PeerOptions) *Peer {
 	a.t.Helper()
 	o.Server, o.Network = serverIP+":3478", on
 	p, err := NewPeer(o)
@@ -99,7 +99,7 @@ func (a *ambush) peer(on udp.Network, o PeerOptions) *Peer {
 	return p
 }
 
-func (a *ambush) watch(e netsim.Event) {
+func (a *reflectionTest) watch(e netsim.Event) {
 	if e.What == "sent" {
 		return
 	}
@@ -114,9 +114,9 @@ func (a *ambush) watch(e netsim.Event) {
 	}
 }
 
-// atMost checks what the victim got against a bound for each honest peer: so many packets at once and one more
-// every so often, and the same of full pings.
-func (a *ambush) atMost(packets int, each time.Duration, full int, eachFull time.Duration) {
+// atMost checks that each honest peer, on average, sent the victim no more packets and full pings than allowed: the
+// given numbers at once, and one more in each interval.
+func (a *reflectionTest) atMost(packets int, each time.Duration, full int, eachFull time.Duration) {
 	a.t.Helper()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -134,7 +134,7 @@ func (a *ambush) atMost(packets int, each time.Duration, full int, eachFull time
 }
 
 // cheaper checks that the victim got fewer bytes than the attacker spent.
-func (a *ambush) cheaper() {
+func (a *reflectionTest) cheaper() {
 	a.t.Helper()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -143,9 +143,9 @@ func (a *ambush) cheaper() {
 	}
 }
 
-// introduce has a client ask each honest peer for a new link, as often as given, that names candidates. Nothing
-// follows the handshakes.
-func (a *ambush) introduce(ip string, times int, every time.Duration, cs []path.Candidate) {
+// introduce makes a client ask each honest peer for new links, the given number of times. The handshakes name the
+// candidates cs. The client sends nothing after them.
+func (a *reflectionTest) introduce(ip string, times int, every time.Duration, cs []path.Candidate) {
 	conn, err := a.net.Host(ip).Listen("udp4", netip.MustParseAddrPort("0.0.0.0:0"))
 	if err != nil {
 		a.t.Fatal(err)
@@ -182,7 +182,7 @@ func (a *ambush) introduce(ip string, times int, every time.Duration, cs []path.
 	}
 }
 
-// victimPorts are as many candidates of the victim as a peer may name.
+// victimPorts returns as many addresses of the victim as a peer may name.
 func victimPorts() (cs []path.Candidate) {
 	for port := range uint16(path.MaxCandidates) {
 		cs = append(cs, path.Candidate{Kind: path.Host, Addr: netip.AddrPortFrom(netip.MustParseAddr(victimIP), 5000+port)})
@@ -190,9 +190,9 @@ func victimPorts() (cs []path.Candidate) {
 	return cs
 }
 
-// Introductions that name the victim, from many peers, to each of four others.
+// Many peers ask the honest peers for introductions that name the victim.
 func TestVictimOfIntroductions(t *testing.T) {
-	inAmbush(t, func(t *testing.T, a *ambush) {
+	runReflectionTest(t, func(t *testing.T, a *reflectionTest) {
 		for i := range 10 {
 			a.introduce(fmt.Sprintf("198.51.101.%d", i+1), 5, time.Second, victimPorts())
 		}
@@ -201,9 +201,9 @@ func TestVictimOfIntroductions(t *testing.T) {
 	})
 }
 
-// Links that are up, and name the victim over and over.
+// Malicious peers have links with the honest peers and name the victim on them again and again.
 func TestVictimOfLinks(t *testing.T) {
-	inAmbush(t, func(t *testing.T, a *ambush) {
+	runReflectionTest(t, func(t *testing.T, a *reflectionTest) {
 		for i := range 5 {
 			p := a.peer(a.net.Host(fmt.Sprintf("198.51.101.%d", i+1)), PeerOptions{Key: someKey(t), Calling: true})
 			defer p.Close()
@@ -223,25 +223,25 @@ func TestVictimOfLinks(t *testing.T) {
 	})
 }
 
-// Calls of a server that says the caller is where the victim is. To the honest peers it
-// is the same whether the server makes that up or a process at the victim's address asked for introductions.
+// The server says that the caller is at the victim's address. The honest peers cannot distinguish whether the
+// server made that up or a process at that address asked for the introductions.
 func TestVictimOfAServer(t *testing.T) {
 	t.Run("one call", func(t *testing.T) {
-		inAmbush(t, func(t *testing.T, a *ambush) {
+		runReflectionTest(t, func(t *testing.T, a *reflectionTest) {
 			a.introduce(victimIP, 1, time.Second, nil)
 			time.Sleep(time.Minute)
 			a.atMost(8, time.Hour, 0, 0) // an opener and eight probes
 		})
 	})
 	t.Run("calls", func(t *testing.T) {
-		inAmbush(t, func(t *testing.T, a *ambush) {
+		runReflectionTest(t, func(t *testing.T, a *reflectionTest) {
 			a.introduce(victimIP, 100, 200*time.Millisecond, nil)
 			a.atMost(64, 2*time.Second, 0, 0)
 			a.cheaper()
 		})
 	})
 	t.Run("links by the relay", func(t *testing.T) {
-		inAmbush(t, func(t *testing.T, a *ambush) {
+		runReflectionTest(t, func(t *testing.T, a *reflectionTest) {
 			on := silent{a.net.Host(victimIP)}
 			for range 10 {
 				p := a.peer(on, PeerOptions{Key: someKey(t), Calling: true})
@@ -259,7 +259,7 @@ func TestVictimOfAServer(t *testing.T) {
 	})
 }
 
-// A silent network carries nothing but what is to the server.
+// A silent network drops everything except packets to the server.
 type silent struct{ udp.Network }
 
 func (s silent) Listen(family string, addr netip.AddrPort) (udp.Conn, error) {
@@ -278,9 +278,9 @@ func (c silentConn) Write(b udp.Batch) error {
 
 func (c silentConn) WriteTTL(b udp.Batch, ttl int) error { return c.Write(b) }
 
-// Packets of a link that claim to come from the victim.
+// Malicious peers send packets of their links with the victim's address as the source.
 func TestVictimOfForgedSources(t *testing.T) {
-	inAmbush(t, func(t *testing.T, a *ambush) {
+	runReflectionTest(t, func(t *testing.T, a *reflectionTest) {
 		victim := a.net.Host(victimIP)
 		for i := range 10 {
 			forger := a.peer(a.net.Host(fmt.Sprintf("198.51.101.%d", i+1)), PeerOptions{Key: someKey(t), Calling: true})

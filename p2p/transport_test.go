@@ -9,13 +9,13 @@ import (
 	"p2ptool/p2p"
 )
 
-// inTunnels is inWorld with a server that takes streams too.
+// inTunnels is like inWorld with a server that also accepts TLS over TCP.
 func inTunnels(t *testing.T, f func(t *testing.T, w *world, tcp *netsim.Streams)) {
 	t.Helper()
 	inTunnelsOf(t, 1, f)
 }
 
-// inTunnelsOf does that with other chances.
+// inTunnelsOf is like inTunnels with the given seed for the network.
 func inTunnelsOf(t *testing.T, seed uint64, f func(t *testing.T, w *world, tcp *netsim.Streams)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -36,7 +36,7 @@ func inTunnelsOf(t *testing.T, seed uint64, f func(t *testing.T, w *world, tcp *
 	})
 }
 
-// behindTCP makes a peer behind a NAT that may speak TCP.
+// behindTCP starts a peer behind a NAT that can reach the server over TCP. If blocked is set, UDP does not pass.
 func (w *world) behindTCP(tcp *netsim.Streams, public string, blocked bool) (*netsim.Host, *tester) {
 	_, h := w.behind(public, "192.168.1.2", netsim.PortRestricted)
 	if blocked {
@@ -45,8 +45,8 @@ func (w *world) behindTCP(tcp *netsim.Streams, public string, blocked bool) (*ne
 	return h, w.peer(h, func(o *p2p.PeerOptions) { o.DialTCP = tcp.From(public) })
 }
 
-// TestUDPBlocked: where UDP does not pass, at one end or at both, two peers are on the relay over
-// TLS soon, and on a direct path once it passes.
+// If UDP is blocked at one end or both, the peers soon use the relay over TLS. They change to a direct
+// path when UDP passes again.
 func TestUDPBlocked(t *testing.T) {
 	for name, blocked := range map[string][2]bool{"caller": {true, false}, "callee": {false, true}, "both": {true, true}} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestUDPBlocked(t *testing.T) {
 	}
 }
 
-// TestUDPBlockedLater: a link whose path UDP was goes on over TLS.
+// If UDP is blocked later, a link continues over TLS.
 func TestUDPBlockedLater(t *testing.T) {
 	inTunnels(t, func(t *testing.T, w *world, tcp *netsim.Streams) {
 		ha, a := w.behindTCP(tcp, "198.51.100.1", false)

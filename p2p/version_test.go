@@ -13,7 +13,7 @@ import (
 	"p2ptool/p2p/rendezvous"
 )
 
-// Two peers of different versions: whoever calls, and by whatever way, both users learn it within a second.
+// If the versions of two peers differ, both users see it within seconds, whoever calls and however the peers meet.
 func TestPeerOfAnotherVersion(t *testing.T) {
 	const here, there = rendezvous.LinkVersion, rendezvous.LinkVersion + 1
 	type call func(ctx context.Context, from, to *tester) (*p2p.Link, error)
@@ -36,7 +36,7 @@ func TestPeerOfAnotherVersion(t *testing.T) {
 		for caller, older := range map[string]bool{"older calls": true, "newer calls": false} {
 			t.Run(name+"/"+caller, func(t *testing.T) {
 				inWorld(t, func(t *testing.T, w *world) {
-					where := newTown()
+					where := newFakeLAN()
 					nat, ha := w.behind("198.51.100.1", "192.168.1.2", netsim.PortRestricted)
 					a := w.peer(ha, func(o *p2p.PeerOptions) { o.LAN, o.Server = where.at("192.168.1.2"), c.server })
 					b := w.peer(nat.Host("192.168.1.3"), func(o *p2p.PeerOptions) {
@@ -87,8 +87,8 @@ func incompatible(p *tester) (all []p2p.Incompatible) {
 	return all
 }
 
-// A flood of calls of another version is reported a few times.
-func TestOtherVersionsAreReportedSeldom(t *testing.T) {
+// Many calls of another version cause only a few reports.
+func TestVersionReportsAreLimited(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.peer(w.net.Host("198.51.100.1"), nil)
 		b := w.peer(w.net.Host("198.51.100.2"), func(o *p2p.PeerOptions) { o.SetVersion(9) })
@@ -106,7 +106,8 @@ func TestOtherVersionsAreReportedSeldom(t *testing.T) {
 	})
 }
 
-// A server of another version is an error of its own, for what waits and for what lives on.
+// If the server runs another version, Registered and Connect fail with ErrVersion. The peer registers once the
+// server runs its version again.
 func TestServerOfAnotherVersion(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.server.Close()

@@ -50,7 +50,7 @@ func TestView(t *testing.T) {
 	}
 }
 
-// However much there is to tell, the other end reads all of it.
+// Even the largest view can be read by the other end.
 func TestViewIsBounded(t *testing.T) {
 	var v View
 	for range 2 * maxViewPaths {

@@ -9,11 +9,11 @@ import (
 	"p2ptool/p2p/udp"
 )
 
-// silent hides that a network tells of changes.
+// silent is a network that does not report changes of its addresses.
 type silent struct{ udp.Network }
 
-// A peer that gets another address registers from there at once where the system
-// tells it, else when it looks the next time. Its link's pause is no longer.
+// A peer whose address changes uses the new one at once if the system reports the
+// change, and otherwise when it next looks at its addresses.
 func TestAddressChangeIsNoticed(t *testing.T) {
 	for name, tt := range map[string]struct {
 		network func(*netsim.Host) udp.Network
