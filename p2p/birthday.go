@@ -15,8 +15,8 @@ const observedRecently = 2 * time.Minute
 // birthdayTurn is how long a round waits for the rounds of other links.
 const birthdayTurn = 4 * time.Second
 
-// birthdayLimits limits the birthday probing of a peer. The ledger limits the number of rounds. One round of probes runs
-// at a time.
+// birthdayLimits limits the birthday probing of a peer. The ledger limits the number of rounds. One round of probes
+// runs at a time.
 type birthdayLimits struct {
 	turn chan struct{} // holds one element while a round of probes runs
 
@@ -26,8 +26,8 @@ type birthdayLimits struct {
 
 func (s *birthdayLimits) init() { s.turn = make(chan struct{}, 1) }
 
-// allow reports whether a round with a peer at an address is within the limits, and counts it if so. earlier is the number
-// of previous rounds with that peer in the last hour.
+// allow reports whether a round with a peer at an address is within the limits, and counts it if so. earlier is the
+// number of previous rounds with that peer in the last hour.
 func (s *birthdayLimits) allow(guid GUID, at netip.Addr) (earlier int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

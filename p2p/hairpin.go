@@ -17,8 +17,8 @@ const (
 	hairpinWait  = 200 * time.Millisecond
 )
 
-// hairpins reports whether the NAT supports hairpinning (RFC 4787, section 6). It sends a datagram from one socket of this
-// host to the external address of another. The other socket also sends one back, so that the NAT's filter lets the
+// hairpins reports whether the NAT supports hairpinning (RFC 4787, section 6). It sends a datagram from one socket of
+// this host to the external address of another. The other socket also sends one back, so that the NAT's filter lets the
 // datagram in.
 func hairpins(ctx context.Context, listen func() (udp.Conn, error), server netip.AddrPort) (bool, error) {
 	one, err := newEchoSocket(listen)

@@ -23,8 +23,8 @@ func (p *Peer) takes() (set uint32) {
 	return set
 }
 
-// Takes reports whether the other process may accept streams of a kind. If it returns true, the process can still refuse
-// them.
+// Takes reports whether the other process may accept streams of a kind. If it returns true, the process can still
+// refuse them.
 func (l *Link) Takes(kind string) bool { return l.remote.takes&kindBit(kind) != 0 }
 
 // Instance returns the random number that the other process chose when it started. It distinguishes processes with the

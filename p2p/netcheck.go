@@ -82,8 +82,8 @@ func (r NetReport) Expect() string {
 
 // Netcheck finds out how this host looks from the internet. It asks all servers at once which address they see,
 // determines how the NAT maps and filters (RFC 5780), and checks whether a datagram to the host's own external address
-// comes back. It takes a few round trips, or a few seconds if answers are missing. It fails if it cannot open sockets or
-// list the interfaces, or if ctx ends.
+// comes back. It takes a few round trips, or a few seconds if answers are missing. It fails if it cannot open sockets
+// or list the interfaces, or if ctx ends.
 func Netcheck(ctx context.Context, o NetcheckOptions) (NetReport, error) {
 	if o.Network == nil {
 		o.Network = udp.System{}

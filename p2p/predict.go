@@ -13,9 +13,9 @@ import (
 // predictPatience is how long to wait for the server's answer, and for the other end's ports.
 const predictPatience = 3 * time.Second
 
-// predict finds out which external ports a NAT with sequential allocation gives to a few sockets. It sends an opener from
-// each socket, and one request to the server before and one after them. The ports of the openers lie between the two
-// ports that the server saw. ok is false if the answers do not give a range.
+// predict finds out which external ports a NAT with sequential allocation gives to a few sockets. It sends an opener
+// from each socket, and one request to the server before and one after them. The ports of the openers lie between the
+// two ports that the server saw. ok is false if the answers do not give a range.
 func (l *Link) predict(conns []udp.Conn, to netip.AddrPort, ttl int, stride int16) (ports path.Ports, won <-chan udp.Conn, ok bool) {
 	before, after, err := l.peer.askers()
 	if err != nil {
@@ -67,10 +67,10 @@ func (p *Peer) askers() (one, two *stun.Asker, err error) {
 	return stun.NewAsker(c), stun.NewAsker(d), nil
 }
 
-// predictBoth tries to connect through two symmetric NATs with sequential allocation. Each end finds out which ports its
-// NAT will use next and announces them. Then each end sends from one socket to the other end's ports in turn. The NAT
-// maps the n-th packet to the n-th announced port, where the other end sends its own n-th packet, unless another host
-// behind the same NAT opens a connection in between. given holds the other end's ports; nil: not known yet.
+// predictBoth tries to connect through two symmetric NATs with sequential allocation. Each end finds out which ports
+// its NAT will use next and announces them. Then each end sends from one socket to the other end's ports in turn. The
+// NAT maps the n-th packet to the n-th announced port, where the other end sends its own n-th packet, unless another
+// host behind the same NAT opens a connection in between. given holds the other end's ports; nil: not known yet.
 func (l *Link) predictBoth(at netip.Addr, given *path.Ports) {
 	select {
 	case <-l.offered: // from an earlier round

@@ -108,8 +108,8 @@ func (l *Link) waitOrWake(d time.Duration) bool {
 	}
 }
 
-// birthdayRound opens many sockets, asks the other end to probe their ports, and keeps the socket that gets a valid path.
-// If this side's NAT allocates ports with a stride, a few sockets are enough.
+// birthdayRound opens many sockets, asks the other end to probe their ports, and keeps the socket that gets a valid
+// path. If this side's NAT allocates ports with a stride, a few sockets are enough.
 func (l *Link) birthdayRound(to netip.AddrPort, ttl int, stride int16) {
 	f := &socketPool{peer: l.peer}
 	ports, won, ok := path.Ports{}, (<-chan udp.Conn)(nil), false
@@ -164,8 +164,8 @@ type socketPool struct {
 	readers sync.WaitGroup
 }
 
-// open opens sockets until there are n. If the system has no more, it closes a quarter of the new ones to leave some for
-// other users. It reports whether the pool has any sockets.
+// open opens sockets until there are n. If the system has no more, it closes a quarter of the new ones to leave some
+// for other users. It reports whether the pool has any sockets.
 func (f *socketPool) open(n int) bool {
 	had := len(f.conns)
 	for len(f.conns) < n {

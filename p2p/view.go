@@ -53,9 +53,9 @@ func AnswerView(l *Link, s *Stream) {
 	}
 }
 
-// PeerView requests the View of the other end. Do not trust it: the other end can make it up. The error wraps ErrRefused
-// if the other end has no handler for ViewKind. Otherwise PeerView fails if the link or ctx ends, or if the view is
-// malformed.
+// PeerView requests the View of the other end. Do not trust it: the other end can make it up. The error wraps
+// ErrRefused if the other end has no handler for ViewKind. Otherwise PeerView fails if the link or ctx ends, or if the
+// view is malformed.
 func (l *Link) PeerView(ctx context.Context) (View, error) {
 	s, err := l.OpenStream(ViewKind)
 	if err != nil {

@@ -3,7 +3,7 @@ package path
 import "time"
 
 // OpenerTTL is the time to live of an opener until this host has measured how many
-// hops it needs to pass its own NATs. It passes one NAT. An opener makes our NAT
+// hops it needs to pass its own NATs. It is enough for one NAT. An opener makes our NAT
 // expect the peer before the peer's first probe arrives. Without it, some NATs
 // treat that probe as a connection to themselves and then map our own probes to
 // another port. An opener that reaches the peer's NAT causes the same problem there.
