@@ -140,18 +140,17 @@ func TestLossIsNotNarrow(t *testing.T) {
 // than it waits for answers.
 func TestStreamBreaksAfterNarrowPath(t *testing.T) {
 	inTunnels(t, func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, _ *testServer) {
-		var conn net.Conn // made last
+		var conns dialed
 		var down atomic.Bool
 		dial := tcp.From("198.51.100.2")
 		h := linked(n, "198.51.100.2", 20*ms)
 		p := streaming(t, h, tcp, "198.51.100.2", func(c *Config) {
-			c.Tunnel.Dial = func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
+			c.Tunnel.Dial = conns.wrap(func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if down.Load() {
 					return nil, errors.New("no network")
 				}
-				conn, err = dial(ctx, network, addr)
-				return conn, err
-			}
+				return dial(ctx, network, addr)
+			})
 		})
 		p.mustRegister(time.Second)
 		time.Sleep(time.Second)
@@ -162,7 +161,7 @@ func TestStreamBreaksAfterNarrowPath(t *testing.T) {
 			t.Fatal("still by UDP")
 		}
 		down.Store(true)
-		conn.Close()
+		conns.cut()
 		time.Sleep(3 * time.Second)
 		down.Store(false)
 		time.Sleep(3 * time.Second)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,35 @@ import (
 	"p2ptool/p2p/tunnel"
 	"p2ptool/p2p/udp"
 )
+
+// dialed are the connections that a Dial function has made; several goroutines may call it at a time.
+type dialed struct {
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+// wrap returns a Dial function that also records its connections.
+func (d *dialed) wrap(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err == nil {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.conns = append(d.conns, conn)
+		}
+		return conn, err
+	}
+}
+
+// cut closes them.
+func (d *dialed) cut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, conn := range d.conns {
+		conn.Close()
+	}
+	d.conns = nil
+}
 
 // inTunnels runs a test with a server that takes streams too.
 func inTunnels(t *testing.T, f func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, s *testServer)) {
@@ -161,16 +191,10 @@ func TestStreamBreaks(t *testing.T) {
 	inTunnels(t, func(t *testing.T, n *netsim.Net, tcp *netsim.Streams, s *testServer) {
 		h := linked(n, "198.51.100.2", 20*ms)
 		h.BlockUDP()
-		var conn net.Conn // made last
-		dial := tcp.From("198.51.100.2")
-		p := streaming(t, h, tcp, "198.51.100.2", func(c *Config) {
-			c.Tunnel.Dial = func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
-				conn, err = dial(ctx, network, addr)
-				return conn, err
-			}
-		})
+		var conns dialed
+		p := streaming(t, h, tcp, "198.51.100.2", func(c *Config) { c.Tunnel.Dial = conns.wrap(tcp.From("198.51.100.2")) })
 		p.mustRegister(5 * time.Second)
-		conn.Close()
+		conns.cut()
 		time.Sleep(time.Second)
 		if _, err := p.Lookup(t.Context(), p.key.GUID(), 0); err != nil {
 			t.Error(err)
