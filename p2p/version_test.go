@@ -13,7 +13,7 @@ import (
 	"p2ptool/p2p/rendezvous"
 )
 
-// If the versions of two peers differ, both users see it within seconds, whoever calls and however the peers meet.
+// If the versions of two peers differ, both users see it within seconds, whichever of them calls and however they find each other.
 func TestPeerOfAnotherVersion(t *testing.T) {
 	const here, there = rendezvous.LinkVersion, rendezvous.LinkVersion + 1
 	type call func(ctx context.Context, from, to *tester) (*p2p.Link, error)

@@ -45,35 +45,51 @@ func takesContact(f cli.Flag) bool {
 	return ok && strings.Contains(d.GetUsage(), "`WHO`")
 }
 
-// listContacts is the shell command that prints the contacts' names, but those with spaces.
-const listContacts = "p2ptool contacts 2>/dev/null | awk 'NF == 2 { print $1 }'"
-
-// bashCompletion completes commands, flags and contacts, and files elsewhere.
-func bashCompletion(app *cli.App) string {
-	var cases strings.Builder
-	contacts := []string{"contacts:rename", "contacts:remove"}
+// contactPlaces returns where contacts are completed: each command with the word before.
+func contactPlaces(app *cli.App) (places [][2]string) {
+	places = [][2]string{{"contacts", "rename"}, {"contacts", "remove"}}
 	for _, c := range app.Commands {
-		fmt.Fprintf(&cases, "\t%s) words=%q ;;\n", c.Name, strings.Join(flagNames(c.Flags), " "))
 		if namesContact(c) {
-			contacts = append(contacts, c.Name+":"+c.Name)
+			places = append(places, [2]string{c.Name, c.Name})
 		}
 		for _, f := range c.Flags {
+			if !takesContact(f) {
+				continue
+			}
 			for _, name := range f.Names() {
-				if takesContact(f) {
-					contacts = append(contacts, c.Name+":"+dashed(name))
-				}
+				places = append(places, [2]string{c.Name, dashed(name)})
 			}
 		}
 	}
+	return places
+}
+
+// listContacts is the shell command that prints the contacts' names without spaces.
+const listContacts = "p2ptool contacts 2>/dev/null | awk 'NF == 2 { print $1 }'"
+
+// bashCompletion completes commands, flags and contacts, and files elsewhere. Contacts do not go through
+// compgen -W, which would run a command substitution in a name.
+func bashCompletion(app *cli.App) string {
+	var cases strings.Builder
+	for _, c := range app.Commands {
+		fmt.Fprintf(&cases, "\t%s) words=%q ;;\n", c.Name, strings.Join(flagNames(c.Flags), " "))
+	}
+	var contacts []string
+	for _, place := range contactPlaces(app) {
+		contacts = append(contacts, place[0]+":"+place[1])
+	}
 	return fmt.Sprintf(`_p2ptool() {
-	local word=${COMP_WORDS[COMP_CWORD]} words
+	local word=${COMP_WORDS[COMP_CWORD]} words name
 	if ((COMP_CWORD == 1)); then
 		words=%q
 	elif [[ $word != -* ]]; then
 		case ${COMP_WORDS[1]}:${COMP_WORDS[COMP_CWORD-1]} in
-			%s) words=$(%s) ;;
-			*) return ;;
+			%s)
+				while read -r name; do
+					[[ $name == "$word"* ]] && COMPREPLY+=("$(printf %%q "$name")")
+				done < <(%s) ;;
 		esac
+		return
 	else
 		case ${COMP_WORDS[1]} in
 %s		esac

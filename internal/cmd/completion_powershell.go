@@ -8,21 +8,14 @@ import (
 )
 
 // powershellCompletion completes commands, flags and contacts. PowerShell itself completes files if the
-// script returns nothing.
+// script returns nothing. Contacts whose names would need quotes are left out.
 func powershellCompletion(app *cli.App) string {
 	var flags strings.Builder
-	contacts := []string{"contacts rename", "contacts remove"}
+	var contacts []string
+	for _, place := range contactPlaces(app) {
+		contacts = append(contacts, place[0]+" "+place[1])
+	}
 	for _, c := range app.Commands {
-		if namesContact(c) {
-			contacts = append(contacts, c.Name+" "+c.Name)
-		}
-		for _, f := range c.Flags {
-			for _, name := range f.Names() {
-				if takesContact(f) {
-					contacts = append(contacts, c.Name+" "+dashed(name))
-				}
-			}
-		}
 		fmt.Fprintf(&flags, "\t\t%s = @(%s)\n", powershellQuoted(c.Name), powershellList(flagNames(c.Flags)))
 	}
 	return fmt.Sprintf(`Register-ArgumentCompleter -Native -CommandName p2ptool -ScriptBlock {
@@ -34,7 +27,7 @@ func powershellCompletion(app *cli.App) string {
 	if ($before.Count -le 1) { $words = $commands }
 	elseif ($word -like '-*') { $words = $flags[$before[1]] }
 	elseif (@(%s) -contains "$($before[1]) $($before[-1])") {
-		$words = @(p2ptool contacts 2>$null | Where-Object { $_ -match '^(\S+)\s+\S+$' } | ForEach-Object { $Matches[1] })
+		$words = @(p2ptool contacts 2>$null | Where-Object { $_ -match '^([\w.-]+)\s+\S+$' } | ForEach-Object { $Matches[1] })
 	}
 	else { $words = @() }
 	$words | Where-Object { $_ -like "$word*" } | ForEach-Object {

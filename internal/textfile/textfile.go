@@ -1,7 +1,7 @@
 // Package textfile reads the small files that a user names: configs, scripts, keys and certificates.
 //
 // A name may stand for a pipe, as in --config <(decrypt config). Reading a pipe without a writer, or a device
-// without data, returns an error after Patience, so it never blocks the program for good.
+// without data, returns an error after Patience, so it cannot block the program forever.
 package textfile
 
 import (
